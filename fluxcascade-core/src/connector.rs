@@ -1,0 +1,288 @@
+//! The wall to the systems: [`Reader`] for what a dry run may do, [`Connector`] for writing.
+//!
+//! Requests and replies are structs that can grow. The nouns in them live in [`crate::model`].
+
+mod capability;
+mod error;
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+pub use capability::{Capabilities, Consistency, DeleteSignal};
+pub use error::{ConnectorError, ErrorKind};
+
+use crate::model::{
+    FieldName, ObjectSchema, ObjectType, Observation, OperationId, Projection, RecordId,
+    SystemName, Timestamp, Value, Values, Version,
+};
+
+/// Reads one account of one system. This is all that a dry run can reach.
+///
+/// # Contract
+///
+/// - Every observation has one slot per field of the projection, in its order.
+/// - A record id is canonical: the same record has the same id in every answer.
+/// - A failed read is an error, never an empty answer.
+#[async_trait]
+pub trait Reader: Debug + Send + Sync + 'static {
+    /// The system.
+    fn system(&self) -> &SystemName;
+
+    /// What the system can do with this object type. Callers ask before they call.
+    fn capabilities(&self, object: &ObjectType) -> Capabilities;
+
+    /// The account behind the credentials.
+    ///
+    /// # Errors
+    /// If the system refuses the credentials, or does not answer.
+    async fn account(&self) -> Result<Account, ConnectorError>;
+
+    /// The object type's fields.
+    ///
+    /// # Errors
+    /// If the object type is not known, or the system does not answer.
+    async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError>;
+
+    /// One page of what changed since the position.
+    ///
+    /// # Contract
+    /// - From [`Position::Start`], following the cursors until `more` is false returns every
+    ///   record that exists, and the last cursor then stands before every change made since the
+    ///   read began.
+    /// - From a cursor with `more` false, every later change within the declared look-back is
+    ///   returned, at least once.
+    /// - The same cursor may be read again.
+    ///
+    /// # Errors
+    /// If the page could not be read whole.
+    async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError>;
+
+    /// Records by id.
+    ///
+    /// # Contract
+    /// - There is one observation per id asked, in the order asked.
+    /// - An id that the system does not know is `Missing`, never an error and never left out.
+    ///
+    /// # Errors
+    /// If the system could not be asked.
+    async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError>;
+
+    /// Records that hold one of these values in a field.
+    ///
+    /// # Contract
+    /// - Only records whose value is equivalent to one asked for are returned.
+    ///
+    /// # Errors
+    /// If the system could not be asked, or has no look-up by this field.
+    async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError>;
+}
+
+/// Reads and writes one account of one system.
+#[async_trait]
+pub trait Connector: Reader {
+    /// Writes a batch.
+    ///
+    /// # Contract
+    /// - There is one outcome per write, in the order of the writes.
+    /// - No request leaves after `not_after`; what was not sent is `NotSent`.
+    /// - A write that may have been carried out and has no answer is `Unknown`, never `NotSent`.
+    /// - A create is sent at most once in a call.
+    /// - Fields that are not in the write keep their values.
+    async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome>;
+
+    /// Powers beyond these. [`Extensions::none`] is an answer.
+    fn extensions(&self) -> Extensions<'_>;
+}
+
+const _: Option<&dyn Connector> = None; // stays object-safe
+
+/// An account of a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The system's id of it: guards against another account behind the same connection.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+}
+
+/// An opaque place in a system's changes, made and read by its connector alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// The largest cursor, in bytes.
+    pub const MAX_BYTES: usize = 4096;
+
+    /// Wraps a connector's own text, which carries its format number.
+    ///
+    /// # Errors
+    /// If it has more than 4 KiB.
+    pub fn new(text: impl Into<String>) -> Result<Self, ConnectorError> {
+        let text = text.into();
+        if text.len() > Self::MAX_BYTES {
+            return Err(ConnectorError::new(
+                ErrorKind::Protocol,
+                format!("a cursor of {} bytes; at most {} are kept", text.len(), Self::MAX_BYTES),
+            ));
+        }
+        Ok(Self(text))
+    }
+
+    /// The connector's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where a read of changes goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// A full read begins.
+    Start,
+    /// The read goes on after a page.
+    After(Cursor),
+}
+
+/// Asks for a page of changes.
+#[derive(Debug, Clone)]
+pub struct ChangesRequest {
+    /// The object type.
+    pub object: ObjectType,
+    /// The fields wanted.
+    pub projection: Projection,
+    /// Where to go on.
+    pub position: Position,
+    /// At most this many records; the system's page size if that is smaller.
+    pub limit: usize,
+}
+
+/// A page of changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangesPage {
+    /// What was seen, `Listed`. A record may be on several pages.
+    pub observations: Vec<Observation>,
+    /// Where the next page begins, also when there is none yet.
+    pub cursor: Cursor,
+    /// Whether there is another page now.
+    pub more: bool,
+}
+
+/// Asks for records by id.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// The object type.
+    pub object: ObjectType,
+    /// The fields wanted.
+    pub projection: Projection,
+    /// The records; any number, the connector cuts batches.
+    pub records: Vec<RecordId>,
+}
+
+/// Asks for records by a field's value.
+#[derive(Debug, Clone)]
+pub struct FindRequest {
+    /// The object type.
+    pub object: ObjectType,
+    /// The fields wanted.
+    pub projection: Projection,
+    /// The field that is looked in.
+    pub field: FieldName,
+    /// The values that are looked for.
+    pub values: Vec<Value>,
+}
+
+/// A record that was found by a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The place of the value among those asked for.
+    pub value: usize,
+    /// The record.
+    pub observation: Observation,
+}
+
+/// Asks for a batch of writes.
+#[derive(Debug, Clone)]
+pub struct WriteRequest {
+    /// The object type.
+    pub object: ObjectType,
+    /// The fields in which answers are wanted.
+    pub projection: Projection,
+    /// The writes; at most the system's write batch.
+    pub writes: Vec<Write>,
+    /// No request may leave after this, by the connector's clock.
+    pub not_after: Timestamp,
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// The operation that it belongs to.
+    pub operation: OperationId,
+    /// What is done.
+    pub action: WriteAction,
+    /// The fields written; a blank clears the field.
+    pub fields: Vec<(FieldName, Value)>,
+}
+
+/// What a write does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteAction {
+    /// Makes a record.
+    Create,
+    /// Changes a record.
+    Update {
+        /// The record.
+        record: RecordId,
+        /// The validator that must still hold, where the system has conditional writes.
+        if_tag: Option<Box<str>>,
+    },
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// It was carried out.
+    Applied {
+        /// The record.
+        record: RecordId,
+        /// Its version now, as far as the answer says.
+        version: Version,
+        /// Its values now, if the answer is proof of what was stored; `None`: read it back.
+        values: Option<Values>,
+    },
+    /// A create was refused because this record has the key.
+    Exists(RecordId),
+    /// The system refused it for good.
+    Rejected {
+        /// The fields that it named.
+        fields: Vec<FieldName>,
+        /// Why.
+        error: ConnectorError,
+    },
+    /// The record is no longer at the version that the write was conditional on.
+    PreconditionFailed,
+    /// It was not carried out, and can be sent again.
+    NotSent(ConnectorError),
+    /// It may have been carried out.
+    Unknown(ConnectorError),
+}
+
+/// Powers that a connector may have beyond reading and writing.
+///
+/// There are none yet: webhooks, provisioning, bulk reads and field history come here.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Extensions<'a> {
+    connector: PhantomData<&'a dyn Connector>,
+}
+
+impl Extensions<'_> {
+    /// No such powers.
+    pub fn none() -> Self {
+        Self { connector: PhantomData }
+    }
+}

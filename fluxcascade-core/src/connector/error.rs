@@ -1,0 +1,98 @@
+//! What can go wrong at a system: a kind to branch on, and the vendor's words as data.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::FieldName;
+
+/// What sort of error it is; the engine branches on this alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The credentials are not accepted: reconnect.
+    Auth,
+    /// The credentials do not allow this.
+    Permission,
+    /// Too many requests; see `retry_after`.
+    RateLimited,
+    /// It does not exist.
+    NotFound,
+    /// The request's content is refused; see `fields`.
+    Validation,
+    /// The record has moved on.
+    PreconditionFailed,
+    /// It may work later: a network fault, an overloaded server.
+    Transient,
+    /// It will not work later either.
+    Permanent,
+    /// The answer is not what the system's documentation says.
+    Protocol,
+}
+
+/// An error at a system.
+///
+/// The text says what happened and what to do. No token and no value of a sensitive field is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorError {
+    /// What sort of error it is.
+    pub kind: ErrorKind,
+    /// What happened, and what to do.
+    pub message: String,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The vendor's code for it.
+    pub code: Option<String>,
+    /// The fields that the vendor named.
+    pub fields: Vec<FieldName>,
+    /// When to try again, as the vendor says.
+    pub retry_after: Option<Duration>,
+    /// The vendor's id of the request, for their support.
+    pub correlation: Option<String>,
+}
+
+impl ConnectorError {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            status: None,
+            code: None,
+            fields: Vec::new(),
+            retry_after: None,
+            correlation: None,
+        }
+    }
+
+    /// Whether the same request may work later.
+    pub fn is_transient(&self) -> bool {
+        match self.kind {
+            ErrorKind::RateLimited | ErrorKind::Transient => true,
+            ErrorKind::Auth
+            | ErrorKind::Permission
+            | ErrorKind::NotFound
+            | ErrorKind::Validation
+            | ErrorKind::PreconditionFailed
+            | ErrorKind::Permanent
+            | ErrorKind::Protocol => false,
+        }
+    }
+}
+
+impl fmt::Display for ConnectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(status) = self.status {
+            write!(f, " (HTTP {status}")?;
+            if let Some(correlation) = &self.correlation {
+                write!(f, ", correlation id {correlation}")?;
+            }
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConnectorError {}

@@ -1,0 +1,27 @@
+//! The engine of FluxCascade: it keeps records in sync, both ways, between business systems.
+//!
+//! The data flows one way, and the modules are the rooms of that one line:
+//!
+//! ```text
+//! pull ─▶ inbox ─▶ match ─▶ detect ─▶ merge ─▶ plan ⇄ refresh ─▶ apply ─▶ commit ─▶ report
+//! engine  (store)  └────────── plan: pure, no I/O ────────────┘  └──── engine ────┘
+//! ```
+//!
+//! - [`model`] has the nouns: values, records, versions, observations, links, bases.
+//! - [`connector`] and [`store`] are the walls to the systems and to storage; [`resolver`],
+//!   [`transform`] and [`clock`] are the other things that a host may bring.
+//! - [`mapping`] says what is kept in sync, and compiles it into slots.
+//! - [`plan`] decides. It sees no I/O, no clock and no randomness, and it cannot fail.
+//! - [`engine`] runs the line.
+
+pub mod clock;
+pub mod connector;
+pub mod model;
+pub mod resolver;
+pub mod store;
+
+pub use clock::{Clock, SystemClock};
+pub use connector::{Connector, Reader};
+pub use model::{Side, Slot, Timestamp, Value};
+pub use resolver::{ConflictResolver, Strategy};
+pub use store::{Store, TokenStore};

@@ -1,0 +1,31 @@
+//! The nouns: everything that crosses a wall between the engine, the systems and storage.
+//!
+//! Nothing here has behaviour beyond its own consistency: no async, no I/O, no policy.
+
+pub mod codec;
+pub mod conflict;
+pub mod hold;
+pub mod id;
+pub mod link;
+pub mod log;
+pub mod operation;
+pub mod record;
+pub mod schema;
+pub mod time;
+pub mod value;
+pub mod work;
+
+pub use conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
+pub use hold::{Hold, HoldKey, HoldReason};
+pub use id::{
+    ConflictId, ConnectionName, FieldName, Fingerprint, IdError, LinkId, MappingKey, MappingName,
+    ObjectType, OperationId, PairId, RecordId, RunNumber, Side, Sides, SystemName, TenantId,
+};
+pub use link::{Base, Layout, LayoutPair, Link, LinkStatus, Revision};
+pub use log::{Cause, LogKind, LogPair, LogRow, RunRow, RunStatus};
+pub use operation::{Operation, OperationKind, OperationPair};
+pub use record::{DeleteEvidence, Observation, Projection, Provenance, State, Values};
+pub use schema::{FieldSchema, FieldType, ObjectSchema, SeenBy};
+pub use time::{Modified, Timestamp, Version};
+pub use value::{Money, Reference, Slot, Value, Zoned};
+pub use work::{Candidates, InboxEntry, KeyHolder, Work, WorkKey};

@@ -1,0 +1,145 @@
+//! How what is stored as one blob is written: a format byte, then the compact binary of serde.
+//!
+//! Every blob begins with its format, so that a later version can read what an earlier one wrote.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::id::Fingerprint;
+use super::link::{Base, Written};
+use super::time::Version;
+use super::value::{Slot, Value};
+
+/// The format that this version writes.
+pub const FORMAT: u8 = 1;
+
+/// A stored blob that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// It was written by a later version.
+    #[error(
+        "the stored {what} has format {found}, this version reads up to {FORMAT}: use the version that wrote it, or a newer one"
+    )]
+    Newer {
+        /// What was read.
+        what: &'static str,
+        /// Its format byte.
+        found: u8,
+    },
+    /// Its bytes are damaged.
+    #[error("the stored {what} is damaged ({detail}): restore the store from a backup")]
+    Damaged {
+        /// What was read.
+        what: &'static str,
+        /// What the reader found.
+        detail: String,
+    },
+}
+
+/// Writes anything that is stored as one blob.
+pub fn encode<T: Serialize>(item: &T) -> Vec<u8> {
+    // Model types have neither maps of unknown length nor failing serialisers.
+    postcard::to_extend(item, vec![FORMAT]).unwrap_or_default()
+}
+
+/// Reads what [`encode`] wrote.
+///
+/// # Errors
+/// If the blob is of a later format, or damaged.
+pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
+    let damaged = |detail: String| CodecError::Damaged { what, detail };
+    match bytes.split_first() {
+        Some((&FORMAT, rest)) => {
+            postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
+        }
+        Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { what, found }),
+        _ => Err(damaged("no format byte".into())),
+    }
+}
+
+/// A base as it is stored: presence bits, then the values that are there.
+#[derive(Serialize, Deserialize)]
+struct StoredBase<V> {
+    revision: u32,
+    positions: u32,
+    presence: Vec<u8>,
+    values: Vec<V>,
+    fingerprint: Option<Fingerprint>,
+    version: Version,
+    written: Vec<Written>,
+}
+
+/// Writes a base.
+pub fn encode_base(base: &Base) -> Vec<u8> {
+    let mut presence = vec![0_u8; base.slots.len().div_ceil(8)];
+    for (i, slot) in base.slots.iter().enumerate() {
+        if !slot.is_absent() {
+            presence[i / 8] |= 1 << (i % 8);
+        }
+    }
+    encode(&StoredBase {
+        revision: base.revision,
+        positions: u32::try_from(base.slots.len()).unwrap_or(u32::MAX),
+        presence,
+        values: base.slots.iter().filter_map(Slot::value).collect::<Vec<&Value>>(),
+        fingerprint: base.fingerprint,
+        version: base.version.clone(),
+        written: base.written.clone(),
+    })
+}
+
+/// Reads what [`encode_base`] wrote.
+///
+/// # Errors
+/// If the blob is of a later format, or damaged.
+pub fn decode_base(bytes: &[u8]) -> Result<Base, CodecError> {
+    let stored: StoredBase<Value> = decode("base", bytes)?;
+    let mut values = stored.values.into_iter();
+    let positions = stored.positions as usize;
+    if stored.presence.len() != positions.div_ceil(8) {
+        return Err(CodecError::Damaged { what: "base", detail: "presence bits".into() });
+    }
+    let slots = (0..positions)
+        .map(|i| match stored.presence[i / 8] & (1 << (i % 8)) {
+            0 => Ok(Slot::Absent),
+            _ => values.next().map(Slot::Present).ok_or(CodecError::Damaged {
+                what: "base",
+                detail: "fewer values than presence bits".into(),
+            }),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Base {
+        revision: stored.revision,
+        slots,
+        fingerprint: stored.fingerprint,
+        version: stored.version,
+        written: stored.written,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn a_base_is_read_as_it_was_written() {
+        let mut base = Base::empty(3, 10);
+        base.slots[0] = Value::from("Ann").into();
+        base.slots[9] = Value::Decimal("1.50".parse().unwrap()).into();
+        base.version = Version::modified(Timestamp::from_millis(5), Duration::from_millis(1));
+        base.fingerprint = Some(Fingerprint([7; 16]));
+        let bytes = encode_base(&base);
+        assert_eq!(decode_base(&bytes).unwrap(), base);
+        assert!(bytes.len() < 80, "{} bytes", bytes.len());
+    }
+
+    #[test]
+    fn a_later_format_and_damage_are_told_apart() {
+        let mut bytes = encode_base(&Base::empty(1, 1));
+        assert!(matches!(decode_base(&bytes[..3]), Err(CodecError::Damaged { .. })));
+        bytes[0] = FORMAT + 1;
+        assert!(matches!(decode_base(&bytes), Err(CodecError::Newer { .. })));
+    }
+}

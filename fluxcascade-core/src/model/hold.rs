@@ -1,0 +1,134 @@
+//! Holds: why a pair of a link, or a record, waits.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ConflictId, Fingerprint, LinkId, PairId, RecordId, Side, Sides};
+use super::time::Timestamp;
+
+/// Why something waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// A conflict that a person decides.
+    Conflict,
+    /// A reference to a record that is not linked yet.
+    Reference,
+    /// The system refused the value.
+    Rejected,
+    /// The value flaps.
+    Oscillating,
+    /// The schemas do not allow it.
+    Schema,
+    /// It is not known what a system made of a write.
+    Unsettled,
+    /// More than one record could be the partner.
+    Ambiguous,
+    /// A create was sent and its answer is missing.
+    UnknownOutcome,
+    /// The record's answer cannot be read.
+    Unreadable,
+    /// The record was not found, and why is not known.
+    Missing,
+    /// A transform refused the value, or a required field is blank.
+    Invalid,
+    /// A guard holds it back.
+    Guard,
+    /// The record is deleted, merged or out of scope.
+    Gone,
+}
+
+impl HoldReason {
+    /// The word that stores and reports use.
+    pub fn word(self) -> &'static str {
+        match self {
+            HoldReason::Conflict => "conflict",
+            HoldReason::Reference => "reference",
+            HoldReason::Rejected => "rejected",
+            HoldReason::Oscillating => "oscillating",
+            HoldReason::Schema => "schema",
+            HoldReason::Unsettled => "unsettled",
+            HoldReason::Ambiguous => "ambiguous",
+            HoldReason::UnknownOutcome => "unknown_outcome",
+            HoldReason::Unreadable => "unreadable",
+            HoldReason::Missing => "missing",
+            HoldReason::Invalid => "invalid",
+            HoldReason::Guard => "guard",
+            HoldReason::Gone => "gone",
+        }
+    }
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// What a hold is on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKey {
+    /// One pair of a link.
+    Pair(LinkId, PairId),
+    /// A whole link.
+    Link(LinkId),
+    /// An unlinked record.
+    Record(Side, RecordId),
+}
+
+impl HoldKey {
+    /// The pair, if it is a pair's hold.
+    pub fn pair(&self) -> Option<&PairId> {
+        match self {
+            HoldKey::Pair(_, pair) => Some(pair),
+            HoldKey::Link(_) | HoldKey::Record(..) => None,
+        }
+    }
+}
+
+/// A stored reason why one pair of a link, or one record, waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// What waits.
+    pub key: HoldKey,
+    /// Why.
+    pub reason: HoldReason,
+    /// Why and what to do, in words; no value of a sensitive field.
+    pub detail: String,
+    /// Records that could be meant, for a parked record.
+    pub candidates: Vec<(Side, RecordId)>,
+    /// The conflict row, for a conflict.
+    pub conflict: Option<ConflictId>,
+    /// Fingerprints of both values when it began.
+    pub values: Sides<Option<Fingerprint>>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is looked at again by itself; `None`: when a side changes or a person answers.
+    pub not_before: Option<Timestamp>,
+    /// When it began.
+    pub since: Timestamp,
+}
+
+impl Hold {
+    /// A hold that waits for a change or a person.
+    pub fn new(
+        key: HoldKey,
+        reason: HoldReason,
+        detail: impl Into<String>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            key,
+            reason,
+            detail: detail.into(),
+            candidates: Vec::new(),
+            conflict: None,
+            values: Sides::default(),
+            attempts: 0,
+            not_before: None,
+            since: now,
+        }
+    }
+}

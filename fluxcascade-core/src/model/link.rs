@@ -1,0 +1,132 @@
+//! Links and bases: what the engine remembers of two records that are the same thing.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{Fingerprint, LinkId, PairId, RecordId, Sides};
+use super::time::{Timestamp, Version};
+use super::value::Slot;
+
+/// Whether a link is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkStatus {
+    /// Both records are kept in sync.
+    Active,
+    /// Kept, but nothing is written for it now.
+    Suspended,
+    /// Ended; kept so that what was deleted does not come back.
+    Tombstone,
+}
+
+/// The stored fact that two records are the same thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its id.
+    pub id: LinkId,
+    /// The two records.
+    pub records: Sides<RecordId>,
+    /// Whether it is in use.
+    pub status: LinkStatus,
+    /// What each side was last confirmed to hold.
+    pub bases: Sides<Base>,
+}
+
+/// What one side of a link was last confirmed to hold, pair by pair, as that side stores it.
+///
+/// A pair has a base on both sides or on none. Positions are those of the mapping's compiled
+/// base layout (see [`Layout`]); [`Slot::Absent`] means that the pair has no base.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Base {
+    /// The mapping revision whose layout the positions follow.
+    pub revision: u32,
+    /// One slot per base position.
+    pub slots: Box<[Slot]>,
+    /// The fingerprint of the whole record when nothing was left to do for it.
+    pub fingerprint: Option<Fingerprint>,
+    /// The newest version at which this side was confirmed.
+    pub version: Version,
+    /// Our last writes, at most four per pair, oldest first.
+    pub written: Vec<Written>,
+}
+
+/// A write of ours to one pair, for telling a flapping value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The first base position of the pair.
+    pub position: u32,
+    /// The fingerprint of the values sent.
+    pub fingerprint: Fingerprint,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Base {
+    /// A base without a value for any pair.
+    pub fn empty(revision: u32, positions: usize) -> Self {
+        Self {
+            revision,
+            slots: vec![Slot::Absent; positions].into_boxed_slice(),
+            ..Self::default()
+        }
+    }
+
+    /// Notes a write to the pair at this position, and forgets all but its last four.
+    pub fn note_written(&mut self, written: Written) {
+        let position = written.position;
+        self.written.push(written);
+        let of_pair = self.written.iter().filter(|w| w.position == position).count();
+        if of_pair > 4
+            && let Some(oldest) = self.written.iter().position(|w| w.position == position)
+        {
+            self.written.remove(oldest);
+        }
+    }
+}
+
+/// Where each pair's values stand in a base, for one revision of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Layout {
+    /// The pairs in base order.
+    pub pairs: Vec<LayoutPair>,
+}
+
+/// A pair's place in a [`Layout`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LayoutPair {
+    /// The pair.
+    pub pair: PairId,
+    /// How many positions it takes on each side.
+    pub width: Sides<u16>,
+}
+
+/// A stored revision of a mapping: bases name theirs by number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its number, from 1.
+    pub number: u32,
+    /// A fingerprint of all that bases, keys and listed observations depend on.
+    pub fingerprint: Fingerprint,
+    /// Where pairs stand.
+    pub layout: Layout,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_four_writes_of_a_pair_are_kept() {
+        let mut base = Base::empty(1, 2);
+        for i in 0..6 {
+            for position in 0..2 {
+                base.note_written(Written {
+                    position,
+                    fingerprint: Fingerprint::of(&[&[i]]),
+                    at: Timestamp::from_secs(i64::from(i)),
+                });
+            }
+        }
+        assert_eq!(base.written.len(), 8);
+        assert!(base.written.iter().all(|w| w.at >= Timestamp::from_secs(2)));
+    }
+}

@@ -1,0 +1,66 @@
+//! Operations: writes that were decided. Their intents are durable before a request leaves.
+
+use serde::{Deserialize, Serialize};
+
+use super::conflict::Conflict;
+use super::id::{Fingerprint, LinkId, OperationId, PairId, RecordId, RunNumber, Side};
+use super::log::Cause;
+use super::time::Timestamp;
+use super::value::Value;
+
+/// What an operation does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperationKind {
+    /// A new record is made.
+    Create,
+    /// An existing record is changed.
+    Update {
+        /// The record.
+        record: RecordId,
+    },
+}
+
+/// One pair of an intent: all that is needed to settle it without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationPair {
+    /// The pair.
+    pub pair: PairId,
+    /// The origin's value that the plan was made from.
+    pub origin: Vec<Value>,
+    /// The value that the plan had for the written side (*p*); empty for a create.
+    pub planned: Vec<Value>,
+    /// The value sent (*v*).
+    pub sent: Vec<Value>,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// A write that was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its id.
+    pub id: OperationId,
+    /// The link that it serves; for a create, the link that will be made.
+    pub link: LinkId,
+    /// The side that is written.
+    pub side: Side,
+    /// The record on the other side, which the values come from.
+    pub origin: RecordId,
+    /// What it does.
+    pub kind: OperationKind,
+    /// The pairs written.
+    pub pairs: Vec<OperationPair>,
+    /// The conflict rows that come with it.
+    pub conflicts: Vec<Conflict>,
+    /// The match keys that a create claims, by rule.
+    pub keys: Vec<(u16, Fingerprint)>,
+    /// The run that decided it.
+    pub run: RunNumber,
+    /// The fencing number of the lease under which it was begun.
+    pub fence: u64,
+    /// When it was begun.
+    pub begun: Timestamp,
+    /// No request for it leaves after this.
+    pub not_after: Timestamp,
+}

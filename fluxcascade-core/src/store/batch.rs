@@ -1,0 +1,212 @@
+//! What is handed to a store, and what it answers: one struct per call that has more than ids.
+
+use crate::connector::Cursor;
+use crate::model::{
+    Conflict, ConnectionName, Fingerprint, Hold, HoldKey, HoldReason, Link, LogRow, MappingName,
+    ObjectType, Observation, OperationId, RecordId, RunNumber, Side, TenantId, Timestamp, WorkKey,
+};
+
+/// One reader of one object type: what a cursor is kept for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeedKey {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// The object type.
+    pub object: ObjectType,
+    /// Who reads: the mapping.
+    pub reader: MappingName,
+}
+
+/// Where the reading of a feed stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Feed {
+    /// Where the next page begins.
+    pub cursor: Option<Cursor>,
+    /// Whether a full read is under way: it began, and its last page is not in.
+    pub sweeping: bool,
+    /// When the last complete full read began.
+    pub swept: Option<Timestamp>,
+    /// When the full read that is under way began.
+    pub sweep_began: Option<Timestamp>,
+    /// The id of the account that was read.
+    pub account: Option<String>,
+}
+
+/// A run that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunStart {
+    /// When.
+    pub started: Timestamp,
+}
+
+/// A record that may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Whose.
+    pub tenant: TenantId,
+    /// At which connection.
+    pub connection: ConnectionName,
+    /// Of which object type.
+    pub object: ObjectType,
+    /// Which record.
+    pub record: RecordId,
+}
+
+/// The match keys of a record: by rule, the keyed fingerprint of its normalised key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordKeys {
+    /// The record's side.
+    pub side: Side,
+    /// The record.
+    pub record: RecordId,
+    /// Its valid keys; a rule without one is left out.
+    pub keys: Vec<(u16, Fingerprint)>,
+}
+
+/// A page that is taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intake {
+    /// The side that was read.
+    pub side: Side,
+    /// The mapping revision that it was read for.
+    pub revision: u32,
+    /// The records.
+    pub rows: Vec<IntakeRow>,
+    /// The feed.
+    pub feed_key: FeedKey,
+    /// Where the feed stands now.
+    pub feed: Feed,
+}
+
+/// A record of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakeRow {
+    /// What was seen.
+    pub observation: Observation,
+    /// The fingerprint of its values, if it is known.
+    pub fingerprint: Option<Fingerprint>,
+    /// Its match keys; `None` leaves those that it has.
+    pub keys: Option<Vec<(u16, Fingerprint)>>,
+}
+
+/// Asks for work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkRequest {
+    /// The last work that was handed out; `None` for the first.
+    pub after: Option<WorkKey>,
+    /// At most this many.
+    pub limit: usize,
+    /// Entries and holds that are due by now.
+    pub now: Timestamp,
+}
+
+/// An inbox entry at the sequence number at which it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxMark {
+    /// The side.
+    pub side: Side,
+    /// The record.
+    pub record: RecordId,
+    /// The sequence number.
+    pub sequence: u64,
+}
+
+/// A record that is to be looked at again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requeue {
+    /// The side.
+    pub side: Side,
+    /// The record.
+    pub record: RecordId,
+    /// Not before this time.
+    pub not_before: Option<Timestamp>,
+    /// Whether this counts as an attempt that failed.
+    pub failed: Option<u32>,
+}
+
+/// A link that is new or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkChange {
+    /// The link as it is from now on, with both bases.
+    pub link: Link,
+}
+
+/// What became of a batch. All of it is stored together, in the order of the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommitBatch {
+    /// Links that are new or changed.
+    pub links: Vec<LinkChange>,
+    /// Match keys of records that were written.
+    pub keys: Vec<RecordKeys>,
+    /// Operations whose outcome is known now.
+    pub closed: Vec<OperationId>,
+    /// Holds that are no more.
+    pub released: Vec<HoldKey>,
+    /// Holds that are new or changed.
+    pub holds: Vec<Hold>,
+    /// Conflict rows that are new or changed.
+    pub conflicts: Vec<Conflict>,
+    /// Log rows.
+    pub log: Vec<LogRow>,
+    /// Inbox entries that are done with.
+    pub cleared: Vec<InboxMark>,
+    /// Records that are to be looked at again.
+    pub requeued: Vec<Requeue>,
+}
+
+impl CommitBatch {
+    /// Whether there is nothing to store.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How much there is of everything in a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Links that are active.
+    pub active_links: u64,
+    /// Links that are suspended.
+    pub suspended_links: u64,
+    /// Tombstones.
+    pub tombstones: u64,
+    /// Inbox entries.
+    pub inbox: u64,
+    /// Operations whose outcome is not known.
+    pub operations: u64,
+    /// Holds by reason, in order of the reasons.
+    pub holds: Vec<(HoldReason, u64)>,
+    /// Conflict rows that are open.
+    pub open_conflicts: u64,
+}
+
+/// Which rows a reading call returns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Only those of this run.
+    pub run: Option<RunNumber>,
+    /// Only those about this record.
+    pub record: Option<(Side, RecordId)>,
+    /// Leave out so many.
+    pub skip: usize,
+    /// At most this many.
+    pub limit: usize,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { run: None, record: None, skip: 0, limit: 100 }
+    }
+}
+
+impl Page {
+    /// The rows of a run.
+    pub fn of_run(run: RunNumber) -> Self {
+        Self { run: Some(run), limit: usize::MAX, ..Self::default() }
+    }
+
+    /// All rows.
+    pub fn all() -> Self {
+        Self { limit: usize::MAX, ..Self::default() }
+    }
+}

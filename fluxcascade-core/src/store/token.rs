@@ -1,0 +1,82 @@
+//! Where adapters keep credentials that change: OAuth tokens.
+
+use std::fmt::{self, Debug};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::error::StoreError;
+use crate::model::{ConnectionName, TenantId, Timestamp};
+
+/// Whose credentials.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenKey {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The connection.
+    pub connection: ConnectionName,
+}
+
+/// A stored credential: an adapter's own bytes, with a number that grows when it is replaced.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// 1 for the first, then one more with each replacement.
+    pub generation: u64,
+    /// The adapter's bytes.
+    pub secret: Vec<u8>,
+}
+
+/// Never shows the secret.
+impl Debug for StoredToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredToken")
+            .field("generation", &self.generation)
+            .field("secret", &"[redacted]")
+            .finish()
+    }
+}
+
+/// Keeps credentials that change, so that many tasks and processes share one.
+///
+/// # Contract
+///
+/// - A replaced credential is durable when the call returns.
+/// - Of two replacements of the same generation, one is refused.
+/// - While a claim holds, another claim of the same key is refused.
+#[async_trait]
+pub trait TokenStore: Debug + Send + Sync + 'static {
+    /// The credential, if there is one.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn token(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError>;
+
+    /// Replaces the credential if it is still of this generation (0: if there is none).
+    /// Says whether it did.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn replace_token(
+        &self,
+        key: &TokenKey,
+        generation: u64,
+        secret: &[u8],
+    ) -> Result<bool, StoreError>;
+
+    /// Claims the right to refresh the credential for some time. Says whether it was given.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn claim_refresh(
+        &self,
+        key: &TokenKey,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives the right to refresh back.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError>;
+}
