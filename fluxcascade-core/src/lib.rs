@@ -16,12 +16,23 @@
 
 pub mod clock;
 pub mod connector;
+pub mod engine;
+pub mod mapping;
 pub mod model;
+pub mod plan;
+pub mod report;
 pub mod resolver;
 pub mod store;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+pub mod transform;
 
 pub use clock::{Clock, SystemClock};
 pub use connector::{Connector, Reader};
+pub use engine::{Engine, SyncError};
+pub use mapping::{Direction, Mapping};
 pub use model::{Side, Slot, Timestamp, Value};
+pub use plan::Plan;
+pub use report::SyncReport;
 pub use resolver::{ConflictResolver, Strategy};
 pub use store::{Store, TokenStore};

@@ -31,8 +31,6 @@ pub struct ConflictCase<'a> {
 pub enum Resolution {
     /// One side's value stands; why, in words.
     Wins(Side, String),
-    /// Both sides get a value: in each side's own representation; why, in words.
-    Merged(Sides<Vec<Value>>, String),
     /// It cannot say; why, in words. Without another strategy the pair waits for a person.
     Declines(String),
 }

@@ -47,6 +47,9 @@ pub struct KeyHolder {
     pub entry: Option<InboxEntry>,
     /// Its open create, if it waits for the answer to one.
     pub pending: Option<Operation>,
+    /// Whether it has a key under an earlier rule that another record holds on either side: then
+    /// that rule decides about it.
+    pub decided_earlier: bool,
 }
 
 /// Who has an unlinked record's key under one match rule, the record itself included.

@@ -2,8 +2,9 @@
 
 use crate::connector::Cursor;
 use crate::model::{
-    Conflict, ConnectionName, Fingerprint, Hold, HoldKey, HoldReason, Link, LogRow, MappingName,
-    ObjectType, Observation, OperationId, RecordId, RunNumber, Side, TenantId, Timestamp, WorkKey,
+    Conflict, ConflictId, ConflictStatus, ConnectionName, Fingerprint, Hold, HoldKey, HoldReason,
+    Link, LogRow, MappingName, ObjectType, Observation, OperationId, RecordId, RunNumber, Side,
+    TenantId, Timestamp, WorkKey,
 };
 
 /// One reader of one object type: what a cursor is kept for.
@@ -146,6 +147,8 @@ pub struct CommitBatch {
     pub holds: Vec<Hold>,
     /// Conflict rows that are new or changed.
     pub conflicts: Vec<Conflict>,
+    /// Conflict rows whose status is another now; their values stay.
+    pub judged: Vec<(ConflictId, ConflictStatus)>,
     /// Log rows.
     pub log: Vec<LogRow>,
     /// Inbox entries that are done with.

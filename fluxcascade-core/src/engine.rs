@@ -1,0 +1,192 @@
+//! The line, run: pull → inbox → match → detect → merge → plan ⇄ refresh → apply → commit → report.
+//!
+//! What is decided is decided in [`crate::plan`]; this module moves data between the systems, the
+//! store and the plan, and sees to it that nothing is sent that is not durable first.
+
+mod apply;
+mod batch;
+mod builder;
+mod commit;
+mod outcome;
+mod pull;
+mod refresh;
+mod run;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use builder::EngineBuilder;
+
+use crate::clock::Clock;
+use crate::connector::{Connector, ConnectorError};
+use crate::mapping::{CompiledMapping, ConfigError};
+use crate::model::{ConnectionName, MappingKey, MappingName, Side, TenantId};
+use crate::plan::Plan;
+use crate::report::SyncReport;
+use crate::store::{Store, StoreError};
+
+/// Keeps records in sync. Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    tenant: TenantId,
+    connections: BTreeMap<ConnectionName, Connection>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    mappings: BTreeMap<MappingName, CompiledMapping>,
+    settings: Settings,
+    observer: Option<Observer>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("tenant", &self.tenant)
+            .field("connections", &self.connections.keys())
+            .field("mappings", &self.mappings.keys())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// A connector, and the account that was behind it when the engine was built.
+struct Connection {
+    connector: Arc<dyn Connector>,
+    account: String,
+}
+
+/// Times and sizes; see [`EngineBuilder`].
+#[derive(Debug, Clone, Copy)]
+struct Settings {
+    lease: Duration,
+    request_timeout: Duration,
+    sweep_every: Duration,
+    batch: usize,
+}
+
+/// Something that happens in a run: for progress displays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A page of changes was taken in.
+    Pulled {
+        /// The side.
+        side: Side,
+        /// Records on all pages so far.
+        records: u64,
+    },
+    /// Links and records have been decided.
+    Decided {
+        /// How many so far.
+        works: u64,
+    },
+    /// Records were written.
+    Wrote {
+        /// The side.
+        side: Side,
+        /// How many on this side so far.
+        records: u64,
+    },
+}
+
+/// Why a run could not be done. What was stored before stays, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyncError {
+    /// The engine has no such mapping.
+    #[error("there is no mapping {0:?}; the engine has: {1}")]
+    UnknownMapping(String, String),
+    /// The mapping cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A system could not be read, or does not accept the credentials.
+    #[error("{connection}: {error}")]
+    Connector {
+        /// The connection.
+        connection: ConnectionName,
+        /// What it said.
+        #[source]
+        error: Box<ConnectorError>,
+    },
+    /// The store failed, or another sync of the mapping is under way.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another account stands behind a connection than the one that was synced before.
+    #[error(
+        "{connection} is now the account {now}, but {mapping} was synced with the account {before}: \
+         connect the former account, or use another mapping name for this one"
+    )]
+    OtherAccount {
+        /// The connection.
+        connection: ConnectionName,
+        /// The mapping.
+        mapping: MappingName,
+        /// The account that was synced.
+        before: String,
+        /// The account there is now.
+        now: String,
+    },
+}
+
+impl Engine {
+    /// Begins an engine.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::new()
+    }
+
+    /// What a sync would do now. Nothing is written to any system: the changes are read and taken
+    /// into the inbox, and stay there.
+    ///
+    /// # Errors
+    /// If a system cannot be read, the store fails, or another sync of the mapping is under way.
+    pub async fn plan(&self, mapping: &str) -> Result<Plan, SyncError> {
+        let mut run = run::Run::lease(self, mapping).await?;
+        let result = run.dry().await;
+        run.release().await;
+        result
+    }
+
+    /// Syncs a mapping once.
+    ///
+    /// # Errors
+    /// If the run could not be done; a record that failed is data in the report.
+    pub async fn sync(&self, mapping: &str) -> Result<SyncReport, SyncError> {
+        let mut run = run::Run::lease(self, mapping).await?;
+        let result = run.sync().await;
+        run.release().await;
+        result
+    }
+
+    /// Where the engine keeps what it remembers: the log, conflicts, holds and links are read there.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// The key under which the store has a mapping.
+    pub fn mapping_key(&self, mapping: &MappingName) -> MappingKey {
+        MappingKey { tenant: self.inner.tenant.clone(), mapping: mapping.clone() }
+    }
+
+    /// A mapping as it was compiled.
+    ///
+    /// # Errors
+    /// If the engine has no such mapping.
+    pub fn mapping(&self, name: &str) -> Result<&CompiledMapping, SyncError> {
+        self.inner.mappings.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.inner.mappings.keys().map(MappingName::as_str).collect();
+            SyncError::UnknownMapping(name.to_owned(), known.join(", "))
+        })
+    }
+
+    fn tell(&self, event: &Event) {
+        if let Some(observer) = &self.inner.observer {
+            observer(event);
+        }
+    }
+}

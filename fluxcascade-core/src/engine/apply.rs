@@ -1,0 +1,356 @@
+//! apply: one side after the other, intents first, then requests as large as the system takes.
+
+use std::collections::HashMap;
+
+use super::batch::{Batch, put_link};
+use super::outcome::{Answer, Sent};
+use super::run::Run;
+use super::{Event, SyncError};
+use crate::connector::{ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest};
+use crate::model::{
+    FieldName, Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side,
+    Timestamp, Value, Work,
+};
+use crate::plan::{Entry, PairAction, Plan, Writing, link_id};
+use crate::store::CommitBatch;
+
+type Fetched = HashMap<(Side, RecordId), Observation>;
+
+/// Whether more is to be done for a work in this run.
+enum Next {
+    Done,
+    OtherSide(Box<Work>),
+}
+
+impl Run<'_> {
+    /// Takes a batch through decide, apply and commit.
+    pub(super) async fn process(&mut self, works: Vec<Work>) -> Result<(), SyncError> {
+        let mut batch = Batch::new(works);
+        let plan = self.decide(&mut batch, Writing::Neither).await?;
+        let mut commit = CommitBatch::default();
+        let mut writers: Vec<Work> = Vec::new();
+        let mut first: Vec<Entry> = Vec::new();
+        for (mut work, mut entry) in batch.works.into_iter().zip(plan.entries) {
+            if Side::BOTH.iter().any(|&side| entry.writes_to(side)) {
+                writers.push(work);
+                first.push(entry);
+            } else {
+                self.fold(&mut commit, &mut work, &mut entry);
+                self.finish(&mut commit, &mut work, &entry, &batch.fetched);
+            }
+        }
+        self.store_commit(&commit).await?;
+        let mut fetched = batch.fetched;
+        let (to_target, rest): (Vec<_>, Vec<_>) =
+            writers.into_iter().zip(first).partition(|(_, entry)| entry.writes_to(Side::Target));
+        let mut to_source: Vec<Work> = rest.into_iter().map(|(work, _)| work).collect();
+        let to_target: Vec<Work> = to_target.into_iter().map(|(work, _)| work).collect();
+        to_source.extend(self.write_all(Side::Target, to_target, &mut fetched).await?);
+        let left = self.write_all(Side::Source, to_source, &mut fetched).await?;
+        self.report.waiting += left.len() as u64; // their entries stay for the next run
+        Ok(())
+    }
+
+    /// Writes one side, chunk by chunk: each is fetched directly before it is written.
+    /// Returns the work that has more to write on the other side.
+    async fn write_all(
+        &mut self,
+        side: Side,
+        works: Vec<Work>,
+        fetched: &mut Fetched,
+    ) -> Result<Vec<Work>, SyncError> {
+        let capabilities = self.capabilities(side);
+        let most = capabilities.read_batch.max(capabilities.create_batch).max(1);
+        let mut left = Vec::new();
+        let mut works = works.into_iter().peekable();
+        while works.peek().is_some() {
+            let chunk: Vec<Work> = works.by_ref().take(most).collect();
+            left.extend(self.write_chunk(side, chunk, fetched).await?);
+        }
+        Ok(left)
+    }
+
+    async fn write_chunk(
+        &mut self,
+        side: Side,
+        works: Vec<Work>,
+        fetched: &mut Fetched,
+    ) -> Result<Vec<Work>, SyncError> {
+        let mut batch = Batch { works, fetched: std::mem::take(fetched) };
+        let read_at = self.now();
+        let plan = self.decide(&mut batch, Writing::Only(side)).await?;
+        let mut entries = self.prepare(&mut batch, plan).await?;
+        let operations = self.operations(side, &batch, &entries);
+        self.store().begin(&self.lease, &operations).await?;
+        let mut sent = self.send(side, &operations, &batch, read_at).await?;
+        let unread = self.read_back(side, &mut sent, &mut batch.fetched).await;
+        let mut commit = CommitBatch::default();
+        let mut left = Vec::new();
+        let mut stop = unread.err();
+        for (mut work, entry) in batch.works.into_iter().zip(entries.drain(..)) {
+            let own = sent.iter().position(|sent| sent.is_for(&entry, side));
+            let own = own.map(|at| sent.swap_remove(at));
+            if let Some(error) = own.as_ref().and_then(Sent::stops_the_run) {
+                stop.get_or_insert_with(|| self.failed(side, error.clone()));
+            }
+            match self.close(&mut commit, &mut work, &entry, side, own, &mut batch.fetched) {
+                Next::Done => {}
+                Next::OtherSide(work) => left.push(*work),
+            }
+        }
+        self.store_commit(&commit).await?;
+        *fetched = batch.fetched;
+        let records = self.report.sides[side].writes();
+        self.engine.tell(&Event::Wrote { side, records });
+        match stop {
+            Some(error) => Err(error),
+            None => Ok(left),
+        }
+    }
+
+    /// Makes links and settled operations durable before anything rests on them.
+    async fn prepare(&mut self, batch: &mut Batch, plan: Plan) -> Result<Vec<Entry>, SyncError> {
+        let mut commit = CommitBatch::default();
+        let mut entries = plan.entries;
+        for (work, entry) in batch.works.iter_mut().zip(&mut entries) {
+            self.fold(&mut commit, work, entry);
+        }
+        self.store_commit(&commit).await?;
+        Ok(entries)
+    }
+
+    /// What is written to the side, as intents.
+    fn operations(&self, side: Side, batch: &Batch, entries: &[Entry]) -> Vec<Operation> {
+        batch
+            .works
+            .iter()
+            .zip(entries)
+            .filter(|(_, entry)| entry.writes_to(side))
+            .filter_map(|(work, entry)| self.operation(side, work, entry, &batch.fetched))
+            .collect()
+    }
+
+    fn operation(
+        &self,
+        side: Side,
+        work: &Work,
+        entry: &Entry,
+        fetched: &Fetched,
+    ) -> Option<Operation> {
+        let origin = entry.records[side.other()].clone()?;
+        let kind = match (&entry.create, &entry.records[side]) {
+            (Some(_), _) => OperationKind::Create,
+            (None, record) => OperationKind::Update { record: record.clone()? },
+        };
+        let link = match &work.link {
+            Some(link) => link.id,
+            None => link_id(&self.mapping, side.other(), &origin, self.number),
+        };
+        let mut pairs = Vec::new();
+        let mut conflicts = Vec::new();
+        for pair in &entry.pairs {
+            let PairAction::Write { to, send, cause, conflict } = &pair.action else { continue };
+            if *to != side {
+                continue;
+            }
+            conflicts.extend(conflict.iter().map(|row| row.as_ref().clone()));
+            pairs.push(OperationPair {
+                pair: self.mapping.pairs[pair.index].id.clone(),
+                origin: pair.values[side.other()].clone(),
+                planned: pair.values[side].clone(),
+                sent: send.clone(),
+                cause: cause.clone(),
+            });
+        }
+        Some(Operation {
+            id: OperationId::of(&[
+                self.mapping.key.tenant.as_str().as_bytes(),
+                self.mapping.key.mapping.as_str().as_bytes(),
+                &[side.number()],
+                origin.as_str().as_bytes(),
+                &self.number.0.to_le_bytes(),
+            ]),
+            link,
+            side,
+            origin,
+            keys: match kind {
+                OperationKind::Create => self.keys_of(work, side.other(), fetched),
+                OperationKind::Update { .. } => Vec::new(),
+            },
+            kind,
+            pairs,
+            conflicts,
+            run: self.number,
+            fence: self.lease.fence,
+            begun: self.now(),
+            not_after: self.lease.until - self.engine.inner.settings.request_timeout,
+        })
+    }
+
+    /// Sends the operations in batches; one outcome for each.
+    async fn send(
+        &mut self,
+        side: Side,
+        operations: &[Operation],
+        batch: &Batch,
+        read_at: Timestamp,
+    ) -> Result<Vec<Sent>, SyncError> {
+        let capabilities = self.capabilities(side);
+        let is_create = |operation: &&Operation| operation.kind == OperationKind::Create;
+        let (creates, updates): (Vec<&Operation>, Vec<&Operation>) =
+            operations.iter().partition(is_create);
+        let mut sent = Vec::with_capacity(operations.len());
+        let by_kind = [(creates, capabilities.create_batch), (updates, capabilities.write_batch)];
+        for (operations, size) in by_kind {
+            for group in operations.chunks(size.max(1)) {
+                let request = WriteRequest {
+                    object: self.mapping.endpoint(side).object.clone(),
+                    projection: self.mapping.projections[side].clone(),
+                    writes: group.iter().map(|operation| self.write(operation, batch)).collect(),
+                    not_after: group.iter().map(|o| o.not_after).min().unwrap_or(read_at),
+                };
+                let window = &mut self.report.sides[side].widest_window;
+                *window = (*window).max(self.engine.inner.clock.now().since(read_at));
+                let outcomes = self.connector(side).write(request).await;
+                sent.extend(pair_up(group, outcomes));
+            }
+        }
+        Ok(sent)
+    }
+
+    fn write(&self, operation: &Operation, batch: &Batch) -> Write {
+        let side = operation.side;
+        let mut fields: Vec<(FieldName, Value)> = Vec::new();
+        for pair in &operation.pairs {
+            let Some(index) = self.mapping.pair_index(&pair.pair) else { continue };
+            let names = self.mapping.pairs[index].ends[side].names.iter().cloned();
+            fields.extend(names.zip(pair.sent.iter().cloned()));
+        }
+        let action = match &operation.kind {
+            OperationKind::Create => {
+                fields.retain(|(_, value)| !value.is_blank());
+                WriteAction::Create
+            }
+            OperationKind::Update { record } => {
+                let seen = batch.fetched.get(&(side, record.clone()));
+                let known = seen.and_then(Observation::known);
+                WriteAction::Update {
+                    record: record.clone(),
+                    if_tag: known.and_then(|(_, version)| version.tag.clone()),
+                }
+            }
+        };
+        Write { operation: operation.id, action, fields }
+    }
+
+    /// Reads back what an answer is no proof of.
+    async fn read_back(
+        &mut self,
+        side: Side,
+        sent: &mut [Sent],
+        fetched: &mut Fetched,
+    ) -> Result<(), SyncError> {
+        let unproven: Vec<RecordId> = sent.iter().filter_map(Sent::unproven).cloned().collect();
+        let seen = self.fetch(side, unproven).await;
+        let by_id: HashMap<RecordId, Observation> = match &seen {
+            Ok(seen) => seen.iter().map(|o| (o.record.clone(), o.clone())).collect(),
+            Err(_) => HashMap::new(),
+        };
+        for sent in sent.iter_mut() {
+            sent.conclude(&by_id);
+        }
+        let conflicting: Vec<RecordId> = sent.iter().filter_map(Sent::existing).cloned().collect();
+        for found in self.fetch(side, conflicting).await? {
+            fetched.insert((side, found.record.clone()), found);
+        }
+        seen.map(|_| ())
+    }
+
+    /// Stores what became of one work's write, and what else its entry says.
+    fn close(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        entry: &Entry,
+        side: Side,
+        sent: Option<Sent>,
+        fetched: &mut Fetched,
+    ) -> Next {
+        let Some(sent) = sent else {
+            // Decided anew, nothing is written to this side any more.
+            return self.go_on(commit, work, entry, side, fetched);
+        };
+        let operation = &sent.operation;
+        match &sent.answer {
+            Answer::Applied(applied) => {
+                self.applied(commit, work, entry, operation, applied, fetched);
+                fetched.insert((side, applied.record.clone()), applied.observation());
+                self.go_on(commit, work, entry, side, fetched)
+            }
+            Answer::Unread { record, error } => {
+                self.unread(commit, work, operation, record, error.as_ref());
+                Next::Done
+            }
+            Answer::Exists(record) => {
+                self.exists(commit, work, operation, record, fetched);
+                Next::Done
+            }
+            Answer::Rejected { fields, error } => {
+                self.rejected(commit, work, entry, operation, fields, error);
+                Next::Done
+            }
+            Answer::NotApplied(error) => {
+                commit.closed.push(operation.id);
+                self.note_failure(operation, error.as_ref());
+                Next::Done
+            }
+            Answer::Unknown(error) => {
+                self.unanswered(commit, work, operation, error);
+                Next::Done
+            }
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        entry: &Entry,
+        side: Side,
+        fetched: &Fetched,
+    ) -> Next {
+        if let Some(link) = &work.link {
+            put_link(commit, link);
+        }
+        if entry.writes_to(side.other()) {
+            return Next::OtherSide(Box::new(work.clone()));
+        }
+        self.finish(commit, work, entry, fetched);
+        Next::Done
+    }
+
+    pub(super) async fn store_commit(&mut self, commit: &CommitBatch) -> Result<(), SyncError> {
+        if !commit.is_empty() {
+            self.store().commit(&self.lease, commit).await?;
+        }
+        Ok(())
+    }
+}
+
+/// One outcome per operation; a connector that gives fewer leaves the rest unknown.
+fn pair_up(group: &[&Operation], outcomes: Vec<WriteOutcome>) -> Vec<Sent> {
+    let missing = || {
+        WriteOutcome::Unknown(crate::connector::ConnectorError::new(
+            ErrorKind::Protocol,
+            "the connector gave no outcome for this write: it has a defect",
+        ))
+    };
+    let outcomes = outcomes.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    group
+        .iter()
+        .zip(outcomes)
+        .map(|(operation, outcome)| {
+            Sent::new((*operation).clone(), outcome.unwrap_or_else(missing))
+        })
+        .collect()
+}

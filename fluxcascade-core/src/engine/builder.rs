@@ -1,0 +1,268 @@
+//! Engines from connections, a store and mappings. Building reads the schemas and checks everything.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Connection, Engine, Event, Inner, Observer, Settings, SyncError};
+use crate::clock::{Clock, SystemClock};
+use crate::connector::Connector;
+use crate::mapping::{CompiledMapping, ConfigError, Endpoint, Finding, Mapping};
+use crate::model::{ConnectionName, ObjectSchema, ObjectType, Side, Sides, TenantId};
+use crate::store::Store;
+
+/// An engine that is being built; see [`Engine::builder`].
+pub struct EngineBuilder {
+    tenant: TenantId,
+    connections: Vec<(String, Arc<dyn Connector>)>,
+    store: Option<Arc<dyn Store>>,
+    clock: Arc<dyn Clock>,
+    mappings: Vec<Mapping>,
+    settings: Settings,
+    observer: Option<Observer>,
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineBuilder")
+            .field("tenant", &self.tenant)
+            .field("mappings", &self.mappings)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EngineBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            tenant: TenantId::default(),
+            connections: Vec::new(),
+            store: None,
+            clock: Arc::new(SystemClock),
+            mappings: Vec::new(),
+            settings: Settings {
+                lease: Duration::from_secs(300),
+                request_timeout: Duration::from_secs(30),
+                sweep_every: Duration::from_secs(24 * 3600),
+                batch: 200,
+            },
+            observer: None,
+        }
+    }
+
+    /// Whose data it is; `default` unless said otherwise.
+    #[must_use]
+    pub fn tenant(mut self, tenant: TenantId) -> Self {
+        self.tenant = tenant;
+        self
+    }
+
+    /// A connector, under the name that mappings use.
+    #[must_use]
+    pub fn connection(self, name: impl Into<String>, connector: impl Connector) -> Self {
+        self.shared_connection(name, Arc::new(connector))
+    }
+
+    /// A connector that is shared with others.
+    #[must_use]
+    pub fn shared_connection(
+        mut self,
+        name: impl Into<String>,
+        connector: Arc<dyn Connector>,
+    ) -> Self {
+        self.connections.push((name.into(), connector));
+        self
+    }
+
+    /// Where the engine remembers.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Where the time comes from; the machine's clock unless said otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// A mapping.
+    #[must_use]
+    pub fn mapping(mut self, mapping: Mapping) -> Self {
+        self.mappings.push(mapping);
+        self
+    }
+
+    /// Is told what happens in a run; it must not block.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// How long a lease lasts; it is renewed at half. 5 minutes unless said otherwise.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// How long a connector's request may take at most. 30 s unless said otherwise.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.request_timeout = timeout;
+        self
+    }
+
+    /// How often a side is read whole, so that what no incremental read shows is found. Once a day
+    /// unless said otherwise.
+    #[must_use]
+    pub fn sweep_every(mut self, every: Duration) -> Self {
+        self.settings.sweep_every = every;
+        self
+    }
+
+    /// How many links or records are decided together. 200 unless said otherwise.
+    #[must_use]
+    pub fn batch(mut self, works: usize) -> Self {
+        self.settings.batch = works.max(1);
+        self
+    }
+
+    /// The engine: asks each system for its account and schemas, and checks each mapping.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration at once, or that a system does not answer.
+    pub async fn build(self) -> Result<Engine, SyncError> {
+        let mut findings = Vec::new();
+        let connectors = names(self.connections, &mut findings);
+        if self.store.is_none() {
+            findings.push(Finding::new("store", "not set: add .store(...)"));
+        }
+        if self.settings.lease <= self.settings.request_timeout * 2 {
+            let message =
+                "must be more than twice the request timeout, or nothing can be sent under it";
+            findings.push(Finding::new("lease", message));
+        }
+        for mapping in &self.mappings {
+            for side in Side::BOTH {
+                check_connection(mapping, side, &connectors, &mut findings);
+            }
+        }
+        ConfigError::unless_empty(findings)?;
+        let connections = connect(connectors).await?;
+        let mappings = compile(&self.tenant, self.mappings, &connections).await?;
+        let Some(store) = self.store else {
+            return Err(ConfigError { findings: Vec::new() }.into()); // found above
+        };
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                tenant: self.tenant,
+                connections,
+                store,
+                clock: self.clock,
+                mappings,
+                settings: self.settings,
+                observer: self.observer,
+            }),
+        })
+    }
+}
+
+fn names(
+    connections: Vec<(String, Arc<dyn Connector>)>,
+    findings: &mut Vec<Finding>,
+) -> BTreeMap<ConnectionName, Arc<dyn Connector>> {
+    let mut named = BTreeMap::new();
+    for (name, connector) in connections {
+        match ConnectionName::new(&name) {
+            Err(error) => findings.push(Finding::new("connection", error.to_string())),
+            Ok(key) => {
+                if named.insert(key, connector).is_some() {
+                    let message = format!("{name} is used twice: give one of them another name");
+                    findings.push(Finding::new("connection", message));
+                }
+            }
+        }
+    }
+    named
+}
+
+fn check_connection(
+    mapping: &Mapping,
+    side: Side,
+    connectors: &BTreeMap<ConnectionName, Arc<dyn Connector>>,
+    findings: &mut Vec<Finding>,
+) {
+    let endpoint = mapping.endpoint(side);
+    if !connectors.contains_key(&endpoint.connection) {
+        findings.push(Finding::new(
+            format!("mapping {}", mapping.name),
+            format!(
+                "its {side} is the connection {}, which the engine does not have: \
+                 add .connection(\"{}\", ...)",
+                endpoint.connection, endpoint.connection
+            ),
+        ));
+    }
+}
+
+async fn connect(
+    connectors: BTreeMap<ConnectionName, Arc<dyn Connector>>,
+) -> Result<BTreeMap<ConnectionName, Connection>, SyncError> {
+    let mut connections = BTreeMap::new();
+    for (name, connector) in connectors {
+        let account = connector.account().await.map_err(|error| SyncError::Connector {
+            connection: name.clone(),
+            error: Box::new(error),
+        })?;
+        connections.insert(name, Connection { connector, account: account.id });
+    }
+    Ok(connections)
+}
+
+/// Reads each schema once, and compiles; the findings of all mappings come together.
+async fn compile(
+    tenant: &TenantId,
+    mappings: Vec<Mapping>,
+    connections: &BTreeMap<ConnectionName, Connection>,
+) -> Result<BTreeMap<crate::model::MappingName, CompiledMapping>, SyncError> {
+    let mut schemas: BTreeMap<(ConnectionName, ObjectType), ObjectSchema> = BTreeMap::new();
+    let mut compiled = BTreeMap::new();
+    let mut findings = Vec::new();
+    for mapping in mappings {
+        for side in Side::BOTH {
+            let Endpoint { connection, object } = mapping.endpoint(side).clone();
+            let key = (connection.clone(), object.clone());
+            if let std::collections::btree_map::Entry::Vacant(free) = schemas.entry(key) {
+                let schema = connections[&connection].connector.schema(&object).await;
+                free.insert(schema.map_err(|error| SyncError::Connector {
+                    connection,
+                    error: Box::new(error),
+                })?);
+            }
+        }
+        let of = |side: Side| {
+            let Endpoint { connection, object } = mapping.endpoint(side).clone();
+            &schemas[&(connection, object)]
+        };
+        let both = Sides::new(of(Side::Source), of(Side::Target));
+        let name = mapping.name.clone();
+        match CompiledMapping::new(tenant.clone(), mapping, both) {
+            Ok(mapping) => {
+                if compiled.insert(name.clone(), mapping).is_some() {
+                    let message = "the name is used twice: give one of them another";
+                    findings.push(Finding::new(format!("mapping {name}"), message));
+                }
+            }
+            Err(error) => findings.extend(error.findings.into_iter().map(|finding| {
+                Finding::new(format!("mapping {name}, {}", finding.place), finding.message)
+            })),
+        }
+    }
+    ConfigError::unless_empty(findings)?;
+    Ok(compiled)
+}

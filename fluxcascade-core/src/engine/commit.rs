@@ -1,0 +1,268 @@
+//! commit: what an entry says besides its writes, as one batch for the store.
+
+use std::collections::HashMap;
+
+use super::batch::{put_link, seen};
+use super::run::Run;
+use crate::model::{
+    Fingerprint, HoldKey, Link, LinkStatus, LogKind, LogPair, LogRow, Observation, Operation,
+    OperationKind, RecordId, Side, Sides, Slot, Values, Work,
+};
+use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases};
+use crate::store::{CommitBatch, InboxMark};
+
+type Fetched = HashMap<(Side, RecordId), Observation>;
+
+/// The inbox entries that a work was made from.
+pub(super) fn marks(work: &Work) -> impl Iterator<Item = InboxMark> {
+    Side::BOTH.into_iter().filter_map(|side| {
+        let entry = work.entries[side].as_ref()?;
+        Some(InboxMark { side, record: entry.record.clone(), sequence: entry.sequence })
+    })
+}
+
+impl Run<'_> {
+    /// Takes what comes before any write into the batch and into the work: settled operations, and
+    /// the new link.
+    pub(super) fn fold(&mut self, commit: &mut CommitBatch, work: &mut Work, entry: &mut Entry) {
+        for settled in std::mem::take(&mut entry.settled) {
+            self.fold_settled(commit, work, entry, settled);
+        }
+        if let Some(link) = entry.link.take() {
+            self.fold_link(commit, work, link);
+        }
+    }
+
+    fn fold_settled(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        entry: &Entry,
+        settled: Settled,
+    ) {
+        let Some(link) = &mut work.link else { return };
+        set_bases(&self.mapping, &mut link.bases, &settled.bases);
+        put_link(commit, link);
+        commit.closed.push(settled.operation);
+        if !settled.log.is_empty() {
+            commit.log.push(LogRow {
+                run: self.number,
+                at: self.now(),
+                kind: LogKind::Update,
+                link: Some(link.id),
+                side: settled.side,
+                records: link.records.as_ref().map(|record| Some(record.clone())),
+                operation: Some(settled.operation),
+                pairs: settled.log,
+                note: "settled without an answer".into(),
+            });
+        }
+        commit.conflicts.extend(settled.conflicts);
+        for hold in settled.holds {
+            self.note_hold(&hold, &entry.records);
+            work.holds.push(hold.clone());
+            commit.holds.push(hold);
+        }
+        work.operations.retain(|operation| operation.id != settled.operation);
+        self.report.settled += 1;
+    }
+
+    fn fold_link(&mut self, commit: &mut CommitBatch, work: &mut Work, new: NewLink) {
+        let mut link = Link {
+            id: new.id,
+            records: new.records,
+            status: LinkStatus::Active,
+            bases: self.mapping.empty_bases(),
+        };
+        set_bases(&self.mapping, &mut link.bases, &new.bases);
+        put_link(commit, &link);
+        for side in Side::BOTH {
+            commit.released.push(HoldKey::Record(side, link.records[side].clone()));
+        }
+        let records = link.records.as_ref().map(|record| Some(record.clone()));
+        let created = new.settles.and_then(|id| open_create(work, id)).cloned();
+        if let Some(operation) = &created {
+            commit.closed.push(operation.id);
+            commit.log.push(self.created_row(operation, &link, &records));
+            self.report.settled += 1;
+        }
+        commit.log.push(LogRow {
+            run: self.number,
+            at: self.now(),
+            kind: LogKind::Link,
+            link: Some(link.id),
+            side: Side::Source,
+            records,
+            operation: None,
+            pairs: Vec::new(),
+            note: format!("same {}", new.rule),
+        });
+        self.report.linked += 1;
+        for side in Side::BOTH {
+            if work.entries[side].is_none() {
+                let holders = work.candidates.iter().flat_map(|c| &c.holders[side]);
+                let partner = holders.into_iter().find(|h| h.record == link.records[side]);
+                work.entries[side] = partner.and_then(|holder| holder.entry.clone());
+            }
+        }
+        work.operations.clear();
+        work.holds.clear();
+        work.link = Some(link);
+    }
+
+    fn created_row(
+        &self,
+        operation: &Operation,
+        link: &Link,
+        records: &Sides<Option<RecordId>>,
+    ) -> LogRow {
+        LogRow {
+            run: self.number,
+            at: self.now(),
+            kind: LogKind::Create,
+            link: Some(link.id),
+            side: operation.side,
+            records: records.clone(),
+            operation: Some(operation.id),
+            pairs: operation
+                .pairs
+                .iter()
+                .map(|written| LogPair {
+                    pair: written.pair.clone(),
+                    before: Vec::new(),
+                    after: written.sent.clone(),
+                    cause: written.cause.clone(),
+                })
+                .collect(),
+            note: "its answer was missing; the record was found by its key".into(),
+        }
+    }
+
+    /// Takes everything else that an entry says: bases without a write, notes, holds, conflict
+    /// rows, and the clearing of its inbox entries.
+    pub(super) fn finish(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        entry: &Entry,
+        fetched: &Fetched,
+    ) {
+        match &entry.step {
+            Step::Follows => return,
+            Step::Waits { .. } | Step::Needs => {
+                self.report.waiting += 1;
+                return;
+            }
+            Step::Unchanged | Step::Decided | Step::Ignored => {}
+        }
+        commit.released.extend(entry.released.iter().cloned());
+        for hold in &entry.holds {
+            self.note_hold(hold, &entry.records);
+            commit.holds.push(hold.clone());
+        }
+        commit.conflicts.extend(entry.conflicts.iter().cloned());
+        commit.judged.extend(entry.judged.iter().copied());
+        self.finish_link(commit, work, entry, fetched);
+        self.log_notes(commit, work, entry);
+        commit.cleared.extend(marks(work));
+    }
+
+    fn log_notes(&self, commit: &mut CommitBatch, work: &Work, entry: &Entry) {
+        for side in Side::BOTH {
+            let of_side = entry.notes.iter().filter(|(s, _)| *s == side);
+            let pairs: Vec<LogPair> = of_side.map(|(_, note)| note.clone()).collect();
+            if !pairs.is_empty() {
+                commit.log.push(LogRow {
+                    run: self.number,
+                    at: self.now(),
+                    kind: LogKind::Note,
+                    link: work.link.as_ref().map(|link| link.id),
+                    side,
+                    records: entry.records.clone(),
+                    operation: None,
+                    pairs,
+                    note: String::new(),
+                });
+            }
+        }
+    }
+
+    fn finish_link(
+        &self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        entry: &Entry,
+        fetched: &Fetched,
+    ) {
+        let Some(mut link) = work.link.take() else { return };
+        let adopted: Vec<_> = entry
+            .pairs
+            .iter()
+            .filter(|pair| pair.action == PairAction::Adopt)
+            .map(|pair| (pair.index, pair.values.clone()))
+            .collect();
+        let mut changed = !adopted.is_empty();
+        set_bases(&self.mapping, &mut link.bases, &adopted);
+        let held = !entry.holds.is_empty()
+            || work.holds.iter().any(|hold| !entry.released.contains(&hold.key));
+        for side in Side::BOTH {
+            let record = link.records[side].clone();
+            let entry = work.entries[side].as_ref().filter(|e| e.revision == self.mapping.revision);
+            let listed = entry.and_then(|entry| entry.observation.as_ref());
+            let Some((values, version)) =
+                fetched.get(&(side, record)).or(listed).and_then(Observation::known)
+            else {
+                continue;
+            };
+            let agreed = self.agreed(&link, side, values);
+            let base = &mut link.bases[side];
+            let fingerprint: Option<Fingerprint> = agreed.then(|| values.fingerprint());
+            changed |= base.fingerprint != fingerprint;
+            base.fingerprint = fingerprint;
+            if !held && (version.is_newer_than(&base.version) || base.version == <_>::default()) {
+                changed |= &base.version != version;
+                base.version = version.clone();
+            }
+        }
+        if changed {
+            put_link(commit, &link);
+        }
+        work.link = Some(link);
+    }
+
+    /// Whether a side holds what its base says, wherever both say something.
+    fn agreed(&self, link: &Link, side: Side, values: &Values) -> bool {
+        self.mapping.pairs.iter().all(|pair| {
+            let end = &pair.ends[side];
+            let base = &link.bases[side].slots[end.base.clone()];
+            end.slots.iter().zip(base).all(|(&slot, base)| match (&values[slot], base) {
+                (Slot::Present(value), Slot::Present(base)) => !value.changed_from(base),
+                (Slot::Absent, _) | (_, Slot::Absent) => true,
+            })
+        })
+    }
+
+    /// The valid keys of a work's record.
+    pub(super) fn keys_of(
+        &self,
+        work: &Work,
+        side: Side,
+        fetched: &Fetched,
+    ) -> Vec<(u16, Fingerprint)> {
+        let values = seen(work, side, fetched, self.mapping.revision).and_then(Observation::values);
+        values.map(|values| self.mapping.keys(side, values, &self.key)).unwrap_or_default()
+    }
+}
+
+/// The open create of this id, of the work's own record or of its partner.
+fn open_create(work: &Work, id: crate::model::OperationId) -> Option<&Operation> {
+    let of_partners = work
+        .candidates
+        .iter()
+        .flat_map(|c| c.holders.source.iter().chain(&c.holders.target))
+        .filter_map(|holder| holder.pending.as_ref());
+    work.operations
+        .iter()
+        .chain(of_partners)
+        .find(|operation| operation.id == id && operation.kind == OperationKind::Create)
+}

@@ -1,0 +1,280 @@
+//! One run: its lease, its revision, and the walk over the work in batches.
+
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::{Connection, Engine, Event, SyncError};
+use crate::connector::{Capabilities, Connector, ConnectorError};
+use crate::mapping::{CompiledMapping, FingerprintKey};
+use crate::model::{
+    Hold, HoldKey, Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
+};
+use crate::plan::{Plan, Step, Writing};
+use crate::report::{HeldItem, SideReport, SyncReport};
+use crate::store::{Counts, Feed, FeedKey, Intake, Lease, Page, RunStart, Store, WorkRequest};
+
+/// A run under its lease.
+pub(super) struct Run<'e> {
+    pub(super) engine: &'e Engine,
+    pub(super) mapping: CompiledMapping,
+    pub(super) revisions: Vec<Revision>,
+    pub(super) key: FingerprintKey,
+    pub(super) lease: Lease,
+    pub(super) number: RunNumber,
+    pub(super) started: Timestamp,
+    pub(super) report: SyncReport,
+}
+
+impl<'e> Run<'e> {
+    /// Takes the lease and finds the mapping's revision.
+    pub(super) async fn lease(engine: &'e Engine, name: &str) -> Result<Run<'e>, SyncError> {
+        let mut mapping = engine.mapping(name)?.clone();
+        let inner = &engine.inner;
+        let now = inner.clock.now();
+        let key = FingerprintKey::new(inner.store.fingerprint_key(&mapping.key).await?);
+        let mut revisions = inner.store.revisions(&mapping.key).await?;
+        let lease = inner.store.lease(&mapping.key, now, inner.settings.lease).await?;
+        let new = mapping.adopt(&revisions);
+        let report = empty_report(&mapping, now);
+        let mut run = Run {
+            engine,
+            mapping,
+            revisions: Vec::new(),
+            key,
+            lease,
+            number: RunNumber(0),
+            started: now,
+            report,
+        };
+        if let Some(revision) = new {
+            if let Err(error) = run.begin_revision(&revision).await {
+                run.release().await;
+                return Err(error);
+            }
+            revisions.push(revision);
+        }
+        run.revisions = revisions;
+        Ok(run)
+    }
+
+    /// A new revision reads both sides whole, so that the key index and the inbox are of it. The
+    /// feeds fall back first: a crash between leaves a revision that is still new.
+    async fn begin_revision(&mut self, revision: &Revision) -> Result<(), SyncError> {
+        for side in Side::BOTH {
+            let feed_key = self.feed_key(side);
+            let feed = self.store().feed(&self.lease, &feed_key).await?;
+            let again = Feed { cursor: None, sweeping: true, sweep_began: None, ..feed };
+            let page =
+                Intake { side, revision: revision.number, rows: Vec::new(), feed_key, feed: again };
+            self.store().intake(&self.lease, &page).await?;
+        }
+        self.store().add_revision(&self.lease, revision).await?;
+        Ok(())
+    }
+
+    /// Gives the lease back; if that fails, it ends by itself.
+    pub(super) async fn release(&self) {
+        let _ = self.store().release(&self.lease).await;
+    }
+
+    /// A whole run.
+    pub(super) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
+        let start = RunStart { started: self.started };
+        self.number = self.store().start_run(&self.lease, &start).await?;
+        self.report.run = self.number;
+        let result = self.walk().await;
+        let ended = self.now();
+        let status = match &result {
+            Err(_) => RunStatus::Failed,
+            Ok(()) if self.report.waiting > 0 || !self.report.failed.is_empty() => {
+                RunStatus::Partial
+            }
+            Ok(()) => RunStatus::Completed,
+        };
+        let row = RunRow {
+            number: self.number,
+            started: self.started,
+            ended: Some(ended),
+            status,
+            writes: self.report.sides.as_ref().map(SideReport::writes),
+            error: result.as_ref().err().map(ToString::to_string),
+        };
+        let finished = self.store().finish_run(&self.lease, &row).await;
+        result?;
+        finished?;
+        self.report.status = status;
+        self.report.ended = ended;
+        Ok(self.report.clone())
+    }
+
+    async fn walk(&mut self) -> Result<(), SyncError> {
+        self.pull_both().await?;
+        let (mut after, mut seen) = (None, 0);
+        while let Some(works) = self.next_work(&mut after).await? {
+            seen += works.len() as u64;
+            self.process(works).await?;
+            self.engine.tell(&Event::Decided { works: seen });
+        }
+        Ok(())
+    }
+
+    /// The line stopped in the middle: everything is planned, nothing is begun.
+    pub(super) async fn dry(&mut self) -> Result<Plan, SyncError> {
+        let last =
+            self.store().runs(&self.mapping.key, &Page { limit: 1, ..Page::default() }).await?;
+        self.number = RunNumber(last.first().map_or(0, |run| run.number.0) + 1);
+        self.pull_both().await?;
+        let mut whole = crate::plan::plan(&self.mapping, &[], &self.context(Writing::Both));
+        let mut after = None;
+        while let Some(works) = self.next_work(&mut after).await? {
+            let mut batch = Batch::new(works);
+            let plan = self.decide(&mut batch, Writing::Both).await?;
+            let told = plan
+                .entries
+                .into_iter()
+                .filter(|entry| !entry.is_quiet() || matches!(entry.step, Step::Waits { .. }));
+            whole.entries.extend(told);
+        }
+        Ok(whole)
+    }
+
+    async fn pull_both(&mut self) -> Result<(), SyncError> {
+        for side in Side::BOTH {
+            self.pull(side).await?;
+        }
+        Ok(())
+    }
+
+    /// The next batch of work, of links or of one side's unlinked records: target records are
+    /// looked at only when all source records have been, whatever the size of batches.
+    async fn next_work(
+        &mut self,
+        after: &mut Option<WorkKey>,
+    ) -> Result<Option<Vec<Work>>, SyncError> {
+        self.keep_lease().await?;
+        let request =
+            WorkRequest { after: after.clone(), limit: self.batch_size(), now: self.now() };
+        let mut works = self.store().work(&self.lease, &request).await?;
+        let kind = |work: &Work| match &work.key {
+            WorkKey::Link(_) => None,
+            WorkKey::Record(side, _) => Some(*side),
+        };
+        let Some(first) = works.first().map(kind) else { return Ok(None) };
+        works.truncate(works.iter().take_while(|work| kind(work) == first).count());
+        *after = works.last().map(|work| work.key.clone());
+        for link in works.iter_mut().filter_map(|work| work.link.as_mut()) {
+            for side in Side::BOTH {
+                if link.bases[side].revision != self.mapping.revision {
+                    link.bases[side] = self.mapping.relay(side, &link.bases[side], &self.revisions);
+                }
+            }
+        }
+        Ok(Some(works))
+    }
+
+    /// Creates fill their requests: the batch is a multiple of the larger create batch.
+    fn batch_size(&self) -> usize {
+        let creates = Side::BOTH.map(|side| self.capabilities(side).create_batch.max(1));
+        let unit = creates[0].max(creates[1]);
+        self.engine.inner.settings.batch.div_ceil(unit) * unit
+    }
+
+    /// Renews the lease once half of it is over.
+    pub(super) async fn keep_lease(&mut self) -> Result<(), SyncError> {
+        let now = self.now();
+        let ttl = self.engine.inner.settings.lease;
+        if now + ttl / 2 >= self.lease.until {
+            self.lease = self.store().renew(&self.lease, now, ttl).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn capabilities(&self, side: Side) -> Capabilities {
+        self.connector(side).capabilities(&self.mapping.endpoint(side).object)
+    }
+
+    fn connection(&self, side: Side) -> &Connection {
+        // Engine::build has checked that each endpoint's connection exists.
+        &self.engine.inner.connections[&self.mapping.endpoint(side).connection]
+    }
+
+    pub(super) fn connector(&self, side: Side) -> &Arc<dyn Connector> {
+        &self.connection(side).connector
+    }
+
+    pub(super) fn account(&self, side: Side) -> &str {
+        &self.connection(side).account
+    }
+
+    pub(super) fn store(&self) -> &'e dyn Store {
+        self.engine.inner.store.as_ref()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.engine.inner.clock.now()
+    }
+
+    pub(super) fn feed_key(&self, side: Side) -> FeedKey {
+        let endpoint = self.mapping.endpoint(side);
+        FeedKey {
+            connection: endpoint.connection.clone(),
+            object: endpoint.object.clone(),
+            reader: self.mapping.mapping.name.clone(),
+        }
+    }
+
+    pub(super) fn failed(&self, side: Side, error: ConnectorError) -> SyncError {
+        SyncError::Connector {
+            connection: self.mapping.endpoint(side).connection.clone(),
+            error: Box::new(error),
+        }
+    }
+
+    /// Notes a hold for the report.
+    pub(super) fn note_hold(
+        &mut self,
+        hold: &Hold,
+        records: &Sides<Option<crate::model::RecordId>>,
+    ) {
+        let mut records = records.clone();
+        if let HoldKey::Record(side, record) = &hold.key {
+            records[*side] = Some(record.clone());
+        }
+        self.report.held.push(HeldItem {
+            records,
+            reason: hold.reason,
+            detail: hold.detail.clone(),
+            candidates: hold.candidates.clone(),
+        });
+    }
+}
+
+impl Engine {
+    /// How much a mapping's store has of everything.
+    ///
+    /// # Errors
+    /// If there is no such mapping, or the store fails.
+    pub async fn counts(&self, mapping: &str) -> Result<Counts, SyncError> {
+        let key = self.mapping(mapping)?.key.clone();
+        Ok(self.inner.store.counts(&key).await?)
+    }
+}
+
+fn empty_report(mapping: &CompiledMapping, now: Timestamp) -> SyncReport {
+    SyncReport {
+        mapping: mapping.mapping.name.clone(),
+        ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
+        run: RunNumber(0),
+        status: RunStatus::Running,
+        started: now,
+        ended: now,
+        sides: Sides::default(),
+        linked: 0,
+        settled: 0,
+        conflicts_decided: 0,
+        held: Vec::new(),
+        waiting: 0,
+        failed: Vec::new(),
+        warnings: mapping.warnings.iter().map(ToString::to_string).collect(),
+    }
+}

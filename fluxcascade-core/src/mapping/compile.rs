@@ -1,0 +1,417 @@
+//! A mapping as arrays: fields are slots, pairs know their places in records and bases.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::check::{self, ConfigError, Finding};
+use super::key;
+use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
+use super::{Endpoint, Mapping};
+use crate::model::{
+    Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, ObjectSchema, PairId,
+    Projection, Revision, Side, Sides, Slot, TenantId, Value, Values,
+};
+use crate::resolver::Strategy;
+use crate::transform::{Chain, Refusal, Transform, TransformSpec};
+
+/// A mapping, checked against the systems' schemas and laid out in slots.
+#[derive(Debug, Clone)]
+pub struct CompiledMapping {
+    /// Tenant and name.
+    pub key: MappingKey,
+    /// The mapping that it was made from.
+    pub mapping: Mapping,
+    /// The number of the stored revision with this layout.
+    pub revision: u32,
+    /// The fields that are read on each side.
+    pub projections: Sides<Projection>,
+    /// The pairs in base order.
+    pub pairs: Box<[CompiledPair]>,
+    /// How many positions a base has on each side.
+    pub base_width: Sides<usize>,
+    /// The match rules in order.
+    pub rules: Box<[CompiledRule]>,
+    /// What is odd, and stops nothing.
+    pub warnings: Vec<Finding>,
+}
+
+/// A pair in slots.
+#[derive(Debug, Clone)]
+pub struct CompiledPair {
+    /// Its id.
+    pub id: PairId,
+    /// Its fields for people.
+    pub label: String,
+    /// Where its fields are on each side.
+    pub ends: Sides<PairEnd>,
+    /// Which way it flows.
+    pub direction: PairDirection,
+    /// Its transform; `None` leaves values as they are.
+    pub transform: Option<Arc<dyn Transform>>,
+    /// How its conflicts are decided.
+    pub conflicts: Strategy,
+    /// How it is decided without a base.
+    pub first_link: Strategy,
+    /// What is done with an edit against its direction.
+    pub drift: Drift,
+    /// A blank on the side that it flows from is refused.
+    pub required: bool,
+    /// Its values are shown nowhere.
+    pub sensitive: bool,
+}
+
+/// A pair's fields on one side.
+#[derive(Debug, Clone)]
+pub struct PairEnd {
+    /// The fields' slots in a record.
+    pub slots: Box<[usize]>,
+    /// The fields' positions in a base.
+    pub base: Range<usize>,
+    /// The fields' types.
+    pub types: Box<[FieldType]>,
+    /// The fields' names.
+    pub names: Box<[FieldName]>,
+}
+
+/// A match rule in slots.
+#[derive(Debug, Clone)]
+pub struct CompiledRule {
+    /// Its fields for people; also what tells its keys from another rule's.
+    pub label: String,
+    /// The fields' slots in a record.
+    pub slots: Sides<Box<[usize]>>,
+    /// How each field is brought into one form.
+    pub forms: Box<[KeyForm]>,
+}
+
+impl CompiledMapping {
+    /// Compiles a mapping. The revision is 0 until [`CompiledMapping::adopt`] gives it its number.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the mapping, by itself and against the schemas.
+    pub fn new(
+        tenant: TenantId,
+        mapping: Mapping,
+        schemas: Sides<&ObjectSchema>,
+    ) -> Result<Self, ConfigError> {
+        mapping.check()?;
+        let (errors, warnings) = check::against_schemas(&mapping, schemas);
+        ConfigError::unless_empty(errors)?;
+        let projections = Sides::from_fn(|side| project(&mapping, side));
+        let mut base_width = Sides::new(0, 0);
+        let mut pairs = Vec::with_capacity(mapping.pairs.len());
+        for pair in &mapping.pairs {
+            let ends = Sides::from_fn(|side| {
+                let end = PairEnd::new(
+                    pair.fields(side),
+                    &projections[side],
+                    schemas[side],
+                    base_width[side],
+                );
+                base_width[side] = end.base.end;
+                end
+            });
+            pairs.push(CompiledPair::new(&mapping, pair, ends)?);
+        }
+        let rules = mapping
+            .rules
+            .iter()
+            .map(|rule| CompiledRule::new(&mapping, rule, &projections, schemas))
+            .collect();
+        Ok(Self {
+            key: MappingKey { tenant, mapping: mapping.name.clone() },
+            mapping,
+            revision: 0,
+            projections,
+            pairs: pairs.into_boxed_slice(),
+            base_width,
+            rules,
+            warnings,
+        })
+    }
+
+    /// The endpoint of a side.
+    pub fn endpoint(&self, side: Side) -> &Endpoint {
+        self.mapping.endpoint(side)
+    }
+
+    /// The place of a pair.
+    pub fn pair_index(&self, id: &PairId) -> Option<usize> {
+        self.pairs.iter().position(|pair| &pair.id == id)
+    }
+
+    /// Where pairs stand in bases.
+    pub fn layout(&self) -> Layout {
+        let width = |end: &PairEnd| u16::try_from(end.base.len()).unwrap_or(u16::MAX);
+        Layout {
+            pairs: self
+                .pairs
+                .iter()
+                .map(|pair| LayoutPair {
+                    pair: pair.id.clone(),
+                    width: pair.ends.as_ref().map(width),
+                })
+                .collect(),
+        }
+    }
+
+    /// A fingerprint of all that bases, keys and listed observations depend on.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        for side in Side::BOTH {
+            parts.push(self.endpoint(side).to_string().into_bytes());
+            parts.extend(self.projections[side].fields().iter().map(|f| f.as_str().into()));
+        }
+        for (pair, spec) in self.pairs.iter().zip(&self.mapping.pairs) {
+            parts.push(pair.id.as_str().into());
+            parts.push(format!("{} {:?}", spec.label(), spec.transforms).into_bytes());
+        }
+        for rule in &self.rules {
+            parts.push(format!("{} {:?}", rule.label, rule.forms).into_bytes());
+        }
+        Fingerprint::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// Takes the number of the stored revision that has this fingerprint, or else the next one.
+    /// Says which revision is to be stored, if it is a new one.
+    pub fn adopt(&mut self, stored: &[Revision]) -> Option<Revision> {
+        let fingerprint = self.fingerprint();
+        match stored.last() {
+            Some(last) if last.fingerprint == fingerprint => {
+                self.revision = last.number;
+                None
+            }
+            last => {
+                self.revision = last.map_or(0, |last| last.number) + 1;
+                Some(Revision { number: self.revision, fingerprint, layout: self.layout() })
+            }
+        }
+    }
+
+    /// Bases without a value for any pair.
+    pub fn empty_bases(&self) -> Sides<Base> {
+        self.base_width.map(|width| Base::empty(self.revision, width))
+    }
+
+    /// A base of another revision, laid out for this one: pairs keep their values by id.
+    pub fn relay(&self, side: Side, base: &Base, stored: &[Revision]) -> Base {
+        let mut relaid = Base::empty(self.revision, self.base_width[side]);
+        relaid.version = base.version.clone();
+        let Some(old) = stored.iter().find(|revision| revision.number == base.revision) else {
+            return relaid;
+        };
+        let mut start = 0;
+        for place in &old.layout.pairs {
+            let width = usize::from(place.width[side]);
+            let values = base.slots.get(start..start + width);
+            start += width;
+            let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
+            if let (Some(values), Some(pair)) = (values, pair) {
+                let range = pair.ends[side].base.clone();
+                if range.len() == width {
+                    relaid.slots[range].clone_from_slice(values);
+                }
+            }
+        }
+        relaid
+    }
+
+    /// The keys of a record: by rule, for the rules under which it has a valid one.
+    pub fn keys(
+        &self,
+        side: Side,
+        values: &Values,
+        key: &key::FingerprintKey,
+    ) -> Vec<(u16, Fingerprint)> {
+        (0_u16..)
+            .zip(&self.rules)
+            .filter_map(|(i, rule)| Some((i, rule.fingerprint(side, values, key)?)))
+            .collect()
+    }
+}
+
+fn project(mapping: &Mapping, side: Side) -> Projection {
+    let mut fields: Vec<FieldName> = Vec::new();
+    let of_pairs = mapping.pairs.iter().flat_map(|pair| pair.fields(side));
+    let of_rules = mapping.rules.iter().flat_map(|rule| rule.fields(side));
+    for field in of_pairs.chain(of_rules) {
+        if !fields.contains(field) {
+            fields.push(field.clone());
+        }
+    }
+    Projection::new(fields)
+}
+
+fn slot_of(projection: &Projection, field: &FieldName) -> usize {
+    // A projection has every field of its mapping.
+    projection.slot(field.as_str()).unwrap_or(usize::MAX)
+}
+
+fn type_of(schema: &ObjectSchema, field: &FieldName) -> FieldType {
+    // Unknown fields have been reported before.
+    schema.field(field).map_or(FieldType::Text, |known| known.field_type.clone())
+}
+
+impl PairEnd {
+    fn new(
+        fields: &[FieldName],
+        projection: &Projection,
+        schema: &ObjectSchema,
+        start: usize,
+    ) -> Self {
+        Self {
+            slots: fields.iter().map(|field| slot_of(projection, field)).collect(),
+            base: start..start + fields.len(),
+            types: fields.iter().map(|field| type_of(schema, field)).collect(),
+            names: fields.into(),
+        }
+    }
+}
+
+impl CompiledPair {
+    fn new(mapping: &Mapping, pair: &FieldPair, ends: Sides<PairEnd>) -> Result<Self, ConfigError> {
+        let transforms = pair
+            .transforms
+            .iter()
+            .map(TransformSpec::build)
+            .collect::<Result<Vec<_>, Refusal>>()
+            .map_err(|refusal| ConfigError {
+                findings: vec![Finding::new(format!("pair {}", pair.label()), refusal.0)],
+            })?;
+        let first_link = pair.first_link.clone().or_else(|| mapping.first_link.clone());
+        Ok(Self {
+            id: pair.id(),
+            label: pair.label(),
+            ends,
+            direction: pair.direction.unwrap_or_else(|| mapping.direction.into()),
+            transform: match transforms.len() {
+                0 => None,
+                _ => Some(Arc::new(Chain(transforms))),
+            },
+            conflicts: pair.conflicts.clone().unwrap_or_else(|| mapping.conflicts.clone()),
+            first_link: first_link.unwrap_or(match mapping.primary {
+                Some(_) => Strategy::PrimaryWins,
+                None => Strategy::Manual,
+            }),
+            drift: pair.drift,
+            required: pair.required,
+            sensitive: pair.sensitive,
+        })
+    }
+
+    /// A side's values as the other side stores them.
+    ///
+    /// # Errors
+    /// If the transform refuses a value.
+    pub fn carry(&self, from: Side, values: &[&Value]) -> Result<Vec<Value>, Refusal> {
+        let Some(transform) = &self.transform else {
+            return Ok(values.iter().map(|&value| value.clone()).collect());
+        };
+        let slots: Vec<Slot> = values.iter().map(|&value| Slot::Present(value.clone())).collect();
+        let carried = match from {
+            Side::Source => transform.forward(&slots)?,
+            Side::Target => transform.backward(&slots)?,
+        };
+        if carried.len() != self.ends[from.other()].slots.len() {
+            return Err(Refusal(format!("the transform gave {} fields", carried.len())));
+        }
+        carried
+            .into_iter()
+            .map(|slot| match slot {
+                Slot::Present(value) => Ok(value),
+                Slot::Absent => Err(Refusal("the transform gave no value".into())),
+            })
+            .collect()
+    }
+
+    /// Whether the two sides' values mean the same: as they are, carried either way, or both
+    /// brought into the target's form.
+    pub fn equivalent(&self, source: &[&Value], target: &[&Value]) -> bool {
+        let blank = |values: &[&Value]| values.iter().all(|value| value.is_blank());
+        if blank(source) && blank(target) {
+            return true;
+        }
+        if self.transform.is_none() {
+            // The two systems may know the field by different types; the finer one decides.
+            return self.same(Side::Target, source, target)
+                || self.same(Side::Source, source, target);
+        }
+        let forward = self.carry(Side::Source, source).ok();
+        if let Some(forward) = &forward
+            && self.same(Side::Target, &refs(forward), target)
+        {
+            return true;
+        }
+        let Ok(backward) = self.carry(Side::Target, target) else { return false };
+        if self.same(Side::Source, source, &refs(&backward)) {
+            return true;
+        }
+        match (forward, self.carry(Side::Source, &refs(&backward))) {
+            (Some(forward), Ok(canonical)) => {
+                self.same(Side::Target, &refs(&forward), &refs(&canonical))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether two values of one side mean the same, by that side's types.
+    pub fn same(&self, side: Side, a: &[&Value], b: &[&Value]) -> bool {
+        let types = &self.ends[side].types;
+        a.len() == b.len() && a.iter().zip(b).zip(types).all(|((a, b), t)| a.equivalent(b, t))
+    }
+}
+
+/// Borrows each value.
+pub(crate) fn refs(values: &[Value]) -> Vec<&Value> {
+    values.iter().collect()
+}
+
+impl CompiledRule {
+    fn new(
+        mapping: &Mapping,
+        rule: &MatchRule,
+        projections: &Sides<Projection>,
+        schemas: Sides<&ObjectSchema>,
+    ) -> Self {
+        let forms = rule.forms.clone().unwrap_or_else(|| {
+            rule.source
+                .iter()
+                .zip(&rule.target)
+                .map(|(source, target)| {
+                    phone_form(mapping, source, target)
+                        .unwrap_or_else(|| default_form(schemas, source, target))
+                })
+                .collect()
+        });
+        Self {
+            label: rule.label(),
+            slots: Sides::from_fn(|side| {
+                rule.fields(side).iter().map(|field| slot_of(&projections[side], field)).collect()
+            }),
+            forms: forms.into_boxed_slice(),
+        }
+    }
+}
+
+/// Phones are matched in the form that their pair gives them.
+fn phone_form(mapping: &Mapping, source: &FieldName, target: &FieldName) -> Option<KeyForm> {
+    let pair = mapping
+        .pairs
+        .iter()
+        .find(|pair| pair.source == [source.clone()] && pair.target == [target.clone()])?;
+    pair.transforms.iter().find_map(|spec| match spec {
+        TransformSpec::PhoneE164 { region } => Some(KeyForm::PhoneE164 { region: region.clone() }),
+        TransformSpec::Trim
+        | TransformSpec::Lowercase
+        | TransformSpec::ValueMap(_)
+        | TransformSpec::Custom(_) => None,
+    })
+}
+
+/// An e-mail or a phone on either side makes the key one.
+fn default_form(schemas: Sides<&ObjectSchema>, source: &FieldName, target: &FieldName) -> KeyForm {
+    match key::form_of(&type_of(schemas.source, source)) {
+        KeyForm::Text => key::form_of(&type_of(schemas.target, target)),
+        form @ (KeyForm::Email | KeyForm::Phone | KeyForm::PhoneE164 { .. }) => form,
+    }
+}

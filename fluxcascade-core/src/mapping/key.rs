@@ -1,0 +1,149 @@
+//! Match keys: values brought into one form, then fingerprinted with the tenant's key.
+//!
+//! The key index holds fingerprints alone, so that no e-mail stands in it.
+
+use std::fmt;
+
+use super::compile::CompiledRule;
+use super::pair::KeyForm;
+use crate::model::{FieldType, Fingerprint, Side, Slot, Values};
+use crate::transform::Refusal;
+
+/// The key of a tenant's fingerprints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FingerprintKey([u8; 32]);
+
+impl FingerprintKey {
+    /// Takes the bytes that the store drew.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// Never shows the key.
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey([redacted])")
+    }
+}
+
+/// Fewer digits than this are no phone that could tell two records apart.
+const MIN_PHONE_DIGITS: usize = 5;
+
+impl CompiledRule {
+    /// The fingerprint of a record's key under this rule; `None` if the key is blank or invalid,
+    /// which matches nothing.
+    pub fn fingerprint(
+        &self,
+        side: Side,
+        values: &Values,
+        key: &FingerprintKey,
+    ) -> Option<Fingerprint> {
+        let mut hasher = blake3::Hasher::new_keyed(&key.0);
+        hasher.update(self.label.as_bytes());
+        for (&slot, form) in self.slots[side].iter().zip(&self.forms) {
+            let Slot::Present(value) = &values[slot] else { return None };
+            let text = match value.as_text() {
+                Some(text) => normalise(text, form)?,
+                None if value.is_blank() => return None,
+                None => value.to_string(),
+            };
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        Some(Fingerprint(crate::model::id::first16(&hasher.finalize())))
+    }
+}
+
+/// The one form of a key's text; `None` if it is blank or invalid.
+fn normalise(text: &str, form: &KeyForm) -> Option<String> {
+    let text = text.trim();
+    match form {
+        KeyForm::Text => {
+            let folded =
+                text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+            (!folded.is_empty()).then_some(folded)
+        }
+        KeyForm::Email => {
+            let valid = text.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty() && !domain.is_empty() && !text.contains(char::is_whitespace)
+            });
+            valid.then(|| text.to_lowercase())
+        }
+        KeyForm::Phone => {
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            let plus = if text.starts_with('+') { "+" } else { "" };
+            (digits.len() >= MIN_PHONE_DIGITS).then(|| format!("{plus}{digits}"))
+        }
+        KeyForm::PhoneE164 { region } => phone_e164(text, region),
+    }
+}
+
+#[cfg(feature = "phone")]
+fn phone_e164(text: &str, region: &str) -> Option<String> {
+    crate::transform::e164(text, region)
+}
+
+#[cfg(not(feature = "phone"))]
+fn phone_e164(_text: &str, _region: &str) -> Option<String> {
+    None // check_form refuses the mapping before any record is read
+}
+
+/// Whether a form can be used at all.
+pub(super) fn check_form(form: &KeyForm) -> Result<(), Refusal> {
+    match form {
+        KeyForm::Text | KeyForm::Email | KeyForm::Phone => Ok(()),
+        KeyForm::PhoneE164 { region } => crate::transform::phone_e164(region).build().map(|_| ()),
+    }
+}
+
+/// The form of a field that has none of its own.
+pub(super) fn form_of(field_type: &FieldType) -> KeyForm {
+    match field_type {
+        FieldType::Email => KeyForm::Email,
+        FieldType::Phone => KeyForm::Phone,
+        FieldType::Bool
+        | FieldType::Int
+        | FieldType::Decimal
+        | FieldType::Text
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Instant
+        | FieldType::Zoned
+        | FieldType::Choice { .. }
+        | FieldType::Set { .. }
+        | FieldType::List { .. }
+        | FieldType::Map
+        | FieldType::Money
+        | FieldType::Ref { .. } => KeyForm::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_folded_and_blanks_are_no_key() {
+        assert_eq!(normalise("  ACME  Inc ", &KeyForm::Text).unwrap(), "acme inc");
+        assert_eq!(normalise("   ", &KeyForm::Text), None);
+    }
+
+    #[test]
+    fn what_is_no_mail_or_phone_is_no_key() {
+        assert_eq!(normalise("Ann@X.io", &KeyForm::Email).unwrap(), "ann@x.io");
+        assert_eq!(normalise("ann", &KeyForm::Email), None);
+        assert_eq!(normalise("n/a", &KeyForm::Phone), None);
+        assert_eq!(normalise("12", &KeyForm::Phone), None);
+        assert_eq!(normalise("(256) 593-8310", &KeyForm::Phone).unwrap(), "2565938310");
+    }
+
+    #[cfg(feature = "phone")]
+    #[test]
+    fn a_phone_has_one_key_however_it_is_written() {
+        let us = KeyForm::PhoneE164 { region: "US".into() };
+        let key = normalise("+1 256 593 8310", &us);
+        assert_eq!(key.as_deref(), Some("+12565938310"));
+        assert_eq!(normalise("(256) 593-8310", &us), key);
+    }
+}

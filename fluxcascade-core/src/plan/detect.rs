@@ -1,0 +1,122 @@
+//! What a side shows of a record, and what has changed since the base. Walks arrays, allocates
+//! nothing.
+
+use crate::mapping::{CompiledMapping, CompiledPair};
+use crate::model::{
+    Base, InboxEntry, Provenance, RecordId, Side, Slot, State, Value, Values, Version,
+};
+
+use super::context::PlanContext;
+
+/// What a side shows of a record.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum View<'a> {
+    /// There is no inbox entry: with a base it counts as unchanged.
+    Unseen,
+    /// The record may have changed, and must be fetched.
+    IdOnly,
+    /// The record's values.
+    Known { values: &'a Values, version: &'a Version, provenance: Provenance },
+    /// The record is not there, or cannot be read.
+    Other(&'a State),
+}
+
+/// How a pair stands on one side against its base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// A field is not in the answer: nothing is decided.
+    Absent,
+    /// The pair has no base.
+    NoBase,
+    /// It holds what the base says.
+    Same,
+    /// It holds something else.
+    Changed,
+}
+
+/// What is known of a record: fetched in this run, else listed for this revision of the mapping.
+pub(super) fn view<'a>(
+    mapping: &CompiledMapping,
+    side: Side,
+    record: Option<&RecordId>,
+    entry: Option<&'a InboxEntry>,
+    context: &'a PlanContext,
+) -> View<'a> {
+    let fetched = record
+        .filter(|_| !context.fetched.is_empty())
+        .and_then(|record| context.fetched.get(&(side, record.clone())));
+    let listed = || entry.filter(|e| e.revision == mapping.revision)?.observation.as_ref();
+    match fetched.or_else(listed) {
+        Some(observation) => match &observation.state {
+            State::Known { values, version } => {
+                View::Known { values, version, provenance: observation.provenance }
+            }
+            state @ (State::Deleted(_)
+            | State::Missing
+            | State::MergedInto(_)
+            | State::OutOfScope
+            | State::Unreadable(_)) => View::Other(state),
+        },
+        None if entry.is_some() => View::IdOnly,
+        None => View::Unseen,
+    }
+}
+
+/// How a pair stands on one side.
+pub(super) fn change(pair: &CompiledPair, side: Side, view: View<'_>, base: &Base) -> Change {
+    let end = &pair.ends[side];
+    let base = &base.slots[end.base.clone()];
+    if base.iter().any(Slot::is_absent) {
+        return match view {
+            View::Known { values, .. }
+                if end.slots.iter().any(|&slot| values[slot].is_absent()) =>
+            {
+                Change::Absent
+            }
+            View::Known { .. } | View::Unseen | View::IdOnly | View::Other(_) => Change::NoBase,
+        };
+    }
+    let View::Known { values, .. } = view else { return Change::Same };
+    let mut change = Change::Same;
+    for (&slot, base) in end.slots.iter().zip(base) {
+        match (&values[slot], base) {
+            (Slot::Absent, _) => return Change::Absent,
+            (Slot::Present(value), Slot::Present(base)) if value.changed_from(base) => {
+                change = Change::Changed;
+            }
+            (Slot::Present(_), _) => {}
+        }
+    }
+    change
+}
+
+/// A pair's values on one side: as seen, else as the base has them; `None` if one is absent.
+pub(super) fn pair_values<'a>(
+    pair: &CompiledPair,
+    side: Side,
+    view: View<'a>,
+    base: &'a Base,
+) -> Option<Vec<&'a Value>> {
+    let end = &pair.ends[side];
+    match view {
+        View::Known { values, .. } => end.slots.iter().map(|&slot| values[slot].value()).collect(),
+        View::Unseen | View::IdOnly | View::Other(_) => {
+            base.slots[end.base.clone()].iter().map(Slot::value).collect()
+        }
+    }
+}
+
+/// Whether a listed row is not to be believed: it differs from the base, and its version is not
+/// newer than the base's.
+pub(super) fn is_stale(mapping: &CompiledMapping, side: Side, view: View<'_>, base: &Base) -> bool {
+    match view {
+        View::Known { version, provenance: Provenance::Listed, .. } => {
+            !version.is_newer_than(&base.version)
+                && mapping
+                    .pairs
+                    .iter()
+                    .any(|pair| change(pair, side, view, base) == Change::Changed)
+        }
+        View::Known { .. } | View::Unseen | View::IdOnly | View::Other(_) => false,
+    }
+}

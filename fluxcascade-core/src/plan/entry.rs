@@ -1,0 +1,237 @@
+//! A plan as a value: one entry per work, and what is needed to decide the rest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mapping::CompiledMapping;
+use crate::model::{
+    Cause, Conflict, ConflictId, ConflictStatus, Hold, HoldKey, LinkId, LogPair, MappingName,
+    OperationId, PairId, RecordId, Side, Sides, Timestamp, Value, WorkKey,
+};
+
+/// New bases: pairs by place, each with both sides' values.
+pub type PairBases = Vec<(usize, Sides<Vec<Value>>)>;
+
+/// What is to be done for a batch of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The mapping.
+    pub mapping: MappingName,
+    /// Its ends, for people.
+    pub ends: Sides<String>,
+    /// Its pairs, for people; entries name them by place.
+    pub pairs: Vec<PairTitle>,
+    /// One entry per work, in the order of the work.
+    pub entries: Vec<Entry>,
+    /// What must be read before the entries that need it can be decided.
+    pub needs: Vec<Need>,
+}
+
+/// What people are shown of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairTitle {
+    /// Its id.
+    pub id: PairId,
+    /// Its fields.
+    pub label: String,
+    /// Its values are not shown.
+    pub sensitive: bool,
+}
+
+/// A record that must be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Need {
+    /// Its side.
+    pub side: Side,
+    /// The record.
+    pub record: RecordId,
+}
+
+/// What happens to a work in this pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Nothing has changed: its inbox entries are done with.
+    Unchanged,
+    /// The entry says what is done.
+    Decided,
+    /// Something must be fetched first; see the plan's needs.
+    Needs,
+    /// Its partner's work decides for both.
+    Follows,
+    /// It stays in the inbox for a later run.
+    Waits {
+        /// Why, in words.
+        why: String,
+    },
+    /// It is unlinked, and nothing is created for it.
+    Ignored,
+}
+
+/// What is to be done for one link or unlinked record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The work that it answers.
+    pub key: WorkKey,
+    /// The records that it is about.
+    pub records: Sides<Option<RecordId>>,
+    /// What happens to it.
+    pub step: Step,
+    /// Operations that are settled, before anything else.
+    pub settled: Vec<Settled>,
+    /// The link that is made, before anything is written.
+    pub link: Option<NewLink>,
+    /// The side on which a record is created.
+    pub create: Option<Side>,
+    /// The pairs for which something is done.
+    pub pairs: Vec<PairPlan>,
+    /// Edits that are noted in the log and left, by the side they are on.
+    pub notes: Vec<(Side, LogPair)>,
+    /// Conflict rows that are new; those that a write comes with are stored with it.
+    pub conflicts: Vec<Conflict>,
+    /// Conflict rows whose status changes.
+    pub judged: Vec<(ConflictId, ConflictStatus)>,
+    /// Holds that begin or stay.
+    pub holds: Vec<Hold>,
+    /// Holds that end.
+    pub released: Vec<HoldKey>,
+}
+
+/// A link that is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewLink {
+    /// Its id.
+    pub id: LinkId,
+    /// Its records.
+    pub records: Sides<RecordId>,
+    /// The rule that found them, for people.
+    pub rule: String,
+    /// The open create that this settles.
+    pub settles: Option<OperationId>,
+    /// Bases that the create gives: pair by place, with both sides' values.
+    pub bases: PairBases,
+}
+
+/// An operation whose outcome is known now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// The operation.
+    pub operation: OperationId,
+    /// The side that it wrote.
+    pub side: Side,
+    /// New bases: pair by place, with both sides' values.
+    pub bases: PairBases,
+    /// What the log says of it.
+    pub log: Vec<LogPair>,
+    /// Conflict rows that came with it.
+    pub conflicts: Vec<Conflict>,
+    /// Pairs of which it cannot be said what the system made of them.
+    pub holds: Vec<Hold>,
+}
+
+/// What is done for a pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairPlan {
+    /// The pair's place in the mapping.
+    pub index: usize,
+    /// What each side holds; for a create, the side that is created holds nothing.
+    pub values: Sides<Vec<Value>>,
+    /// What is done.
+    pub action: PairAction,
+}
+
+/// What is done for a pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairAction {
+    /// What both sides hold becomes the base; nothing is written.
+    Adopt,
+    /// A value is written.
+    Write {
+        /// To this side.
+        to: Side,
+        /// The value, as that side stores it.
+        send: Vec<Value>,
+        /// Why.
+        cause: Cause,
+        /// The conflict row that comes with it.
+        conflict: Option<Box<Conflict>>,
+    },
+}
+
+impl Plan {
+    pub(super) fn empty(mapping: &CompiledMapping) -> Self {
+        Self {
+            mapping: mapping.mapping.name.clone(),
+            ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
+            pairs: mapping
+                .pairs
+                .iter()
+                .map(|pair| PairTitle {
+                    id: pair.id.clone(),
+                    label: pair.label.clone(),
+                    sensitive: pair.sensitive,
+                })
+                .collect(),
+            entries: Vec::new(),
+            needs: Vec::new(),
+        }
+    }
+
+    /// How many records would be written on each side.
+    pub fn writes(&self) -> Sides<usize> {
+        Sides::from_fn(|side| self.entries.iter().filter(|entry| entry.writes_to(side)).count())
+    }
+}
+
+impl Entry {
+    pub(super) fn new(key: WorkKey, records: Sides<Option<RecordId>>) -> Self {
+        Self {
+            key,
+            records,
+            step: Step::Unchanged,
+            settled: Vec::new(),
+            link: None,
+            create: None,
+            pairs: Vec::new(),
+            notes: Vec::new(),
+            conflicts: Vec::new(),
+            judged: Vec::new(),
+            holds: Vec::new(),
+            released: Vec::new(),
+        }
+    }
+
+    /// Whether a record is written on this side.
+    pub fn writes_to(&self, side: Side) -> bool {
+        self.create == Some(side) || self.pairs.iter().any(|pair| pair.writes_to(side))
+    }
+
+    pub(super) fn waits(mut self, why: impl Into<String>) -> Self {
+        self.step = Step::Waits { why: why.into() };
+        self
+    }
+
+    pub(super) fn wait_until(self, until: Timestamp, what: &str) -> Self {
+        self.waits(format!("{what} until {until}"))
+    }
+
+    /// Whether anything is stored or written for it beyond clearing inbox entries.
+    pub fn is_quiet(&self) -> bool {
+        self.settled.is_empty()
+            && self.link.is_none()
+            && self.create.is_none()
+            && self.pairs.is_empty()
+            && self.notes.is_empty()
+            && self.conflicts.is_empty()
+            && self.judged.is_empty()
+            && self.holds.is_empty()
+            && self.released.is_empty()
+    }
+}
+
+impl PairPlan {
+    /// Whether this side is written.
+    pub fn writes_to(&self, side: Side) -> bool {
+        matches!(&self.action, PairAction::Write { to, .. } if *to == side)
+    }
+}

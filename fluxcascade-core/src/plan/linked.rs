@@ -1,0 +1,266 @@
+//! Linked records: from what both sides show to what is done for each pair.
+
+use super::context::PlanContext;
+use super::decide::{Decision, decide_with_base, decide_without_base};
+use super::detect::{Change, View, change, is_stale, pair_values, view};
+use super::entry::{Entry, Need, Step};
+use super::merge::Case;
+use super::settle::settle_update;
+use crate::mapping::CompiledMapping;
+use crate::model::{
+    Base, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified, OperationKind, Provenance, Side,
+    Sides, Slot, State, Value, Work, WorkKey,
+};
+
+/// Decides what is to be done for a link.
+pub(super) fn plan_link(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    context: &PlanContext,
+    needs: &mut Vec<Need>,
+) -> Entry {
+    let records = link.records.as_ref().map(|record| Some(record.clone()));
+    let mut entry = Entry::new(WorkKey::Link(link.id), records);
+    match link.status {
+        LinkStatus::Active => {}
+        LinkStatus::Suspended | LinkStatus::Tombstone => return entry,
+    }
+    if work.operations.is_empty() {
+        decide_link(mapping, work, link, context, entry, needs)
+    } else {
+        let mut settled = link.clone();
+        if let Some(waiting) = settle(mapping, work, &mut settled, context, &mut entry, needs) {
+            return waiting;
+        }
+        decide_link(mapping, work, &settled, context, entry, needs)
+    }
+}
+
+/// Settles the open operations of a link, if that can be done now; else says what the entry waits
+/// for. The link's bases are those after it.
+fn settle(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &mut Link,
+    context: &PlanContext,
+    entry: &mut Entry,
+    needs: &mut Vec<Need>,
+) -> Option<Entry> {
+    for operation in &work.operations {
+        let from = context.settle.from(operation);
+        if from > context.now {
+            return Some(entry.clone().wait_until(from, "a write without an answer settles"));
+        }
+        let side = operation.side;
+        let record = match &operation.kind {
+            OperationKind::Update { record } => record,
+            OperationKind::Create => &link.records[side],
+        };
+        match context.fetched.get(&(side, record.clone())).map(|observation| &observation.state) {
+            None => {
+                needs.push(Need { side, record: record.clone() });
+                entry.step = Step::Needs;
+                return Some(entry.clone());
+            }
+            Some(State::Known { values, .. }) => {
+                let settled = settle_update(mapping, operation, values, context.now);
+                set_bases(mapping, &mut link.bases, &settled.bases);
+                entry.step = Step::Decided;
+                entry.settled.push(settled);
+            }
+            Some(other) => {
+                let mut held = entry.clone();
+                held.holds.push(gone(link, side, other, context));
+                held.step = Step::Decided;
+                return Some(held);
+            }
+        }
+    }
+    None
+}
+
+/// Puts pairs' values into both bases.
+pub(crate) fn set_bases(
+    mapping: &CompiledMapping,
+    bases: &mut Sides<Base>,
+    pairs: &[(usize, Sides<Vec<Value>>)],
+) {
+    for (index, values) in pairs {
+        for side in Side::BOTH {
+            let range = mapping.pairs[*index].ends[side].base.clone();
+            for (slot, value) in bases[side].slots[range].iter_mut().zip(&values[side]) {
+                *slot = Slot::Present(value.clone());
+            }
+        }
+    }
+}
+
+/// Decides what is to be done for a link without open operations.
+pub(super) fn decide_link(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    context: &PlanContext,
+    mut entry: Entry,
+    needs: &mut Vec<Need>,
+) -> Entry {
+    let views = Sides::from_fn(|side| {
+        view(mapping, side, Some(&link.records[side]), work.entries[side].as_ref(), context)
+    });
+    let before = needs.len();
+    for side in Side::BOTH {
+        if must_fetch(mapping, work, link, &views, side) {
+            needs.push(Need { side, record: link.records[side].clone() });
+        }
+    }
+    if needs.len() > before {
+        entry.step = Step::Needs;
+        return entry;
+    }
+    for side in Side::BOTH {
+        if let View::Other(state) = views[side] {
+            entry.holds.push(gone(link, side, state, context));
+            entry.step = Step::Decided;
+            return entry;
+        }
+    }
+    release_link_holds(work, &mut entry);
+    for index in 0..mapping.pairs.len() {
+        decide_pair(mapping, work, link, &views, index, context, &mut entry);
+    }
+    if !entry.is_quiet() {
+        entry.step = Step::Decided;
+    }
+    for side in Side::BOTH {
+        if context.writing.to(side) && entry.writes_to(side) && !is_fetched(views[side]) {
+            needs.push(Need { side, record: link.records[side].clone() });
+            entry.step = Step::Needs;
+        }
+    }
+    entry
+}
+
+/// Whether nothing can be said before this side is fetched.
+fn must_fetch(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    views: &Sides<View<'_>>,
+    side: Side,
+) -> bool {
+    match views[side] {
+        View::IdOnly => true,
+        // What is held may have changed unseen, and a pair without a base must be seen.
+        View::Unseen => {
+            !work.holds.is_empty() || link.bases[side].slots.iter().any(Slot::is_absent)
+        }
+        View::Known { .. } => is_stale(mapping, side, views[side], &link.bases[side]),
+        View::Other(_) => false,
+    }
+}
+
+/// Nothing is written over a record that was not fetched directly before.
+fn is_fetched(view: View<'_>) -> bool {
+    matches!(view, View::Known { provenance: Provenance::Fetched, .. })
+}
+
+/// Holds of the whole link end when both sides are seen again.
+fn release_link_holds(work: &Work, entry: &mut Entry) {
+    for hold in &work.holds {
+        match hold.key {
+            HoldKey::Link(_) | HoldKey::Record(..) => entry.released.push(hold.key.clone()),
+            HoldKey::Pair(..) => {}
+        }
+    }
+}
+
+fn decide_pair(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    views: &Sides<View<'_>>,
+    index: usize,
+    context: &PlanContext,
+    entry: &mut Entry,
+) {
+    let pair = &mapping.pairs[index];
+    let changes = Sides::from_fn(|side| change(pair, side, views[side], &link.bases[side]));
+    let hold = find_hold(work, link, pair);
+    let has_base = match (changes.source, changes.target) {
+        (Change::Absent, _) | (_, Change::Absent) => return,
+        (Change::Same, Change::Same) if hold.is_none() => return,
+        (Change::NoBase, _) | (_, Change::NoBase) => false,
+        (Change::Same | Change::Changed, Change::Same | Change::Changed) => true,
+    };
+    let values = Sides::from_fn(|side| pair_values(pair, side, views[side], &link.bases[side]));
+    let (Some(source), Some(target)) = (values.source, values.target) else { return };
+    let equivalent = pair.equivalent(&source, &target);
+    let values = Sides::new(source, target);
+    let decision = if has_base {
+        decide_with_base(pair.direction, changes.map(|c| c == Change::Changed), equivalent)
+    } else {
+        let blank = |values: &Vec<&Value>| values.iter().all(|value| value.is_blank());
+        decide_without_base(pair.direction, values.as_ref().map(blank), equivalent)
+    };
+    let base = has_base.then(|| {
+        Sides::from_fn(|side| {
+            let slots = &link.bases[side].slots[pair.ends[side].base.clone()];
+            slots.iter().filter_map(Slot::value).collect()
+        })
+    });
+    let case = Case {
+        mapping,
+        index,
+        link: link.id,
+        records: &link.records,
+        values,
+        base,
+        times: Sides::from_fn(|side| changed_at(views[side], &link.bases[side])),
+        hold,
+        run: context.run,
+        now: context.now,
+    };
+    case.merge(decision, entry);
+    debug_assert!(decision != Decision::Nothing || hold.is_some());
+}
+
+fn find_hold<'a>(
+    work: &'a Work,
+    link: &Link,
+    pair: &crate::mapping::CompiledPair,
+) -> Option<&'a Hold> {
+    if work.holds.is_empty() {
+        return None;
+    }
+    let key = HoldKey::Pair(link.id, pair.id.clone());
+    work.holds.iter().find(|hold| hold.key == key)
+}
+
+/// A record's time, if it is newer than the version in the base: only then it tells of this change.
+fn changed_at(view: View<'_>, base: &Base) -> Option<Modified> {
+    let View::Known { version, .. } = view else { return None };
+    let modified = version.modified?;
+    match base.version.modified {
+        Some(confirmed) if modified.at <= confirmed.at => None,
+        Some(_) | None => Some(modified),
+    }
+}
+
+/// A record that is not there to be synced holds its link; nothing is written.
+fn gone(link: &Link, side: Side, state: &State, context: &PlanContext) -> Hold {
+    let record = &link.records[side];
+    let (reason, why) = match state {
+        State::Missing => (HoldReason::Missing, "was not found".to_owned()),
+        State::Unreadable(why) => (HoldReason::Unreadable, format!("cannot be read ({why})")),
+        State::Known { .. } | State::Deleted(_) | State::MergedInto(_) | State::OutOfScope => {
+            (HoldReason::Gone, format!("is {}", state.word()))
+        }
+    };
+    Hold::new(
+        HoldKey::Link(link.id),
+        reason,
+        format!("the {side} record {record} {why}: nothing is written for it until it is back"),
+        context.now,
+    )
+}

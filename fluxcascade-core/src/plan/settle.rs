@@ -1,0 +1,153 @@
+//! Settling: what became of a write that has no answer, told from what the written side holds.
+
+use rust_decimal::Decimal;
+
+use super::entry::Settled;
+use crate::mapping::{CompiledMapping, CompiledPair};
+use crate::model::record::fingerprint_values;
+use crate::model::{
+    Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp, Value,
+    Values,
+};
+
+/// What became of one pair of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// The written side holds what was sent.
+    Done,
+    /// It holds what it held before: the write was not applied, and is decided anew.
+    NotApplied,
+    /// It holds something else: the write was applied, and then a person edited the record.
+    Edited,
+    /// It holds less than was sent: a person or the system may have made it so.
+    Unsettled,
+}
+
+/// Settles an update against the values that the written record holds now.
+pub(crate) fn settle_update(
+    mapping: &CompiledMapping,
+    operation: &Operation,
+    observed: &Values,
+    now: Timestamp,
+) -> Settled {
+    let side = operation.side;
+    let mut settled = Settled {
+        operation: operation.id,
+        side,
+        bases: Vec::new(),
+        log: Vec::new(),
+        conflicts: Vec::new(),
+        holds: Vec::new(),
+    };
+    for written in &operation.pairs {
+        let Some(index) = mapping.pair_index(&written.pair) else { continue };
+        let pair = &mapping.pairs[index];
+        let slots = &pair.ends[side].slots;
+        let Some(held) =
+            slots.iter().map(|&slot| observed[slot].value()).collect::<Option<Vec<_>>>()
+        else {
+            continue; // not in the answer: decided anew when it is
+        };
+        let held: Vec<Value> = held.into_iter().cloned().collect();
+        let base = |written_side: Vec<Value>| match side {
+            Side::Source => Sides::new(written_side, written.origin.clone()),
+            Side::Target => Sides::new(written.origin.clone(), written_side),
+        };
+        let fate = fate(pair, side, written, &held);
+        match fate {
+            Fate::Done => settled.bases.push((index, base(held.clone()))),
+            Fate::Edited => settled.bases.push((index, base(written.sent.clone()))),
+            Fate::Unsettled => {
+                settled.bases.push((index, base(written.sent.clone())));
+                settled.holds.push(unsettled(operation, pair, &base(held.clone()), now));
+            }
+            Fate::NotApplied => continue,
+        }
+        settled.log.push(LogPair {
+            pair: pair.id.clone(),
+            before: written.planned.clone(),
+            after: if fate == Fate::Done { held } else { written.sent.clone() },
+            cause: written.cause.clone(),
+        });
+        settled.conflicts.extend(operation.conflicts.iter().filter(|c| c.pair == pair.id).cloned());
+    }
+    settled
+}
+
+fn unsettled(
+    operation: &Operation,
+    pair: &CompiledPair,
+    values: &Sides<Vec<Value>>,
+    now: Timestamp,
+) -> Hold {
+    let mut hold = Hold::new(
+        HoldKey::Pair(operation.link, pair.id.clone()),
+        HoldReason::Unsettled,
+        format!(
+            "{}: the {} holds less than was sent to it; edit the field on either side to go on",
+            pair.label, operation.side
+        ),
+        now,
+    );
+    hold.values = values.as_ref().map(|v| Some(fingerprint_values(v)));
+    hold
+}
+
+fn fate(pair: &CompiledPair, side: Side, written: &OperationPair, held: &[Value]) -> Fate {
+    let refs = crate::mapping::refs;
+    let held_refs = refs(held);
+    let agrees = match side {
+        Side::Source => pair.equivalent(&held_refs, &refs(&written.origin)),
+        Side::Target => pair.equivalent(&refs(&written.origin), &held_refs),
+    };
+    if agrees || pair.same(side, &held_refs, &refs(&written.sent)) {
+        return Fate::Done;
+    }
+    let unchanged = |(held, planned): (&Value, &Value)| !held.changed_from(planned);
+    if held.len() == written.planned.len() && held.iter().zip(&written.planned).all(unchanged) {
+        return Fate::NotApplied;
+    }
+    if held.iter().zip(&written.sent).any(|(held, sent)| carries_less(held, sent)) {
+        return Fate::Unsettled;
+    }
+    Fate::Edited
+}
+
+/// Whether a value looks like what a system left of the one sent: nothing, a beginning, a rounded
+/// number, a part of a set.
+fn carries_less(held: &Value, sent: &Value) -> bool {
+    if held.is_blank() {
+        return !sent.is_blank();
+    }
+    match (held, sent) {
+        (Value::Set(held), Value::Set(sent)) => held.len() < sent.len() && held.is_subset(sent),
+        (Value::Int(held), Value::Decimal(sent)) => sent.round() == Decimal::from(*held),
+        (Value::Decimal(held), Value::Decimal(sent)) => {
+            held != sent && held.scale() < sent.scale() && sent.round_dp(held.scale()) == *held
+        }
+        _ => match (held.as_text(), sent.as_text()) {
+            (Some(held), Some(sent)) => {
+                held.len() < sent.len() && sent.starts_with(held.trim_end())
+            }
+            _ => false,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_a_rounding_and_a_subset_carry_less() {
+        let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
+        assert!(carries_less(&"Marsh".into(), &"Marshall".into()));
+        assert!(carries_less(&Value::Null, &"x".into()));
+        assert!(carries_less(&decimal("1.5"), &decimal("1.46")));
+        assert!(!carries_less(&"Mitchell".into(), &"Marshall".into()));
+        assert!(!carries_less(&decimal("1.50"), &decimal("1.46")));
+        let set = |items: &[&str]| Value::Set(items.iter().map(|&i| i.into()).collect());
+        assert!(carries_less(&set(&["a"]), &set(&["a", "b"])));
+        assert!(!carries_less(&set(&["c"]), &set(&["a", "b"])));
+    }
+}
