@@ -37,11 +37,12 @@ use crate::rules;
 /// use fluxcascade_core::store::{Counts, Store};
 /// use fluxcascade_store::MemoryStore;
 ///
-/// # futures::executor::block_on(async {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
 /// let store = MemoryStore::new();
 /// let contacts = MappingKey::of(MappingName::new("contacts").unwrap());
 /// assert_eq!(store.counts(&contacts).await.unwrap(), Counts::default());
-/// # });
+/// # }
 /// ```
 #[derive(Default)]
 pub struct MemoryStore {

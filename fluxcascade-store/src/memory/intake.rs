@@ -3,7 +3,7 @@
 use fluxcascade_core::model::{InboxEntry, RecordId, Side};
 use fluxcascade_core::store::{Hint, Intake, IntakeRow};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, live_records};
 use crate::rules::{self, BaseMark, Ground, Held};
 
 impl Ledger {
@@ -45,7 +45,8 @@ impl Ledger {
         let link = self.links.of(side, record).and_then(|id| self.links.get(id));
         let held = link.is_some_and(|link| {
             self.holds.of_link(link.id).next().is_some()
-                || self.holds.of_record(side, record).is_some()
+                || live_records(link)
+                    .any(|(side, record)| self.holds.of_record(side, record).is_some())
                 || self.operations_of_link(link).next().is_some()
         });
         let mark = link.map(|link| BaseMark::of(link, side));
