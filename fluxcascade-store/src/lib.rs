@@ -1,1 +1,39 @@
-//! Placeholder
+//! Where FluxCascade keeps what a sync remembers: in memory, or in one SQLite file.
+//!
+//! Every store keeps the rules of [`fluxcascade_core::store`]; one suite of tests runs against
+//! all of them. What is stored, and why, is the engine's business: nothing here decides about
+//! records.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use fluxcascade_core::model::{MappingKey, MappingName, Timestamp};
+//! use fluxcascade_core::store::Store;
+//! use fluxcascade_store::{MemoryStore, SqliteStore};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sync.db");
+//! let contacts = MappingKey::of(MappingName::new("contacts")?);
+//! let stores: [Box<dyn Store>; 2] =
+//!     [Box::new(MemoryStore::new()), Box::new(SqliteStore::open(&path).await?)];
+//!
+//! for store in &stores {
+//!     let now = Timestamp::from_secs(1_772_000_000);
+//!     let lease = store.lease(&contacts, now, Duration::from_secs(300)).await?;
+//!     assert!(store.lease(&contacts, now, Duration::from_secs(300)).await.is_err());
+//!     store.release(&lease).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod memory;
+mod rules;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;

@@ -1,0 +1,297 @@
+//! A store in memory, for tests and for what need not last. Nothing is written anywhere.
+//!
+//! One mutex around ordered maps, so that the same calls give the same answers. What a mapping
+//! holds is in `ledger`; how calls read and change it in `intake`, `work`, `commit` and `read`.
+
+mod commit;
+mod index;
+mod intake;
+mod ledger;
+mod read;
+mod work;
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluxcascade_core::model::{
+    Conflict, ConnectionName, Hold, Link, LinkId, LogRow, MappingKey, MappingName, Operation,
+    Revision, RunNumber, RunRow, TenantId, Timestamp, Work,
+};
+use fluxcascade_core::store::{
+    CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store, StoreError,
+    StoredToken, TokenKey, TokenStore, WorkRequest,
+};
+
+use self::ledger::Ledger;
+use crate::rules;
+
+/// A store that keeps everything in memory, and loses it when it is dropped.
+///
+/// Durable here means: until then. It is shared by all who have a reference to it.
+///
+/// ```
+/// use fluxcascade_core::model::{MappingKey, MappingName};
+/// use fluxcascade_core::store::{Counts, Store};
+/// use fluxcascade_store::MemoryStore;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let store = MemoryStore::new();
+/// let contacts = MappingKey::of(MappingName::new("contacts").unwrap());
+/// assert_eq!(store.counts(&contacts).await.unwrap(), Counts::default());
+/// # }
+/// ```
+#[derive(Default)]
+pub struct MemoryStore {
+    tenants: Mutex<BTreeMap<TenantId, Tenant>>,
+}
+
+/// All that is stored for one tenant.
+#[derive(Default)]
+struct Tenant {
+    fingerprint_key: Option<[u8; 32]>,
+    mappings: BTreeMap<MappingName, Ledger>,
+    credentials: BTreeMap<ConnectionName, Credential>,
+}
+
+/// A connection's credential, and who refreshes it.
+#[derive(Default)]
+struct Credential {
+    token: Option<StoredToken>,
+    claimed_until: Option<Timestamp>,
+}
+
+/// Shows no content: it has secrets in it.
+impl Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, BTreeMap<TenantId, Tenant>> {
+        // Every call checks before it changes, so a panic leaves no half of a change behind.
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T: Default>(&self, key: &MappingKey, ask: impl FnOnce(&Ledger) -> T) -> T {
+        self.tenants()
+            .get(&key.tenant)
+            .and_then(|tenant| tenant.mappings.get(&key.mapping))
+            .map(ask)
+            .unwrap_or_default()
+    }
+
+    fn write<T>(&self, key: &MappingKey, change: impl FnOnce(&mut Ledger) -> T) -> T {
+        let mut tenants = self.tenants();
+        let tenant = tenants.entry(key.tenant.clone()).or_default();
+        change(tenant.mappings.entry(key.mapping.clone()).or_default())
+    }
+
+    fn under<T>(
+        &self,
+        lease: &Lease,
+        change: impl FnOnce(&mut Ledger) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.tenants()
+            .get_mut(&lease.mapping.tenant)
+            .and_then(|tenant| tenant.mappings.get_mut(&lease.mapping.mapping))
+            .ok_or_else(|| rules::lease_lost(lease))
+            .and_then(|ledger| {
+                ledger.standing.admit(lease)?;
+                change(ledger)
+            })
+    }
+
+    fn credential<T>(&self, key: &TokenKey, change: impl FnOnce(&mut Credential) -> T) -> T {
+        let mut tenants = self.tenants();
+        let tenant = tenants.entry(key.tenant.clone()).or_default();
+        change(tenant.credentials.entry(key.connection.clone()).or_default())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn lease(
+        &self,
+        mapping: &MappingKey,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError> {
+        self.write(mapping, |ledger| ledger.standing.grant(mapping, now, ttl))
+    }
+
+    async fn renew(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError> {
+        self.under(lease, |ledger| ledger.standing.renew(lease, now, ttl))
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.write(&lease.mapping, |ledger| ledger.standing.release(lease));
+        Ok(())
+    }
+
+    async fn fingerprint_key(&self, mapping: &MappingKey) -> Result<[u8; 32], StoreError> {
+        let mut tenants = self.tenants();
+        let tenant = tenants.entry(mapping.tenant.clone()).or_default();
+        if let Some(key) = tenant.fingerprint_key {
+            return Ok(key);
+        }
+        let key = rules::draw_key()?;
+        tenant.fingerprint_key = Some(key);
+        Ok(key)
+    }
+
+    async fn revisions(&self, mapping: &MappingKey) -> Result<Vec<Revision>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.revisions.clone()))
+    }
+
+    async fn add_revision(&self, lease: &Lease, revision: &Revision) -> Result<(), StoreError> {
+        self.under(lease, |ledger| {
+            let last = ledger.revisions.last().map(|last| last.number);
+            rules::next_revision(lease, last, revision)?;
+            ledger.revisions.push(revision.clone());
+            Ok(())
+        })
+    }
+
+    async fn start_run(&self, lease: &Lease, start: &RunStart) -> Result<RunNumber, StoreError> {
+        self.under(lease, |ledger| Ok(ledger.start_run(start)))
+    }
+
+    async fn finish_run(&self, lease: &Lease, run: &RunRow) -> Result<(), StoreError> {
+        self.under(lease, |ledger| {
+            let row = ledger
+                .runs
+                .get_mut(&run.number)
+                .ok_or_else(|| rules::unknown_run(lease, run.number))?;
+            *row = run.clone();
+            Ok(())
+        })
+    }
+
+    async fn feed(&self, lease: &Lease, feed: &FeedKey) -> Result<Feed, StoreError> {
+        rules::own_feed(lease, feed)?;
+        self.under(lease, |ledger| Ok(ledger.feed(feed)))
+    }
+
+    async fn notify(&self, hints: &[Hint]) -> Result<(), StoreError> {
+        let mut tenants = self.tenants();
+        for hint in hints {
+            let Some(tenant) = tenants.get_mut(&hint.tenant) else { continue };
+            for ledger in tenant.mappings.values_mut() {
+                ledger.notify(hint);
+            }
+        }
+        Ok(())
+    }
+
+    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<u64, StoreError> {
+        rules::own_feed(lease, &page.feed_key)?;
+        self.under(lease, |ledger| Ok(ledger.intake(page)))
+    }
+
+    async fn work(&self, lease: &Lease, request: &WorkRequest) -> Result<Vec<Work>, StoreError> {
+        self.under(lease, |ledger| Ok(ledger.work(request)))
+    }
+
+    async fn counts(&self, mapping: &MappingKey) -> Result<Counts, StoreError> {
+        Ok(self.read(mapping, Ledger::counts))
+    }
+
+    async fn begin(&self, lease: &Lease, operations: &[Operation]) -> Result<(), StoreError> {
+        self.under(lease, |ledger| {
+            ledger.begin(operations);
+            Ok(())
+        })
+    }
+
+    async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
+        self.under(lease, |ledger| ledger.commit(batch))
+    }
+
+    async fn links(
+        &self,
+        mapping: &MappingKey,
+        after: Option<LinkId>,
+        limit: usize,
+    ) -> Result<Vec<Link>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.links_after(after, limit)))
+    }
+
+    async fn log(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<LogRow>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.log_page(page)))
+    }
+
+    async fn conflicts(
+        &self,
+        mapping: &MappingKey,
+        page: &Page,
+    ) -> Result<Vec<Conflict>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.conflict_page(page)))
+    }
+
+    async fn holds(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<Hold>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.hold_page(page)))
+    }
+
+    async fn runs(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<RunRow>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.run_page(page)))
+    }
+}
+
+#[async_trait]
+impl TokenStore for MemoryStore {
+    async fn token(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        Ok(self.credential(key, |credential| credential.token.clone()))
+    }
+
+    async fn replace_token(
+        &self,
+        key: &TokenKey,
+        generation: u64,
+        secret: &[u8],
+    ) -> Result<bool, StoreError> {
+        Ok(self.credential(key, |credential| {
+            let current = credential.token.as_ref().map_or(0, |token| token.generation);
+            if current != generation {
+                return false;
+            }
+            credential.token =
+                Some(StoredToken { generation: generation + 1, secret: secret.to_vec() });
+            true
+        }))
+    }
+
+    async fn claim_refresh(
+        &self,
+        key: &TokenKey,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        Ok(self.credential(key, |credential| {
+            if credential.claimed_until.is_some_and(|until| until > now) {
+                return false;
+            }
+            credential.claimed_until = Some(now + ttl);
+            true
+        }))
+    }
+
+    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
+        self.credential(key, |credential| credential.claimed_until = None);
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! Maps with their reverse: match keys, links, operations and holds, each found from every end.
+//!
+//! An index keeps itself consistent; it knows nothing of inboxes, leases or what is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxcascade_core::model::{
+    Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, Operation, OperationId, RecordId, Side,
+    Sides,
+};
+
+use crate::rules;
+
+/// A match key: the rule, and the keyed fingerprint.
+pub(super) type Key = (u16, Fingerprint);
+
+/// Which record has which match keys.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    of_record: Sides<BTreeMap<RecordId, BTreeMap<u16, Fingerprint>>>,
+    holders: BTreeMap<Key, Sides<BTreeSet<RecordId>>>,
+}
+
+impl Keys {
+    /// Replaces a record's keys.
+    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &[Key]) {
+        for key in self.of_record[side].remove(record).into_iter().flatten() {
+            if let Some(holders) = self.holders.get_mut(&key) {
+                holders[side].remove(record);
+                if Side::BOTH.iter().all(|side| holders[*side].is_empty()) {
+                    self.holders.remove(&key);
+                }
+            }
+        }
+        let keys: BTreeMap<u16, Fingerprint> = keys.iter().copied().collect();
+        for key in &keys {
+            let holders = self.holders.entry((*key.0, *key.1)).or_default();
+            holders[side].insert(record.clone());
+        }
+        if !keys.is_empty() {
+            self.of_record[side].insert(record.clone(), keys);
+        }
+    }
+
+    /// A record's keys, in order of the rules.
+    pub(super) fn of(&self, side: Side, record: &RecordId) -> impl Iterator<Item = Key> {
+        self.of_record[side].get(record).into_iter().flatten().map(|(rule, print)| (*rule, *print))
+    }
+
+    /// The records of a side that have a key, in order.
+    pub(super) fn holders(&self, key: Key, side: Side) -> impl Iterator<Item = &RecordId> {
+        self.holders.get(&key).into_iter().flat_map(move |holders| &holders[side])
+    }
+}
+
+/// Links by id, and the one link that a record has.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    by_id: BTreeMap<LinkId, Link>,
+    of_record: Sides<BTreeMap<RecordId, LinkId>>,
+}
+
+impl Links {
+    /// All links, in order of their ids.
+    pub(super) fn by_id(&self) -> &BTreeMap<LinkId, Link> {
+        &self.by_id
+    }
+
+    /// A link.
+    pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
+        self.by_id.get(&id)
+    }
+
+    /// The link of a record, unless it is a tombstone.
+    pub(super) fn of(&self, side: Side, record: &RecordId) -> Option<LinkId> {
+        self.of_record[side].get(record).copied()
+    }
+
+    /// Stores a link. The caller has checked that its records are free.
+    pub(super) fn put(&mut self, link: Link) {
+        for side in Side::BOTH {
+            if link.status == LinkStatus::Tombstone {
+                continue;
+            }
+            self.of_record[side].insert(link.records[side].clone(), link.id);
+        }
+        self.by_id.insert(link.id, link);
+    }
+
+    /// Takes a link's records out of the index before the link is changed.
+    pub(super) fn unseat(&mut self, id: LinkId) {
+        let Some(link) = self.by_id.get(&id) else { return };
+        for side in Side::BOTH {
+            let record = &link.records[side];
+            if self.of_record[side].get(record) == Some(&id) {
+                self.of_record[side].remove(record);
+            }
+        }
+    }
+}
+
+/// Operations whose outcome is not known.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    by_id: BTreeMap<OperationId, Operation>,
+    of_link: BTreeMap<LinkId, BTreeSet<OperationId>>,
+    of_record: Sides<BTreeMap<RecordId, BTreeSet<OperationId>>>,
+    claims: BTreeMap<Key, BTreeSet<OperationId>>,
+}
+
+impl Operations {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Those that serve a link.
+    pub(super) fn of_link(&self, link: LinkId) -> impl Iterator<Item = &Operation> {
+        self.all(self.of_link.get(&link))
+    }
+
+    /// Those that name a record.
+    pub(super) fn of_record(
+        &self,
+        side: Side,
+        record: &RecordId,
+    ) -> impl Iterator<Item = &Operation> {
+        self.all(self.of_record[side].get(record))
+    }
+
+    /// Creates that claim a key.
+    pub(super) fn claiming(&self, key: Key) -> impl Iterator<Item = &Operation> {
+        self.all(self.claims.get(&key))
+    }
+
+    fn all<'a>(
+        &'a self,
+        ids: Option<&'a BTreeSet<OperationId>>,
+    ) -> impl Iterator<Item = &'a Operation> {
+        ids.into_iter().flatten().filter_map(|id| self.by_id.get(id))
+    }
+
+    /// Stores an operation in place of one with its id.
+    pub(super) fn put(&mut self, operation: Operation) {
+        self.remove(operation.id);
+        let id = operation.id;
+        self.of_link.entry(operation.link).or_default().insert(id);
+        for (side, record) in rules::touched(&operation) {
+            self.of_record[side].entry(record.clone()).or_default().insert(id);
+        }
+        for key in rules::claims(&operation) {
+            self.claims.entry(*key).or_default().insert(id);
+        }
+        self.by_id.insert(id, operation);
+    }
+
+    /// Forgets an operation, and returns it.
+    pub(super) fn remove(&mut self, id: OperationId) -> Option<Operation> {
+        let operation = self.by_id.remove(&id)?;
+        drop_from(&mut self.of_link, &operation.link, &id);
+        for (side, record) in rules::touched(&operation) {
+            drop_from(&mut self.of_record[side], record, &id);
+        }
+        for key in rules::claims(&operation) {
+            drop_from(&mut self.claims, key, &id);
+        }
+        Some(operation)
+    }
+}
+
+/// Holds by key, and those of a link.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    by_key: BTreeMap<HoldKey, Hold>,
+    of_link: BTreeMap<LinkId, BTreeSet<HoldKey>>,
+}
+
+impl Holds {
+    /// All holds, in key order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Hold> {
+        self.by_key.values()
+    }
+
+    /// The holds on a link and its pairs, in key order.
+    pub(super) fn of_link(&self, link: LinkId) -> impl Iterator<Item = &Hold> {
+        let keys = self.of_link.get(&link).into_iter().flatten();
+        keys.filter_map(|key| self.by_key.get(key))
+    }
+
+    /// The hold on a record.
+    pub(super) fn of_record(&self, side: Side, record: &RecordId) -> Option<&Hold> {
+        self.by_key.get(&HoldKey::Record(side, record.clone()))
+    }
+
+    /// Stores a hold in place of one with its key.
+    pub(super) fn put(&mut self, hold: Hold) {
+        if let Some(link) = link_of(&hold.key) {
+            self.of_link.entry(link).or_default().insert(hold.key.clone());
+        }
+        self.by_key.insert(hold.key.clone(), hold);
+    }
+
+    /// Forgets a hold.
+    pub(super) fn remove(&mut self, key: &HoldKey) {
+        if let Some(link) = link_of(key) {
+            drop_from(&mut self.of_link, &link, key);
+        }
+        self.by_key.remove(key);
+    }
+}
+
+/// The link that a hold is on, if it is on one.
+pub(super) fn link_of(key: &HoldKey) -> Option<LinkId> {
+    match key {
+        HoldKey::Pair(link, _) | HoldKey::Link(link) => Some(*link),
+        HoldKey::Record(..) => None,
+    }
+}
+
+fn drop_from<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+    if let Some(values) = index.get_mut(key) {
+        values.remove(value);
+        if values.is_empty() {
+            index.remove(key);
+        }
+    }
+}

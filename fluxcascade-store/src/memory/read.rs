@@ -1,0 +1,75 @@
+//! Reading calls: counts, links, log, conflicts, holds and runs.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use fluxcascade_core::model::{
+    Conflict, ConflictStatus, Hold, HoldReason, Link, LinkId, LinkStatus, LogRow, RunRow,
+};
+use fluxcascade_core::store::{Counts, Page};
+
+use super::ledger::Ledger;
+
+impl Ledger {
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            inbox: (self.inbox.source.len() + self.inbox.target.len()) as u64,
+            operations: self.operations.len() as u64,
+            ..Counts::default()
+        };
+        for link in self.links.by_id().values() {
+            match link.status {
+                LinkStatus::Active => counts.active_links += 1,
+                LinkStatus::Suspended => counts.suspended_links += 1,
+                LinkStatus::Tombstone => counts.tombstones += 1,
+            }
+        }
+        let mut holds: BTreeMap<HoldReason, u64> = BTreeMap::new();
+        for hold in self.holds.all() {
+            *holds.entry(hold.reason).or_default() += 1;
+        }
+        counts.holds = holds.into_iter().collect();
+        let open = self.conflicts.iter().filter(|row| row.status == ConflictStatus::Open);
+        counts.open_conflicts = open.count() as u64;
+        counts
+    }
+
+    pub(super) fn links_after(&self, after: Option<LinkId>, limit: usize) -> Vec<Link> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let links = self.links.by_id().range((after, Bound::Unbounded));
+        links.map(|(_, link)| link.clone()).take(limit).collect()
+    }
+
+    pub(super) fn log_page(&self, page: &Page) -> Vec<LogRow> {
+        cut(page, self.log.iter().rev(), |row| {
+            page.run.is_none_or(|run| row.run == run)
+                && page
+                    .record
+                    .as_ref()
+                    .is_none_or(|(side, record)| row.records[*side].as_ref() == Some(record))
+        })
+    }
+
+    pub(super) fn conflict_page(&self, page: &Page) -> Vec<Conflict> {
+        cut(page, self.conflicts.iter().rev(), |row| {
+            page.run.is_none_or(|run| row.run == run)
+                && page.record.as_ref().is_none_or(|(side, record)| row.records[*side] == *record)
+        })
+    }
+
+    pub(super) fn hold_page(&self, page: &Page) -> Vec<Hold> {
+        cut(page, self.holds.all(), |_| true)
+    }
+
+    pub(super) fn run_page(&self, page: &Page) -> Vec<RunRow> {
+        cut(page, self.runs.values().rev(), |row| page.run.is_none_or(|run| row.number == run))
+    }
+}
+
+fn cut<'a, T: Clone + 'a>(
+    page: &Page,
+    rows: impl Iterator<Item = &'a T>,
+    wanted: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    rows.filter(|row| wanted(row)).skip(page.skip).take(page.limit).cloned().collect()
+}

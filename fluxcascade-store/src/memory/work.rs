@@ -1,0 +1,98 @@
+//! What there is to do now, gathered for the planner. Changes nothing.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use fluxcascade_core::model::{
+    Candidates, KeyHolder, Link, Operation, OperationId, RecordId, Side, Sides, Work, WorkKey,
+};
+use fluxcascade_core::store::WorkRequest;
+
+use super::index::Key;
+use super::ledger::{Ledger, live_records};
+use crate::rules;
+
+impl Ledger {
+    pub(super) fn work(&self, request: &WorkRequest) -> Vec<Work> {
+        let after = request.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.agenda
+            .range((after, Bound::Unbounded))
+            .filter(|key| self.is_due(key, request.now))
+            .filter_map(|key| self.gather(key))
+            .take(request.limit)
+            .collect()
+    }
+
+    fn gather(&self, key: &WorkKey) -> Option<Work> {
+        match key {
+            WorkKey::Link(id) => self.links.get(*id).map(|link| self.link_work(link)),
+            WorkKey::Record(side, record) => Some(self.record_work(*side, record)),
+        }
+    }
+
+    fn link_work(&self, link: &Link) -> Work {
+        let mut entries = Sides::default();
+        let mut holds: Vec<_> = self.holds.of_link(link.id).cloned().collect();
+        for (side, record) in live_records(link) {
+            entries[side] = self.inbox[side].get(record).cloned();
+            holds.extend(self.holds.of_record(side, record).cloned());
+        }
+        Work {
+            key: WorkKey::Link(link.id),
+            link: Some(link.clone()),
+            entries,
+            holds,
+            operations: in_order(self.operations_of_link(link)),
+            candidates: Vec::new(),
+        }
+    }
+
+    fn record_work(&self, side: Side, record: &RecordId) -> Work {
+        let mut entries = Sides::default();
+        entries[side] = self.inbox[side].get(record).cloned();
+        Work {
+            key: WorkKey::Record(side, record.clone()),
+            link: None,
+            entries,
+            holds: self.holds.of_record(side, record).cloned().into_iter().collect(),
+            operations: in_order(self.stray_operations(side, record)),
+            candidates: self
+                .keys
+                .of(side, record)
+                .map(|key| self.candidates(key, side, record))
+                .collect(),
+        }
+    }
+
+    fn candidates(&self, key: Key, side: Side, record: &RecordId) -> Candidates {
+        let mut pending = Sides::new(0, 0);
+        for operation in self.operations.claiming(key) {
+            if !rules::creates_for(operation, side, record) {
+                pending[operation.side] += 1;
+            }
+        }
+        let holders = Sides::from_fn(|side| {
+            self.keys.holders(key, side).map(|record| self.holder(side, record)).collect()
+        });
+        Candidates { rule: key.0, holders, pending }
+    }
+
+    fn holder(&self, side: Side, record: &RecordId) -> KeyHolder {
+        KeyHolder {
+            record: record.clone(),
+            link: self.links.of(side, record),
+            entry: self.inbox[side].get(record).cloned(),
+            pending: self
+                .operations
+                .of_record(side, record)
+                .find(|operation| rules::creates_for(operation, side, record))
+                .cloned(),
+        }
+    }
+}
+
+fn in_order<'a>(operations: impl Iterator<Item = &'a Operation>) -> Vec<Operation> {
+    let unique: BTreeMap<OperationId, &Operation> =
+        operations.map(|operation| (operation.id, operation)).collect();
+    unique.into_values().cloned().collect()
+}

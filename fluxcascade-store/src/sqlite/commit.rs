@@ -1,0 +1,64 @@
+//! What became of a batch: conflicts and log rows here, the rest where its nouns are.
+
+use fluxcascade_core::model::codec::encode;
+use fluxcascade_core::model::{Conflict, ConflictStatus, LogRow, RecordId};
+use fluxcascade_core::store::CommitBatch;
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::ledger::{Ledger, int};
+
+impl Ledger<'_> {
+    pub(super) fn commit(&self, batch: &CommitBatch) -> Result<(), Fault> {
+        self.change_links(&batch.links)?;
+        for keys in &batch.keys {
+            self.replace_keys(keys.side, &keys.record, &keys.keys)?;
+        }
+        for id in &batch.closed {
+            self.close(*id)?;
+        }
+        for key in &batch.released {
+            self.release_hold(key)?;
+        }
+        for hold in &batch.holds {
+            self.put_hold(hold)?;
+        }
+        for conflict in &batch.conflicts {
+            self.put_conflict(conflict)?;
+        }
+        for row in &batch.log {
+            self.add_log(row)?;
+        }
+        self.clear(&batch.cleared)?;
+        self.requeue(&batch.requeued)
+    }
+
+    /// A changed row keeps its place.
+    fn put_conflict(&self, conflict: &Conflict) -> Result<(), Fault> {
+        self.run(
+            "INSERT INTO conflicts (mapping, id, run, source, target, open, conflict)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (mapping, id) DO UPDATE SET run = excluded.run, source = excluded.source,
+             target = excluded.target, open = excluded.open, conflict = excluded.conflict",
+            params![
+                self.mapping,
+                conflict.id.0,
+                int(conflict.run.0),
+                conflict.records.source.as_str(),
+                conflict.records.target.as_str(),
+                conflict.status == ConflictStatus::Open,
+                encode(conflict)
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn add_log(&self, row: &LogRow) -> Result<(), Fault> {
+        let records = row.records.as_ref().map(|record| record.as_ref().map(RecordId::as_str));
+        self.run(
+            "INSERT INTO log (mapping, run, source, target, entry) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![self.mapping, int(row.run.0), records.source, records.target, encode(row)],
+        )?;
+        Ok(())
+    }
+}

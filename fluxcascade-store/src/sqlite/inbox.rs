@@ -1,0 +1,163 @@
+//! Pages and hints into the inbox, and entries out of it.
+
+use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::model::{InboxEntry, Observation, RecordId, Side, Timestamp};
+use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue};
+use rusqlite::{Row, Transaction, params};
+
+use super::fault::Fault;
+use super::ledger::{Ledger, int, natural, record, time_or_none};
+use crate::rules::{self, Ground, Held};
+
+impl Ledger<'_> {
+    pub(super) fn intake(&self, page: &Intake) -> Result<u64, Fault> {
+        let mut sequence = self.sequence()?;
+        let before = sequence;
+        for row in &page.rows {
+            let record = &row.observation.record;
+            if let Some(keys) = &row.keys {
+                self.replace_keys(page.side, record, keys)?;
+            }
+            let entry = self.entry(page.side, record)?;
+            if entry.is_none() && self.knows(page.side, row, page.revision)? {
+                continue;
+            }
+            if let Some(entry) = rules::listed(entry.as_ref(), row, page.revision, sequence + 1) {
+                sequence = entry.sequence;
+                self.enter(page.side, &entry)?;
+            }
+        }
+        self.set_sequence(sequence)?;
+        self.set_feed(&page.feed_key, page.side, &page.feed)?;
+        Ok(sequence - before)
+    }
+
+    /// Whether a row tells nothing new; asks for the least first, most rows tell nothing.
+    fn knows(&self, side: Side, row: &IntakeRow, revision: u32) -> Result<bool, Fault> {
+        let record = &row.observation.record;
+        let Some(id) = self.linked(side, record)? else { return Ok(false) };
+        let Some(mark) = self.base_mark(id, side)? else { return Ok(false) };
+        let known = |held| rules::is_known(&Ground { link: Some(&mark), held }, row, revision);
+        if !known(Held::No) {
+            return Ok(false);
+        }
+        Ok(known(self.held(id)?))
+    }
+
+    fn sequence(&self) -> Result<u64, Fault> {
+        let sequence =
+            self.one("SELECT sequence FROM mappings WHERE number = ?1", [self.mapping], |row| {
+                natural(row.get(0)?)
+            })?;
+        Ok(sequence.unwrap_or(0))
+    }
+
+    fn set_sequence(&self, sequence: u64) -> Result<(), Fault> {
+        self.run(
+            "UPDATE mappings SET sequence = ?2 WHERE number = ?1 AND sequence <> ?2",
+            params![self.mapping, int(sequence)],
+        )?;
+        Ok(())
+    }
+
+    /// A record's entry.
+    pub(super) fn entry(&self, side: Side, record: &RecordId) -> Result<Option<InboxEntry>, Fault> {
+        self.one(
+            "SELECT record, sequence, revision, not_before, attempts, observation FROM inbox
+             WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+            params![self.mapping, side.number(), record.as_str()],
+            read_entry,
+        )
+    }
+
+    fn enter(&self, side: Side, entry: &InboxEntry) -> Result<(), Fault> {
+        self.run(
+            "INSERT INTO inbox (mapping, side, record, sequence, revision, not_before, attempts, observation, link)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+                 (SELECT link FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3))
+             ON CONFLICT (mapping, side, record) DO UPDATE SET sequence = excluded.sequence,
+             revision = excluded.revision, not_before = excluded.not_before,
+             attempts = excluded.attempts, observation = excluded.observation",
+            params![
+                self.mapping,
+                side.number(),
+                entry.record.as_str(),
+                int(entry.sequence),
+                entry.revision,
+                entry.not_before.map(Timestamp::micros),
+                entry.attempts,
+                entry.observation.as_ref().map(encode::<Observation>),
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn clear(&self, marks: &[InboxMark]) -> Result<(), Fault> {
+        for mark in marks {
+            self.run(
+                "DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND sequence = ?4",
+                params![
+                    self.mapping,
+                    mark.side.number(),
+                    mark.record.as_str(),
+                    int(mark.sequence)
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn requeue(&self, requeued: &[Requeue]) -> Result<(), Fault> {
+        if requeued.is_empty() {
+            return Ok(());
+        }
+        let mut sequence = self.sequence()?;
+        for requeue in requeued {
+            sequence += 1;
+            let entry = self.entry(requeue.side, &requeue.record)?;
+            self.enter(requeue.side, &rules::requeued(entry.as_ref(), requeue, sequence))?;
+        }
+        self.set_sequence(sequence)
+    }
+
+    fn hint(&self, side: Side, hint: &Hint) -> Result<(), Fault> {
+        let sequence = self.sequence()? + 1;
+        self.enter(side, &rules::hinted(hint, sequence))?;
+        self.set_sequence(sequence)
+    }
+}
+
+/// Puts hints into the inboxes of all mappings that read their object types.
+pub(super) fn notify(transaction: &Transaction<'_>, hints: &[Hint]) -> Result<(), Fault> {
+    let mut readers = transaction.prepare_cached(
+        "SELECT m.number, f.sides FROM mappings m JOIN feeds f ON f.mapping = m.number
+         WHERE m.tenant = ?1 AND f.connection = ?2 AND f.object = ?3",
+    )?;
+    for hint in hints {
+        let key = params![hint.tenant.as_str(), hint.connection.as_str(), hint.object.as_str()];
+        let found = readers
+            .query_map(key, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u8>(1)?)))?
+            .collect::<Result<Vec<_>, _>>()?;
+        for (mapping, sides) in found {
+            let ledger = Ledger { transaction, mapping };
+            for side in Side::BOTH {
+                if sides & (1 << side.number()) != 0 {
+                    ledger.hint(side, hint)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_entry(row: &Row<'_>) -> Result<InboxEntry, Fault> {
+    let observation: Option<Vec<u8>> = row.get(5)?;
+    Ok(InboxEntry {
+        record: record(row, 0)?,
+        sequence: natural(row.get(1)?)?,
+        revision: row.get(2)?,
+        not_before: time_or_none(row.get(3)?),
+        attempts: row.get(4)?,
+        observation: observation.map(|bytes| decode("observation", &bytes)).transpose()?,
+    })
+}

@@ -1,0 +1,241 @@
+//! One mapping's part of the file, within a transaction: the lease, revisions, runs and feeds.
+//!
+//! The other files beside this one add what concerns links, the inbox and so on.
+
+use fluxcascade_core::connector::Cursor;
+use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::model::{
+    IdError, LinkId, MappingKey, RecordId, Revision, RunNumber, RunRow, Side, Timestamp,
+};
+use fluxcascade_core::store::{Feed, FeedKey, Lease, Page, RunStart};
+use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
+
+use super::fault::Fault;
+use crate::rules::{self, Standing};
+
+/// One mapping within a transaction.
+pub(super) struct Ledger<'a> {
+    pub(super) transaction: &'a Transaction<'a>,
+    /// The mapping's number in this file.
+    pub(super) mapping: i64,
+}
+
+impl<'a> Ledger<'a> {
+    /// A mapping, if anything was ever stored for it.
+    pub(super) fn find(
+        transaction: &'a Transaction<'a>,
+        key: &MappingKey,
+    ) -> Result<Option<Self>, Fault> {
+        let number = transaction
+            .prepare_cached("SELECT number FROM mappings WHERE tenant = ?1 AND name = ?2")?
+            .query_row(params![key.tenant.as_str(), key.mapping.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(number.map(|mapping| Self { transaction, mapping }))
+    }
+
+    /// A mapping, with a number for it if it has none.
+    pub(super) fn make(transaction: &'a Transaction<'a>, key: &MappingKey) -> Result<Self, Fault> {
+        if let Some(found) = Self::find(transaction, key)? {
+            return Ok(found);
+        }
+        transaction
+            .prepare_cached("INSERT INTO mappings (tenant, name) VALUES (?1, ?2)")?
+            .execute(params![key.tenant.as_str(), key.mapping.as_str()])?;
+        Ok(Self { transaction, mapping: transaction.last_insert_rowid() })
+    }
+
+    /// The lease's mapping, if the lease is the latest.
+    pub(super) fn under(transaction: &'a Transaction<'a>, lease: &Lease) -> Result<Self, Fault> {
+        let ledger = Self::find(transaction, &lease.mapping)?;
+        let ledger = ledger.ok_or_else(|| rules::lease_lost(lease))?;
+        ledger.standing()?.admit(lease)?;
+        Ok(ledger)
+    }
+
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Fault> {
+        Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
+    }
+
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        rows.next()?.map(read).transpose()
+    }
+
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            out.push(read(row)?);
+        }
+        Ok(out)
+    }
+
+    pub(super) fn standing(&self) -> Result<Standing, Fault> {
+        let standing = self.one(
+            "SELECT fence, lease_until FROM mappings WHERE number = ?1",
+            [self.mapping],
+            |row| Ok(Standing { fence: natural(row.get(0)?)?, until: time_or_none(row.get(1)?) }),
+        )?;
+        Ok(standing.unwrap_or_default())
+    }
+
+    pub(super) fn set_standing(&self, standing: &Standing) -> Result<(), Fault> {
+        self.run(
+            "UPDATE mappings SET fence = ?2, lease_until = ?3 WHERE number = ?1",
+            params![self.mapping, int(standing.fence), standing.until.map(Timestamp::micros)],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn revisions(&self) -> Result<Vec<Revision>, Fault> {
+        self.all(
+            "SELECT revision FROM revisions WHERE mapping = ?1 ORDER BY number",
+            [self.mapping],
+            |row| Ok(decode("revision", &blob(row, 0)?)?),
+        )
+    }
+
+    pub(super) fn add_revision(&self, lease: &Lease, revision: &Revision) -> Result<(), Fault> {
+        let last = self.one(
+            "SELECT number FROM revisions WHERE mapping = ?1 ORDER BY number DESC LIMIT 1",
+            [self.mapping],
+            |row| Ok(row.get::<_, u32>(0)?),
+        )?;
+        rules::next_revision(lease, last, revision)?;
+        self.run(
+            "INSERT INTO revisions (mapping, number, revision) VALUES (?1, ?2, ?3)",
+            params![self.mapping, revision.number, encode(revision)],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn start_run(&self, start: &RunStart) -> Result<RunNumber, Fault> {
+        let last = self.one(
+            "SELECT number FROM runs WHERE mapping = ?1 ORDER BY number DESC LIMIT 1",
+            [self.mapping],
+            |row| natural(row.get(0)?),
+        )?;
+        let number = RunNumber(last.unwrap_or(0) + 1);
+        self.run(
+            "INSERT INTO runs (mapping, number, run) VALUES (?1, ?2, ?3)",
+            params![self.mapping, int(number.0), encode(&rules::running(number, start))],
+        )?;
+        Ok(number)
+    }
+
+    pub(super) fn finish_run(&self, lease: &Lease, run: &RunRow) -> Result<(), Fault> {
+        let changed = self.run(
+            "UPDATE runs SET run = ?3 WHERE mapping = ?1 AND number = ?2",
+            params![self.mapping, int(run.number.0), encode(run)],
+        )?;
+        if changed == 0 {
+            return Err(rules::unknown_run(lease, run.number).into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn runs(&self, page: &Page) -> Result<Vec<RunRow>, Fault> {
+        self.all(
+            "SELECT run FROM runs WHERE mapping = ?1 AND number BETWEEN ?2 AND ?3
+             ORDER BY number DESC LIMIT ?4 OFFSET ?5",
+            params![
+                self.mapping,
+                page.run.map_or(0, |run| int(run.0)),
+                page.run.map_or(i64::MAX, |run| int(run.0)),
+                size(page.limit),
+                size(page.skip)
+            ],
+            |row| Ok(decode("run", &blob(row, 0)?)?),
+        )
+    }
+
+    pub(super) fn feed(&self, key: &FeedKey) -> Result<Feed, Fault> {
+        let feed = self.one(
+            "SELECT cursor, sweeping, swept, sweep_began, account FROM feeds
+             WHERE mapping = ?1 AND connection = ?2 AND object = ?3",
+            params![self.mapping, key.connection.as_str(), key.object.as_str()],
+            |row| {
+                let cursor: Option<String> = row.get(0)?;
+                let cursor = cursor.map(Cursor::new).transpose();
+                Ok(Feed {
+                    cursor: cursor.map_err(|_| Fault::damaged("cursor"))?,
+                    sweeping: row.get(1)?,
+                    swept: time_or_none(row.get(2)?),
+                    sweep_began: time_or_none(row.get(3)?),
+                    account: row.get(4)?,
+                })
+            },
+        )?;
+        Ok(feed.unwrap_or_default())
+    }
+
+    pub(super) fn set_feed(&self, key: &FeedKey, side: Side, feed: &Feed) -> Result<(), Fault> {
+        self.run(
+            "INSERT INTO feeds (mapping, connection, object, sides, cursor, sweeping, swept, sweep_began, account)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (mapping, connection, object) DO UPDATE SET sides = sides | excluded.sides,
+             cursor = excluded.cursor, sweeping = excluded.sweeping, swept = excluded.swept,
+             sweep_began = excluded.sweep_began, account = excluded.account",
+            params![
+                self.mapping,
+                key.connection.as_str(),
+                key.object.as_str(),
+                1_u8 << side.number(),
+                feed.cursor.as_ref().map(Cursor::as_str),
+                feed.sweeping,
+                feed.swept.map(Timestamp::micros),
+                feed.sweep_began.map(Timestamp::micros),
+                feed.account,
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// A count as SQLite has it: its integers are signed.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A limit as SQLite has it.
+pub(super) fn size(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that cannot be negative.
+pub(super) fn natural(number: i64) -> Result<u64, Fault> {
+    u64::try_from(number).map_err(|_| Fault::damaged("number"))
+}
+
+pub(super) fn time_or_none(micros: Option<i64>) -> Option<Timestamp> {
+    micros.map(Timestamp::from_micros)
+}
+
+pub(super) fn blob(row: &Row<'_>, column: usize) -> Result<Vec<u8>, Fault> {
+    Ok(row.get(column)?)
+}
+
+pub(super) fn record(row: &Row<'_>, column: usize) -> Result<RecordId, Fault> {
+    let text = row.get_ref(column)?.as_str().map_err(|_| Fault::damaged("record id"))?;
+    RecordId::new(text).map_err(|_: IdError| Fault::damaged("record id"))
+}
+
+pub(super) fn side(row: &Row<'_>, column: usize) -> Result<Side, Fault> {
+    Side::from_number(row.get(column)?).ok_or_else(|| Fault::damaged("side"))
+}
+
+pub(super) fn link_id(row: &Row<'_>, column: usize) -> Result<LinkId, Fault> {
+    Ok(LinkId(row.get(column)?))
+}

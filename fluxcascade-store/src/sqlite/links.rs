@@ -1,0 +1,237 @@
+//! Links, the link of a record, and match keys.
+
+use std::collections::BTreeMap;
+
+use fluxcascade_core::model::codec::{decode_base, encode_base};
+use fluxcascade_core::model::{Fingerprint, Link, LinkId, LinkStatus, RecordId, Side, Sides};
+use fluxcascade_core::store::LinkChange;
+use rusqlite::{Row, params};
+
+use super::fault::Fault;
+use super::ledger::{Ledger, blob, link_id, record, size};
+use crate::rules::{self, BaseMark};
+
+const COLUMNS: &str = "id, status, source, target, source_base, target_base";
+
+impl Ledger<'_> {
+    pub(super) fn link(&self, id: LinkId) -> Result<Option<Link>, Fault> {
+        let sql = format!("SELECT {COLUMNS} FROM links WHERE mapping = ?1 AND id = ?2");
+        self.one(&sql, params![self.mapping, id.0], read_link)
+    }
+
+    pub(super) fn links_after(
+        &self,
+        after: Option<LinkId>,
+        limit: usize,
+    ) -> Result<Vec<Link>, Fault> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM links WHERE mapping = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+        );
+        self.all(&sql, params![self.mapping, id_bytes(after), size(limit)], read_link)
+    }
+
+    /// The link of a record, unless that is a tombstone.
+    pub(super) fn linked(&self, side: Side, record: &RecordId) -> Result<Option<LinkId>, Fault> {
+        self.one(
+            "SELECT link FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+            params![self.mapping, side.number(), record.as_str()],
+            |row| link_id(row, 0),
+        )
+    }
+
+    /// What a row of a record is compared with.
+    pub(super) fn base_mark(&self, id: LinkId, side: Side) -> Result<Option<BaseMark>, Fault> {
+        let sql = match side {
+            Side::Source => {
+                "SELECT status, source_revision, source_fingerprint FROM links WHERE mapping = ?1 AND id = ?2"
+            }
+            Side::Target => {
+                "SELECT status, target_revision, target_fingerprint FROM links WHERE mapping = ?1 AND id = ?2"
+            }
+        };
+        self.one(sql, params![self.mapping, id.0], |row| {
+            let fingerprint: Option<[u8; 16]> = row.get(2)?;
+            Ok(BaseMark {
+                status: status(row.get(0)?)?,
+                revision: row.get(1)?,
+                fingerprint: fingerprint.map(Fingerprint),
+            })
+        })
+    }
+
+    /// Stores links. Records are given up before they are taken, so that links may swap them.
+    pub(super) fn change_links(&self, changes: &[LinkChange]) -> Result<(), Fault> {
+        // The last change of a link is the one that counts.
+        let links: BTreeMap<LinkId, &Link> =
+            changes.iter().map(|change| (change.link.id, &change.link)).collect();
+        let mut moved = Vec::new();
+        for link in links.values() {
+            if !self.give_up_records(link)? {
+                moved.push(*link);
+            }
+        }
+        for link in links.values() {
+            self.put_link(link)?;
+        }
+        for link in moved {
+            self.take_records(link)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the records of a link as it was. Whether it has them still, and keeps them.
+    fn give_up_records(&self, link: &Link) -> Result<bool, Fault> {
+        let old = self.one(
+            "SELECT source, target, status FROM links WHERE mapping = ?1 AND id = ?2",
+            params![self.mapping, link.id.0],
+            |row| Ok((Sides::new(record(row, 0)?, record(row, 1)?), status(row.get(2)?)?)),
+        )?;
+        let Some((records, was)) = old else { return Ok(false) };
+        let ends = link.status == LinkStatus::Tombstone;
+        if records == link.records && (was == LinkStatus::Tombstone) == ends {
+            return Ok(true);
+        }
+        if was != LinkStatus::Tombstone {
+            for (side, record) in records.iter() {
+                self.run(
+                    "DELETE FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+                    params![self.mapping, side.number(), record.as_str()],
+                )?;
+                self.point_at(side, record, None)?;
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_records(&self, link: &Link) -> Result<(), Fault> {
+        if link.status == LinkStatus::Tombstone {
+            return Ok(());
+        }
+        for (side, record) in link.records.iter() {
+            let taken = self.run(
+                "INSERT OR IGNORE INTO linked (mapping, side, record, link) VALUES (?1, ?2, ?3, ?4)",
+                params![self.mapping, side.number(), record.as_str(), link.id.0],
+            )?;
+            if taken == 0 {
+                return Err(rules::linked_twice(side, record).into());
+            }
+            self.point_at(side, record, Some(link.id))?;
+        }
+        Ok(())
+    }
+
+    /// Tells a record's entry and hold whose work they belong to.
+    fn point_at(&self, side: Side, record: &RecordId, link: Option<LinkId>) -> Result<(), Fault> {
+        let link = link.map(|link| link.0);
+        self.run(
+            "UPDATE inbox SET link = ?4 WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+            params![self.mapping, side.number(), record.as_str(), link],
+        )?;
+        self.run(
+            "UPDATE holds SET link = ?4
+             WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3",
+            params![self.mapping, side.number(), record.as_str(), link],
+        )?;
+        Ok(())
+    }
+
+    fn put_link(&self, link: &Link) -> Result<(), Fault> {
+        let prints = link.bases.as_ref().map(|base| base.fingerprint.map(|print| print.0));
+        self.run(
+            "INSERT INTO links (mapping, id, status, source, target, source_revision, target_revision,
+             source_fingerprint, target_fingerprint, source_base, target_base)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (mapping, id) DO UPDATE SET status = excluded.status,
+             source = excluded.source, target = excluded.target,
+             source_revision = excluded.source_revision, target_revision = excluded.target_revision,
+             source_fingerprint = excluded.source_fingerprint,
+             target_fingerprint = excluded.target_fingerprint,
+             source_base = excluded.source_base, target_base = excluded.target_base",
+            params![
+                self.mapping,
+                link.id.0,
+                status_number(link.status),
+                link.records.source.as_str(),
+                link.records.target.as_str(),
+                link.bases.source.revision,
+                link.bases.target.revision,
+                prints.source,
+                prints.target,
+                encode_base(&link.bases.source),
+                encode_base(&link.bases.target),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Replaces a record's match keys.
+    pub(super) fn replace_keys(
+        &self,
+        side: Side,
+        record: &RecordId,
+        keys: &[(u16, Fingerprint)],
+    ) -> Result<(), Fault> {
+        let wanted: BTreeMap<u16, Fingerprint> = keys.iter().copied().collect();
+        // Most records keep their keys, and reading is cheaper than writing.
+        if self.keys(side, record)?.into_iter().eq(wanted.iter().map(|(r, f)| (*r, *f))) {
+            return Ok(());
+        }
+        self.run(
+            "DELETE FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+            params![self.mapping, side.number(), record.as_str()],
+        )?;
+        for (rule, print) in wanted {
+            self.run(
+                "INSERT INTO match_keys (mapping, side, record, rule, fingerprint)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![self.mapping, side.number(), record.as_str(), rule, print.0],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A record's match keys, in order of the rules.
+    pub(super) fn keys(
+        &self,
+        side: Side,
+        record: &RecordId,
+    ) -> Result<Vec<(u16, Fingerprint)>, Fault> {
+        self.all(
+            "SELECT rule, fingerprint FROM match_keys
+             WHERE mapping = ?1 AND side = ?2 AND record = ?3 ORDER BY rule",
+            params![self.mapping, side.number(), record.as_str()],
+            |row| Ok((row.get(0)?, Fingerprint(row.get(1)?))),
+        )
+    }
+}
+
+fn read_link(row: &Row<'_>) -> Result<Link, Fault> {
+    Ok(Link {
+        id: link_id(row, 0)?,
+        status: status(row.get(1)?)?,
+        records: Sides::new(record(row, 2)?, record(row, 3)?),
+        bases: Sides::new(decode_base(&blob(row, 4)?)?, decode_base(&blob(row, 5)?)?),
+    })
+}
+
+/// Where to go on after an id; the empty blob is before every id.
+pub(super) fn id_bytes(after: Option<LinkId>) -> Vec<u8> {
+    after.map(|id| id.0.to_vec()).unwrap_or_default()
+}
+
+fn status_number(status: LinkStatus) -> u8 {
+    match status {
+        LinkStatus::Active => 0,
+        LinkStatus::Suspended => 1,
+        LinkStatus::Tombstone => 2,
+    }
+}
+
+pub(super) fn status(number: u8) -> Result<LinkStatus, Fault> {
+    match number {
+        0 => Ok(LinkStatus::Active),
+        1 => Ok(LinkStatus::Suspended),
+        2 => Ok(LinkStatus::Tombstone),
+        _ => Err(Fault::damaged("link status")),
+    }
+}

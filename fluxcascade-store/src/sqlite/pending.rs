@@ -1,0 +1,262 @@
+//! What waits: operations whose outcome is not known, and holds.
+
+use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::model::{
+    Fingerprint, Hold, HoldKey, LinkId, Operation, OperationId, RecordId, Side, Sides, Timestamp,
+};
+use fluxcascade_core::store::Page;
+use rusqlite::{Row, params};
+
+use super::fault::Fault;
+use super::ledger::{Ledger, blob, size};
+use crate::rules::{self, Held};
+
+/// Operations of a record that serve a link which does not exist.
+const STRAYS: &str = "SELECT o.operation FROM operation_records r
+     JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+     WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 AND NOT EXISTS
+     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
+     ORDER BY o.id";
+
+/// Holds, own operations, and strays of either record.
+const WAITING: &str = "SELECT 1 WHERE EXISTS
+     (SELECT 1 FROM holds WHERE mapping = ?1 AND link = ?2)
+     OR EXISTS (SELECT 1 FROM operations WHERE mapping = ?1 AND link = ?2)
+     OR EXISTS (SELECT 1 FROM links k
+         JOIN operation_records r ON r.mapping = k.mapping AND r.side = 0 AND r.record = k.source
+         JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+         WHERE k.mapping = ?1 AND k.id = ?2 AND NOT EXISTS
+         (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))
+     OR EXISTS (SELECT 1 FROM links k
+         JOIN operation_records r ON r.mapping = k.mapping AND r.side = 1 AND r.record = k.target
+         JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+         WHERE k.mapping = ?1 AND k.id = ?2 AND NOT EXISTS
+         (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))";
+
+impl Ledger<'_> {
+    pub(super) fn begin(&self, operations: &[Operation]) -> Result<(), Fault> {
+        for operation in operations {
+            self.close(operation.id)?;
+            self.put_operation(operation)?;
+        }
+        Ok(())
+    }
+
+    fn put_operation(&self, operation: &Operation) -> Result<(), Fault> {
+        self.run(
+            "INSERT INTO operations (mapping, id, link, side, origin, operation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                self.mapping,
+                operation.id.0,
+                operation.link.0,
+                operation.side.number(),
+                operation.origin.as_str(),
+                encode(operation)
+            ],
+        )?;
+        for (side, record) in rules::touched(operation) {
+            self.run(
+                "INSERT OR IGNORE INTO operation_records (mapping, side, record, operation)
+                 VALUES (?1, ?2, ?3, ?4)",
+                params![self.mapping, side.number(), record.as_str(), operation.id.0],
+            )?;
+        }
+        for (rule, print) in rules::claims(operation) {
+            self.run(
+                "INSERT OR IGNORE INTO operation_keys (mapping, rule, fingerprint, operation)
+                 VALUES (?1, ?2, ?3, ?4)",
+                params![self.mapping, rule, print.0, operation.id.0],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Forgets an operation; one that is not open is no error.
+    pub(super) fn close(&self, id: OperationId) -> Result<(), Fault> {
+        let operation = self.one(
+            "SELECT operation FROM operations WHERE mapping = ?1 AND id = ?2",
+            params![self.mapping, id.0],
+            read_operation,
+        )?;
+        let Some(operation) = operation else { return Ok(()) };
+        for (side, record) in rules::touched(&operation) {
+            self.run(
+                "DELETE FROM operation_records
+                 WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND operation = ?4",
+                params![self.mapping, side.number(), record.as_str(), id.0],
+            )?;
+        }
+        for (rule, print) in rules::claims(&operation) {
+            self.run(
+                "DELETE FROM operation_keys
+                 WHERE mapping = ?1 AND rule = ?2 AND fingerprint = ?3 AND operation = ?4",
+                params![self.mapping, rule, print.0, id.0],
+            )?;
+        }
+        self.run(
+            "DELETE FROM operations WHERE mapping = ?1 AND id = ?2",
+            params![self.mapping, id.0],
+        )?;
+        Ok(())
+    }
+
+    /// A link's own operations, in order of their ids.
+    pub(super) fn operations_of_link(&self, link: LinkId) -> Result<Vec<Operation>, Fault> {
+        self.all(
+            "SELECT operation FROM operations WHERE mapping = ?1 AND link = ?2 ORDER BY id",
+            params![self.mapping, link.0],
+            read_operation,
+        )
+    }
+
+    /// Operations that name a record and serve a link that does not exist.
+    pub(super) fn stray_operations(
+        &self,
+        side: Side,
+        record: &RecordId,
+    ) -> Result<Vec<Operation>, Fault> {
+        self.all(STRAYS, params![self.mapping, side.number(), record.as_str()], read_operation)
+    }
+
+    /// The open create of a record's partner.
+    pub(super) fn open_create(
+        &self,
+        side: Side,
+        record: &RecordId,
+    ) -> Result<Option<Operation>, Fault> {
+        let named = self.all(
+            "SELECT o.operation FROM operation_records r
+             JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+             WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 ORDER BY o.id",
+            params![self.mapping, side.number(), record.as_str()],
+            read_operation,
+        )?;
+        Ok(named.into_iter().find(|operation| rules::creates_for(operation, side, record)))
+    }
+
+    /// How many creates on each side claim a key, those for the record itself not counted.
+    pub(super) fn claims(
+        &self,
+        (rule, print): (u16, Fingerprint),
+        side: Side,
+        record: &RecordId,
+    ) -> Result<Sides<u32>, Fault> {
+        let mut pending = Sides::new(0, 0);
+        let sides = self.all(
+            "SELECT o.side FROM operation_keys k
+             JOIN operations o ON o.mapping = k.mapping AND o.id = k.operation
+             WHERE k.mapping = ?1 AND k.rule = ?2 AND k.fingerprint = ?3
+             AND NOT (o.side = ?4 AND o.origin = ?5)",
+            params![self.mapping, rule, print.0, side.other().number(), record.as_str()],
+            |row| super::ledger::side(row, 0),
+        )?;
+        for side in sides {
+            pending[side] += 1;
+        }
+        Ok(pending)
+    }
+
+    /// Whether anything waits on a link or its records.
+    pub(super) fn held(&self, link: LinkId) -> Result<Held, Fault> {
+        let found = self.one(WAITING, params![self.mapping, link.0], |_| Ok(()))?;
+        Ok(if found.is_some() { Held::Yes } else { Held::No })
+    }
+
+    pub(super) fn put_hold(&self, hold: &Hold) -> Result<(), Fault> {
+        let place = HoldPlace::of(&hold.key);
+        let link = match &hold.key {
+            HoldKey::Pair(link, _) | HoldKey::Link(link) => Some(*link),
+            HoldKey::Record(side, record) => self.linked(*side, record)?,
+        };
+        self.run(
+            "INSERT INTO holds (mapping, kind, on_link, side, name, link, not_before, reason, hold)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (mapping, kind, on_link, side, name) DO UPDATE SET link = excluded.link,
+             not_before = excluded.not_before, reason = excluded.reason, hold = excluded.hold",
+            params![
+                self.mapping,
+                place.kind,
+                place.on_link,
+                place.side,
+                place.name,
+                link.map(|link| link.0),
+                hold.not_before.map(Timestamp::micros),
+                hold.reason.word(),
+                encode(hold),
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn release_hold(&self, key: &HoldKey) -> Result<(), Fault> {
+        let place = HoldPlace::of(key);
+        self.run(
+            "DELETE FROM holds
+             WHERE mapping = ?1 AND kind = ?2 AND on_link = ?3 AND side = ?4 AND name = ?5",
+            params![self.mapping, place.kind, place.on_link, place.side, place.name],
+        )?;
+        Ok(())
+    }
+
+    /// Holds on a link, its pairs and its records, in key order.
+    pub(super) fn holds_of_link(&self, link: LinkId) -> Result<Vec<Hold>, Fault> {
+        self.all(
+            "SELECT hold FROM holds WHERE mapping = ?1 AND link = ?2 ORDER BY kind, side, name",
+            params![self.mapping, link.0],
+            read_hold,
+        )
+    }
+
+    pub(super) fn hold_of_record(
+        &self,
+        side: Side,
+        record: &RecordId,
+    ) -> Result<Option<Hold>, Fault> {
+        self.one(
+            "SELECT hold FROM holds WHERE mapping = ?1 AND kind = 2 AND on_link = x''
+             AND side = ?2 AND name = ?3",
+            params![self.mapping, side.number(), record.as_str()],
+            read_hold,
+        )
+    }
+
+    pub(super) fn holds(&self, page: &Page) -> Result<Vec<Hold>, Fault> {
+        self.all(
+            "SELECT hold FROM holds WHERE mapping = ?1
+             ORDER BY kind, on_link, side, name LIMIT ?2 OFFSET ?3",
+            params![self.mapping, size(page.limit), size(page.skip)],
+            read_hold,
+        )
+    }
+}
+
+/// A hold's key as columns, which sort as the keys do.
+struct HoldPlace<'a> {
+    kind: u8,
+    on_link: &'a [u8],
+    side: u8,
+    name: &'a str,
+}
+
+impl<'a> HoldPlace<'a> {
+    fn of(key: &'a HoldKey) -> Self {
+        match key {
+            HoldKey::Pair(link, pair) => {
+                Self { kind: 0, on_link: &link.0, side: 0, name: pair.as_str() }
+            }
+            HoldKey::Link(link) => Self { kind: 1, on_link: &link.0, side: 0, name: "" },
+            HoldKey::Record(side, record) => {
+                Self { kind: 2, on_link: &[], side: side.number(), name: record.as_str() }
+            }
+        }
+    }
+}
+
+fn read_operation(row: &Row<'_>) -> Result<Operation, Fault> {
+    Ok(decode("operation", &blob(row, 0)?)?)
+}
+
+fn read_hold(row: &Row<'_>) -> Result<Hold, Fault> {
+    Ok(decode("hold", &blob(row, 0)?)?)
+}

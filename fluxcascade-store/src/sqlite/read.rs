@@ -1,0 +1,88 @@
+//! Reading calls: counts, and the log and the conflicts by page.
+
+use fluxcascade_core::model::codec::decode;
+use fluxcascade_core::model::{Conflict, Hold, LinkStatus, LogRow, Side};
+use fluxcascade_core::store::{Counts, Page};
+use rusqlite::{ToSql, params_from_iter};
+
+use super::fault::Fault;
+use super::ledger::{Ledger, blob, int, natural, size};
+use super::links::status;
+
+impl Ledger<'_> {
+    pub(super) fn counts(&self) -> Result<Counts, Fault> {
+        let mut counts = Counts {
+            inbox: self.count("SELECT count(*) FROM inbox WHERE mapping = ?1")?,
+            operations: self.count("SELECT count(*) FROM operations WHERE mapping = ?1")?,
+            open_conflicts: self
+                .count("SELECT count(*) FROM conflicts WHERE mapping = ?1 AND open")?,
+            ..Counts::default()
+        };
+        let links = self.all(
+            "SELECT status, count(*) FROM links WHERE mapping = ?1 GROUP BY status",
+            [self.mapping],
+            |row| Ok((status(row.get(0)?)?, natural(row.get(1)?)?)),
+        )?;
+        for (status, number) in links {
+            match status {
+                LinkStatus::Active => counts.active_links = number,
+                LinkStatus::Suspended => counts.suspended_links = number,
+                LinkStatus::Tombstone => counts.tombstones = number,
+            }
+        }
+        // Any hold of a group tells its reason.
+        counts.holds = self.all(
+            "SELECT count(*), hold FROM holds WHERE mapping = ?1 GROUP BY reason",
+            [self.mapping],
+            |row| {
+                let hold: Hold = decode("hold", &blob(row, 1)?)?;
+                Ok((hold.reason, natural(row.get(0)?)?))
+            },
+        )?;
+        counts.holds.sort_unstable();
+        Ok(counts)
+    }
+
+    fn count(&self, sql: &str) -> Result<u64, Fault> {
+        Ok(self.one(sql, [self.mapping], |row| natural(row.get(0)?))?.unwrap_or(0))
+    }
+
+    pub(super) fn log(&self, page: &Page) -> Result<Vec<LogRow>, Fault> {
+        self.newest("SELECT entry FROM log WHERE mapping = ?", page, |bytes| {
+            Ok(decode("log row", bytes)?)
+        })
+    }
+
+    pub(super) fn conflicts(&self, page: &Page) -> Result<Vec<Conflict>, Fault> {
+        self.newest("SELECT conflict FROM conflicts WHERE mapping = ?", page, |bytes| {
+            Ok(decode("conflict", bytes)?)
+        })
+    }
+
+    /// Rows newest first. Only conditions that are asked for are in the statement, so that each
+    /// finds its index.
+    fn newest<T>(
+        &self,
+        select: &str,
+        page: &Page,
+        read: impl Fn(&[u8]) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let mut sql = select.to_owned();
+        let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(self.mapping)];
+        if let Some(run) = page.run {
+            sql.push_str(" AND run = ?");
+            values.push(Box::new(int(run.0)));
+        }
+        if let Some((side, record)) = &page.record {
+            sql.push_str(match side {
+                Side::Source => " AND source = ?",
+                Side::Target => " AND target = ?",
+            });
+            values.push(Box::new(record.as_str().to_owned()));
+        }
+        sql.push_str(" ORDER BY place DESC LIMIT ? OFFSET ?");
+        values.push(Box::new(size(page.limit)));
+        values.push(Box::new(size(page.skip)));
+        self.all(&sql, params_from_iter(values), |row| read(&blob(row, 0)?))
+    }
+}

@@ -1,0 +1,187 @@
+//! What there is to do now, gathered for the planner. Changes nothing.
+//!
+//! The keys of a page come from a few indexes, each asked for one page at most; then each key's
+//! rows are read by prepared statements.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxcascade_core::model::{
+    Candidates, Fingerprint, KeyHolder, LinkId, LinkStatus, Operation, OperationId, RecordId, Side,
+    Sides, Work, WorkKey,
+};
+use fluxcascade_core::store::WorkRequest;
+use rusqlite::params;
+
+use super::fault::Fault;
+use super::ledger::{Ledger, link_id, record, side, size};
+use super::links::id_bytes;
+
+/// Links that have work, each query in order of their ids: by due entries, due holds, own
+/// operations, and operations that name a record of theirs for a link that does not exist.
+pub(super) const DUE_LINKS: [&str; 4] = [
+    "SELECT DISTINCT link FROM inbox
+     WHERE mapping = ?1 AND link > ?2 AND ifnull(not_before, ?3) <= ?3 ORDER BY link LIMIT ?4",
+    "SELECT DISTINCT h.link FROM holds h
+     WHERE h.mapping = ?1 AND h.link > ?2 AND h.not_before <= ?3 AND EXISTS
+     (SELECT 1 FROM links l WHERE l.mapping = h.mapping AND l.id = h.link)
+     ORDER BY h.link LIMIT ?4",
+    "SELECT DISTINCT o.link FROM operations o
+     WHERE o.mapping = ?1 AND o.link > ?2 AND ?3 = ?3 AND EXISTS
+     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
+     ORDER BY o.link LIMIT ?4",
+    // Few operations are open at any time, so these may be sorted.
+    "SELECT DISTINCT d.link FROM operation_records r
+     JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+     JOIN linked d ON d.mapping = r.mapping AND d.side = r.side AND d.record = r.record
+     WHERE r.mapping = ?1 AND d.link > ?2 AND ?3 = ?3 AND NOT EXISTS
+     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
+     ORDER BY d.link LIMIT ?4",
+];
+
+/// Unlinked records that have work, each query in order: by due entries, and by due holds.
+pub(super) const DUE_RECORDS: [&str; 2] = [
+    "SELECT side, record FROM inbox
+     WHERE mapping = ?1 AND link IS NULL AND (side, record) > (?2, ?3)
+     AND ifnull(not_before, ?4) <= ?4 ORDER BY side, record LIMIT ?5",
+    "SELECT side, name FROM holds
+     WHERE mapping = ?1 AND link IS NULL AND (side, name) > (?2, ?3)
+     AND not_before <= ?4 AND kind = 2 ORDER BY side, name LIMIT ?5",
+];
+
+impl Ledger<'_> {
+    pub(super) fn work(&self, request: &WorkRequest) -> Result<Vec<Work>, Fault> {
+        let mut work = Vec::new();
+        for key in self.due(request)? {
+            work.extend(self.gather(key)?);
+        }
+        Ok(work)
+    }
+
+    fn due(&self, request: &WorkRequest) -> Result<Vec<WorkKey>, Fault> {
+        let (after_link, after_record) = match &request.after {
+            None => (Some(None), None),
+            Some(WorkKey::Link(id)) => (Some(Some(*id)), None),
+            Some(WorkKey::Record(side, record)) => (None, Some((*side, record))),
+        };
+        let mut keys = Vec::new();
+        if let Some(after) = after_link {
+            keys = self.due_links(after, request)?;
+        }
+        if keys.len() < request.limit {
+            keys.extend(self.due_records(after_record, request)?);
+        }
+        keys.truncate(request.limit);
+        Ok(keys)
+    }
+
+    fn due_links(
+        &self,
+        after: Option<LinkId>,
+        request: &WorkRequest,
+    ) -> Result<Vec<WorkKey>, Fault> {
+        let mut due = BTreeSet::new();
+        for sql in DUE_LINKS {
+            let place =
+                params![self.mapping, id_bytes(after), request.now.micros(), size(request.limit)];
+            due.extend(self.all(sql, place, |row| link_id(row, 0))?);
+        }
+        Ok(due.into_iter().map(WorkKey::Link).collect())
+    }
+
+    fn due_records(
+        &self,
+        after: Option<(Side, &RecordId)>,
+        request: &WorkRequest,
+    ) -> Result<Vec<WorkKey>, Fault> {
+        let after =
+            after.map_or((-1, ""), |(side, record)| (i64::from(side.number()), record.as_str()));
+        let mut due = BTreeSet::new();
+        for sql in DUE_RECORDS {
+            let place =
+                params![self.mapping, after.0, after.1, request.now.micros(), size(request.limit)];
+            due.extend(self.all(sql, place, |row| Ok((side(row, 0)?, record(row, 1)?)))?);
+        }
+        Ok(due.into_iter().map(|(side, record)| WorkKey::Record(side, record)).collect())
+    }
+
+    fn gather(&self, key: WorkKey) -> Result<Option<Work>, Fault> {
+        match key {
+            WorkKey::Link(id) => self.link_work(id),
+            WorkKey::Record(side, record) => self.record_work(side, record).map(Some),
+        }
+    }
+
+    fn link_work(&self, id: LinkId) -> Result<Option<Work>, Fault> {
+        let Some(link) = self.link(id)? else { return Ok(None) };
+        let mut entries = Sides::default();
+        let mut operations = self.operations_of_link(id)?;
+        if link.status != LinkStatus::Tombstone {
+            for (side, record) in link.records.iter() {
+                entries[side] = self.entry(side, record)?;
+                operations.extend(self.stray_operations(side, record)?);
+            }
+        }
+        let operations: BTreeMap<OperationId, Operation> =
+            operations.into_iter().map(|operation| (operation.id, operation)).collect();
+        Ok(Some(Work {
+            key: WorkKey::Link(id),
+            link: Some(link),
+            entries,
+            holds: self.holds_of_link(id)?,
+            operations: operations.into_values().collect(),
+            candidates: Vec::new(),
+        }))
+    }
+
+    fn record_work(&self, side: Side, record: RecordId) -> Result<Work, Fault> {
+        let mut entries = Sides::default();
+        entries[side] = self.entry(side, &record)?;
+        let mut candidates = Vec::new();
+        for key in self.keys(side, &record)? {
+            candidates.push(self.candidates(key, side, &record)?);
+        }
+        Ok(Work {
+            link: None,
+            entries,
+            holds: self.hold_of_record(side, &record)?.into_iter().collect(),
+            operations: self.stray_operations(side, &record)?,
+            candidates,
+            key: WorkKey::Record(side, record),
+        })
+    }
+
+    fn candidates(
+        &self,
+        key: (u16, Fingerprint),
+        side: Side,
+        record: &RecordId,
+    ) -> Result<Candidates, Fault> {
+        let mut holders = Sides::default();
+        for side in Side::BOTH {
+            holders[side] = self.holders(key, side)?;
+        }
+        Ok(Candidates { rule: key.0, holders, pending: self.claims(key, side, record)? })
+    }
+
+    fn holders(
+        &self,
+        (rule, print): (u16, Fingerprint),
+        side: Side,
+    ) -> Result<Vec<KeyHolder>, Fault> {
+        let records = self.all(
+            "SELECT record FROM match_keys
+             WHERE mapping = ?1 AND rule = ?2 AND fingerprint = ?3 AND side = ?4 ORDER BY record",
+            params![self.mapping, rule, print.0, side.number()],
+            |row| record(row, 0),
+        )?;
+        let holder = |record: RecordId| {
+            Ok(KeyHolder {
+                link: self.linked(side, &record)?,
+                entry: self.entry(side, &record)?,
+                pending: self.open_create(side, &record)?,
+                record,
+            })
+        };
+        records.into_iter().map(holder).collect()
+    }
+}
