@@ -2,4 +2,4 @@
 
 mod sim;
 
-pub use sim::{Call, CallKind, Fault, SimProfile, SimSystem};
+pub use sim::{Call, CallKind, Fault, Normaliser, SimProfile, SimSystem};

@@ -57,10 +57,16 @@ pub struct KeyHolder {
 pub struct Candidates {
     /// The rule, by its place in the mapping.
     pub rule: u16,
-    /// The records that have the key, in order of their ids.
+    /// The records that have the key, in order of their ids; at most [`Candidates::MOST_HOLDERS`]
+    /// on each side, so that a key that thousands of records share costs no more than another.
     pub holders: Sides<Vec<KeyHolder>>,
     /// Creates under way on each side that claim the key, those of the record itself not counted.
     pub pending: Sides<u32>,
+}
+
+impl Candidates {
+    /// How many holders of a key are looked at on each side.
+    pub const MOST_HOLDERS: usize = 16;
 }
 
 /// Everything that is stored about one link or one unlinked record and bears on what to do now.

@@ -31,6 +31,11 @@ impl Ledger {
         for conflict in &batch.conflicts {
             self.put_conflict(conflict);
         }
+        for (id, status) in &batch.judged {
+            if let Some(place) = self.conflict_places.get(id) {
+                self.conflicts[*place].status = *status;
+            }
+        }
         self.log.extend(batch.log.iter().cloned());
         for mark in &batch.cleared {
             self.clear(mark.side, &mark.record, mark.sequence);

@@ -72,12 +72,13 @@ impl Ledger {
             }
         }
         let holders = Sides::from_fn(|side| {
-            self.keys.holders(key, side).map(|record| self.holder(side, record)).collect()
+            let holders = self.keys.holders(key, side).take(Candidates::MOST_HOLDERS);
+            holders.map(|record| self.holder(key.0, side, record)).collect()
         });
         Candidates { rule: key.0, holders, pending }
     }
 
-    fn holder(&self, side: Side, record: &RecordId) -> KeyHolder {
+    fn holder(&self, rule: u16, side: Side, record: &RecordId) -> KeyHolder {
         KeyHolder {
             record: record.clone(),
             link: self.links.of(side, record),
@@ -87,7 +88,18 @@ impl Ledger {
                 .of_record(side, record)
                 .find(|operation| rules::creates_for(operation, side, record))
                 .cloned(),
+            decided_earlier: self.shares_earlier_key(rule, side, record),
         }
+    }
+
+    /// Whether another record has one of its keys under an earlier rule.
+    fn shares_earlier_key(&self, rule: u16, side: Side, record: &RecordId) -> bool {
+        self.keys.of(side, record).filter(|key| key.0 < rule).any(|key| {
+            Side::BOTH.into_iter().any(|holders_side| {
+                let mut holders = self.keys.holders(key, holders_side);
+                holders.any(|holder| (holders_side, holder) != (side, record))
+            })
+        })
     }
 }
 

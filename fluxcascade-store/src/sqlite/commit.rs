@@ -1,7 +1,7 @@
 //! What became of a batch: conflicts and log rows here, the rest where its nouns are.
 
-use fluxcascade_core::model::codec::encode;
-use fluxcascade_core::model::{Conflict, ConflictStatus, LogRow, RecordId};
+use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::model::{Conflict, ConflictId, ConflictStatus, LogRow, RecordId};
 use fluxcascade_core::store::CommitBatch;
 use rusqlite::params;
 
@@ -25,6 +25,9 @@ impl Ledger<'_> {
         }
         for conflict in &batch.conflicts {
             self.put_conflict(conflict)?;
+        }
+        for (id, status) in &batch.judged {
+            self.judge(*id, *status)?;
         }
         for row in &batch.log {
             self.add_log(row)?;
@@ -50,6 +53,20 @@ impl Ledger<'_> {
                 encode(conflict)
             ],
         )?;
+        Ok(())
+    }
+
+    /// A row that is not there has been forgotten, and has no status to change.
+    fn judge(&self, id: ConflictId, status: ConflictStatus) -> Result<(), Fault> {
+        let rows = self.all(
+            "SELECT conflict FROM conflicts WHERE mapping = ?1 AND id = ?2",
+            params![self.mapping, id.0],
+            |row| Ok(row.get::<_, Vec<u8>>(0)?),
+        )?;
+        for bytes in rows {
+            let row: Conflict = decode("conflict", &bytes)?;
+            self.put_conflict(&Conflict { status, ..row })?;
+        }
         Ok(())
     }
 

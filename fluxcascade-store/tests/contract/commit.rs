@@ -87,6 +87,7 @@ pub(crate) async fn a_commit_that_would_make_a_second_link_fails_and_changes_not
             released: vec![held.key.clone()],
             holds: vec![pair_hold(2, "name", None)],
             conflicts: vec![conflict(1, 1)],
+            judged: Vec::new(),
             log: vec![log_row(1, None, None, "")],
             cleared: cleared("s8", 1).cleared,
             requeued: requeue("s9", None, None).requeued,

@@ -102,8 +102,10 @@ pub(crate) async fn conflict_rows_come_newest_first_and_a_changed_row_keeps_its_
     store.commit(&lease, &CommitBatch { conflicts: rows, ..CommitBatch::default() }).await.unwrap();
     let changed =
         Conflict { status: ConflictStatus::Stale, why: "moved on".into(), ..conflict(3, 1) };
-    let conflicts = vec![changed.clone()];
-    store.commit(&lease, &CommitBatch { conflicts, ..CommitBatch::default() }).await.unwrap();
+    let conflicts = vec![Conflict { status: ConflictStatus::Open, ..changed.clone() }];
+    let judged = vec![(changed.id, ConflictStatus::Stale)];
+    let batch = CommitBatch { conflicts, judged, ..CommitBatch::default() };
+    store.commit(&lease, &batch).await.unwrap();
 
     let read = async |page: Page| store.conflicts(&contacts(), &page).await.unwrap();
     assert_eq!(read(Page::all()).await, [conflict(2, 2), conflict(1, 1), changed.clone()]);
