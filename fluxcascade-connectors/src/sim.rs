@@ -29,6 +29,9 @@ mod clock;
 mod control;
 mod draw;
 mod fault;
+mod glob;
+#[cfg(feature = "hubspot")]
+pub mod hubspot;
 mod log;
 mod people;
 mod server;
