@@ -2,6 +2,7 @@
 //! whether the simulator does what HubSpot says that it does.
 
 #![cfg(all(feature = "sim", feature = "hubspot"))]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "tests, and their helpers")]
 
 use std::sync::Arc;
 use std::time::Duration;

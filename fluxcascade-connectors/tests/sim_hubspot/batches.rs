@@ -10,7 +10,10 @@ fn batch(kind: &str) -> String {
 async fn a_batch_has_at_most_a_hundred_inputs_and_no_id_twice() {
     let portal = portal().await;
     let ids = portal.seed(101);
-    let inputs = |n: usize| json!({"inputs": ids.iter().take(n).map(|id| json!({"id": id})).collect::<Json>()});
+    let inputs = |n: usize| {
+        let rows: Json = ids.iter().take(n).map(|id| json!({"id": id})).collect();
+        json!({ "inputs": rows })
+    };
     assert_eq!(portal.post(&batch("read"), inputs(100)).await.0, 200);
     assert_eq!(portal.post(&batch("read"), inputs(101)).await.0, 400);
     assert_eq!(portal.post(&batch("read"), inputs(0)).await.0, 400);
@@ -43,7 +46,10 @@ async fn a_batch_read_names_what_it_does_not_find() {
     let portal = portal().await;
     let seeded = portal.seed(2);
     portal.sim.archive_contact(&seeded[1]).unwrap();
-    let asked = json!({"properties": ["email"], "inputs": [{"id": seeded[0]}, {"id": seeded[1]}, {"id": "17"}]});
+    let asked = json!({
+        "properties": ["email"],
+        "inputs": [{"id": seeded[0]}, {"id": seeded[1]}, {"id": "17"}],
+    });
     let (status, body) = portal.post(&batch("read"), asked.clone()).await;
     assert_eq!((status, ids(&body)), (207, vec![seeded[0].clone()]));
     assert_eq!(body["errors"][0]["category"], "OBJECT_NOT_FOUND");
@@ -58,7 +64,11 @@ async fn a_batch_read_names_what_it_does_not_find() {
 async fn with_trace_ids_each_row_stands_for_itself() {
     let portal = portal().await;
     let taken = portal.sim.seed_contact([("email", "taken@example.com")]).unwrap();
-    let row = |trace: &str, properties: Json| json!({"objectWriteTraceId": trace, "properties": properties});
+    let row = |trace: &str, properties: Json| {
+        let mut row = contact(properties);
+        row["objectWriteTraceId"] = json!(trace);
+        row
+    };
     let inputs = json!({"inputs": [
         row("t0", json!({"email": "new@example.com"})),
         row("t1", json!({"email": "Taken@example.com"})),
@@ -103,7 +113,10 @@ async fn without_trace_ids_one_bad_row_refuses_the_batch() {
         assert_eq!(portal.post(&batch("create"), inputs).await.0, status);
     }
     assert_eq!(portal.sim.contacts().len(), 1);
-    let inputs = json!({"inputs": [{"properties": {"email": "a@example.com"}}, {"properties": {"email": "b@example.com"}}]});
+    let inputs = json!({"inputs": [
+        {"properties": {"email": "a@example.com"}},
+        {"properties": {"email": "b@example.com"}},
+    ]});
     let (status, body) = portal.post(&batch("create"), inputs).await;
     assert_eq!((status, body["results"].as_array().unwrap().len()), (201, 2));
     assert!(body.get("errors").is_none());
@@ -134,8 +147,8 @@ async fn an_upsert_makes_what_is_not_there_and_says_which() {
     assert_eq!(portal.post(&batch("upsert"), by_id).await.0, 400);
 
     let by_mail = json!({"inputs": [
-        {"idProperty": "email", "id": "new@example.com", "objectWriteTraceId": "a", "properties": {}},
-        {"idProperty": "email", "id": "broken", "objectWriteTraceId": "b", "properties": {}},
+        {"idProperty": "email", "id": "new@example.com", "objectWriteTraceId": "a"},
+        {"idProperty": "email", "id": "broken", "objectWriteTraceId": "b"},
     ]});
     assert_eq!(portal.post(&batch("upsert"), by_mail).await.0, 400, "by e-mail there is no 207");
     assert_eq!(portal.sim.contacts().len(), 1);

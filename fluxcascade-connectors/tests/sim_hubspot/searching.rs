@@ -104,7 +104,10 @@ async fn every_operator_does_what_it_says() {
         assert_eq!((status, ids(&body)), (200, expected), "{filter}");
     }
     let either = json!({"filterGroups": [
-        {"filters": [filter("company", "HAS_PROPERTY", json!({})), filter("annualrevenue", "GT", value("9"))]},
+        {"filters": [
+            filter("company", "HAS_PROPERTY", json!({})),
+            filter("annualrevenue", "GT", value("9")),
+        ]},
         {"filters": [filter("lifecyclestage", "EQ", value("lead"))]},
     ]});
     assert_eq!(ids(&portal.search(either).await.1), [all[1].as_str(), &all[2]]);
@@ -119,7 +122,10 @@ async fn a_search_is_sorted_by_one_property_and_shows_blanks_as_null() {
     for city in ["Boise", "", "Austin", "Tampa"] {
         made.push(portal.sim.seed_contact([("city", city)]).unwrap());
     }
-    let sort = |direction: &str| json!({"sorts": [{"propertyName": "city", "direction": direction}], "properties": ["city"]});
+    let sort = |direction: &str| {
+        let sort = json!({"propertyName": "city", "direction": direction});
+        json!({"sorts": [sort], "properties": ["city"]})
+    };
     let pick = |order: [usize; 4]| order.map(|n| made[n].clone()).to_vec();
     let (_, up) = portal.search(sort("ASCENDING")).await;
     assert_eq!(ids(&up), pick([2, 0, 3, 1]));

@@ -96,7 +96,7 @@ pub(super) fn read(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpotRef
             "context": { "ids": missing },
         })]
     };
-    Ok(answer(portal, call.at, 200, results, errors))
+    Ok(answer(portal, call.at, 200, results, &errors))
 }
 
 /// `POST …/contacts/batch/{create, update, upsert}`
@@ -116,7 +116,7 @@ pub(super) fn write(portal: &mut Portal, call: &Call, kind: Kind) -> Result<Repl
         (all_or_none(portal, call.at, kind, inputs)?, Vec::new())
     };
     let status = if kind == Kind::Create { 201 } else { 200 };
-    Ok(answer(portal, call.at, status, results, errors))
+    Ok(answer(portal, call.at, status, results, &errors))
 }
 
 /// `POST …/contacts/batch/archive`
@@ -254,7 +254,7 @@ fn answer(
     at: Timestamp,
     status: u16,
     mut results: Vec<Json>,
-    errors: Vec<Json>,
+    errors: &[Json],
 ) -> Reply {
     let seed = portal.draw_next();
     for last in (1..results.len()).rev() {

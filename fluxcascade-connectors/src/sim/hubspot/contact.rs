@@ -106,7 +106,9 @@ impl Contact {
             self.coming.retain(|(from, _)| *from > at);
         }
         if !first {
-            changes.iter().for_each(|(name, value)| self.remember(name, value, by, at));
+            for (name, value) in changes {
+                self.remember(name, value, by, at);
+            }
         }
         let state = Arc::make_mut(&mut self.state);
         for (name, value) in changes {

@@ -1,6 +1,6 @@
 //! The filters and the order of a search.
 
-use std::cmp::Ordering;
+use std::cmp::Ordering::{self, Equal, Greater, Less};
 
 use serde::Deserialize;
 
@@ -150,43 +150,17 @@ impl Filter {
 }
 
 fn test(key: &KeyOf, raw: RawFilter) -> Result<Test, HubSpotRefusal> {
-    let name = &raw.property_name;
-    let bad = |text: &str| {
-        HubSpotRefusal::request(format!("Invalid value {text:?} for a filter on {name:?}"))
-    };
-    let one = |value: Option<Scalar>| -> Result<Key, HubSpotRefusal> {
-        let missing = || HubSpotRefusal::request(format!("A filter on {name:?} must have a value"));
-        let text = String::from(value.ok_or_else(missing)?);
-        key.key(&text).ok_or_else(|| bad(&text))
-    };
-    // Values of IN must be in lower case where text is compared: others are never found.
-    let many = |values: Vec<Scalar>| -> Result<Vec<Key>, HubSpotRefusal> {
-        let as_is = |text: String| match key.class {
-            Class::Text => Ok(Key::Text(text)),
-            Class::Modified
-            | Class::Created
-            | Class::Id
-            | Class::Instant
-            | Class::Number
-            | Class::Exact => key.key(&text).ok_or_else(|| bad(&text)),
-        };
-        if values.is_empty() {
-            return Err(HubSpotRefusal::request(format!("A filter on {name:?} must have values")));
-        }
-        values.into_iter().map(String::from).map(as_is).collect()
-    };
     let token = |value: Option<Scalar>| value.map(String::from).unwrap_or_default().to_lowercase();
-    use Ordering::{Equal, Greater, Less};
     let test = match raw.operator.as_str() {
-        "LT" => Test::Compare(vec![Less], one(raw.value)?),
-        "LTE" => Test::Compare(vec![Less, Equal], one(raw.value)?),
-        "GT" => Test::Compare(vec![Greater], since(key, one(raw.value)?)?),
-        "GTE" => Test::Compare(vec![Greater, Equal], since(key, one(raw.value)?)?),
-        "EQ" => Test::Compare(vec![Equal], one(raw.value)?),
-        "NEQ" => Test::Differs(one(raw.value)?),
-        "BETWEEN" => Test::Between(since(key, one(raw.value)?)?, one(raw.high_value)?),
-        "IN" => Test::In(many(raw.values)?),
-        "NOT_IN" => Test::NotIn(many(raw.values)?),
+        "LT" => Test::Compare(vec![Less], one(key, raw.value)?),
+        "LTE" => Test::Compare(vec![Less, Equal], one(key, raw.value)?),
+        "GT" => Test::Compare(vec![Greater], since(key, raw.value)?),
+        "GTE" => Test::Compare(vec![Greater, Equal], since(key, raw.value)?),
+        "EQ" => Test::Compare(vec![Equal], one(key, raw.value)?),
+        "NEQ" => Test::Differs(one(key, raw.value)?),
+        "BETWEEN" => Test::Between(since(key, raw.value)?, one(key, raw.high_value)?),
+        "IN" => Test::In(many(key, raw.values)?),
+        "NOT_IN" => Test::NotIn(many(key, raw.values)?),
         "HAS_PROPERTY" => Test::Has,
         "NOT_HAS_PROPERTY" => Test::HasNot,
         "CONTAINS_TOKEN" => Test::Token(token(raw.value)),
@@ -199,13 +173,48 @@ fn test(key: &KeyOf, raw: RawFilter) -> Result<Test, HubSpotRefusal> {
     Ok(test)
 }
 
+/// The value that a filter must have.
+fn one(key: &KeyOf, value: Option<Scalar>) -> Result<Key, HubSpotRefusal> {
+    let missing = || {
+        let name = &key.property;
+        HubSpotRefusal::request(format!("A filter on {name:?} must have a value"))
+    };
+    let text = String::from(value.ok_or_else(missing)?);
+    key.key(&text).ok_or_else(|| unfit(key, &text))
+}
+
+/// The values that a filter must have. Where text is compared they must be in lower case:
+/// others are never found.
+fn many(key: &KeyOf, values: Vec<Scalar>) -> Result<Vec<Key>, HubSpotRefusal> {
+    if values.is_empty() {
+        let name = &key.property;
+        return Err(HubSpotRefusal::request(format!("A filter on {name:?} must have values")));
+    }
+    let as_is = |text: String| match key.class {
+        Class::Text => Ok(Key::Text(text)),
+        Class::Modified
+        | Class::Created
+        | Class::Id
+        | Class::Instant
+        | Class::Number
+        | Class::Exact => key.key(&text).ok_or_else(|| unfit(key, &text)),
+    };
+    values.into_iter().map(String::from).map(as_is).collect()
+}
+
 /// The lower bound of a range. HubSpot breaks on a range of times from 1970 on.
-fn since(key: &KeyOf, bound: Key) -> Result<Key, HubSpotRefusal> {
+fn since(key: &KeyOf, value: Option<Scalar>) -> Result<Key, HubSpotRefusal> {
+    let bound = one(key, value)?;
     let timed = matches!(key.class, Class::Modified | Class::Created | Class::Instant);
     if timed && bound == Key::Whole(0) {
         return Err(HubSpotRefusal::broken("There was a problem with the request."));
     }
     Ok(bound)
+}
+
+fn unfit(key: &KeyOf, text: &str) -> HubSpotRefusal {
+    let (name, text) = (&key.property, text.chars().take(60).collect::<String>());
+    HubSpotRefusal::request(format!("Invalid value {text:?} for a filter on {name:?}"))
 }
 
 /// Whether a text has these words, one after the other; `*` in a word stands for any text.

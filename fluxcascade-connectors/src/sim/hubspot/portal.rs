@@ -63,10 +63,10 @@ impl Portal {
         self.contacts.get(&id)
     }
 
-    /// The contacts of a shelf from this id on, in the order of their ids.
-    pub(super) fn page(&self, from: u64, shelf: Shelf) -> impl Iterator<Item = &Contact> {
-        let those = move |contact: &&Contact| contact.shelf() == shelf;
-        self.contacts.range(from..).map(|(_, contact)| contact).filter(those)
+    /// The contacts of a shelf, the first id and those after it, in the order of their ids.
+    pub(super) fn page(&self, first: u64, on: Shelf) -> impl Iterator<Item = &Contact> {
+        let those = move |contact: &&Contact| contact.shelf() == on;
+        self.contacts.range(first..).map(|(_, contact)| contact).filter(those)
     }
 
     /// The record of this id or unique value, archived ones included by id; none if nobody has it.

@@ -101,7 +101,6 @@ fn shown(property: &Property) -> Json {
         | Kind::Instant
         | Kind::Owner => &[],
     };
-    let option = |(order, value): (usize, &String)| json!({ "value": value, "label": value, "displayOrder": order, "hidden": false });
     let mut body = json!({
         "name": property.name,
         "label": property.label,
@@ -130,4 +129,8 @@ fn shown(property: &Property) -> Json {
         body["referencedObjectType"] = json!("OWNER");
     }
     body
+}
+
+fn option((order, value): (usize, &String)) -> Json {
+    json!({ "value": value, "label": value, "displayOrder": order, "hidden": false })
 }

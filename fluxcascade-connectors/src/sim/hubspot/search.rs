@@ -120,7 +120,7 @@ fn window(after: Option<Scalar>, limit: Option<usize>) -> Result<(usize, usize),
         after.parse().map_err(|_| {
             let after: String = after.chars().take(60).collect();
             HubSpotRefusal::request(format!(
-                "Cannot deserialize value of type `int` from String {after:?}: not a valid `int` value"
+                "Cannot deserialize value of type `int` from String {after:?}: not a valid `int`"
             ))
         })?
     };

@@ -18,32 +18,49 @@ pub(super) fn stored(
     before: &str,
     phone: fn(&str) -> String,
 ) -> Result<String, Problem> {
-    let problem = |code, why: &str| {
-        let message = format!("{} was not a valid {why}.", quoted(text));
-        Problem { property: property.name.clone(), code, message }
-    };
-    if text.chars().count() > LONGEST {
-        return Err(problem("INVALID_LENGTH", "length: at most 65536 characters"));
-    }
+    let problem = |code, message| Problem { property: property.name.clone(), code, message };
     if text.is_empty() {
         return Ok(String::new());
     }
-    let option = || problem("INVALID_OPTION", "option");
-    match &property.kind {
-        Kind::Text => Ok(text.to_owned()),
-        Kind::Phone => Ok(phone(text)),
-        Kind::Email => email(text).ok_or_else(|| problem("INVALID_EMAIL", "email address")),
-        Kind::Number => number(text).ok_or_else(|| problem("INVALID_INTEGER", "number")),
-        Kind::Owner if text.bytes().all(|b| b.is_ascii_digit()) => Ok(text.to_owned()),
-        Kind::Owner => Err(problem("INVALID_OWNER_ID", "owner id")),
-        Kind::Bool if matches!(text, "true" | "false") => Ok(text.to_owned()),
-        Kind::Bool => Err(option()),
-        Kind::Date => date(text).ok_or_else(|| problem("INVALID_DATE", "date")),
-        Kind::Instant => instant(text).map(iso).ok_or_else(|| problem("INVALID_DATE", "date")),
-        Kind::Choice(options) if options.iter().any(|o| o == text) => Ok(text.to_owned()),
-        Kind::Choice(_) => Err(option()),
-        Kind::Stage(options) => stage(options, text, before).ok_or_else(option),
-        Kind::Many(options) => many(options, text, before).ok_or_else(option),
+    if text.chars().count() > LONGEST {
+        let message = format!("{} is longer than {LONGEST} characters.", quoted(text));
+        return Err(problem("INVALID_LENGTH", message));
+    }
+    accepted(&property.kind, text, before, phone).ok_or_else(|| {
+        let (code, what) = complaint(&property.kind);
+        problem(code, format!("{} was not a valid {what}.", quoted(text)))
+    })
+}
+
+/// The value in HubSpot's own form; none if it is none of this kind.
+fn accepted(kind: &Kind, text: &str, before: &str, phone: fn(&str) -> String) -> Option<String> {
+    let as_is = || text.to_owned();
+    match kind {
+        Kind::Text => Some(as_is()),
+        Kind::Phone => Some(phone(text)),
+        Kind::Email => email(text),
+        Kind::Number => number(text),
+        Kind::Owner => text.bytes().all(|b| b.is_ascii_digit()).then(as_is),
+        Kind::Bool => matches!(text, "true" | "false").then(as_is),
+        Kind::Date => date(text),
+        Kind::Instant => instant(text).map(iso),
+        Kind::Choice(options) => options.iter().any(|option| option == text).then(as_is),
+        Kind::Stage(options) => stage(options, text, before),
+        Kind::Many(options) => many(options, text, before),
+    }
+}
+
+/// The code of a value that is not accepted, and what it should have been.
+fn complaint(kind: &Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Email => ("INVALID_EMAIL", "email address"),
+        Kind::Number => ("INVALID_INTEGER", "number"),
+        Kind::Owner => ("INVALID_OWNER_ID", "owner id"),
+        Kind::Date | Kind::Instant => ("INVALID_DATE", "date"),
+        Kind::Bool | Kind::Choice(_) | Kind::Stage(_) | Kind::Many(_) => {
+            ("INVALID_OPTION", "option")
+        }
+        Kind::Text | Kind::Phone => ("INVALID_STRING", "text"),
     }
 }
 
@@ -56,11 +73,9 @@ fn email(text: &str) -> Option<String> {
     let mail = text.trim().to_lowercase();
     let (local, domain) = mail.split_once('@')?;
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | ',' | ';');
+    let even = !local.contains(odd) && !domain.contains(odd);
     let labels = domain.split('.').all(|label| !label.is_empty());
-    let valid = !local.is_empty()
-        && domain.contains('.')
-        && labels
-        && !mail.replacen('@', "", 1).contains(odd);
+    let valid = !local.is_empty() && domain.contains('.') && labels && even;
     valid.then_some(mail)
 }
 
