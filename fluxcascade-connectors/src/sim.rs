@@ -30,7 +30,6 @@ mod control;
 mod draw;
 mod fault;
 mod glob;
-#[cfg(feature = "hubspot")]
 pub mod hubspot;
 mod log;
 mod people;

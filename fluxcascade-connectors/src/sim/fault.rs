@@ -1,8 +1,6 @@
 //! What goes wrong, and when: rules that are tried on every request. Doing it is
 //! [`super::server`]'s.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;
@@ -114,7 +112,7 @@ pub enum Effect {
     DoneThenStatus(u16),
     /// A proxy's page in HTML with status 502; not done.
     BadGateway,
-    /// Done after this many milliseconds of real time.
+    /// Done after this many milliseconds of real time, at most a minute.
     Delay(u64),
     /// Not done and not answered, until the client gives up (at most a minute of real time).
     Hang,
@@ -128,17 +126,6 @@ pub enum Effect {
     DoneTwice,
     /// Done, and answered with the first half of the body.
     CutAnswer,
-}
-
-impl Effect {
-    /// How long a delayed request waits first.
-    pub(super) fn delay(self) -> Duration {
-        if let Effect::Delay(millis) = self {
-            Duration::from_millis(millis)
-        } else {
-            Duration::ZERO
-        }
-    }
 }
 
 /// A plan with how often each rule has fitted.

@@ -226,8 +226,8 @@ async fn happen(vendor: &dyn Vendor, call: &Call, effect: Option<Effect>) -> Out
             Outcome::Answer(vendor.failure(call, status))
         }
         Effect::BadGateway => Outcome::Answer(Reply::typed(502, "text/html", BAD_GATEWAY)),
-        Effect::Delay(_) => {
-            tokio::time::sleep(effect.delay()).await;
+        Effect::Delay(millis) => {
+            tokio::time::sleep(Duration::from_millis(millis).min(HANG_LIMIT)).await;
             Outcome::Answer(vendor.perform(call).await)
         }
         Effect::Hang => Outcome::Hang,

@@ -88,8 +88,8 @@ pub(super) fn search(portal: &Portal, call: &Call) -> Result<Reply, HubSpotRefus
         let group = |group: &Vec<Filter>| group.iter().all(|f| f.meets(contact, state));
         let found = (groups.is_empty() || groups.iter().any(group))
             && words.as_deref().is_none_or(|words| mentions(state, words));
-        let tie = draw(seed, &[3, contact.id]);
-        found.then(|| Row { key: key.of(contact, state), tie, contact, state })
+        let tie = || draw(seed, &[3, contact.id]);
+        found.then(|| Row { key: key.of(contact, state), tie: tie(), contact, state })
     };
     let mut rows: Vec<_> = portal.page(0, Shelf::Live).filter_map(row).collect();
     rows.sort_unstable_by(|a, b| compare(a, b, direction));
