@@ -1,0 +1,240 @@
+//! Every row of the decision tables, through the whole planner: a link with its bases goes in, and
+//! what the plan says of its pair is compared with the table.
+//!
+//! `decisions.json` lies beside this file: the project's own table, as its semantics state it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fluxcascade_core::mapping::{
+    CompiledMapping, Drift, FingerprintKey, Mapping, PairBuilder, PairDirection,
+};
+use fluxcascade_core::model::{
+    Base, Cause, ConflictKind, FieldName, FieldSchema, FieldType, InboxEntry, Link, LinkId,
+    LinkStatus, ObjectSchema, ObjectType, Observation, RecordId, RunNumber, Side, Sides, Slot,
+    State, TenantId, Timestamp, Value, Values, Version, Work, WorkKey,
+};
+use fluxcascade_core::plan::{Entry, PairAction, PlanContext, SettleRule, Writing, plan};
+use fluxcascade_core::resolver::Strategy;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Tables {
+    with_base: Vec<Row>,
+    with_blank_base: Vec<Row>,
+    with_bases_that_differ: Vec<Row>,
+    without_base: Vec<Row>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Row {
+    direction: PairDirection,
+    #[serde(default)]
+    base: Option<String>,
+    #[serde(default)]
+    base_source: Option<String>,
+    #[serde(default)]
+    base_target: Option<String>,
+    source: String,
+    target: String,
+    decision: String,
+}
+
+fn tables() -> Tables {
+    serde_json::from_str(include_str!("decisions.json")).unwrap()
+}
+
+fn slot(word: &str) -> Slot {
+    match word {
+        "absent" => Slot::Absent,
+        "blank" => Slot::Present(Value::Null),
+        text => Slot::Present(text.into()),
+    }
+}
+
+fn schema(object: &str) -> ObjectSchema {
+    let field = |name| FieldSchema::new(FieldName::new(name).unwrap(), FieldType::Text);
+    ObjectSchema {
+        object: ObjectType::new(object).unwrap(),
+        fields: vec![field("key"), field("x")],
+    }
+}
+
+fn mapping(direction: PairDirection, drift: Drift) -> CompiledMapping {
+    let direct = |pair: PairBuilder| match direction {
+        PairDirection::Bidirectional => pair,
+        PairDirection::SourceOnly => pair.source_only(),
+        PairDirection::TargetOnly => pair.target_only(),
+    };
+    let mapping = Mapping::builder("table")
+        .source("a", "things")
+        .target("b", "things")
+        .match_on("key", "key")
+        .conflicts(Strategy::Manual)
+        .first_link(Strategy::Manual)
+        .pair_with("x", "x", |pair| direct(pair).drift(drift))
+        .build()
+        .unwrap();
+    let schemas = Sides::new(schema("things"), schema("things"));
+    let mut compiled =
+        CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref()).unwrap();
+    compiled.adopt(&[]);
+    compiled
+}
+
+/// A link whose two records were fetched just now, with the row's bases.
+fn work(mapping: &CompiledMapping, row: &Row) -> Work {
+    let id = |side: Side| RecordId::new(format!("{side}-1")).unwrap();
+    let base_of = |side: Side| match side {
+        Side::Source => row.base.as_ref().or(row.base_source.as_ref()),
+        Side::Target => row.base.as_ref().or(row.base_target.as_ref()),
+    };
+    let bases = Sides::from_fn(|side| Base {
+        slots: vec![base_of(side).map_or(Slot::Absent, |word| slot(word))].into(),
+        ..Base::empty(mapping.revision, 1)
+    });
+    let entries = Sides::from_fn(|side| {
+        let word = if side == Side::Source { &row.source } else { &row.target };
+        let values = mapping.projections[side].values(|field| match field.as_str() {
+            "x" => slot(word),
+            _ => Slot::Present("k".into()),
+        });
+        Some(entry(id(side), values, mapping.revision))
+    });
+    let link = LinkId([1; 16]);
+    Work {
+        key: WorkKey::Link(link),
+        link: Some(Link {
+            id: link,
+            records: Sides::from_fn(id),
+            status: LinkStatus::Active,
+            bases,
+        }),
+        entries,
+        holds: Vec::new(),
+        operations: Vec::new(),
+        candidates: Vec::new(),
+    }
+}
+
+fn entry(record: RecordId, values: Values, revision: u32) -> InboxEntry {
+    let version = Version::modified(Timestamp::from_secs(100), Duration::from_secs(1));
+    InboxEntry {
+        observation: Some(Observation::fetched(record.clone(), State::Known { values, version })),
+        record,
+        sequence: 1,
+        revision,
+        not_before: None,
+        attempts: 0,
+    }
+}
+
+fn decide(row: &Row, drift: Drift) -> Entry {
+    let mapping = mapping(row.direction, drift);
+    let context = PlanContext {
+        run: RunNumber(1),
+        now: Timestamp::from_secs(1000),
+        writing: Writing::Both,
+        settle: SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) },
+        key: FingerprintKey::new([0; 32]),
+        fetched: HashMap::new(),
+    };
+    let mut plan = plan(&mapping, &[work(&mapping, row)], &context);
+    assert!(plan.needs.is_empty(), "{row:?} needs {:?}", plan.needs);
+    plan.entries.remove(0)
+}
+
+/// What the entry says, in the table's words.
+fn word(entry: &Entry) -> String {
+    if let [conflict] = entry.conflicts.as_slice() {
+        return match conflict.kind {
+            ConflictKind::UpdateUpdate => "conflict".into(),
+            ConflictKind::FirstLink => "conflict_first_link".into(),
+        };
+    }
+    let note = entry.notes.first().map(|(_, note)| &note.cause);
+    match (entry.pairs.as_slice(), note) {
+        ([], None) => "none".into(),
+        ([pair], note) => match (&pair.action, note) {
+            (PairAction::Adopt, None) => "adopt".into(),
+            (PairAction::Adopt, Some(Cause::LeftAsFound)) => "adopt_as_found".into(),
+            (PairAction::Adopt, Some(Cause::DriftLeft)) => "drift".into(),
+            (PairAction::Write { to, cause, .. }, None) => match cause {
+                Cause::Edit | Cause::Fill => format!("write_{to}"),
+                Cause::EditOverwrites => format!("write_{to}_log_overwritten"),
+                Cause::FirstLinkOverwrites => format!("write_{to}_overwrite_guard"),
+                Cause::DriftRestored => "drift".into(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn check(rows: &[Row]) {
+    for row in rows {
+        for drift in [Drift::Leave, Drift::Restore] {
+            assert_eq!(word(&decide(row, drift)), row.decision, "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn every_row_with_a_base_is_decided_as_the_table_says() {
+    check(&tables().with_base);
+}
+
+#[test]
+fn every_row_with_a_blank_base_is_decided_as_the_table_says() {
+    check(&tables().with_blank_base);
+}
+
+#[test]
+fn every_row_with_bases_that_differ_is_decided_as_the_table_says() {
+    check(&tables().with_bases_that_differ);
+}
+
+#[test]
+fn every_row_without_a_base_is_decided_as_the_table_says() {
+    check(&tables().without_base);
+}
+
+#[test]
+fn the_tables_are_whole() {
+    let tables = tables();
+    let rows = [&tables.with_base, &tables.with_blank_base, &tables.with_bases_that_differ];
+    assert_eq!(rows.map(Vec::len), [75, 27, 48]);
+    assert_eq!(tables.without_base.len(), 48);
+}
+
+/// Swapping the sides and mirroring the direction swaps the decision (P9).
+#[test]
+fn every_row_is_mirror_symmetric() {
+    let tables = tables();
+    let all = [
+        tables.with_base,
+        tables.with_blank_base,
+        tables.with_bases_that_differ,
+        tables.without_base,
+    ];
+    for row in all.into_iter().flatten() {
+        let mirrored = Row {
+            direction: match row.direction {
+                PairDirection::Bidirectional => PairDirection::Bidirectional,
+                PairDirection::SourceOnly => PairDirection::TargetOnly,
+                PairDirection::TargetOnly => PairDirection::SourceOnly,
+            },
+            base_source: row.base_target.clone(),
+            base_target: row.base_source.clone(),
+            source: row.target.clone(),
+            target: row.source.clone(),
+            ..row.clone()
+        };
+        let expected = match row.decision.strip_prefix("write_source") {
+            Some(rest) => format!("write_target{rest}"),
+            None => row.decision.replace("write_target", "write_source"),
+        };
+        assert_eq!(word(&decide(&mirrored, Drift::Leave)), expected, "{row:?}");
+    }
+}

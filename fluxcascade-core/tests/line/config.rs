@@ -1,0 +1,162 @@
+//! Bad configurations: everything that is wrong, at once, with where and what to do.
+
+use std::sync::Arc;
+
+use fluxcascade_core::mapping::{ConfigError, Mapping};
+use fluxcascade_core::model::{FieldName, FieldSchema, FieldType};
+use fluxcascade_core::testkit::{CallKind, SimProfile, SimSystem};
+use fluxcascade_core::transform::{phone_e164, value_map};
+use fluxcascade_core::{Engine, Strategy, SyncError};
+
+use crate::world::{World, contacts};
+
+fn places(error: &ConfigError) -> Vec<&str> {
+    error.findings.iter().map(|finding| finding.place.as_str()).collect()
+}
+
+async fn refused(world: &World, mapping: Mapping) -> ConfigError {
+    let result = Engine::builder()
+        .connection("crm", world.crm.clone())
+        .connection("field", world.field.clone())
+        .store(Arc::clone(&world.store))
+        .mapping(mapping)
+        .build()
+        .await;
+    match result.unwrap_err() {
+        SyncError::Config(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_mapping_with_no_match_rule_is_refused() {
+    let error = Mapping::builder("m")
+        .source("a", "x")
+        .target("b", "y")
+        .pair("name", "name")
+        .build()
+        .unwrap_err();
+    assert_eq!(places(&error), ["match"]);
+    assert!(error.to_string().contains("add .match_on("), "{error}");
+}
+
+#[test]
+fn a_target_field_written_by_two_pairs_is_refused_by_name() {
+    let error = contacts().pair("nickname", "name").build().unwrap_err();
+    assert_eq!(places(&error), ["target field name"]);
+    assert!(error.to_string().contains("nickname = name"), "{error}");
+    // Read by two pairs and written by one is fine.
+    contacts().pair_with("nickname", "name", |pair| pair.target_only()).build().unwrap();
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once() {
+    let error = Mapping::builder("")
+        .source("", "x")
+        .pair_fields(["a", "b"], ["c"], |pair| pair)
+        .build()
+        .unwrap_err();
+    assert_eq!(places(&error), ["source", "name", "target"]);
+    let error = Mapping::builder("m")
+        .source("a", "x")
+        .target("a", "x")
+        .conflicts(Strategy::PrimaryWins)
+        .first_link(Strategy::NewestWins)
+        .pair_fields(["a", "b"], ["c"], |pair| pair)
+        .pair_with("p", "p", |pair| pair.transform(phone_e164("Narnia")))
+        .pair_with("q", "q", |pair| pair.transform(value_map([("a", "x"), ("b", "x")])))
+        .build()
+        .unwrap_err();
+    let expected =
+        ["target", "match", "pair a+b = c", "pair p = p", "pair q = q", "conflicts", "first_link"];
+    assert_eq!(places(&error), expected, "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_found_by_the_schema_with_the_nearest_name() {
+    let world = World::new();
+    let mapping = contacts().pair("nickname", "emial").pair("phnoe", "other").build().unwrap();
+    let error = refused(&world, mapping).await;
+    let text = error.to_string();
+    assert_eq!(error.findings.len(), 4, "{text}");
+    assert!(text.contains("crm contacts has no field phnoe; did you mean phone?"), "{text}");
+    assert!(text.contains("field clients has no field emial; did you mean mail?"), "{text}");
+    assert!(world.crm.ledger().is_empty() && world.field.ledger().is_empty());
+}
+
+#[tokio::test]
+async fn a_field_that_cannot_be_written_and_one_that_must_be_are_found() {
+    let mut world = World::new();
+    let field = |name| FieldSchema::new(FieldName::new(name).unwrap(), FieldType::Text);
+    world.field =
+        world.field.schema_field(field("stamp").read_only()).schema_field(field("kind").required());
+    let mapping = contacts().pair("stamp", "stamp").build().unwrap();
+    world.crm = world.crm.field("stamp");
+    let error = refused(&world, mapping).await;
+    assert_eq!(
+        places(&error),
+        ["mapping contacts, pair stamp = stamp", "mapping contacts, target field kind"],
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_is_missing_is_named() {
+    let world = World::new();
+    let mapping = contacts().target("jober", "clients").build().unwrap();
+    let error = refused(&world, mapping).await;
+    assert!(error.to_string().contains("the connection jober"), "{error}");
+}
+
+#[tokio::test]
+async fn an_unknown_mapping_names_those_there_are() {
+    let world = World::new();
+    let error = world.engine().await.sync("contact").await.unwrap_err().to_string();
+    assert_eq!(error, "there is no mapping \"contact\"; the engine has: contacts");
+}
+
+#[tokio::test]
+async fn another_account_behind_a_connection_stops_the_run() {
+    let mut world = World::new();
+    world.linked().await;
+    let clock: Arc<dyn fluxcascade_core::Clock> = world.clock.clone();
+    world.crm = SimSystem::new("other", "contacts", SimProfile::default(), clock)
+        .typed_field("email", FieldType::Email)
+        .field("name")
+        .typed_field("phone", FieldType::Phone)
+        .field("address");
+    let error = world.engine().await.sync("contacts").await.unwrap_err();
+    assert!(matches!(error, SyncError::OtherAccount { .. }), "{error}");
+    assert_eq!(world.field.calls(CallKind::Update), 0);
+}
+
+#[test]
+fn a_mapping_is_read_as_it_was_written() {
+    let mapping = contacts()
+        .pair_with("zip", "zip", |pair| pair.sensitive().transform(value_map([("a", "b")])))
+        .build()
+        .unwrap();
+    let text = serde_json::to_string(&mapping).unwrap();
+    let read: Mapping = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, mapping);
+    let unknown = text.replacen("\"source\"", "\"sorce\":1,\"source\"", 1);
+    assert!(serde_json::from_str::<Mapping>(&unknown).is_err());
+}
+
+/// A pair that is added to a mapping is decided without a base, on records read whole again.
+#[tokio::test]
+async fn a_pair_that_is_added_is_decided_for_all_records() {
+    let mut world = World::new();
+    let (source, target) = world.linked().await;
+    world.crm = world.crm.field("city");
+    world.field = world.field.field("city");
+    world.crm.edit(&source, "city", "Boaz");
+    world.minutes(600); // long before the look-back of the next run
+    world.settle().await;
+    world.mapping = contacts().pair("city", "city").build().unwrap();
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "city"), "Boaz");
+    world.crm.edit(&source, "phone", "256 555 0199");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
+}

@@ -1,0 +1,205 @@
+//! Both sides edited one field: the strategy decides, and the loser is kept.
+
+use fluxcascade_core::connector::{Capabilities, Consistency};
+use fluxcascade_core::model::{ConflictKind, ConflictStatus, HoldReason, Side, Value, Winner};
+use fluxcascade_core::resolver::{ConflictCase, ConflictResolver, Resolution, Strategy};
+use fluxcascade_core::testkit::{CallKind, SimProfile};
+
+use crate::world::{World, at, contacts};
+
+/// The user's scenario, to the minute.
+#[tokio::test]
+async fn a_phone_changed_at_14_00_here_and_at_14_05_there_becomes_the_one_of_14_05() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    world.time("14:00");
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.time("14:05");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.time("14:15");
+    let report = world.sync().await;
+    assert_eq!((report.conflicts_decided, report.sides.source.updated), (1, 1), "{report}");
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 1405");
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1405");
+
+    let conflicts = world.conflicts().await;
+    assert_eq!(conflicts.len(), 1);
+    let row = &conflicts[0];
+    assert_eq!(row.values.source, [Value::from("256 555 1400")]);
+    assert_eq!(row.values.target, [Value::from("256 555 1405")]);
+    assert_eq!((row.times.source, row.times.target), (Some(at("14:00")), Some(at("14:05"))));
+    assert_eq!(row.base.source.as_deref(), Some(&[Value::from("256 555 0100")][..]));
+    assert_eq!(row.strategy, "newest_wins");
+    assert_eq!(row.winner, Some(Winner::Target));
+    assert_eq!(row.loser().unwrap(), [Value::from("256 555 1400")]);
+    assert_eq!((row.kind, row.status), (ConflictKind::UpdateUpdate, ConflictStatus::Auto));
+    world.settle().await;
+    assert_eq!(world.conflicts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn each_strategy_lets_its_side_win() {
+    let cases = [
+        (Strategy::SourceWins, None, "source"),
+        (Strategy::TargetWins, None, "target"),
+        (Strategy::PrimaryWins, Some(Side::Source), "source"),
+        (Strategy::PrimaryWins, Some(Side::Target), "target"),
+        (Strategy::custom(Longest), None, "source"),
+    ];
+    for (strategy, primary, winner) in cases {
+        let name = format!("{strategy:?}");
+        let mut mapping = contacts().conflicts(strategy);
+        if let Some(side) = primary {
+            mapping = mapping.primary(side);
+        }
+        let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+        let (source, target) = world.linked().await;
+        world.minutes(15);
+        world.crm.edit(&source, "name", "from the source");
+        world.minutes(1);
+        world.field.edit(&target, "name", "from target");
+        world.sync().await;
+        let expected = if winner == "source" { "from the source" } else { "from target" };
+        assert_eq!(world.crm.text(&source, "name"), expected, "{name}");
+        assert_eq!(world.field.text(&target, "name"), expected, "{name}");
+        assert_eq!(world.conflicts().await.len(), 1);
+        world.settle().await;
+    }
+}
+
+/// A resolver of the host's: the longer text wins.
+#[derive(Debug)]
+struct Longest;
+
+impl ConflictResolver for Longest {
+    fn name(&self) -> &'static str {
+        "longest_text"
+    }
+
+    fn resolve(&self, case: &ConflictCase<'_>) -> Resolution {
+        let length = |side: Side| case.values[side].iter().map(|value| value.size()).sum::<usize>();
+        match length(Side::Source).cmp(&length(Side::Target)) {
+            std::cmp::Ordering::Equal => Resolution::Declines("both are as long".into()),
+            std::cmp::Ordering::Greater => Resolution::Wins(Side::Source, "it is longer".into()),
+            std::cmp::Ordering::Less => Resolution::Wins(Side::Target, "it is longer".into()),
+        }
+    }
+}
+
+/// P11: one row, however often the records are looked at.
+#[tokio::test]
+async fn a_manual_conflict_waits_while_other_fields_go_on() {
+    let world = World::with(
+        SimProfile::default(),
+        SimProfile::default(),
+        contacts().conflicts(Strategy::Manual),
+    );
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.crm.edit(&source, "address", "2 Oak Ave");
+    let report = world.sync().await;
+    assert_eq!(report.held.len(), 1, "{report}");
+    assert_eq!(report.held[0].reason, HoldReason::Conflict);
+    assert_eq!(world.field.text(&target, "street"), "2 Oak Ave");
+
+    // Another field is edited while the phone waits: the phone is not touched.
+    for edit in ["Ann A", "Ann B", "Ann C"] {
+        world.minutes(15);
+        world.crm.edit(&source, "name", edit);
+        world.sync().await;
+        assert_eq!(world.field.text(&target, "name"), edit);
+    }
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 1400");
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1405");
+    let rows = world.conflicts().await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].status, ConflictStatus::Open);
+    assert_eq!(world.holds().await.len(), 1);
+
+    // Another edit of the phone makes the row stale, and opens one new row.
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1420");
+    world.sync().await;
+    let rows = world.conflicts().await;
+    let status: Vec<ConflictStatus> = rows.iter().map(|row| row.status).collect();
+    assert_eq!(status, [ConflictStatus::Open, ConflictStatus::Stale]);
+
+    // The sides become equal: the row is resolved, and the hold is gone.
+    world.minutes(15);
+    world.field.edit(&target, "phone", "256 555 1420");
+    world.sync().await;
+    assert_eq!(world.conflicts().await[0].status, ConflictStatus::Resolved);
+    assert!(world.holds().await.is_empty());
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn edits_within_the_skew_of_clocks_wait_for_a_person() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.clock.advance(std::time::Duration::from_secs(4));
+    world.field.edit(&target, "phone", "256 555 1405");
+    let report = world.sync().await;
+    assert_eq!((report.writes(), report.held.len()), (0, 1), "{report}");
+}
+
+#[tokio::test]
+async fn records_that_are_linked_with_different_values_wait_unless_there_is_a_primary() {
+    for primary in [None, Some(Side::Target)] {
+        let mut mapping = contacts();
+        if let Some(side) = primary {
+            mapping = mapping.primary(side);
+        }
+        let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+        let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+        world.minutes(15);
+        let target =
+            world.field.insert([("mail", "Ann@x.io"), ("name", "Anne"), ("street", "1 Main")]);
+        world.minutes(15);
+        world.sync().await;
+        assert_eq!(world.crm.text(&source, "address"), "1 Main");
+        assert_eq!(world.field.text(&target, "name"), "Anne");
+        let rows = world.conflicts().await;
+        assert_eq!((rows.len(), rows[0].kind), (1, ConflictKind::FirstLink));
+        let expected = if primary.is_some() { "Anne" } else { "Ann" };
+        assert_eq!(world.crm.text(&source, "name"), expected);
+        world.settle().await;
+        assert_eq!(world.conflicts().await.len(), 1);
+    }
+}
+
+/// A listing that lags may show an older version of one side: the decision is made on fetched
+/// values of the side that is written.
+#[tokio::test]
+async fn a_conflict_is_decided_on_what_the_written_side_holds_now() {
+    let lagging = || SimProfile {
+        list_lag: std::time::Duration::from_secs(60),
+        capabilities: Capabilities {
+            list: Consistency::Lagging(std::time::Duration::from_secs(60)),
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let world = World::with(lagging(), lagging(), contacts());
+    let source = world.crm.insert([("email", "ann@x.io"), ("phone", "1 555 0100")]);
+    let target = world.field.insert([("mail", "ann@x.io"), ("phone", "1 555 0100")]);
+    world.minutes(5);
+    world.sync().await;
+    world.time("14:00");
+    world.crm.edit(&source, "phone", "1 555 1400");
+    world.time("14:14");
+    world.field.edit(&target, "phone", "1 555 1414");
+    world.clock.advance(std::time::Duration::from_secs(30));
+    // The listing does not show the target's edit yet; the fetch before the write does.
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.updated, report.conflicts_decided), (0, 1), "{report}");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "phone"), "1 555 1414");
+    assert_eq!(world.field.text(&target, "phone"), "1 555 1414");
+    assert_eq!(world.conflicts().await.len(), 1);
+    assert_eq!(world.field.calls(CallKind::Update), 0);
+}

@@ -1,0 +1,146 @@
+//! Two systems in memory, a clock that tests move, and an engine between them on any store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxcascade_core::clock::{Clock, ManualClock};
+use fluxcascade_core::mapping::{Mapping, MappingBuilder};
+use fluxcascade_core::model::{Conflict, FieldType, Hold, Link, LogRow, RecordId};
+use fluxcascade_core::store::{Page, Store};
+use fluxcascade_core::testkit::{SimProfile, SimSystem};
+use fluxcascade_core::{Engine, SyncReport, Timestamp};
+use fluxcascade_store::MemoryStore;
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) crm: SimSystem,
+    pub(crate) field: SimSystem,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) mapping: Mapping,
+}
+
+pub(crate) fn at(time: &str) -> Timestamp {
+    format!("2026-03-01T{time}:00Z").parse().unwrap()
+}
+
+/// The mapping of most tests: contacts with an e-mail as key, a name, a phone, an address.
+pub(crate) fn contacts() -> MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .pair("email", "mail")
+        .pair("name", "name")
+        .pair("phone", "phone")
+        .pair("address", "street")
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(SimProfile::default(), SimProfile::default(), contacts())
+    }
+
+    pub(crate) fn with(crm: SimProfile, field: SimProfile, mapping: MappingBuilder) -> Self {
+        let clock = Arc::new(ManualClock::starting(at("12:00")));
+        let shared: Arc<dyn Clock> = clock.clone();
+        let crm = SimSystem::new("crm", "contacts", crm, Arc::clone(&shared))
+            .typed_field("email", FieldType::Email)
+            .field("name")
+            .typed_field("phone", FieldType::Phone)
+            .field("address");
+        let field = SimSystem::new("field", "clients", field, shared)
+            .typed_field("mail", FieldType::Email)
+            .field("name")
+            .typed_field("phone", FieldType::Phone)
+            .field("street");
+        Self {
+            clock,
+            crm,
+            field,
+            store: Arc::new(MemoryStore::new()),
+            mapping: mapping.build().unwrap(),
+        }
+    }
+
+    pub(crate) async fn engine(&self) -> Engine {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Engine::builder()
+            .connection("crm", self.crm.clone())
+            .connection("field", self.field.clone())
+            .store(Arc::clone(&self.store))
+            .clock(clock)
+            .mapping(self.mapping.clone())
+            .build()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn sync(&self) -> SyncReport {
+        self.engine().await.sync("contacts").await.unwrap()
+    }
+
+    /// Syncs until nothing is written, at most three times (P1).
+    pub(crate) async fn settle(&self) {
+        for _ in 0..3 {
+            self.minutes(15);
+            if self.sync().await.writes() == 0 {
+                return;
+            }
+        }
+        self.minutes(15);
+        assert_eq!(self.sync().await.writes(), 0, "three runs did not reach one without writes");
+    }
+
+    /// Records on both sides with the same e-mail, linked and agreed.
+    pub(crate) async fn linked(&self) -> (RecordId, RecordId) {
+        let values = |mail| [(mail, "ann@x.io"), ("name", "Ann"), ("phone", "256 555 0100")];
+        let source = self.crm.insert(values("email"));
+        self.crm.edit(&source, "address", "1 Main St");
+        let target = self.field.insert(values("mail"));
+        self.field.edit(&target, "street", "1 Main St");
+        let report = self.sync().await;
+        assert_eq!((report.linked, report.writes()), (1, 0), "{report}");
+        self.crm.clear_ledger();
+        self.field.clear_ledger();
+        (source, target)
+    }
+
+    pub(crate) fn minutes(&self, minutes: u64) {
+        self.clock.advance(Duration::from_secs(60 * minutes));
+    }
+
+    pub(crate) fn time(&self, time: &str) {
+        self.clock.set(at(time));
+    }
+
+    pub(crate) async fn log(&self) -> Vec<LogRow> {
+        let key = self.engine().await.mapping_key(&self.mapping.name);
+        self.store.log(&key, &Page::all()).await.unwrap()
+    }
+
+    pub(crate) async fn conflicts(&self) -> Vec<Conflict> {
+        let key = self.engine().await.mapping_key(&self.mapping.name);
+        self.store.conflicts(&key, &Page::all()).await.unwrap()
+    }
+
+    pub(crate) async fn holds(&self) -> Vec<Hold> {
+        let key = self.engine().await.mapping_key(&self.mapping.name);
+        self.store.holds(&key, &Page::all()).await.unwrap()
+    }
+
+    pub(crate) async fn links(&self) -> Vec<Link> {
+        let key = self.engine().await.mapping_key(&self.mapping.name);
+        self.store.links(&key, None, usize::MAX).await.unwrap()
+    }
+}
+
+impl World {
+    /// Records on both sides with the same e-mail and this name, linked and agreed.
+    pub(crate) async fn linked_with_name(&self, name: &str) -> (RecordId, RecordId) {
+        let values = |mail| [(mail, "ann@x.io"), ("name", name)];
+        let source = self.crm.insert(values("email"));
+        let target = self.field.insert(values("mail"));
+        assert_eq!(self.sync().await.writes(), 0);
+        (source, target)
+    }
+}
