@@ -1,1 +1,12 @@
-//! Placeholder
+//! FluxCascade's adapters. Each speaks to one vendor, and none knows another.
+//!
+//! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
+//! - [`config`] is what they share in being set up.
+
+pub mod config;
+#[cfg(any(feature = "hubspot", feature = "jobber"))]
+// An adapter alone does not use every part of the layer that it shares.
+#[allow(dead_code, unused_imports)]
+pub mod http;
+
+pub use config::ConfigError;
