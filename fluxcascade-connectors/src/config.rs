@@ -28,13 +28,13 @@ impl std::error::Error for ConfigError {}
 
 /// Collects what is wrong while settings are looked through.
 #[derive(Debug)]
-#[allow(dead_code)]
+#[cfg_attr(not(any(feature = "hubspot", feature = "jobber")), allow(dead_code))]
 pub(crate) struct Problems {
     adapter: &'static str,
     found: Vec<String>,
 }
 
-#[allow(dead_code)]
+#[cfg_attr(not(any(feature = "hubspot", feature = "jobber")), allow(dead_code))]
 impl Problems {
     /// Nothing is wrong yet with this adapter's settings.
     pub(crate) fn of(adapter: &'static str) -> Self {

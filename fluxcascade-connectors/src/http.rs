@@ -21,4 +21,4 @@ pub use settings::HttpSettings;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::{Body, Call, Client, Method};
-pub(crate) use retry::{Dialect, Failure, Fate, Repeat, Verdict};
+pub(crate) use retry::{Dialect, Failure, Fate, Verdict};

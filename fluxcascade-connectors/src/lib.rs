@@ -1,5 +1,6 @@
 //! FluxCascade's adapters. Each speaks to one vendor, and none knows another.
 //!
+//! - [`hubspot`] has contacts.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
 
@@ -8,5 +9,7 @@ pub mod config;
 // An adapter alone does not use every part of the layer that it shares.
 #[allow(dead_code, unused_imports)]
 pub mod http;
+#[cfg(feature = "hubspot")]
+pub mod hubspot;
 
 pub use config::ConfigError;
