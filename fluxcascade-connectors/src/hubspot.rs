@@ -135,8 +135,8 @@ impl Reader for HubSpot {
             read_batch: read::BATCH,
             write_batch: write::BATCH,
             create_batch: write::BATCH,
-            list: Consistency::Lagging(self.search_lag),
-            // By a unique property it is consistent, by any other it is a search.
+            list: Consistency::Lagging(self.look_back),
+            // By a unique property it is consistent; by any other it is a search, which is late.
             find: Consistency::Lagging(self.search_lag),
             fetch: Consistency::Consistent,
             look_back: self.look_back,

@@ -155,6 +155,47 @@ async fn a_refused_connection_is_not_sent_and_a_timeout_is_unknown() {
     assert_eq!((failure.fate, slow.requests().total()), (Fate::Unknown, 1));
 }
 
+/// A server that reads a request and closes the connection without a word, each time.
+fn dropping() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut head = [0; 4096];
+            let _ = std::io::Read::read(&mut stream.unwrap(), &mut head);
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_the_request_leaves_a_write_unknown() {
+    let (client, _) = client(&dropping(), HttpSettings::default());
+    let failure = client.send(&write(NOON + Duration::from_secs(60))).await.unwrap_err();
+    assert_eq!((failure.fate, client.requests().of("write")), (Fate::Unknown, 1));
+    let failure = client.send(&Call::read("read", Method::Get, "/r")).await.unwrap_err();
+    assert_eq!((failure.error.kind, client.requests().of("read")), (ErrorKind::Transient, 5));
+}
+
+#[tokio::test]
+async fn an_answer_is_unpacked_and_its_limit_is_on_what_comes_out() {
+    // {"a":1}, packed.
+    const PACKED: [u8; 27] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 84, 178, 50, 172, 5, 0, 175, 172, 27, 86, 7,
+        0, 0, 0,
+    ];
+    let packed = status(200).insert_header("Content-Encoding", "gzip").set_body_bytes(PACKED);
+    let server = answering(&[packed]).await;
+    let limited = |max_answer_bytes| {
+        let settings = HttpSettings { max_answer_bytes, ..HttpSettings::default() };
+        client(&server.uri(), settings).0
+    };
+    let call = Call::read("read", Method::Get, "/r");
+    let answer = limited(7).send(&call).await.unwrap();
+    assert_eq!(answer.json::<serde_json::Value>().unwrap()["a"], 1);
+    assert_eq!(limited(6).send(&call).await.unwrap_err().error.kind, ErrorKind::Protocol);
+}
+
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let elsewhere = answering(&[status(200)]).await;

@@ -89,14 +89,19 @@ pub(super) fn record_id(id: &Id) -> Result<RecordId, ConnectorError> {
         Id::Number(number) => Some(*number),
         Id::Text(text) => text.parse().ok(),
     };
-    number.and_then(|number| RecordId::new(number.to_string()).ok()).ok_or_else(|| {
+    number.and_then(id_of_number).ok_or_else(|| {
         ConnectorError::new(ErrorKind::Protocol, "the answer has a record whose id is no number")
     })
 }
 
 /// Whether a text is an id as [`record_id`] makes them: HubSpot cannot know any other.
 pub(super) fn is_record_id(id: &RecordId) -> bool {
-    id.as_str().parse::<u64>().is_ok_and(|number| number.to_string() == id.as_str())
+    id.as_str().parse().ok().and_then(id_of_number).as_ref() == Some(id)
+}
+
+/// HubSpot's ids are positive and have 63 bits.
+pub(super) fn id_of_number(number: u64) -> Option<RecordId> {
+    i64::try_from(number).ok().and_then(|number| RecordId::new(number.to_string()).ok())
 }
 
 pub(super) fn id_text(id: &Id) -> String {
@@ -111,10 +116,15 @@ pub(super) fn merged_ids(record: &Record) -> Vec<RecordId> {
     let Some(Some(Held::Text(text))) = record.properties.get(MERGED_IDS) else {
         return Vec::new();
     };
-    text.split(';')
-        .filter_map(|part| part.trim().parse::<u64>().ok())
-        .filter_map(|number| RecordId::new(number.to_string()).ok())
-        .collect()
+    text.split(';').filter_map(|part| id_of_number(part.trim().parse().ok()?)).collect()
+}
+
+/// The e-mail that an answer shows.
+pub(super) fn email(record: &Record) -> Option<&str> {
+    match record.properties.get("email") {
+        Some(Some(Held::Text(text))) => Some(text),
+        _ => None,
+    }
 }
 
 /// The properties to ask for: those of the projection that exist, and the merged ids.

@@ -101,7 +101,7 @@ pub(super) fn existing(body: &ErrorBody) -> Option<RecordId> {
         let (_, rest) = body.message.split_once("Existing ID:")?;
         Some(rest.trim_start().chars().take_while(char::is_ascii_digit).collect())
     })?;
-    digits.parse::<u64>().ok().and_then(|id| RecordId::new(id.to_string()).ok())
+    digits.parse().ok().and_then(super::convert::id_of_number)
 }
 
 /// Whether a property is refused because there is none of this name, in whatever record.

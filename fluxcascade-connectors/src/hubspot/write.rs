@@ -313,11 +313,16 @@ fn refusal(error: &ConnectorError) -> WriteOutcome {
     WriteOutcome::Rejected { fields: error.fields.clone(), error: error.clone() }
 }
 
+/// Whether a record is the row's: by the trace id, else by its id or by the e-mail that was sent,
+/// which no other record can have.
 fn is_of(record: &Record, row: &Row) -> bool {
     match (&record.object_write_trace_id, &row.record) {
         (Some(trace), _) => *trace == row.place.to_string(),
         (None, Some(id)) => convert::record_id(&record.id).is_ok_and(|found| found == *id),
-        (None, None) => false,
+        (None, None) => match (convert::email(record), row.properties.get("email")) {
+            (Some(held), Some(sent)) => held.to_lowercase() == sent.trim().to_lowercase(),
+            _ => false,
+        },
     }
 }
 

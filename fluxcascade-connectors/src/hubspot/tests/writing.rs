@@ -88,6 +88,22 @@ async fn answers_are_told_apart_by_trace_id_in_any_order() {
 }
 
 #[tokio::test]
+async fn answers_without_trace_ids_are_told_apart_by_mail_or_not_at_all() {
+    let bench = Bench::new().await;
+    let answer = rows(&[contact(20, "b@x.io", "B"), contact(10, "a@x.io", "A")]);
+    bench.say("POST", CREATE, status(201, answer)).await;
+    let outcomes = bench
+        .write(vec![
+            create(&[("email", text("A@x.io"))]),
+            create(&[("email", text("b@x.io"))]),
+            create(&[("firstname", text("C"))]),
+        ])
+        .await;
+    assert_eq!((record(&outcomes[0]), record(&outcomes[1])), ("10", "20"));
+    assert!(matches!(outcomes[2], WriteOutcome::Unknown(_)), "never guessed by position");
+}
+
+#[tokio::test]
 async fn an_existing_record_is_also_known_by_the_text_of_a_conflict() {
     let bench = Bench::new().await;
     let body = json!({
