@@ -1,8 +1,10 @@
-//! FluxCascade's adapters. Each speaks to one vendor, and none knows another.
+//! FluxCascade's adapters to business systems, and simulators of those systems. Each adapter speaks
+//! to one vendor, and none knows another.
 //!
 //! - [`hubspot`] has contacts.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
+//! - `sim`, behind the feature of its name, has the systems as servers on this machine.
 
 pub mod config;
 #[cfg(any(feature = "hubspot", feature = "jobber"))]
@@ -11,5 +13,7 @@ pub mod config;
 pub mod http;
 #[cfg(feature = "hubspot")]
 pub mod hubspot;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use config::ConfigError;
