@@ -40,12 +40,14 @@ impl Answer {
     }
 
     /// How long the server asks to wait: `Retry-After` in seconds, or as a time by its own clock.
+    /// At most 30 days: more is a mistake, and could not be reckoned with.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let text = self.header("retry-after")?.trim();
-        match text.parse::<u64>() {
-            Ok(seconds) => Some(Duration::from_secs(seconds)),
-            Err(_) => Some(http_date(text)?.since(self.date()?)),
-        }
+        let wait = match text.parse::<u64>() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => http_date(text)?.since(self.date()?),
+        };
+        Some(wait.min(Duration::from_secs(30 * 24 * 3600)))
     }
 
     /// Whether the body says that it is JSON, or at least looks like it.

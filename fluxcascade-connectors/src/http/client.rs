@@ -201,7 +201,7 @@ impl Client {
             let end = call.not_after.filter(|end| self.clock.now() + wait > *end);
             if !may_repeat(call, &failure)
                 || attempt >= self.settings.max_attempts
-                || waited + wait > self.settings.max_wait
+                || waited.saturating_add(wait) > self.settings.max_wait
                 || end.is_some()
             {
                 return Err(failure);

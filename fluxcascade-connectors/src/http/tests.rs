@@ -235,6 +235,17 @@ async fn an_answer_keeps_the_servers_clock_and_no_text_of_its_body_in_errors() {
     assert!(error.message.contains("text/html") && !error.message.contains("ann"));
 }
 
+#[tokio::test]
+async fn a_wait_beyond_all_measure_is_cut() {
+    let first = status(429).insert_header("Retry-After", "1");
+    let then = status(429).insert_header("Retry-After", u64::MAX.to_string().as_str());
+    let server = answering(&[first, then]).await;
+    let (client, _) = client(&server.uri(), HttpSettings::default());
+    let failure = client.send(&Call::read("read", Method::Get, "/r")).await.unwrap_err();
+    assert_eq!(failure.error.retry_after, Some(Duration::from_secs(30 * 24 * 3600)));
+    assert_eq!(client.requests().total(), 2);
+}
+
 #[test]
 fn a_base_address_is_https_or_on_this_machine() {
     let build = |base: &str| {

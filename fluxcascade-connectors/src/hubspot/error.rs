@@ -41,7 +41,13 @@ impl Dialect for HubSpotDialect {
                 "HubSpot does not accept the token; make a new one in the app's settings and reconnect",
             )),
             403 => Verdict::Refused(permission(&body)),
-            404 => Verdict::Refused(of(&body, ErrorKind::NotFound, "HubSpot does not know it")),
+            404 if !body.message.is_empty() => {
+                Verdict::Refused(of(&body, ErrorKind::NotFound, "HubSpot does not know it"))
+            }
+            // Not a word of HubSpot's own: the address is wrong, and says nothing of the record.
+            404 => Verdict::Refused(
+                answer.unexpected("is that there is no such address; check base address and paths"),
+            ),
             408 => {
                 Verdict::Unclear(of(&body, ErrorKind::Transient, "HubSpot gave up on the request"))
             }
@@ -50,7 +56,7 @@ impl Dialect for HubSpotDialect {
                 ErrorKind::Validation,
                 "HubSpot already has a record with this unique value",
             )),
-            414 => Verdict::Refused(of(
+            413 | 414 => Verdict::Refused(of(
                 &body,
                 ErrorKind::Permanent,
                 "HubSpot refused the request as too long, or the record has been merged too often",
@@ -58,9 +64,14 @@ impl Dialect for HubSpotDialect {
             423 => Verdict::Later(locked(&body)),
             429 => Verdict::Later(rate_limited(&body, answer, attempt)),
             477 => Verdict::Later(moving(&body, answer)),
-            400..500 => {
+            400 | 422 => {
                 Verdict::Refused(of(&body, ErrorKind::Validation, "HubSpot refused the request"))
             }
+            400..500 => Verdict::Refused(of(
+                &body,
+                ErrorKind::Protocol,
+                "HubSpot does not take such requests; check base address and paths",
+            )),
             522 | 525 | 526 => Verdict::Unclear(of(
                 &body,
                 ErrorKind::Permanent,

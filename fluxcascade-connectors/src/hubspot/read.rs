@@ -198,10 +198,22 @@ fn wanted(field: &FieldSchema, values: &[Value]) -> Result<Vec<String>, Connecto
         .iter()
         // A value that the property cannot hold is held by no record.
         .filter_map(|value| convert::to_wire(field, value).ok())
-        .map(|text| text.trim().to_owned())
+        .flat_map(|text| spellings(field, text.trim()))
         .map(|text| if lower_case { text.to_lowercase() } else { text })
         .filter(|text| !text.is_empty() && seen.insert(text.clone()));
     Ok(texts.collect())
+}
+
+/// A phone number is also looked for without the spaces and brackets in it: the search compares
+/// texts, and which spelling a record has is not known.
+fn spellings(field: &FieldSchema, text: &str) -> Vec<String> {
+    let mut spellings = vec![text.to_owned()];
+    if field.field_type == FieldType::Phone {
+        let plus = if text.starts_with('+') { "+" } else { "" };
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        spellings.push(format!("{plus}{digits}"));
+    }
+    spellings
 }
 
 fn is_email(field: &FieldSchema) -> bool {

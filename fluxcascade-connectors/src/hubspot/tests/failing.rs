@@ -24,7 +24,10 @@ async fn each_status_has_its_kind_and_is_asked_again_only_if_that_helps() {
         (403, "MISSING_SCOPES", ErrorKind::Permission, 1),
         (404, "OBJECT_NOT_FOUND", ErrorKind::NotFound, 1),
         (409, "CONFLICT", ErrorKind::Validation, 1),
+        (405, "", ErrorKind::Protocol, 1),
+        (410, "", ErrorKind::Protocol, 1),
         (414, "", ErrorKind::Permanent, 1),
+        (422, "VALIDATION_ERROR", ErrorKind::Validation, 1),
         (423, "", ErrorKind::Transient, 5),
         (500, "", ErrorKind::Transient, 5),
         (502, "", ErrorKind::Transient, 5),
@@ -108,6 +111,8 @@ async fn an_answer_that_is_no_json_is_told_by_its_kind_and_never_by_its_text() {
     assert!(found.message.contains("text/html") && !found.message.contains("ann"), "{found}");
     let (found, sent, _) = asked(page(502)).await;
     assert_eq!((found.kind, sent), (ErrorKind::Transient, 5));
+    let (found, ..) = asked(page(404)).await;
+    assert_eq!(found.kind, ErrorKind::Protocol, "a wrong path says nothing of any record");
     let wrong = ResponseTemplate::new(200).set_body_json(json!({ "portalId": ["ann"] }));
     let (found, ..) = asked(wrong).await;
     assert_eq!(found.kind, ErrorKind::Protocol);

@@ -82,7 +82,7 @@ async fn an_id_without_a_live_record_is_archived_merged_or_missing() {
     archived["errors"] = none(&["3", "4"]);
     bench.once("POST", READ, status(207, archived)).await;
     bench.answer("GET", "/crm/v3/objects/contacts/3", contact(1, "a@x.io", "A")).await;
-    let unknown = json!({ "category": "OBJECT_NOT_FOUND" });
+    let unknown = json!({ "category": "OBJECT_NOT_FOUND", "message": "not found" });
     bench.say("GET", "/crm/v3/objects/contacts/4", status(404, unknown)).await;
 
     let seen = fetch(&bench, &["1", "2", "3", "4"]).await.unwrap();
@@ -114,6 +114,28 @@ async fn a_row_that_could_not_be_read_is_an_error_and_not_missing() {
     answer["errors"] = json!([{ "category": "INTERNAL_ERROR", "context": { "ids": ["1"] } }]);
     bench.say("POST", READ, status(207, answer)).await;
     assert_eq!(fetch(&bench, &["1"]).await.unwrap_err().kind, ErrorKind::Transient);
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_makes_no_record_missing() {
+    let bench = Bench::new().await;
+    bench.answer("POST", READ, rows(&[])).await;
+    // wiremock answers an empty 404 to what it does not know, as a proxy might.
+    let error = fetch(&bench, &["4"]).await.unwrap_err();
+    assert_eq!((error.kind, error.status), (ErrorKind::Protocol, Some(404)));
+}
+
+#[tokio::test]
+async fn a_phone_is_looked_for_in_two_spellings_and_matched_by_its_digits() {
+    let bench = Bench::new().await;
+    bench.answer("POST", SEARCH, json!({ "results": [{ "id": "1" }] })).await;
+    let mut held = contact(1, "a@x.io", "A");
+    held["properties"]["phone"] = json!("+1 256 593 8310");
+    bench.answer("POST", READ, rows(&[held])).await;
+    let seen = find(&bench, "phone", vec![Value::from("+1 (256) 593-8310")]).await.unwrap();
+    assert_eq!(found(&seen), [(0, "1")]);
+    let asked = &bench.bodies(SEARCH).await[0]["filterGroups"][0]["filters"][0]["values"];
+    assert_eq!(*asked, json!(["+1 (256) 593-8310", "+12565938310"]));
 }
 
 #[tokio::test]
