@@ -1,7 +1,19 @@
-//! FluxCascade's adapters to business systems, and simulators of those systems.
+//! FluxCascade's adapters to business systems, and simulators of those systems. Each adapter speaks
+//! to one vendor, and none knows another.
 //!
-//! One module per system; each sits behind a feature of its name. Deciding what is written is
-//! not here: that is `fluxcascade-core`.
+//! - [`hubspot`] has contacts.
+//! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
+//! - [`config`] is what they share in being set up.
+//! - `sim`, behind the feature of its name, has the systems as servers on this machine.
 
+pub mod config;
+#[cfg(any(feature = "hubspot", feature = "jobber"))]
+// An adapter alone does not use every part of the layer that it shares.
+#[allow(dead_code, unused_imports)]
+pub mod http;
+#[cfg(feature = "hubspot")]
+pub mod hubspot;
 #[cfg(feature = "sim")]
 pub mod sim;
+
+pub use config::ConfigError;

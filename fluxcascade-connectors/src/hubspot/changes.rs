@@ -1,0 +1,316 @@
+//! Reading what changed, page by page: everything at first, then by the time of the last change.
+//!
+//! - A **full** read lists the live records by id, then the archived ones. Its mark is HubSpot's
+//!   own clock at the first page.
+//! - An **incremental** read searches for what was changed since the mark, less the look-back. It
+//!   asks for ids only, by ascending id, each page a fresh search behind the last id of the page
+//!   before: so neither thousands of rows with one time, nor edits while paging, nor the search's
+//!   limit of 10,000 rows can hide a record. The values are then read by id, which is fresher
+//!   than the search index. A page without rows costs one request, any other two.
+//!
+//! The cursor is text of this module's own, with a format number. Our clock is not asked.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fluxcascade_core::connector::{
+    ChangesPage, ChangesRequest, ConnectorError, Cursor, ErrorKind, Position,
+};
+use fluxcascade_core::model::{ObjectSchema, Observation, Provenance, RecordId, State, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::client::{Api, Dated, Shelf};
+use super::convert;
+use super::read;
+use super::wire::{Filter, FilterGroup, Page, Record, Search, Sort};
+
+/// Records on a page, at most: the list's limit, and that of a read by id.
+pub(super) const PAGE: usize = 100;
+
+/// HubSpot cuts addresses that are much longer; a list of more properties than fit is read by id.
+const LONGEST_PROPERTIES: usize = 6_000;
+
+/// The number of this cursor's format.
+const FORMAT: u32 = 1;
+
+/// The search answers 500 to a time before this.
+const EARLIEST: Timestamp = Timestamp::from_secs(1);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    format: u32,
+    at: Place,
+}
+
+/// Where a read stands. All times are HubSpot's, in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    /// In a full read, among the live records.
+    Live { after: String, mark: i64 },
+    /// In a full read, among the archived records.
+    Archived { after: Option<String>, mark: i64 },
+    /// Between two reads: the next begins here.
+    Marked { mark: i64 },
+    /// In an incremental read: `until` becomes the next mark.
+    Since { since: i64, until: i64, last: RecordId },
+}
+
+impl Place {
+    fn of(cursor: &Cursor) -> Result<Self, ConnectorError> {
+        let saved: Result<Saved, _> = serde_json::from_str(cursor.as_str());
+        match saved {
+            Ok(Saved { format: FORMAT, at }) => Ok(at),
+            Ok(_) | Err(_) => Err(ConnectorError::new(
+                ErrorKind::Permanent,
+                "the stored cursor is none of this version's; read the contacts in full again",
+            )),
+        }
+    }
+
+    fn cursor(self) -> Result<Cursor, ConnectorError> {
+        let text = serde_json::to_string(&Saved { format: FORMAT, at: self });
+        Cursor::new(text.map_err(|_| protocol("a cursor could not be written"))?)
+    }
+}
+
+/// A read of changes of one object type.
+pub(super) struct Changes<'a> {
+    pub(super) api: &'a Api,
+    pub(super) schema: &'a ObjectSchema,
+    pub(super) request: &'a ChangesRequest,
+    pub(super) look_back: Duration,
+}
+
+impl Changes<'_> {
+    /// One page.
+    pub(super) async fn page(&self) -> Result<ChangesPage, ConnectorError> {
+        let place = match &self.request.position {
+            Position::Start => return self.live(None, None).await,
+            Position::After(cursor) => Place::of(cursor)?,
+        };
+        match place {
+            Place::Live { after, mark } => self.live(Some(after), Some(mark)).await,
+            Place::Archived { after, mark } => self.archived(after, mark).await,
+            Place::Marked { mark } => self.first_since(mark).await,
+            Place::Since { since, until, last } => self.next_since(since, until, last).await,
+        }
+    }
+
+    fn limit(&self) -> usize {
+        self.request.limit.clamp(1, PAGE)
+    }
+
+    async fn live(
+        &self,
+        after: Option<String>,
+        mark: Option<i64>,
+    ) -> Result<ChangesPage, ConnectorError> {
+        let properties = convert::properties(&self.request.projection, self.schema);
+        let fits = properties.iter().map(|name| name.len() + 3).sum::<usize>() < LONGEST_PROPERTIES;
+        let listed = if fits { properties } else { vec!["hs_object_id"] };
+        let page = self.list(Shelf::Live, after.as_deref(), &listed).await?;
+        let mark = match mark {
+            Some(mark) => mark,
+            None => mark_of(&page)?,
+        };
+        let observations = if fits {
+            self.observations(&page.content.results)?
+        } else {
+            self.by_id(&page.content.results).await?
+        };
+        let place = match next(&page.content, after.as_deref())? {
+            Some(after) => Place::Live { after, mark },
+            None => Place::Archived { after: None, mark },
+        };
+        Ok(ChangesPage { observations, cursor: place.cursor()?, more: true })
+    }
+
+    /// Archived records are asked for apart, and only their being archived is of interest.
+    async fn archived(
+        &self,
+        after: Option<String>,
+        mark: i64,
+    ) -> Result<ChangesPage, ConnectorError> {
+        let mut page = self.list(Shelf::Archived, after.as_deref(), &["hs_object_id"]).await?;
+        for record in &mut page.content.results {
+            record.archived = true; // it is on this list because it is
+        }
+        let observations = self.observations(&page.content.results)?;
+        let (place, more) = match next(&page.content, after.as_deref())? {
+            Some(after) => (Place::Archived { after: Some(after), mark }, true),
+            None => (Place::Marked { mark }, false),
+        };
+        Ok(ChangesPage { observations, cursor: place.cursor()?, more })
+    }
+
+    async fn list(
+        &self,
+        which: Shelf,
+        after: Option<&str>,
+        properties: &[&str],
+    ) -> Result<Dated<Page>, ConnectorError> {
+        self.api.list(&self.request.object, which, self.limit(), after, properties).await
+    }
+
+    /// The first page of an incremental read: it has no upper bound, its answer's date becomes it.
+    async fn first_since(&self, mark: i64) -> Result<ChangesPage, ConnectorError> {
+        let since = (Timestamp::from_millis(mark) - self.look_back).max(EARLIEST).millis();
+        let page = self.search(vec![since_filter("GTE", since)]).await?;
+        let until = mark_of(&page)?;
+        self.searched(page.content, None, since, until).await
+    }
+
+    async fn next_since(
+        &self,
+        since: i64,
+        until: i64,
+        last: RecordId,
+    ) -> Result<ChangesPage, ConnectorError> {
+        // The date is floored to seconds. What is changed after it is the next read's.
+        let filters = vec![
+            since_filter("GTE", since),
+            since_filter("LTE", until + 999),
+            Filter::one("hs_object_id", "GT", last.as_str()),
+        ];
+        let page = self.search(filters).await?;
+        self.searched(page.content, Some(&last), since, until).await
+    }
+
+    async fn search(&self, filters: Vec<Filter>) -> Result<Dated<Page>, ConnectorError> {
+        let search = Search {
+            filter_groups: [FilterGroup { filters }],
+            sorts: [Sort { property_name: "hs_object_id", direction: "ASCENDING" }],
+            properties: &["hs_object_id"],
+            limit: self.limit(),
+        };
+        let page = self.api.search(&self.request.object, &search).await;
+        page.map_err(|error| {
+            if error.kind != ErrorKind::Validation {
+                return error;
+            }
+            let message = format!("{}; read the contacts in full again", error.message);
+            ConnectorError { kind: ErrorKind::Permanent, message, ..error }
+        })
+    }
+
+    async fn searched(
+        &self,
+        page: Page,
+        behind: Option<&RecordId>,
+        since: i64,
+        until: i64,
+    ) -> Result<ChangesPage, ConnectorError> {
+        let last = ascending(&page.results, behind)?;
+        let is_more = page.paging.as_ref().is_some_and(|paging| paging.next.is_some());
+        let place = match (is_more, last) {
+            (true, Some(last)) => Place::Since { since, until, last },
+            (true, None) => {
+                return Err(protocol("an empty page of a search says that more follow"));
+            }
+            (false, _) => Place::Marked { mark: until },
+        };
+        let observations = self.by_id(&page.results).await?;
+        Ok(ChangesPage { observations, cursor: place.cursor()?, more: is_more })
+    }
+
+    /// Values read by id, for rows of which only the ids are known.
+    async fn by_id(&self, rows: &[Record]) -> Result<Vec<Observation>, ConnectorError> {
+        let ids: Vec<RecordId> =
+            rows.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
+        let properties = convert::properties(&self.request.projection, self.schema);
+        let mut found: HashMap<RecordId, Record> = HashMap::new();
+        for chunk in ids.chunks(read::BATCH) {
+            let read = read::batch(self.api, &self.request.object, Shelf::Live, chunk, &properties);
+            for record in read.await? {
+                found.insert(convert::record_id(&record.id)?, record);
+            }
+        }
+        let mut observations = Vec::with_capacity(ids.len());
+        for id in ids {
+            match found.remove(&id) {
+                Some(record) => self.observe(&record, &mut observations)?,
+                // Archived or merged since it was indexed: the engine asks for it by id.
+                None => observations.push(Observation {
+                    record: id,
+                    state: State::Missing,
+                    provenance: Provenance::Listed,
+                }),
+            }
+        }
+        Ok(observations)
+    }
+
+    fn observations(&self, rows: &[Record]) -> Result<Vec<Observation>, ConnectorError> {
+        let mut observations = Vec::with_capacity(rows.len());
+        for record in rows {
+            self.observe(record, &mut observations)?;
+        }
+        Ok(observations)
+    }
+
+    /// What a row says of its record, and of those that were merged into it: HubSpot has no other
+    /// sign of a merge in its lists.
+    fn observe(
+        &self,
+        record: &Record,
+        observations: &mut Vec<Observation>,
+    ) -> Result<(), ConnectorError> {
+        let projection = &self.request.projection;
+        let seen = convert::observation(record, projection, self.schema, Provenance::Listed)?;
+        let losers = convert::merged_ids(record).into_iter().filter(|id| *id != seen.record);
+        observations.extend(losers.map(|loser| Observation {
+            record: loser,
+            state: State::MergedInto(seen.record.clone()),
+            provenance: Provenance::Listed,
+        }));
+        observations.push(seen);
+        Ok(())
+    }
+}
+
+fn since_filter(operator: &'static str, millis: i64) -> Filter {
+    // Contacts alone have this name; every other object type has hs_lastmodifieddate.
+    Filter::one("lastmodifieddate", operator, millis.to_string())
+}
+
+fn mark_of<T>(page: &Dated<T>) -> Result<i64, ConnectorError> {
+    page.date.map(Timestamp::millis).ok_or_else(|| {
+        protocol("the answer has no Date header, without which no mark can be set; check proxies")
+    })
+}
+
+/// Where the list goes on.
+fn next(page: &Page, behind: Option<&str>) -> Result<Option<String>, ConnectorError> {
+    let Some(next) = page.paging.as_ref().and_then(|paging| paging.next.as_ref()) else {
+        return Ok(None);
+    };
+    let after = convert::id_text(&next.after);
+    if behind == Some(after.as_str()) {
+        return Err(protocol("a list's page says that it is followed by itself"));
+    }
+    Ok(Some(after))
+}
+
+/// The last id of rows that must ascend: on another order, paging by id would skip records.
+fn ascending(
+    rows: &[Record],
+    behind: Option<&RecordId>,
+) -> Result<Option<RecordId>, ConnectorError> {
+    let mut last: Option<u64> = behind.and_then(|id| id.as_str().parse().ok());
+    let mut last_id = None;
+    for row in rows {
+        let id = convert::record_id(&row.id)?;
+        let number = id.as_str().parse().ok();
+        if number <= last {
+            return Err(protocol("a search's rows are not in the order that was asked for"));
+        }
+        last = number;
+        last_id = Some(id);
+    }
+    Ok(last_id)
+}
+
+fn protocol(what: &str) -> ConnectorError {
+    ConnectorError::new(ErrorKind::Protocol, what)
+}

@@ -1,0 +1,320 @@
+//! The one place that makes errors out of HubSpot's statuses, headers and bodies.
+//!
+//! HubSpot's own words are kept, without what looks like a person's address; where a request's
+//! values are known, [`Scrub`] takes them out too.
+
+use std::time::Duration;
+
+use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use fluxcascade_core::model::{FieldName, RecordId};
+
+use super::wire::{ErrorBody, InvalidProperty};
+use crate::http::{Answer, Dialect, Verdict};
+
+/// As many characters of HubSpot's words are looked at.
+const WORDS_READ: usize = 4000;
+/// As many characters of them are kept.
+const WORDS_KEPT: usize = 400;
+/// HubSpot begins refusals of values with this, and puts JSON after it.
+const INVALID_VALUES: &str = "Property values were not valid:";
+/// The daily budget comes back at midnight in the account's time zone; asking every hour is enough.
+const DAILY_WAIT: Duration = Duration::from_secs(3600);
+
+/// How HubSpot answers.
+#[derive(Debug)]
+pub(super) struct HubSpotDialect;
+
+impl Dialect for HubSpotDialect {
+    fn judge(&self, answer: &Answer, attempt: u32) -> Verdict {
+        let body: ErrorBody = match answer.status {
+            200..300 if answer.is_json() => return Verdict::Accepted,
+            200..300 => return Verdict::Unclear(answer.unexpected("is no JSON")),
+            _ => answer.json().unwrap_or_default(),
+        };
+        match answer.status {
+            300..400 => Verdict::Refused(
+                answer.unexpected("is a redirect, which is not followed; check the base address"),
+            ),
+            401 => Verdict::Refused(of(
+                &body,
+                ErrorKind::Auth,
+                "HubSpot does not accept the token; make a new one in the app's settings and reconnect",
+            )),
+            403 => Verdict::Refused(permission(&body)),
+            404 if !body.message.is_empty() => {
+                Verdict::Refused(of(&body, ErrorKind::NotFound, "HubSpot does not know it"))
+            }
+            // Not a word of HubSpot's own: the address is wrong, and says nothing of the record.
+            404 => Verdict::Refused(
+                answer.unexpected("is that there is no such address; check base address and paths"),
+            ),
+            408 => {
+                Verdict::Unclear(of(&body, ErrorKind::Transient, "HubSpot gave up on the request"))
+            }
+            409 => Verdict::Refused(of(
+                &body,
+                ErrorKind::Validation,
+                "HubSpot already has a record with this unique value",
+            )),
+            413 | 414 => Verdict::Refused(of(
+                &body,
+                ErrorKind::Permanent,
+                "HubSpot refused the request as too long, or the record has been merged too often",
+            )),
+            423 => Verdict::Later(locked(&body)),
+            429 => Verdict::Later(rate_limited(&body, answer, attempt)),
+            477 => Verdict::Later(moving(&body, answer)),
+            400 | 422 => {
+                Verdict::Refused(of(&body, ErrorKind::Validation, "HubSpot refused the request"))
+            }
+            400..500 => Verdict::Refused(of(
+                &body,
+                ErrorKind::Protocol,
+                "HubSpot does not take such requests; check base address and paths",
+            )),
+            522 | 525 | 526 => Verdict::Unclear(of(
+                &body,
+                ErrorKind::Permanent,
+                "HubSpot's own network is broken; if it stays so, tell their support",
+            )),
+            _ => Verdict::Unclear(of(
+                &body,
+                ErrorKind::Transient,
+                "HubSpot is in trouble; it is tried again later",
+            )),
+        }
+    }
+}
+
+/// The error of one row of a batch that was answered as a whole.
+pub(super) fn of_row(row: &ErrorBody) -> ConnectorError {
+    match row.category.as_str() {
+        "VALIDATION_ERROR" => of(row, ErrorKind::Validation, "HubSpot refused the record"),
+        "CONFLICT" => {
+            of(row, ErrorKind::Validation, "HubSpot already has a record with this unique value")
+        }
+        "OBJECT_NOT_FOUND" => of(row, ErrorKind::NotFound, "HubSpot does not know the record"),
+        "MISSING_SCOPES" => permission(row),
+        "RATE_LIMIT" | "RATE_LIMITS" => {
+            of(row, ErrorKind::RateLimited, "HubSpot had too many requests for this record")
+        }
+        _ => of(row, ErrorKind::Transient, "HubSpot could not finish this record"),
+    }
+}
+
+/// The record that has the unique value which a create would have repeated.
+pub(super) fn existing(body: &ErrorBody) -> Option<RecordId> {
+    if body.category != "CONFLICT" {
+        return None;
+    }
+    let named = body.context.get("existingId").and_then(|ids| ids.iter().next());
+    let digits = named.or_else(|| {
+        let (_, rest) = body.message.split_once("Existing ID:")?;
+        Some(rest.trim_start().chars().take_while(char::is_ascii_digit).collect())
+    })?;
+    digits.parse().ok().and_then(super::convert::id_of_number)
+}
+
+/// Whether a property is refused because there is none of this name, in whatever record.
+pub(super) fn is_unknown_property(error: &ConnectorError) -> bool {
+    error
+        .code
+        .as_deref()
+        .is_some_and(|code| matches!(code, "PROPERTY_DOESNT_EXIST" | "PROPERTY_DOES_NOT_EXIST"))
+        && !error.fields.is_empty()
+}
+
+fn permission(body: &ErrorBody) -> ConnectorError {
+    let scopes: Vec<String> = std::iter::once(&body.context)
+        .chain(body.errors.iter().map(|detail| &detail.context))
+        .filter_map(|context| context.get("requiredGranularScopes"))
+        .flat_map(super::wire::Texts::iter)
+        .take(10)
+        .collect();
+    let what = if scopes.is_empty() {
+        "the token does not allow this; check the app's scopes in HubSpot".to_owned()
+    } else {
+        format!("the token lacks scopes; add {} to the app in HubSpot", scopes.join(", "))
+    };
+    of(body, ErrorKind::Permission, &what)
+}
+
+fn locked(body: &ErrorBody) -> ConnectorError {
+    let error = of(body, ErrorKind::Transient, "HubSpot has the record locked for a moment");
+    ConnectorError { retry_after: Some(Duration::from_secs(2)), ..error }
+}
+
+/// `Retry-After` counts seconds here, up to a day.
+fn moving(body: &ErrorBody, answer: &Answer) -> ConnectorError {
+    let wait = answer.retry_after().unwrap_or(Duration::from_secs(3600));
+    let error = of(body, ErrorKind::Transient, "HubSpot is moving the account to another place");
+    ConnectorError { retry_after: Some(wait), ..error }
+}
+
+/// The waits grow with the attempts as those of HubSpot's own client do: others use the same
+/// budget.
+fn rate_limited(body: &ErrorBody, answer: &Answer, attempt: u32) -> ConnectorError {
+    let policy = body.policy_name.as_deref().unwrap_or_default();
+    let interval = answer
+        .header("x-hubspot-ratelimit-interval-milliseconds")
+        .and_then(|text| text.parse().ok())
+        .map_or(Duration::from_secs(10), Duration::from_millis);
+    let (what, retry_after) = match policy {
+        "DAILY" => (
+            "HubSpot's daily number of requests is used up; it comes back at the account's midnight",
+            Some(DAILY_WAIT),
+        ),
+        "SECONDLY" => {
+            ("HubSpot had too many requests in a second", Some(Duration::from_secs(1) * attempt))
+        }
+        "TEN_SECONDLY_ROLLING" => {
+            ("HubSpot had too many requests in ten seconds", Some(interval * attempt))
+        }
+        _ => ("HubSpot had too many requests", None),
+    };
+    let mut error = of(body, ErrorKind::RateLimited, what);
+    error.retry_after = retry_after;
+    if !policy.is_empty() {
+        error.code = Some(short(policy));
+    }
+    error
+}
+
+fn of(body: &ErrorBody, kind: ErrorKind, what: &str) -> ConnectorError {
+    let invalid = invalid_properties(&body.message);
+    let mut error = ConnectorError::new(kind, what);
+    error.fields = named_fields(body, &invalid);
+    error.code = body
+        .errors
+        .iter()
+        .find_map(|detail| detail.code.clone())
+        .or_else(|| invalid.iter().find_map(|property| property.error.clone()))
+        .or_else(|| (!body.category.is_empty()).then(|| body.category.clone()))
+        .map(|code| short(&code));
+    error.correlation = body.correlation_id.as_deref().map(short);
+    let words = words(body, &invalid);
+    if !words.is_empty() {
+        error.message = format!("{what}; it says: {words}");
+    }
+    error
+}
+
+/// A vendor's code, no longer than a code may be.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+fn invalid_properties(message: &str) -> Vec<InvalidProperty> {
+    message
+        .split_once(INVALID_VALUES)
+        .and_then(|(_, json)| serde_json::from_str(json.trim()).ok())
+        .unwrap_or_default()
+}
+
+fn named_fields(body: &ErrorBody, invalid: &[InvalidProperty]) -> Vec<FieldName> {
+    let mut fields = Vec::new();
+    let contexts =
+        std::iter::once(&body.context).chain(body.errors.iter().map(|detail| &detail.context));
+    let named = contexts
+        .filter_map(|context| context.get("propertyName"))
+        .flat_map(super::wire::Texts::iter)
+        .chain(invalid.iter().filter_map(|property| property.name.clone()));
+    for field in named.filter_map(|name| FieldName::new(name).ok()).take(20) {
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    fields
+}
+
+/// What HubSpot says. Its JSON of refused values is told by names and codes: it has the values.
+fn words(body: &ErrorBody, invalid: &[InvalidProperty]) -> String {
+    if body.message.contains(INVALID_VALUES) {
+        let each: Vec<String> = invalid
+            .iter()
+            .take(20)
+            .map(|property| {
+                let name = property.name.as_deref().unwrap_or("a property");
+                let code = property.error.as_deref().unwrap_or("not valid");
+                short(&format!("{name}: {code}"))
+            })
+            .collect();
+        return format!("property values were not valid ({})", each.join(", "));
+    }
+    let details = body.errors.iter().map(|detail| detail.message.as_str());
+    let mut said = Vec::new();
+    for text in std::iter::once(body.message.as_str()).chain(details) {
+        if !text.is_empty() && !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    said.join(" / ")
+        .chars()
+        .take(WORDS_READ)
+        .collect::<String>()
+        .split_whitespace()
+        .map(|word| if word.contains('@') { "[address]" } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Takes a request's values out of what HubSpot says about it.
+#[derive(Debug, Default)]
+pub(super) struct Scrub(Vec<String>);
+
+impl Scrub {
+    /// Shorter values are left: they would take half of every sentence with them.
+    const SHORTEST: usize = 3;
+
+    pub(super) fn of<'a>(values: impl Iterator<Item = &'a str>) -> Self {
+        let mut values: Vec<String> = values
+            .map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
+            .filter(|value| value.chars().count() >= Self::SHORTEST)
+            .collect();
+        // The longest first, so that no part of one is taken before the whole.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.dedup();
+        Self(values)
+    }
+
+    /// The error without the values, and its text cut to a length that can be kept.
+    pub(super) fn apply(&self, mut error: ConnectorError) -> ConnectorError {
+        if let Some((ours, theirs)) = error.message.split_once("it says: ") {
+            let mut words = theirs.to_owned();
+            for value in &self.0 {
+                words = without(&words, value);
+            }
+            let words: String = words.chars().take(WORDS_KEPT).collect();
+            error.message = format!("{ours}it says: {words}");
+        }
+        error
+    }
+}
+
+/// The text without the value, whatever the case of either.
+fn without(text: &str, value: &str) -> String {
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        // Positions of the two do not agree; rare enough to lose the words instead.
+        return if lower.contains(value) {
+            "[words with a value]".to_owned()
+        } else {
+            text.to_owned()
+        };
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(at) = lower[from..].find(value) {
+        match text.get(from..from + at) {
+            Some(part) => kept.push_str(part),
+            None => return "[words with a value]".to_owned(),
+        }
+        kept.push_str("[value]");
+        from += at + value.len();
+    }
+    match text.get(from..) {
+        Some(rest) => kept.push_str(rest),
+        None => return "[words with a value]".to_owned(),
+    }
+    kept
+}

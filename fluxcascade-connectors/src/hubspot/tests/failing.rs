@@ -1,0 +1,172 @@
+//! Every way in which HubSpot says no, and settings that cannot work.
+
+use super::*;
+
+async fn asked(answer: ResponseTemplate) -> (ConnectorError, u64, Duration) {
+    let bench = Bench::new().await;
+    bench.say("GET", ACCOUNT, answer).await;
+    let error = bench.hubspot.account().await.unwrap_err();
+    (error, bench.hubspot.requests().of("account"), bench.clock.now().since(NOON))
+}
+
+fn error(category: &str) -> Json {
+    json!({
+        "status": "error", "message": "so it is", "correlationId": "c-123", "category": category
+    })
+}
+
+#[tokio::test]
+async fn each_status_has_its_kind_and_is_asked_again_only_if_that_helps() {
+    let table = [
+        (400, "VALIDATION_ERROR", ErrorKind::Validation, 1),
+        (401, "EXPIRED_AUTHENTICATION", ErrorKind::Auth, 1),
+        (401, "INVALID_AUTHENTICATION", ErrorKind::Auth, 1),
+        (403, "MISSING_SCOPES", ErrorKind::Permission, 1),
+        (404, "OBJECT_NOT_FOUND", ErrorKind::NotFound, 1),
+        (409, "CONFLICT", ErrorKind::Validation, 1),
+        (405, "", ErrorKind::Protocol, 1),
+        (410, "", ErrorKind::Protocol, 1),
+        (414, "", ErrorKind::Permanent, 1),
+        (422, "VALIDATION_ERROR", ErrorKind::Validation, 1),
+        (423, "", ErrorKind::Transient, 5),
+        (500, "", ErrorKind::Transient, 5),
+        (502, "", ErrorKind::Transient, 5),
+        (503, "", ErrorKind::Transient, 5),
+        (504, "", ErrorKind::Transient, 5),
+        (521, "", ErrorKind::Transient, 5),
+        (523, "", ErrorKind::Transient, 5),
+        (524, "", ErrorKind::Transient, 5),
+        (522, "", ErrorKind::Permanent, 1),
+        (525, "", ErrorKind::Permanent, 1),
+        (526, "", ErrorKind::Permanent, 1),
+    ];
+    for (code, category, kind, requests) in table {
+        let (found, sent, _) = asked(status(code, error(category))).await;
+        assert_eq!((found.kind, sent), (kind, requests), "{code} {category}");
+        assert_eq!(found.status, Some(code));
+        assert_eq!(found.correlation.as_deref(), Some("c-123"));
+        assert_eq!(found.code.as_deref(), (!category.is_empty()).then_some(category));
+        assert!(found.message.contains("so it is"), "the vendor's words: {found}");
+        assert!(!found.to_string().contains("s3cret"));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_token_says_what_to_do() {
+    let (found, ..) = asked(status(401, error("INVALID_AUTHENTICATION"))).await;
+    assert!(
+        found.message.contains("make a new one in the app's settings and reconnect"),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn missing_scopes_are_named() {
+    let scopes = json!({ "requiredGranularScopes": ["crm.objects.contacts.read"] });
+    let mut nested = error("MISSING_SCOPES");
+    nested["errors"] = json!([{ "message": "no", "context": scopes }]);
+    let mut flat = error("MISSING_SCOPES");
+    flat["context"] = scopes;
+    for body in [nested, flat] {
+        let (found, ..) = asked(status(403, body)).await;
+        assert!(found.message.contains("add crm.objects.contacts.read to the app"), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_requests_wait_by_their_policy() {
+    let limited = |policy: &str| {
+        let body = json!({ "errorType": "RATE_LIMIT", "message": "limit", "policyName": policy });
+        status(429, body)
+    };
+    let (found, sent, waited) = asked(limited("SECONDLY")).await;
+    assert_eq!((found.kind, sent), (ErrorKind::RateLimited, 5));
+    assert_eq!(waited, Duration::from_secs(1 + 2 + 3 + 4));
+    assert_eq!(found.code.as_deref(), Some("SECONDLY"));
+
+    let (_, sent, waited) = asked(limited("TEN_SECONDLY_ROLLING")).await;
+    assert_eq!((sent, waited), (4, Duration::from_secs(10 + 20 + 30)));
+    let header = "X-HubSpot-RateLimit-Interval-Milliseconds";
+    let (.., waited) = asked(limited("TEN_SECONDLY_ROLLING").insert_header(header, "2000")).await;
+    assert_eq!(waited, Duration::from_secs(2 + 4 + 6 + 8));
+
+    let (found, sent, waited) = asked(limited("DAILY")).await;
+    assert_eq!((sent, waited), (1, Duration::ZERO), "it is given up until later");
+    assert_eq!(found.retry_after, Some(Duration::from_secs(3600)));
+}
+
+#[tokio::test]
+async fn a_moving_account_says_when_to_come_back() {
+    let (found, sent, _) = asked(status(477, json!({})).insert_header("Retry-After", "7200")).await;
+    assert_eq!((found.kind, sent), (ErrorKind::Transient, 1));
+    assert_eq!(found.retry_after, Some(Duration::from_secs(7200)));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_told_by_its_kind_and_never_by_its_text() {
+    let page =
+        |code| ResponseTemplate::new(code).set_body_raw("<html>ann@x.io</html>", "text/html");
+    let (found, sent, _) = asked(page(200)).await;
+    assert_eq!((found.kind, sent), (ErrorKind::Protocol, 1));
+    assert!(found.message.contains("text/html") && !found.message.contains("ann"), "{found}");
+    let (found, sent, _) = asked(page(502)).await;
+    assert_eq!((found.kind, sent), (ErrorKind::Transient, 5));
+    let (found, ..) = asked(page(404)).await;
+    assert_eq!(found.kind, ErrorKind::Protocol, "a wrong path says nothing of any record");
+    let wrong = ResponseTemplate::new(200).set_body_json(json!({ "portalId": ["ann"] }));
+    let (found, ..) = asked(wrong).await;
+    assert_eq!(found.kind, ErrorKind::Protocol);
+    assert!(!found.message.contains("ann"), "{found}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_an_oversize_answer_is_not_read() {
+    let elsewhere = MockServer::start().await;
+    let away = ResponseTemplate::new(307).insert_header("Location", elsewhere.uri());
+    let (found, sent, _) = asked(away).await;
+    assert_eq!((found.kind, sent), (ErrorKind::Protocol, 1));
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
+
+    let bench =
+        Bench::with(HttpSettings { max_answer_bytes: 8192, ..HttpSettings::default() }).await;
+    let large = json!({ "portalId": 1, "accountType": "x".repeat(9000) });
+    bench.answer("GET", ACCOUNT, large).await;
+    let found = bench.hubspot.account().await.unwrap_err();
+    assert_eq!(found.kind, ErrorKind::Protocol);
+    assert!(found.message.contains("8192"), "{found}");
+}
+
+#[tokio::test]
+async fn the_vendors_words_keep_no_address_and_stay_short() {
+    let mut body = error("VALIDATION_ERROR");
+    body["message"] = json!(format!("ann@x.io is no mail {}", "so ".repeat(5000)));
+    let (found, ..) = asked(status(400, body)).await;
+    assert!(found.message.contains("[address] is no mail"), "{found}");
+    assert!(found.message.len() < 600);
+}
+
+#[test]
+fn everything_that_is_wrong_with_the_settings_is_said_at_once() {
+    let error = HubSpot::builder()
+        .token("pat na1\n")
+        .base_url("http://api.hubapi.com")
+        .look_back(Duration::ZERO)
+        .paths(HubSpotPaths { objects: "crm".to_owned(), ..HubSpotPaths::default() })
+        .http(HttpSettings { max_attempts: 0, ..HttpSettings::default() })
+        .build()
+        .unwrap_err();
+    assert_eq!(error.problems().len(), 5, "{error}");
+    assert!(!error.to_string().contains("na1"), "{error}");
+}
+
+#[test]
+fn a_configuration_file_refuses_settings_that_it_does_not_know() {
+    let read = |text: &str| serde_json::from_str::<HubSpotConfig>(text);
+    let config = read(r#"{"token":"pat-na1-s3cret","http":{"max_wait_ms":5}}"#).unwrap();
+    assert_eq!(config.http.max_wait, Duration::from_millis(5));
+    assert_eq!(config.look_back, Duration::from_secs(300));
+    let built = HubSpot::from_config(config.clone()).build().unwrap();
+    assert!(!format!("{config:?} {built:?}").contains("s3cret"));
+    assert!(read(r#"{"token":"x","colour":"red"}"#).is_err());
+    assert!(read(r#"{"token":"x","http":{"colour":"red"}}"#).is_err());
+}

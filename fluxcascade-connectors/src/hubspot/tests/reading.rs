@@ -1,0 +1,222 @@
+//! Reading by id, finding by value, and the account.
+
+use fluxcascade_core::connector::{FetchRequest, FindRequest, Found};
+use fluxcascade_core::model::{DeleteEvidence, Provenance, State};
+
+use super::*;
+
+async fn fetch(bench: &Bench, records: &[&str]) -> Result<Vec<Observation>, ConnectorError> {
+    let records = records.iter().map(|record| id(record)).collect();
+    let projection = projection(&["email", "firstname"]);
+    bench.hubspot.fetch(FetchRequest { object: contacts(), projection, records }).await
+}
+
+async fn find(
+    bench: &Bench,
+    field: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Found>, ConnectorError> {
+    let projection = projection(&["firstname"]);
+    let field = name(field);
+    bench.hubspot.find(FindRequest { object: contacts(), projection, field, values }).await
+}
+
+fn found(found: &[Found]) -> Vec<(usize, &str)> {
+    found.iter().map(|found| (found.value, found.observation.record.as_str())).collect()
+}
+
+#[tokio::test]
+async fn the_account_is_the_portal() {
+    let bench = Bench::new().await;
+    let details = json!({ "portalId": 12_345_678, "accountType": "STANDARD", "timeZone": "x" });
+    bench.answer("GET", ACCOUNT, details).await;
+    let account = bench.hubspot.account().await.unwrap();
+    assert_eq!(account.id, "12345678");
+    assert_eq!(account.name, "HubSpot account 12345678 (STANDARD)");
+}
+
+#[tokio::test]
+async fn records_are_fetched_in_the_order_asked_and_each_has_an_observation() {
+    let bench = Bench::new().await;
+    let answer = rows(&[contact(1, "a@x.io", "A"), contact(2, "b@x.io", "B")]);
+    bench.answer("POST", READ, answer).await;
+    let seen =
+        fetch(&bench, &["2", "no number", "1", "2", "007", "18446744073709551615"]).await.unwrap();
+    let words: Vec<_> = seen.iter().map(|o| (o.record.as_str(), o.state.word())).collect();
+    assert_eq!(words[0], ("2", "known"));
+    for at in [1, 4, 5] {
+        assert_eq!(seen[at].state, State::Missing, "no id of HubSpot's, so it is not asked for");
+    }
+    assert_eq!((words[2], words[3]), (("1", "known"), ("2", "known")));
+    assert!(seen.iter().all(|o| o.provenance == Provenance::Fetched));
+    let body = &bench.bodies(READ).await[0];
+    assert_eq!(body["inputs"], json!([{ "id": "2" }, { "id": "1" }]));
+    assert_eq!(body["properties"], json!(["email", "firstname", "hs_merged_object_ids"]));
+    assert_eq!(bench.requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn many_records_are_read_a_hundred_at_a_time() {
+    let bench = Bench::new().await;
+    let all: Vec<String> = (1..=150_u64).map(|i| i.to_string()).collect();
+    let records: Vec<Json> = (1..=150).map(|i| contact(i, "a@x.io", "A")).collect();
+    bench.once("POST", READ, ok(rows(&records[..100]))).await;
+    bench.once("POST", READ, ok(rows(&records[100..]))).await;
+    let asked: Vec<&str> = all.iter().map(String::as_str).collect();
+    let seen = fetch(&bench, &asked).await.unwrap();
+    assert!(seen.iter().all(|o| o.values().is_some()));
+    let sizes: Vec<usize> =
+        bench.bodies(READ).await.iter().map(|b| b["inputs"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [100, 50]);
+}
+
+#[tokio::test]
+async fn an_id_without_a_live_record_is_archived_merged_or_missing() {
+    let bench = Bench::new().await;
+    let none =
+        |ids: &[&str]| json!([{ "category": "OBJECT_NOT_FOUND", "context": { "ids": ids } }]);
+    let mut live = rows(&[contact(1, "a@x.io", "A")]);
+    live["errors"] = none(&["2", "3", "4"]);
+    bench.once("POST", READ, status(207, live)).await;
+    let mut archived = rows(&[json!({ "id": "2", "archived": true })]);
+    archived["errors"] = none(&["3", "4"]);
+    bench.once("POST", READ, status(207, archived)).await;
+    bench.answer("GET", "/crm/v3/objects/contacts/3", contact(1, "a@x.io", "A")).await;
+    let unknown = json!({ "category": "OBJECT_NOT_FOUND", "message": "not found" });
+    bench.say("GET", "/crm/v3/objects/contacts/4", status(404, unknown)).await;
+
+    let seen = fetch(&bench, &["1", "2", "3", "4"]).await.unwrap();
+    assert!(seen[0].values().is_some());
+    assert_eq!(seen[1].state, State::Deleted(DeleteEvidence::Flag));
+    assert_eq!(seen[2].state, State::MergedInto(id("1")));
+    assert_eq!(seen[3].state, State::Missing);
+    let requests = bench.requests().await;
+    assert_eq!(requests[1].url.query(), Some("archived=true"));
+    let inputs = &requests[1].body_json::<Json>().unwrap()["inputs"];
+    assert_eq!(*inputs, json!([{ "id": "2" }, { "id": "3" }, { "id": "4" }]));
+}
+
+#[tokio::test]
+async fn an_old_id_that_answers_with_another_record_was_merged() {
+    let bench = Bench::new().await;
+    let mut survivor = contact(9, "a@x.io", "A");
+    survivor["properties"]["hs_merged_object_ids"] = json!("3");
+    bench.answer("POST", READ, rows(&[survivor])).await;
+    let seen = fetch(&bench, &["3"]).await.unwrap();
+    assert_eq!(seen[0].state, State::MergedInto(id("9")));
+    assert_eq!(bench.requests().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_could_not_be_read_is_an_error_and_not_missing() {
+    let bench = Bench::new().await;
+    let mut answer = rows(&[]);
+    answer["errors"] = json!([{ "category": "INTERNAL_ERROR", "context": { "ids": ["1"] } }]);
+    bench.say("POST", READ, status(207, answer)).await;
+    assert_eq!(fetch(&bench, &["1"]).await.unwrap_err().kind, ErrorKind::Transient);
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_makes_no_record_missing() {
+    let bench = Bench::new().await;
+    bench.answer("POST", READ, rows(&[])).await;
+    // wiremock answers an empty 404 to what it does not know, as a proxy might.
+    let error = fetch(&bench, &["4"]).await.unwrap_err();
+    assert_eq!((error.kind, error.status), (ErrorKind::Protocol, Some(404)));
+}
+
+#[tokio::test]
+async fn a_phone_is_looked_for_in_two_spellings_and_matched_by_its_digits() {
+    let bench = Bench::new().await;
+    bench.answer("POST", SEARCH, json!({ "results": [{ "id": "1" }] })).await;
+    let mut held = contact(1, "a@x.io", "A");
+    held["properties"]["phone"] = json!("+1 256 593 8310");
+    bench.answer("POST", READ, rows(&[held])).await;
+    let seen = find(&bench, "phone", vec![Value::from("+1 (256) 593-8310")]).await.unwrap();
+    assert_eq!(found(&seen), [(0, "1")]);
+    let asked = &bench.bodies(SEARCH).await[0]["filterGroups"][0]["filters"][0]["values"];
+    assert_eq!(*asked, json!(["+1 (256) 593-8310", "+12565938310"]));
+}
+
+#[tokio::test]
+async fn contacts_are_found_by_mail_without_the_search() {
+    let bench = Bench::new().await;
+    // HubSpot also answers by a second address; that is no match of this field.
+    let answer = rows(&[contact(2, "other@x.io", "O"), contact(1, "ann@x.io", "A")]);
+    bench.answer("POST", READ, answer).await;
+    let values = vec![Value::from("bob@x.io"), Value::from(" Ann@X.io"), Value::from("ann@x.io")];
+    let seen = find(&bench, "email", values).await.unwrap();
+    assert_eq!(found(&seen), [(1, "1"), (2, "1")]);
+    assert_eq!(seen[0].observation.values().unwrap().slots().len(), 1);
+    let body = &bench.bodies(READ).await[0];
+    assert_eq!(body["idProperty"], "email");
+    assert_eq!(body["inputs"], json!([{ "id": "bob@x.io" }, { "id": "ann@x.io" }]));
+    assert_eq!(bench.hubspot.requests().of("search"), 0);
+}
+
+#[tokio::test]
+async fn contacts_are_found_by_another_field_with_the_search() {
+    let bench = Bench::new().await;
+    bench.answer("POST", SEARCH, json!({ "results": [{ "id": "1" }, { "id": "2" }] })).await;
+    // The index may be late: the second has another name by now.
+    let answer = rows(&[contact(1, "a@x.io", "Ann"), contact(2, "b@x.io", "Bob")]);
+    bench.answer("POST", READ, answer).await;
+    let seen = find(&bench, "firstname", vec![Value::from("Ann"), Value::Null]).await.unwrap();
+    assert_eq!(found(&seen), [(0, "1")]);
+    let filters = bench.bodies(SEARCH).await[0]["filterGroups"][0]["filters"].clone();
+    let by_name = json!({ "propertyName": "firstname", "operator": "IN", "values": ["ann"] });
+    assert_eq!(filters[0], by_name);
+    assert_eq!(filters[1]["propertyName"], "hs_object_id");
+}
+
+#[tokio::test]
+async fn a_search_stays_within_hubspots_limit_on_its_size() {
+    let bench = Bench::new().await;
+    bench.answer("POST", SEARCH, json!({ "results": [] })).await;
+    let values: Vec<Value> =
+        (0..90).map(|i| Value::from(format!("{i}{}", "n".repeat(60)))).collect();
+    find(&bench, "firstname", values).await.unwrap();
+    let requests = bench.requests().await;
+    assert!(requests.len() > 1 && requests.iter().all(|request| request.body.len() < 3000));
+    let asked: usize = bench
+        .bodies(SEARCH)
+        .await
+        .iter()
+        .map(|b| b["filterGroups"][0]["filters"][0]["values"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(asked, 90);
+}
+
+#[tokio::test]
+async fn there_is_no_look_up_by_a_time_or_an_unknown_property() {
+    let bench = Bench::new().await;
+    for field in ["closed_at", "tags", "not_there"] {
+        let error = find(&bench, field, vec![Value::from("x")]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Validation, "{field}");
+    }
+    assert!(bench.requests().await.is_empty());
+}
+
+#[tokio::test]
+async fn other_object_types_say_that_they_come_later() {
+    let bench = Bench::new().await;
+    let deals = ObjectType::new("deals").unwrap();
+    let error = bench.hubspot.schema(&deals).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert!(error.message.contains("`deals`"), "{error}");
+    assert_eq!(bench.hubspot.capabilities(&deals), Capabilities::default());
+}
+
+#[tokio::test]
+async fn properties_are_read_once_an_hour() {
+    let bench = Bench::new().await;
+    bench.answer("POST", READ, rows(&[contact(1, "a@x.io", "A")])).await;
+    for minutes in [0, 30, 29] {
+        bench.clock.advance(Duration::from_secs(minutes * 60));
+        fetch(&bench, &["1"]).await.unwrap();
+    }
+    assert_eq!(bench.hubspot.requests().of("schema"), 1);
+    bench.clock.advance(Duration::from_secs(60));
+    fetch(&bench, &["1"]).await.unwrap();
+    assert_eq!(bench.hubspot.requests().of("schema"), 2);
+}
