@@ -32,6 +32,8 @@ mod fault;
 mod glob;
 #[cfg(feature = "hubspot")]
 pub mod hubspot;
+#[cfg(feature = "jobber")]
+pub mod jobber;
 mod log;
 mod people;
 mod server;
