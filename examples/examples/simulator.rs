@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --example simulator -- hubspot --port 8091 --records 1000 --seed 7
+//! cargo run --example simulator -- jobber --port 8092 --records 1000 --seed 7
 //! ```
 //!
 //! What the simulators do is in `fluxcascade_connectors::sim`; here they are only started.
@@ -13,6 +14,7 @@ use std::error::Error;
 use clap::{Parser, ValueEnum};
 use fluxcascade_connectors::sim::SimConfig;
 use fluxcascade_connectors::sim::hubspot::HubSpotSim;
+use fluxcascade_connectors::sim::jobber::JobberSim;
 
 /// Serves a simulated business system on 127.0.0.1 until Ctrl-C.
 #[derive(Debug, Parser)]
@@ -38,6 +40,8 @@ struct Args {
 enum System {
     /// HubSpot's contacts.
     Hubspot,
+    /// Jobber's clients.
+    Jobber,
 }
 
 #[tokio::main]
@@ -54,6 +58,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let sim = HubSpotSim::start(config).await?;
             sim.seed_people(args.records)?;
             until_stopped("HubSpot", &sim.base_url(), args.records).await?;
+        }
+        System::Jobber => {
+            let sim = JobberSim::start(config).await?;
+            sim.seed_people(args.records);
+            until_stopped("Jobber", &sim.base_url(), args.records).await?;
         }
     }
     Ok(())

@@ -31,6 +31,8 @@ mod draw;
 mod fault;
 mod glob;
 pub mod hubspot;
+#[cfg(feature = "jobber")]
+pub mod jobber;
 mod log;
 mod people;
 mod server;
