@@ -1,6 +1,6 @@
 //! FluxCascade's adapters. Each speaks to one vendor, and none knows another.
 //!
-//! - [`hubspot`] has contacts.
+//! - `hubspot` has contacts, `jobber` has clients; each sits behind a feature of its name.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
 
@@ -11,5 +11,9 @@ pub mod config;
 pub mod http;
 #[cfg(feature = "hubspot")]
 pub mod hubspot;
+#[cfg(feature = "jobber")]
+pub mod jobber;
 
 pub use config::ConfigError;
+#[cfg(feature = "jobber")]
+pub use jobber::Jobber;
