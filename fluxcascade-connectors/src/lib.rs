@@ -3,6 +3,9 @@
 //! - `hubspot` has contacts, `jobber` has clients; each sits behind a feature of its name.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
+//! - `sim` has the vendors as servers on this machine, for tests and examples.
+//!
+//! Deciding what is written is not here: that is `fluxcascade-core`.
 
 pub mod config;
 #[cfg(any(feature = "hubspot", feature = "jobber"))]
@@ -13,6 +16,8 @@ pub mod http;
 pub mod hubspot;
 #[cfg(feature = "jobber")]
 pub mod jobber;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use config::ConfigError;
 #[cfg(feature = "jobber")]

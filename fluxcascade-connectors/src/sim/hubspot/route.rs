@@ -1,0 +1,185 @@
+//! Which request is what: credentials, limits, paths of both families. What each does is in the
+//! modules beside this one.
+
+use async_trait::async_trait;
+use axum::http::Method;
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use super::batch::{self, Kind};
+use super::limit::{Lane, Met};
+use super::portal::Portal;
+use super::refusal::HubSpotRefusal;
+use super::{HubSpotSystem, schema, search, single};
+use crate::sim::call::{Call, Reply, Vendor};
+use crate::sim::lock;
+
+#[async_trait]
+impl Vendor for HubSpotSystem {
+    async fn perform(&self, call: &Call) -> Reply {
+        let mut portal = lock(&self.portal);
+        let lane = lane(call);
+        if !self.lets_in(call) {
+            let words = correlation(&mut portal);
+            return Reply::json(
+                401,
+                &json!({
+                    "status": "error",
+                    "message": "Authentication credentials not found. This API supports OAuth 2.0 \
+                                authentication and you can find more details at \
+                                https://developers.hubspot.com/docs/methods/auth/oauth-overview",
+                    "correlationId": words,
+                    "category": "INVALID_AUTHENTICATION",
+                }),
+            );
+        }
+        if let Err(met) = portal.budget.spend(lane, call.at) {
+            let words = correlation(&mut portal);
+            return portal.budget.refusal(met, &words);
+        }
+        let reply = match answer(&mut portal, call) {
+            Ok(reply) => reply,
+            Err(refusal) => refusal.reply(&correlation(&mut portal)),
+        };
+        portal.budget.headed(lane, reply)
+    }
+
+    fn over_limit(&self, call: &Call) -> Reply {
+        let mut portal = lock(&self.portal);
+        let words = correlation(&mut portal);
+        let met = match lane(call) {
+            Lane::Search => Met::SearchSecondly,
+            Lane::Other => Met::TenSecondly,
+        };
+        portal.budget.refusal(met, &words)
+    }
+
+    fn failure(&self, _: &Call, status: u16) -> Reply {
+        let words = correlation(&mut lock(&self.portal));
+        Reply::json(
+            status,
+            &json!({
+                "status": "error",
+                "message": "There was a problem with the request.",
+                "correlationId": words,
+            }),
+        )
+    }
+}
+
+impl HubSpotSystem {
+    fn lets_in(&self, call: &Call) -> bool {
+        match (call.bearer(), &self.token) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(given), Some(only)) => given == only.expose_secret(),
+        }
+    }
+}
+
+/// A correlation id, in the shape of a UUID.
+fn correlation(portal: &mut Portal) -> String {
+    let (a, b) = (portal.draw_next(), portal.draw_next());
+    let hex = format!("{a:016x}{b:016x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-{}-{}-{}", part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32))
+}
+
+/// What a path names, in either family.
+enum Place<'a> {
+    Objects(&'a str, &'a [&'a str]),
+    Properties(&'a str, &'a [&'a str]),
+    Account,
+    Nowhere,
+}
+
+fn place<'a>(parts: &'a [&'a str]) -> Place<'a> {
+    match parts {
+        ["crm", "v3", "objects", object, rest @ ..] => Place::Objects(object, rest),
+        ["crm", "objects", version, object, rest @ ..] if is_dated(version) => {
+            Place::Objects(object, rest)
+        }
+        ["crm", "v3", "properties", object, rest @ ..] => Place::Properties(object, rest),
+        ["crm", "properties", version, object, rest @ ..] if is_dated(version) => {
+            Place::Properties(object, rest)
+        }
+        ["account-info", "v3", "details"] => Place::Account,
+        ["account-info", version, "details"] if is_dated(version) => Place::Account,
+        _ => Place::Nowhere,
+    }
+}
+
+/// Whether it is a version like `2026-03`.
+fn is_dated(version: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let split = version.split_once('-');
+    split.is_some_and(|(y, m)| y.len() == 4 && m.len() == 2 && digits(y) && digits(m))
+}
+
+fn lane(call: &Call) -> Lane {
+    if call.path.ends_with("/search") { Lane::Search } else { Lane::Other }
+}
+
+fn answer(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpotRefusal> {
+    let segments = call.segments();
+    let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match place(&parts) {
+        Place::Objects("contacts" | "0-1", rest) => contacts(portal, call, rest),
+        Place::Properties("contacts" | "0-1", rest) => properties(portal, call, rest),
+        Place::Objects(other, _) | Place::Properties(other, _) => {
+            Err(HubSpotRefusal::request(format!("Unable to infer object type from: {other}")))
+        }
+        Place::Account if call.method == Method::GET => Ok(account(portal)),
+        Place::Account | Place::Nowhere => Ok(nowhere()),
+    }
+}
+
+fn contacts(portal: &mut Portal, call: &Call, rest: &[&str]) -> Result<Reply, HubSpotRefusal> {
+    match (call.method.as_str(), rest) {
+        ("GET", []) => single::list(portal, call),
+        ("POST", []) => single::create(portal, call),
+        ("POST", ["search"]) => search::search(portal, call),
+        ("POST", ["merge"]) => single::merge(portal, call),
+        ("POST", ["gdpr-delete"]) => single::forget(portal, call),
+        ("POST", ["batch", "read"]) => batch::read(portal, call),
+        ("POST", ["batch", "create"]) => batch::write(portal, call, Kind::Create),
+        ("POST", ["batch", "update"]) => batch::write(portal, call, Kind::Update),
+        ("POST", ["batch", "upsert"]) => batch::write(portal, call, Kind::Upsert),
+        ("POST", ["batch", "archive"]) => batch::archive(portal, call),
+        ("GET", [id]) => single::get(portal, call, id),
+        ("PATCH", [id]) => single::update(portal, call, id),
+        ("DELETE", [id]) => Ok(single::archive(portal, call, id)),
+        _ => Ok(nowhere()),
+    }
+}
+
+fn properties(portal: &mut Portal, call: &Call, rest: &[&str]) -> Result<Reply, HubSpotRefusal> {
+    match (call.method.as_str(), rest) {
+        ("GET", []) => Ok(schema::list(portal)),
+        ("POST", []) => schema::create(portal, call),
+        ("GET", [name]) => schema::get(portal, name),
+        _ => Ok(nowhere()),
+    }
+}
+
+fn account(portal: &Portal) -> Reply {
+    Reply::json(
+        200,
+        &json!({
+            "portalId": portal.options.portal_id,
+            "accountType": "STANDARD",
+            "timeZone": "US/Eastern",
+            "companyCurrency": "USD",
+            "additionalCurrencies": [],
+            "utcOffset": "-05:00",
+            "utcOffsetMilliseconds": -18_000_000,
+            "uiDomain": "app.hubspot.com",
+            "dataHostingLocation": "na1",
+        }),
+    )
+}
+
+/// What is not simulated, or is no path of HubSpot's.
+fn nowhere() -> Reply {
+    Reply::typed(404, "text/html;charset=utf-8", "<html><body>404 Not Found</body></html>")
+}

@@ -1,0 +1,275 @@
+//! The server under every simulator: reads requests whole, notes them, lets faults happen,
+//! and puts the simulator's time on every answer. What a request means is a [`Vendor`]'s.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use fluxcascade_core::Timestamp;
+use fluxcascade_core::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::call::{Call, Reply, Vendor};
+use super::fault::{Effect, FaultPlan, FaultRule, Faults, When};
+use super::log::{LoggedRequest, RequestLog};
+use super::stream::{CutListener, Scissors};
+use super::{SimConfig, SimError, SteeredClock, control, http_date, lock};
+
+/// The largest body that is read, in bytes.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// How long a hanging request hangs at most.
+const HANG_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running simulator of the system `V`. Dropping it stops it.
+#[derive(Debug)]
+pub struct Sim<V> {
+    vendor: Arc<V>,
+    desk: Arc<Desk>,
+    address: SocketAddr,
+    _stop: watch::Sender<()>,
+}
+
+/// What the server and the simulator's user both reach.
+#[derive(Debug)]
+pub(super) struct Desk {
+    clock: Arc<dyn Clock>,
+    steering: Option<Arc<dyn SteeredClock>>,
+    log: Mutex<RequestLog>,
+    faults: Mutex<Faults>,
+}
+
+impl Desk {
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn steering(&self) -> Option<&dyn SteeredClock> {
+        self.steering.as_deref()
+    }
+
+    pub(super) fn requests(&self) -> Vec<LoggedRequest> {
+        lock(&self.log).all()
+    }
+
+    pub(super) fn clear_requests(&self) {
+        lock(&self.log).clear();
+    }
+
+    pub(super) fn set_faults(&self, plan: FaultPlan) {
+        *lock(&self.faults) = Faults::new(plan);
+    }
+
+    pub(super) fn throttle(&self, requests: u64) {
+        lock(&self.faults).add_first(FaultRule::new(When::Next(requests), Effect::Limit));
+    }
+}
+
+impl<V> Sim<V> {
+    /// Where it listens: `http://127.0.0.1:40123`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The simulator's time.
+    pub fn now(&self) -> Timestamp {
+        self.desk.now()
+    }
+
+    /// The requests that have come since the log was last cleared, oldest first; those of
+    /// `/__sim` are not in it. At most the last 20,000, and 64 MiB of bodies.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.desk.requests()
+    }
+
+    /// Clears the request log.
+    pub fn clear_requests(&self) {
+        self.desk.clear_requests();
+    }
+
+    /// What goes wrong from now on, instead of what was planned before.
+    pub fn set_faults(&self, plan: FaultPlan) {
+        self.desk.set_faults(plan);
+    }
+
+    /// One more thing that goes wrong from now on.
+    pub fn add_fault(&self, rule: FaultRule) {
+        lock(&self.desk.faults).add(rule);
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn clear_faults(&self) {
+        self.desk.set_faults(FaultPlan::default());
+    }
+
+    /// The next so many requests meet the vendor's limit.
+    pub fn throttle(&self, requests: u64) {
+        self.desk.throttle(requests);
+    }
+
+    /// The system behind the server.
+    pub(crate) fn vendor(&self) -> &V {
+        &self.vendor
+    }
+}
+
+impl<V> Sim<V> {
+    /// Starts to serve; must be called inside a tokio runtime.
+    pub(crate) async fn serve(config: SimConfig, vendor: V) -> Result<Self, SimError>
+    where
+        V: Vendor,
+    {
+        let port = config.port.unwrap_or(0);
+        let failed = |source| SimError { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+
+        let vendor = Arc::new(vendor);
+        let desk = Arc::new(Desk {
+            clock: config.clock,
+            steering: config.steering,
+            log: Mutex::default(),
+            faults: Mutex::new(Faults::new(config.faults)),
+        });
+        let (stop, stopped) = watch::channel(());
+        let counter = Counter {
+            vendor: Arc::<V>::clone(&vendor),
+            desk: Arc::clone(&desk),
+            stopped: stopped.clone(),
+        };
+        let router = Router::new().fallback(answer).with_state(counter);
+        let service = router.into_make_service_with_connect_info::<Scissors>();
+        let server = axum::serve(CutListener(listener), service);
+        tokio::spawn(server.with_graceful_shutdown(until(stopped)).into_future());
+        Ok(Self { vendor, desk, address, _stop: stop })
+    }
+}
+
+/// Waits until the simulator is dropped.
+async fn until(mut stopped: watch::Receiver<()>) {
+    // Nothing is ever sent: the only change is that the sender goes.
+    while stopped.changed().await.is_ok() {}
+}
+
+/// Where requests are taken.
+#[derive(Debug, Clone)]
+struct Counter {
+    vendor: Arc<dyn Vendor>,
+    desk: Arc<Desk>,
+    stopped: watch::Receiver<()>,
+}
+
+/// What the client gets.
+enum Outcome {
+    Answer(Reply),
+    Cut,
+    Hang,
+}
+
+async fn answer(
+    State(counter): State<Counter>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response {
+    let Counter { vendor, desk, stopped } = counter;
+    let Some(call) = read(&desk, request).await else {
+        return stamped(&desk, Reply::typed(413, "text/plain", "the body is over 8 MiB"));
+    };
+    if call.path.starts_with("/__sim/") {
+        return stamped(&desk, control::answer(&desk, &call));
+    }
+    let effect = lock(&desk.faults).meet(&call);
+    let number = lock(&desk.log).open(&call, effect.map(|effect| format!("{effect:?}")));
+    match happen(vendor.as_ref(), &call, effect).await {
+        Outcome::Answer(reply) => {
+            lock(&desk.log).close(number, reply.status);
+            stamped(&desk, reply)
+        }
+        Outcome::Cut => {
+            scissors.cut();
+            Response::default()
+        }
+        Outcome::Hang => {
+            tokio::time::timeout(HANG_LIMIT, until(stopped)).await.ok();
+            scissors.cut();
+            Response::default()
+        }
+    }
+}
+
+/// The request, whole; none if its body is too large or broken off.
+async fn read(desk: &Desk, request: Request) -> Option<Call> {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, BODY_LIMIT).await.ok()?;
+    Some(Call {
+        at: desk.now(),
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body,
+    })
+}
+
+/// Lets the vendor do the request, as far as the fault allows.
+async fn happen(vendor: &dyn Vendor, call: &Call, effect: Option<Effect>) -> Outcome {
+    let Some(effect) = effect else { return Outcome::Answer(vendor.perform(call).await) };
+    match effect {
+        Effect::Limit => Outcome::Answer(vendor.over_limit(call)),
+        Effect::Status(status) => Outcome::Answer(vendor.failure(call, status)),
+        Effect::DoneThenStatus(status) => {
+            vendor.perform(call).await;
+            Outcome::Answer(vendor.failure(call, status))
+        }
+        Effect::BadGateway => Outcome::Answer(Reply::typed(502, "text/html", BAD_GATEWAY)),
+        Effect::Delay(_) => {
+            tokio::time::sleep(effect.delay()).await;
+            Outcome::Answer(vendor.perform(call).await)
+        }
+        Effect::Hang => Outcome::Hang,
+        Effect::DoneThenHang => {
+            vendor.perform(call).await;
+            Outcome::Hang
+        }
+        Effect::LostRequest => Outcome::Cut,
+        Effect::LostAnswer => {
+            vendor.perform(call).await;
+            Outcome::Cut
+        }
+        Effect::DoneTwice => {
+            vendor.perform(call).await;
+            Outcome::Answer(vendor.perform(call).await)
+        }
+        Effect::CutAnswer => {
+            let mut reply = vendor.perform(call).await;
+            reply.body.truncate(reply.body.len() / 2);
+            Outcome::Answer(reply)
+        }
+    }
+}
+
+const BAD_GATEWAY: &str = "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n\
+    <center><h1>502 Bad Gateway</h1></center>\n<hr><center>proxy</center>\n</body>\n</html>\n";
+
+/// The answer as it goes out, with the simulator's time in its `Date`.
+fn stamped(desk: &Desk, reply: Reply) -> Response {
+    let mut response = Response::builder().status(reply.status);
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    if let Some(date) = http_date(desk.now()) {
+        response = response.header("date", date);
+    }
+    response.body(Body::from(reply.body)).unwrap_or_else(|_| {
+        let mut refused = Response::new(Body::from("the simulator made a header that is none"));
+        *refused.status_mut() = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+        refused
+    })
+}
+
+#[cfg(test)]
+mod tests;
