@@ -1,10 +1,12 @@
 //! FluxCascade's adapters to business systems, and simulators of those systems. Each adapter speaks
 //! to one vendor, and none knows another.
 //!
-//! - [`hubspot`] has contacts.
+//! - `hubspot` has contacts, `jobber` has clients; each sits behind a feature of its name.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
 //! - `sim`, behind the feature of its name, has the systems as servers on this machine.
+//!
+//! Deciding what is written is not here: that is `fluxcascade-core`.
 
 pub mod config;
 #[cfg(any(feature = "hubspot", feature = "jobber"))]
@@ -13,7 +15,13 @@ pub mod config;
 pub mod http;
 #[cfg(feature = "hubspot")]
 pub mod hubspot;
+#[cfg(feature = "jobber")]
+pub mod jobber;
 #[cfg(feature = "sim")]
 pub mod sim;
 
 pub use config::ConfigError;
+#[cfg(feature = "hubspot")]
+pub use hubspot::HubSpot;
+#[cfg(feature = "jobber")]
+pub use jobber::Jobber;

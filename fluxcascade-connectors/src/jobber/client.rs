@@ -1,0 +1,207 @@
+//! Sends documents to Jobber: version header, token, points. What is in them is not known here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxcascade_core::Clock;
+use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use fluxcascade_core::model::Timestamp;
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::cost::{Admission, Bucket};
+use super::document::Document;
+use super::error::JobberDialect;
+use super::version::{ServedVersion, VersionNotice};
+use super::wire::{Envelope, Field, GraphError};
+use crate::http::{Answer, Body, Call, Client, Failure, Fate, HttpSettings, Method, RequestCounts};
+
+/// Where the API stands below the base address.
+const PATH: &str = "/api/graphql";
+
+/// How often a document waits for its points before it is sent all the same.
+const WAITS: u32 = 8;
+
+/// Who asks.
+pub(super) enum Credential {
+    /// An access token that does not change.
+    AccessToken(SecretString),
+}
+
+/// Never shows the secret.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Credential::AccessToken(_) => f.write_str("AccessToken([redacted])"),
+        }
+    }
+}
+
+impl Credential {
+    fn bearer(&self) -> SecretString {
+        match self {
+            Credential::AccessToken(token) => token.clone(),
+        }
+    }
+}
+
+/// Whether a document may be sent again, and until when.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sending {
+    Read,
+    Write { not_after: Timestamp },
+}
+
+/// Jobber's API for one account.
+#[derive(Debug)]
+pub(super) struct Api {
+    http: Client,
+    bucket: Arc<Bucket>,
+    served: Arc<ServedVersion>,
+    credential: Credential,
+    max_wait: Duration,
+}
+
+/// An answer with data; there may be errors beside it.
+pub(super) struct Reply {
+    data: Box<RawValue>,
+    pub(super) errors: Vec<GraphError>,
+    /// Jobber's clock.
+    pub(super) date: Option<Timestamp>,
+}
+
+impl Reply {
+    /// Reads the data.
+    pub(super) fn data<T: DeserializeOwned>(&self) -> Result<T, ConnectorError> {
+        serde_json::from_str(self.data.get()).map_err(|error| {
+            ConnectorError::new(
+                ErrorKind::Protocol,
+                format!(
+                    "jobber's data has another form than its schema says, at line {} column {}",
+                    error.line(),
+                    error.column()
+                ),
+            )
+        })
+    }
+}
+
+impl Api {
+    pub(super) fn new(
+        base_url: &str,
+        version: String,
+        credential: Credential,
+        settings: HttpSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let bucket = Arc::new(Bucket::new(Arc::clone(&clock)));
+        let served = Arc::new(ServedVersion::new(version));
+        let dialect = JobberDialect { bucket: Arc::clone(&bucket), served: Arc::clone(&served) };
+        let max_wait = settings.max_wait;
+        let http = Client::new(base_url, settings, clock, Box::new(dialect))?;
+        Ok(Self { http, bucket, served, credential, max_wait })
+    }
+
+    pub(super) fn requests(&self) -> RequestCounts {
+        self.http.requests()
+    }
+
+    pub(super) fn version_notice(&self) -> Option<VersionNotice> {
+        self.served.notice()
+    }
+
+    /// Sends a query.
+    pub(super) async fn read(&self, document: &Document) -> Result<Reply, ConnectorError> {
+        Ok(self.send(document, Sending::Read).await?)
+    }
+
+    /// Sends a document, after waiting for its points if it is known to need more than there are.
+    pub(super) async fn send(
+        &self,
+        document: &Document,
+        sending: Sending,
+    ) -> Result<Reply, Failure> {
+        self.admitted(document, sending).await?;
+        let call = match sending {
+            Sending::Read => Call::read(document.kind, Method::Post, PATH),
+            Sending::Write { not_after } => {
+                Call::write(document.kind, Method::Post, PATH, Some(not_after))
+            }
+        };
+        let call = call
+            .header("x-jobber-graphql-version", self.served.asked())
+            .body(Body::Json(document.body()))
+            .bearer(self.credential.bearer());
+        match self.http.send(&call).await {
+            Ok(answer) => self.reply(document, &answer).map_err(|error| Failure {
+                fate: Fate::Unknown,
+                error,
+                answer: Some(Box::new(answer)),
+            }),
+            Err(mut failure) => {
+                failure.error.message = document.scrub(&failure.error.message);
+                if let Some(envelope) = failure.answer.as_deref().and_then(envelope) {
+                    self.learn(document, &envelope);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn reply(&self, document: &Document, answer: &Answer) -> Result<Reply, ConnectorError> {
+        let envelope: Envelope = answer.json()?;
+        self.learn(document, &envelope);
+        match envelope.data {
+            Field::Value(data) => Ok(Reply { data, errors: envelope.errors, date: answer.date() }),
+            Field::Null | Field::Missing => Err(answer.unexpected("has no data")),
+        }
+    }
+
+    fn learn(&self, document: &Document, envelope: &Envelope) {
+        let cost = envelope.extensions.cost.as_ref();
+        if let Some(requested) = cost.and_then(|cost| cost.requested_query_cost) {
+            self.bucket.learn_cost(document.shape(), requested);
+        }
+    }
+
+    async fn admitted(&self, document: &Document, sending: Sending) -> Result<(), Failure> {
+        let clock = self.http.clock();
+        let not_sent = |error| Failure { fate: Fate::NotSent, error, answer: None };
+        let mut waited = Duration::ZERO;
+        for _ in 0..WAITS {
+            let wait = match self.bucket.admit(document.shape()) {
+                Admission::Go => return Ok(()),
+                Admission::Wait(wait) => wait,
+                Admission::Never(error) => {
+                    return Err(Failure { fate: Fate::Refused, error, answer: None });
+                }
+            };
+            let too_late = match sending {
+                Sending::Read => false,
+                Sending::Write { not_after } => clock.now() + wait > not_after,
+            };
+            if too_late || waited + wait > self.max_wait {
+                return Err(not_sent(ConnectorError {
+                    retry_after: Some(wait),
+                    ..ConnectorError::new(
+                        ErrorKind::RateLimited,
+                        format!(
+                            "the {} request was not sent: the account has too few points now",
+                            document.kind
+                        ),
+                    )
+                }));
+            }
+            clock.sleep(wait).await;
+            waited += wait;
+        }
+        Ok(())
+    }
+}
+
+/// The envelope of an answer, if it has one.
+pub(super) fn envelope(answer: &Answer) -> Option<Envelope> {
+    answer.is_json().then(|| answer.json().ok()).flatten()
+}

@@ -1,0 +1,251 @@
+//! How a connection to Jobber is set up: settings for a file, and the builder over them. Both are
+//! checked by the same code, which finds everything that is wrong at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxcascade_core::model::SystemName;
+use fluxcascade_core::{Clock, SystemClock};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+
+use super::changes::Reading;
+use super::client::{Api, Credential};
+use super::{Jobber, SYSTEM};
+use crate::config::{ConfigError, Problems};
+use crate::http::HttpSettings;
+
+/// The API version that this adapter was written for.
+pub const VERSION: &str = "2026-05-12";
+
+const BASE_URL: &str = "https://api.getjobber.com";
+
+/// The settings of a connection to Jobber.
+///
+/// In a configuration file durations are whole milliseconds.
+///
+/// ```
+/// use fluxcascade_connectors::jobber::JobberConfig;
+/// let config: JobberConfig =
+///     serde_json::from_str(r#"{ "token": "s3cret", "page_size": 20 }"#).unwrap();
+/// assert!(!format!("{config:?}").contains("s3cret"));
+/// assert!(config.build().is_ok());
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobberConfig {
+    /// The access token of the account.
+    #[serde(deserialize_with = "secret")]
+    pub token: Option<SecretString>,
+    /// The API version, a day. Jobber serves each for 12 months at least.
+    pub version: String,
+    /// Where Jobber is; to be changed for tests only.
+    pub base_url: String,
+    /// Clients on a page, 1 to 100; 50 unless set. Larger pages cost more points at once.
+    pub page_size: usize,
+    /// Edits in one request, 1 to 10; 10 unless set.
+    pub edits_per_request: usize,
+    /// How far behind its mark a read of changes begins; 5 minutes unless set, at least 1 s.
+    #[serde(deserialize_with = "millis", rename = "look_back_ms")]
+    pub look_back: Duration,
+    /// How late a search may show a client; 10 minutes unless set. Jobber promises nothing.
+    #[serde(deserialize_with = "millis", rename = "find_lag_ms")]
+    pub find_lag: Duration,
+    /// Limits of the HTTP layer.
+    pub http: HttpSettings,
+}
+
+impl Default for JobberConfig {
+    fn default() -> Self {
+        Self {
+            token: None,
+            version: VERSION.to_owned(),
+            base_url: BASE_URL.to_owned(),
+            page_size: 50,
+            edits_per_request: 10,
+            look_back: Duration::from_secs(300),
+            find_lag: Duration::from_secs(600),
+            http: HttpSettings::default(),
+        }
+    }
+}
+
+/// Never shows the token.
+impl fmt::Debug for JobberConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobberConfig")
+            .field("token", &self.token.as_ref().map(|_| "[redacted]"))
+            .field("version", &self.version)
+            .field("base_url", &self.base_url)
+            .field("page_size", &self.page_size)
+            .field("edits_per_request", &self.edits_per_request)
+            .field("look_back", &self.look_back)
+            .field("find_lag", &self.find_lag)
+            .field("http", &self.http)
+            .finish()
+    }
+}
+
+impl JobberConfig {
+    /// The connector with these settings, going by the machine's clock.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the settings.
+    pub fn build(self) -> Result<Jobber, ConfigError> {
+        JobberBuilder::from(self).build()
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        match &self.token {
+            None => problems.add("`token` is missing; give the account's access token"),
+            Some(token) if !is_header_text(token.expose_secret()) => {
+                problems.add("`token` is empty, or has characters that no token has");
+            }
+            Some(_) => {}
+        }
+        let is_version = self.version.len() <= 32
+            && !self.version.is_empty()
+            && self.version.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !is_version {
+            problems.add("`version` must be an API version like 2026-05-12");
+        }
+        if !(1..=100).contains(&self.page_size) {
+            problems.add("`page_size` must be 1 to 100");
+        }
+        if !(1..=10).contains(&self.edits_per_request) {
+            problems.add("`edits_per_request` must be 1 to 10");
+        }
+        if self.look_back < Duration::from_secs(1) {
+            problems.add("`look_back` must be at least 1 s, the step of jobber's times");
+        }
+        self.http.check(problems);
+    }
+}
+
+fn is_header_text(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
+}
+
+/// Sets up a connection to Jobber.
+///
+/// ```
+/// use fluxcascade_connectors::jobber::Jobber;
+/// let problems = Jobber::builder().page_size(0).build().unwrap_err();
+/// assert_eq!(problems.problems().len(), 2, "{problems}");
+/// ```
+#[derive(Debug, Clone)]
+pub struct JobberBuilder {
+    config: JobberConfig,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for JobberBuilder {
+    fn default() -> Self {
+        JobberConfig::default().into()
+    }
+}
+
+impl From<JobberConfig> for JobberBuilder {
+    fn from(config: JobberConfig) -> Self {
+        Self { config, clock: Arc::new(SystemClock) }
+    }
+}
+
+impl JobberBuilder {
+    /// The access token of the account.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<SecretString>) -> Self {
+        self.config.token = Some(token.into());
+        self
+    }
+
+    /// The API version; see [`JobberConfig::version`].
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.config.version = version.into();
+        self
+    }
+
+    /// Where Jobber is; see [`JobberConfig::base_url`].
+    #[must_use]
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.config.base_url = base_url.into();
+        self
+    }
+
+    /// Clients on a page; see [`JobberConfig::page_size`].
+    #[must_use]
+    pub fn page_size(mut self, page_size: usize) -> Self {
+        self.config.page_size = page_size;
+        self
+    }
+
+    /// Edits in one request; see [`JobberConfig::edits_per_request`].
+    #[must_use]
+    pub fn edits_per_request(mut self, edits: usize) -> Self {
+        self.config.edits_per_request = edits;
+        self
+    }
+
+    /// How far behind its mark a read of changes begins; see [`JobberConfig::look_back`].
+    #[must_use]
+    pub fn look_back(mut self, look_back: Duration) -> Self {
+        self.config.look_back = look_back;
+        self
+    }
+
+    /// How late a search may show a client; see [`JobberConfig::find_lag`].
+    #[must_use]
+    pub fn find_lag(mut self, find_lag: Duration) -> Self {
+        self.config.find_lag = find_lag;
+        self
+    }
+
+    /// Limits of the HTTP layer.
+    #[must_use]
+    pub fn http(mut self, http: HttpSettings) -> Self {
+        self.config.http = http;
+        self
+    }
+
+    /// The clock that the connector waits by; the machine's unless set.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The connector.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the settings.
+    pub fn build(self) -> Result<Jobber, ConfigError> {
+        let Self { config, clock } = self;
+        let mut problems = Problems::of(SYSTEM);
+        config.check(&mut problems);
+        let token = config.token.unwrap_or_default();
+        let credential = Credential::AccessToken(token);
+        let api = Api::new(&config.base_url, config.version, credential, config.http, clock);
+        let api = problems.check(api);
+        let system = problems.check(SystemName::new(SYSTEM).map_err(|error| error.to_string()));
+        match (api, system) {
+            (Some(api), Some(system)) if problems.is_empty() => Ok(Jobber {
+                api,
+                system,
+                reading: Reading { page_size: config.page_size, look_back: config.look_back },
+                edits_per_request: config.edits_per_request,
+                find_lag: config.find_lag,
+            }),
+            _ => Err(problems.into_error()),
+        }
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
+}
+
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}

@@ -1,0 +1,263 @@
+//! The one place that makes errors out of Jobber's answers: by status, by the errors of GraphQL,
+//! by what a mutation refuses.
+//!
+//! Jobber's own words are kept, cut short; [`super::document`] takes out of them what was sent.
+
+use std::sync::Arc;
+
+use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use fluxcascade_core::model::FieldName;
+
+use super::convert;
+use super::cost::{Bucket, too_costly};
+use super::fields::{ClientField, Contact};
+use super::version::ServedVersion;
+use super::wire::{Envelope, Field, GraphError, Segment, UserError};
+use crate::http::{Answer, Dialect, Verdict};
+
+/// Jobber's way of answering.
+#[derive(Debug)]
+pub(super) struct JobberDialect {
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) served: Arc<ServedVersion>,
+}
+
+impl Dialect for JobberDialect {
+    fn judge(&self, answer: &Answer, _attempt: u32) -> Verdict {
+        let envelope = answer.is_json().then(|| answer.json::<Envelope>());
+        if let Some(Ok(envelope)) = &envelope {
+            if let Some(cost) = &envelope.extensions.cost {
+                self.bucket.learn_level(cost.throttle_status);
+            }
+            if let Some(versioning) = &envelope.extensions.versioning {
+                self.served.note(versioning);
+            }
+        }
+        match (answer.status, envelope) {
+            (200..300 | 400 | 422, Some(Ok(envelope))) if is_graphql(&envelope) => {
+                self.judge_envelope(answer.status, &envelope)
+            }
+            (200..300, Some(Ok(envelope))) => Verdict::Unclear(ConnectorError::new(
+                ErrorKind::Protocol,
+                format!("jobber answered without data: {}", message_of(&envelope)),
+            )),
+            (200..300, Some(Err(error))) => Verdict::Unclear(error),
+            // A page for people: Jobber is overloaded, and says so with status 200.
+            (200..300, None) => Verdict::Unclear(ConnectorError::new(
+                ErrorKind::Transient,
+                "jobber sent a waiting page instead of an answer; it is overloaded, try again later",
+            )),
+            (status, envelope) => {
+                let said = envelope.and_then(Result::ok).map(|envelope| message_of(&envelope));
+                self.judge_status(status, &said.unwrap_or_default())
+            }
+        }
+    }
+}
+
+impl JobberDialect {
+    fn judge_status(&self, status: u16, said: &str) -> Verdict {
+        let error = |kind, what: &str| {
+            let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+            ConnectorError::new(kind, format!("{what}{said}"))
+        };
+        match status {
+            401 => Verdict::Refused(error(
+                ErrorKind::Auth,
+                "jobber does not accept the access token; reconnect the account",
+            )),
+            403 => Verdict::Refused(error(
+                ErrorKind::Permission,
+                "jobber does not allow this; check the app's scopes",
+            )),
+            404 => Verdict::Refused(error(
+                ErrorKind::Permanent,
+                &format!(
+                    "jobber does not know the address or the API version; check `version`, which \
+                     is {:?}, and `base_url`",
+                    self.served.asked()
+                ),
+            )),
+            429 => {
+                Verdict::Later(error(ErrorKind::RateLimited, "jobber takes no more requests now"))
+            }
+            408 | 500.. => Verdict::Unclear(error(ErrorKind::Transient, "jobber failed to answer")),
+            _ => Verdict::Refused(error(ErrorKind::Permanent, "jobber refused the request")),
+        }
+    }
+
+    fn judge_envelope(&self, status: u16, envelope: &Envelope) -> Verdict {
+        if matches!(envelope.data, Field::Value(_)) {
+            return Verdict::Accepted;
+        }
+        if envelope.errors.iter().any(|error| kind(error) == ErrorKind::RateLimited) {
+            return self.throttled(envelope);
+        }
+        let Some(first) = envelope.errors.first() else {
+            return Verdict::Unclear(ConnectorError::new(
+                ErrorKind::Protocol,
+                "jobber answered with neither data nor an error",
+            ));
+        };
+        let mut error = of_graph(first);
+        error.status = Some(status);
+        match (&envelope.data, error.kind) {
+            // Without the key, nothing was begun.
+            (Field::Missing, ErrorKind::Transient) | (Field::Null | Field::Value(_), _) => {
+                Verdict::Unclear(error)
+            }
+            (Field::Missing, _) => Verdict::Refused(error),
+        }
+    }
+
+    /// Refused for its cost; nothing was begun.
+    fn throttled(&self, envelope: &Envelope) -> Verdict {
+        let cost = envelope.extensions.cost.as_ref();
+        let requested = cost.and_then(|cost| cost.requested_query_cost);
+        let level = cost.and_then(|cost| cost.throttle_status);
+        if let (Some(requested), Some(level)) = (requested, level)
+            && requested > level.maximum_available
+        {
+            return Verdict::Refused(too_costly(requested, level.maximum_available));
+        }
+        Verdict::Later(ConnectorError {
+            code: Some("THROTTLED".to_owned()),
+            retry_after: requested.and_then(|requested| self.bucket.wait_for(requested)),
+            ..ConnectorError::new(
+                ErrorKind::RateLimited,
+                "jobber takes no more queries now: the account's points are used up",
+            )
+        })
+    }
+}
+
+/// Whether an answer comes from GraphQL, and not from what stands before it.
+fn is_graphql(envelope: &Envelope) -> bool {
+    envelope.message.is_none() || !matches!(envelope.data, Field::Missing)
+}
+
+fn message_of(envelope: &Envelope) -> String {
+    let first = envelope.errors.first().map(|error| error.message.as_str());
+    said(envelope.message.as_deref().or(first).unwrap_or_default())
+}
+
+/// Jobber's words, cut short.
+pub(super) fn said(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// Whether Jobber says that it hides something from this app.
+pub(super) fn is_hidden(error: &GraphError) -> bool {
+    kind(error) == ErrorKind::Permission
+}
+
+/// What sort of error it is.
+pub(super) fn kind(error: &GraphError) -> ErrorKind {
+    match error.extensions.code.as_deref() {
+        _ if error.message.contains("hidden due to permissions") => ErrorKind::Permission,
+        Some("UNAUTHENTICATED") => ErrorKind::Auth,
+        Some("FORBIDDEN") => ErrorKind::Permission,
+        Some("NOT_FOUND") => ErrorKind::NotFound,
+        Some("BAD_USER_INPUT") => ErrorKind::Validation,
+        Some("INTERNAL_SERVER_ERROR") => ErrorKind::Transient,
+        Some("THROTTLED") => ErrorKind::RateLimited,
+        Some(_) | None => ErrorKind::Permanent,
+    }
+}
+
+/// An error out of one of GraphQL's.
+pub(super) fn of_graph(error: &GraphError) -> ConnectorError {
+    let kind = kind(error);
+    let what = match kind {
+        ErrorKind::Auth => "jobber does not accept the access token; reconnect the account",
+        ErrorKind::Permission => "jobber does not allow this; check the app's scopes",
+        ErrorKind::NotFound => "jobber does not know the record",
+        ErrorKind::Validation => "jobber refused the content",
+        ErrorKind::Transient => "jobber failed inside; try again later",
+        ErrorKind::RateLimited => "jobber takes no more queries now",
+        ErrorKind::Permanent | ErrorKind::PreconditionFailed | ErrorKind::Protocol => {
+            "jobber refused the query; where it does not know a field, take the field out of the \
+             mapping or set another `version`"
+        }
+    };
+    ConnectorError {
+        code: error.extensions.code.as_deref().map(said),
+        ..ConnectorError::new(kind, format!("{what}: {}", said(&error.message)))
+    }
+}
+
+/// What a mutation refused, and the written fields that it named.
+pub(super) fn of_user_errors(
+    errors: &[UserError],
+    written: &[ClientField],
+) -> (Vec<FieldName>, ConnectorError) {
+    let mut named: Vec<ClientField> = Vec::new();
+    for error in errors {
+        for field in fields_at(&error.path, written) {
+            if !named.contains(&field) {
+                named.push(field);
+            }
+        }
+    }
+    let words: Vec<String> = errors.iter().map(|error| said(&error.message)).collect();
+    let fields = convert::names(named);
+    let error = ConnectorError {
+        fields: fields.clone(),
+        ..ConnectorError::new(
+            ErrorKind::Validation,
+            format!("jobber refused the client: {}", said(&words.join("; "))),
+        )
+    };
+    (fields, error)
+}
+
+/// The written fields that a path like `input.emailsToAdd.0.address` is about.
+fn fields_at(path: &[Segment], written: &[ClientField]) -> Vec<ClientField> {
+    let keys: Vec<String> = path
+        .iter()
+        .filter_map(|segment| match segment {
+            Segment::Key(key) => Some(camel(key)),
+            Segment::Index(_) => None,
+        })
+        .collect();
+    let is_about = |field: &ClientField| match field {
+        ClientField::Contact(contact, _) => keys.iter().any(|key| is_list(key, *contact)),
+        ClientField::Address(_) => keys.iter().any(|key| key == "billingAddress"),
+        ClientField::FirstName
+        | ClientField::LastName
+        | ClientField::CompanyName
+        | ClientField::IsCompany
+        | ClientField::Title
+        | ClientField::IsLead
+        | ClientField::IsArchived
+        | ClientField::Balance
+        | ClientField::WebUri
+        | ClientField::CreatedAt
+        | ClientField::UpdatedAt => keys.iter().any(|key| key == field.key()),
+    };
+    let about: Vec<ClientField> = written.iter().copied().filter(is_about).collect();
+    // A path that goes into the address names one of its parts.
+    let is_part = |field: &ClientField| matches!(field, ClientField::Address(part) if keys.iter().any(|key| key == part.key()));
+    let parts: Vec<ClientField> = about.iter().copied().filter(is_part).collect();
+    if parts.is_empty() { about } else { parts }
+}
+
+fn is_list(key: &str, contact: Contact) -> bool {
+    let list = contact.key();
+    key == list || key.strip_prefix(list).is_some_and(|rest| rest.starts_with("To"))
+}
+
+/// `first_name` as `firstName`: both are seen in paths.
+fn camel(key: &str) -> String {
+    let mut parts = key.split('_');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut chars = part.chars();
+        text.extend(chars.next().map(|c| c.to_ascii_uppercase()));
+        text.push_str(chars.as_str());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
