@@ -11,25 +11,41 @@ use super::fault::Fault;
 use super::ledger::{Ledger, blob, size};
 use crate::rules::{self, Held};
 
-/// Operations of a record that serve a link which does not exist.
-const STRAYS: &str = "SELECT o.operation FROM operation_records r
-     JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+/// Operations of a record that serve a link which does not exist. A cross join is read in the
+/// order in which it is written; left to itself the planner reads all operations.
+pub(super) const STRAYS: &str = "SELECT o.operation FROM operation_records r
+     CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
      WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 AND NOT EXISTS
      (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
-     ORDER BY o.id";
+     ORDER BY r.operation";
+
+/// All operations of a record.
+pub(super) const NAMING: &str = "SELECT o.operation FROM operation_records r
+     CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+     WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 ORDER BY r.operation";
+
+/// The sides of creates that claim a key, but for those of one origin.
+pub(super) const CLAIMING: &str = "SELECT o.side FROM operation_keys k
+     CROSS JOIN operations o ON o.mapping = k.mapping AND o.id = k.operation
+     WHERE k.mapping = ?1 AND k.rule = ?2 AND k.fingerprint = ?3
+     AND NOT (o.side = ?4 AND o.origin = ?5)";
+
+/// Holds of a link's work. A link has few, so these may be sorted.
+pub(super) const HOLDS_OF_LINK: &str = "SELECT hold FROM holds INDEXED BY holds_by_link
+     WHERE mapping = ?1 AND link = ?2 ORDER BY kind, side, name";
 
 /// Holds, own operations, and strays of either record.
-const WAITING: &str = "SELECT 1 WHERE EXISTS
+pub(super) const WAITING: &str = "SELECT 1 WHERE EXISTS
      (SELECT 1 FROM holds WHERE mapping = ?1 AND link = ?2)
      OR EXISTS (SELECT 1 FROM operations WHERE mapping = ?1 AND link = ?2)
      OR EXISTS (SELECT 1 FROM links k
-         JOIN operation_records r ON r.mapping = k.mapping AND r.side = 0 AND r.record = k.source
-         JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+         CROSS JOIN operation_records r ON r.mapping = k.mapping AND r.side = 0 AND r.record = k.source
+         CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
          WHERE k.mapping = ?1 AND k.id = ?2 AND NOT EXISTS
          (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))
      OR EXISTS (SELECT 1 FROM links k
-         JOIN operation_records r ON r.mapping = k.mapping AND r.side = 1 AND r.record = k.target
-         JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
+         CROSS JOIN operation_records r ON r.mapping = k.mapping AND r.side = 1 AND r.record = k.target
+         CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
          WHERE k.mapping = ?1 AND k.id = ?2 AND NOT EXISTS
          (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))";
 
@@ -125,13 +141,8 @@ impl Ledger<'_> {
         side: Side,
         record: &RecordId,
     ) -> Result<Option<Operation>, Fault> {
-        let named = self.all(
-            "SELECT o.operation FROM operation_records r
-             JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
-             WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 ORDER BY o.id",
-            params![self.mapping, side.number(), record.as_str()],
-            read_operation,
-        )?;
+        let place = params![self.mapping, side.number(), record.as_str()];
+        let named = self.all(NAMING, place, read_operation)?;
         Ok(named.into_iter().find(|operation| rules::creates_for(operation, side, record)))
     }
 
@@ -143,14 +154,8 @@ impl Ledger<'_> {
         record: &RecordId,
     ) -> Result<Sides<u32>, Fault> {
         let mut pending = Sides::new(0, 0);
-        let sides = self.all(
-            "SELECT o.side FROM operation_keys k
-             JOIN operations o ON o.mapping = k.mapping AND o.id = k.operation
-             WHERE k.mapping = ?1 AND k.rule = ?2 AND k.fingerprint = ?3
-             AND NOT (o.side = ?4 AND o.origin = ?5)",
-            params![self.mapping, rule, print.0, side.other().number(), record.as_str()],
-            |row| super::ledger::side(row, 0),
-        )?;
+        let key = params![self.mapping, rule, print.0, side.other().number(), record.as_str()];
+        let sides = self.all(CLAIMING, key, |row| super::ledger::side(row, 0))?;
         for side in sides {
             pending[side] += 1;
         }
@@ -201,11 +206,7 @@ impl Ledger<'_> {
 
     /// Holds on a link, its pairs and its records, in key order.
     pub(super) fn holds_of_link(&self, link: LinkId) -> Result<Vec<Hold>, Fault> {
-        self.all(
-            "SELECT hold FROM holds WHERE mapping = ?1 AND link = ?2 ORDER BY kind, side, name",
-            params![self.mapping, link.0],
-            read_hold,
-        )
+        self.all(HOLDS_OF_LINK, params![self.mapping, link.0], read_hold)
     }
 
     pub(super) fn hold_of_record(

@@ -6,6 +6,7 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{TokenKey, TokenStore};
 
+use super::pending::{CLAIMING, HOLDS_OF_LINK, NAMING, STRAYS, WAITING};
 use super::*;
 
 const FULL: i64 = 2;
@@ -104,27 +105,41 @@ async fn everything_but_an_intake_waits_for_the_disk() {
     check("release", after_an_intake(&store, &lease, store.release(&lease)).await);
 }
 
-/// The pages of work must come from indexes in order; a sort would read all of the inbox for each.
+/// How SQLite will carry out a statement.
+fn plan(connection: &rusqlite::Connection, sql: &str) -> String {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let values = rusqlite::params_from_iter(vec![0_i64; statement.parameter_count()]);
+    let steps = statement.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+    steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+}
+
+async fn plans(store: &SqliteStore, statements: Vec<&'static str>) -> Vec<String> {
+    let explain = move |session: &mut worker::Session| {
+        statements.into_iter().map(|sql| plan(&session.connection, sql)).collect()
+    };
+    store.worker.run(explain).await.unwrap()
+}
+
+/// A sort would read all of the inbox for each page.
 #[tokio::test]
 async fn pages_of_work_come_from_indexes_without_sorting() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("sync.db")).await.unwrap();
-    let explain = |session: &mut worker::Session| {
-        let mut plans = Vec::new();
-        for sql in work::DUE_LINKS[..3].iter().chain(&work::DUE_RECORDS) {
-            let sql = format!("EXPLAIN QUERY PLAN {sql}");
-            let mut statement = session.connection.prepare(&sql).unwrap();
-            let count = statement.parameter_count();
-            let rows = statement
-                .query_map(rusqlite::params_from_iter(vec![0_i64; count]), |row| {
-                    row.get::<_, String>(3)
-                })
-                .unwrap();
-            plans.push(rows.map(Result::unwrap).collect::<Vec<_>>().join("; "));
-        }
-        plans
-    };
-    for plan in store.worker.run(explain).await.unwrap() {
-        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{plan}");
+    let statements = work::DUE_LINKS[..3].iter().chain(&work::DUE_RECORDS).copied().collect();
+    for plan in plans(&store, statements).await {
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN "), "{plan}");
+        assert!(!plan.ends_with("(mapping=?)"), "{plan}");
+    }
+}
+
+/// What is asked for each record must not read all that the mapping has.
+#[tokio::test]
+async fn what_waits_on_a_record_is_found_without_reading_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("sync.db")).await.unwrap();
+    let statements = vec![CLAIMING, HOLDS_OF_LINK, NAMING, STRAYS, WAITING];
+    for plan in plans(&store, statements).await {
+        assert!(!plan.contains("(mapping=?)"), "{plan}");
+        assert!(!plan.replace("SCAN CONSTANT ROW", "").contains("SCAN "), "{plan}");
     }
 }

@@ -3,6 +3,7 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
+mod alike;
 mod fixture;
 #[path = "../support/nouns.rs"]
 #[allow(dead_code, reason = "the contract suite uses all of it")]
