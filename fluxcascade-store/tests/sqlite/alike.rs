@@ -126,6 +126,7 @@ impl Dice {
             released: self.some(3, Self::hold_key),
             holds: self.some(3, Self::hold),
             conflicts,
+            judged: Vec::new(),
             log: self
                 .some(2, |dice| log_row(dice.below(3), Some(&dice.id(Side::Source)), None, "")),
             cleared: self.some(4, Self::mark),
