@@ -1,6 +1,8 @@
 //! What becomes of a batch.
 
-use fluxcascade_core::model::{HoldKey, LinkStatus, Side, Sides, Work, WorkKey};
+use fluxcascade_core::model::{
+    Conflict, ConflictStatus, HoldKey, LinkStatus, Side, Sides, Work, WorkKey,
+};
 use fluxcascade_core::store::{
     CommitBatch, Counts, InboxMark, Lease, Page, Requeue, StoreErrorKind,
 };
@@ -251,4 +253,21 @@ pub(crate) async fn match_keys_of_a_commit_replace_those_that_the_record_had(
     let found = work(store, &lease).await.remove(0);
     assert_eq!(found.candidates.len(), 1);
     assert_eq!(found.candidates[0].rule, 1);
+}
+
+pub(crate) async fn a_judged_conflict_row_has_another_status_and_the_same_values(
+    store: &impl FullStore,
+) {
+    let lease = leased(store).await;
+    let conflicts = vec![conflict(1, 1), conflict(2, 1)];
+    store.commit(&lease, &CommitBatch { conflicts, ..CommitBatch::default() }).await.unwrap();
+    let judged = vec![
+        (conflict(1, 1).id, ConflictStatus::Stale),
+        (conflict(9, 1).id, ConflictStatus::Stale),
+    ];
+    store.commit(&lease, &CommitBatch { judged, ..CommitBatch::default() }).await.unwrap();
+    let stale = Conflict { status: ConflictStatus::Stale, ..conflict(1, 1) };
+    let found = store.conflicts(&contacts(), &Page::all()).await.unwrap();
+    assert_eq!(found, [conflict(2, 1), stale]);
+    assert_eq!(store.counts(&contacts()).await.unwrap().open_conflicts, 1);
 }

@@ -86,6 +86,8 @@ contract! {
         a_tombstones_holds_and_operations_are_still_its_own,
         candidates_have_one_item_per_rule_with_a_key,
         a_holder_has_its_link_its_entry_and_its_open_create,
+        a_holder_is_decided_earlier_if_another_record_has_its_earlier_key,
+        of_a_key_that_many_share_only_some_holders_are_told,
         creates_under_way_are_counted_but_not_the_records_own,
         an_open_create_is_in_the_work_of_its_origin,
         an_open_create_follows_an_origin_that_is_linked_otherwise,
@@ -100,6 +102,7 @@ contract! {
         the_records_of_a_tombstone_are_free_for_another_link,
         entries_and_holds_follow_their_record,
         a_link_is_read_as_it_was_committed,
+        a_judged_conflict_row_has_another_status_and_the_same_values,
         what_is_closed_or_released_is_no_more,
         an_operation_begun_again_replaces_itself,
         match_keys_of_a_commit_replace_those_that_the_record_had;

@@ -1,8 +1,8 @@
 //! What there is to do, and in which order.
 
 use fluxcascade_core::model::{
-    HoldKey, HoldReason, KeyHolder, LinkStatus, Operation, OperationKind, Side, Sides, Timestamp,
-    Work, WorkKey,
+    Candidates, HoldKey, HoldReason, KeyHolder, LinkStatus, Operation, OperationKind, Side, Sides,
+    Timestamp, Work, WorkKey,
 };
 use fluxcascade_core::store::{CommitBatch, Lease, Requeue, WorkRequest};
 
@@ -230,6 +230,36 @@ pub(crate) async fn a_holder_has_its_link_its_entry_and_its_open_create(store: &
     let entry = holders[1].entry.as_ref().unwrap();
     assert_eq!(entry.observation, Some(row("t2", 4).observation));
     assert_eq!((&holders[2].entry, &holders[2].pending), (&None, &Some(of_t3)));
+}
+
+pub(crate) async fn a_holder_is_decided_earlier_if_another_record_has_its_earlier_key(
+    store: &impl FullStore,
+) {
+    let lease = leased(store).await;
+    let rows = [keyed("p", &[(1, 1)]), keyed("q", &[(0, 7), (1, 1)])];
+    store.intake(&lease, &page(Side::Source, rows)).await.unwrap();
+    let decided = async |id: &str, keys: &[(u16, u8)]| {
+        store.intake(&lease, &page(Side::Target, [keyed(id, keys)])).await.unwrap();
+        let found = work(store, &lease, at(0)).await.remove(0);
+        let holders = found.candidates[0].holders.source.iter();
+        holders.map(|holder| holder.decided_earlier).collect::<Vec<_>>()
+    };
+    assert_eq!(decided("t1", &[(1, 1)]).await, [false, false], "it has its earlier key alone");
+    assert_eq!(decided("t2", &[(1, 7)]).await, [false, false], "the same key of a later rule");
+    assert_eq!(decided("t3", &[(0, 7)]).await, [false, true]);
+}
+
+pub(crate) async fn of_a_key_that_many_share_only_some_holders_are_told(store: &impl FullStore) {
+    let lease = leased(store).await;
+    let rows = (10..60).map(|n| keyed(&format!("s{n}"), &[(0, 1)]));
+    store.intake(&lease, &page(Side::Source, rows)).await.unwrap();
+    let found = work(store, &lease, at(0)).await;
+    assert_eq!(found.len(), 50);
+    for work in found {
+        let holders = &work.candidates[0].holders.source;
+        assert_eq!(holders.len(), Candidates::MOST_HOLDERS);
+        assert_eq!(holders[0].record, record("s10"));
+    }
 }
 
 pub(crate) async fn creates_under_way_are_counted_but_not_the_records_own(store: &impl FullStore) {

@@ -3,7 +3,8 @@
 //! The contract suite says what is right; this finds where one store forgets an index.
 
 use fluxcascade_core::model::{
-    Hold, HoldKey, HoldReason, Link, LinkStatus, Operation, OperationKind, Side, Timestamp,
+    ConflictId, ConflictStatus, Hold, HoldKey, HoldReason, Link, LinkStatus, Operation,
+    OperationKind, Side, Timestamp,
 };
 use fluxcascade_core::store::{
     CommitBatch, Hint, InboxMark, Intake, IntakeRow, Lease, Page, Requeue, Store, WorkRequest,
@@ -126,7 +127,7 @@ impl Dice {
             released: self.some(3, Self::hold_key),
             holds: self.some(3, Self::hold),
             conflicts,
-            judged: Vec::new(),
+            judged: self.some(2, |dice| (ConflictId([dice.byte(4); 16]), ConflictStatus::Stale)),
             log: self
                 .some(2, |dice| log_row(dice.below(3), Some(&dice.id(Side::Source)), None, "")),
             cleared: self.some(4, Self::mark),
@@ -182,7 +183,13 @@ async fn all(store: &dyn Store, lease: &Lease, dice: &mut Dice) -> String {
             store.counts(key).await.unwrap(),
             store.links(key, None, usize::MAX).await.unwrap(),
             store.log(key, &page).await.unwrap().len(),
-            store.conflicts(key, &page).await.unwrap().iter().map(|c| c.id).collect::<Vec<_>>(),
+            store
+                .conflicts(key, &page)
+                .await
+                .unwrap()
+                .iter()
+                .map(|c| (c.id, c.status))
+                .collect::<Vec<_>>(),
             store.holds(key, &page).await.unwrap(),
         )
     )
