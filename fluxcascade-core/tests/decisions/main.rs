@@ -3,6 +3,8 @@
 //!
 //! `decisions.json` lies beside this file: the project's own table, as its semantics state it.
 
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -164,7 +166,11 @@ fn word(entry: &Entry) -> String {
                 Cause::EditOverwrites => format!("write_{to}_log_overwritten"),
                 Cause::FirstLinkOverwrites => format!("write_{to}_overwrite_guard"),
                 Cause::DriftRestored => "drift".into(),
-                other => panic!("{other:?}"),
+                Cause::Conflict { .. }
+                | Cause::Create
+                | Cause::DriftLeft
+                | Cause::LeftAsFound
+                | Cause::Rewritten => panic!("{cause:?}"),
             },
             other => panic!("{other:?}"),
         },

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fluxcascade_core::mapping::{ConfigError, Mapping};
+use fluxcascade_core::mapping::{ConfigError, Mapping, PairBuilder};
 use fluxcascade_core::model::{FieldName, FieldSchema, FieldType};
 use fluxcascade_core::testkit::{CallKind, SimProfile, SimSystem};
 use fluxcascade_core::transform::{phone_e164, value_map};
@@ -22,10 +22,8 @@ async fn refused(world: &World, mapping: Mapping) -> ConfigError {
         .mapping(mapping)
         .build()
         .await;
-    match result.unwrap_err() {
-        SyncError::Config(error) => error,
-        other => panic!("{other}"),
-    }
+    let Err(SyncError::Config(error)) = result else { panic!("{result:?}") };
+    error
 }
 
 #[test]
@@ -46,7 +44,7 @@ fn a_target_field_written_by_two_pairs_is_refused_by_name() {
     assert_eq!(places(&error), ["target field name"]);
     assert!(error.to_string().contains("nickname = name"), "{error}");
     // Read by two pairs and written by one is fine.
-    contacts().pair_with("nickname", "name", |pair| pair.target_only()).build().unwrap();
+    contacts().pair_with("nickname", "name", PairBuilder::target_only).build().unwrap();
 }
 
 #[test]
@@ -119,7 +117,7 @@ async fn an_unknown_mapping_names_those_there_are() {
 async fn another_account_behind_a_connection_stops_the_run() {
     let mut world = World::new();
     world.linked().await;
-    let clock: Arc<dyn fluxcascade_core::Clock> = world.clock.clone();
+    let clock = world.shared_clock();
     world.crm = SimSystem::new("other", "contacts", SimProfile::default(), clock)
         .typed_field("email", FieldType::Email)
         .field("name")

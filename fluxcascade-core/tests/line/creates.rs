@@ -1,6 +1,6 @@
 //! Records without a partner are created once; records that could have several are parked.
 
-use fluxcascade_core::mapping::{Create, Direction, Mapping};
+use fluxcascade_core::mapping::{Create, Direction, Mapping, PairBuilder};
 use fluxcascade_core::model::HoldReason;
 use fluxcascade_core::testkit::{CallKind, SimProfile};
 
@@ -116,7 +116,7 @@ async fn a_required_blank_refuses_the_create_and_never_writes_a_blank() {
         .target("field", "clients")
         .match_on("email", "mail")
         .pair("email", "mail")
-        .pair_with("name", "name", |pair| pair.required());
+        .pair_with("name", "name", PairBuilder::required);
     let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
     let source = world.crm.insert([("email", "ann@x.io")]);
     let report = world.sync().await;

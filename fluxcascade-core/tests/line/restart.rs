@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use fluxcascade_core::Engine;
-use fluxcascade_core::clock::Clock;
 use fluxcascade_core::model::{HoldReason, RunStatus};
 use fluxcascade_core::store::{Page, Store};
 use fluxcascade_core::testkit::{CallKind, Fault};
@@ -12,12 +11,11 @@ use fluxcascade_store::SqliteStore;
 use crate::world::World;
 
 async fn engine(world: &World, store: Arc<dyn Store>) -> Engine {
-    let clock: Arc<dyn Clock> = world.clock.clone();
     Engine::builder()
         .connection("crm", world.crm.clone())
         .connection("field", world.field.clone())
         .store(store)
-        .clock(clock)
+        .clock(world.shared_clock())
         .mapping(world.mapping.clone())
         .build()
         .await

@@ -86,7 +86,7 @@ async fn an_edit_made_on_the_target_between_pull_and_write_is_not_lost() {
 
     world.minutes(15);
     world.crm.edit(&source, "phone", "256 555 0150");
-    let (edited, clock) = (target.clone(), world.clock.clone());
+    let (edited, clock) = (target.clone(), std::sync::Arc::clone(&world.clock));
     world.field.before_next(CallKind::Fetch, move |field| {
         clock.advance(Duration::from_secs(60));
         field.edit(&edited, "phone", "256 555 0151");

@@ -42,7 +42,7 @@ impl World {
 
     pub(crate) fn with(crm: SimProfile, field: SimProfile, mapping: MappingBuilder) -> Self {
         let clock = Arc::new(ManualClock::starting(at("12:00")));
-        let shared: Arc<dyn Clock> = clock.clone();
+        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let crm = SimSystem::new("crm", "contacts", crm, Arc::clone(&shared))
             .typed_field("email", FieldType::Email)
             .field("name")
@@ -62,13 +62,16 @@ impl World {
         }
     }
 
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::<ManualClock>::clone(&self.clock)
+    }
+
     pub(crate) async fn engine(&self) -> Engine {
-        let clock: Arc<dyn Clock> = self.clock.clone();
         Engine::builder()
             .connection("crm", self.crm.clone())
             .connection("field", self.field.clone())
             .store(Arc::clone(&self.store))
-            .clock(clock)
+            .clock(self.shared_clock())
             .mapping(self.mapping.clone())
             .build()
             .await

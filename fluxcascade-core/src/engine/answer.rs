@@ -1,0 +1,419 @@
+//! What each outcome of a write stores: bases pair by pair, log rows, holds, requeues.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::batch::seen;
+use super::outcome::{Applied, Proof};
+use super::run::Run;
+use crate::connector::ConnectorError;
+use crate::mapping::refs;
+use crate::model::link::Written;
+use crate::model::record::fingerprint_values;
+use crate::model::{
+    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkStatus, LogKind, LogPair, LogRow,
+    Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values, Work,
+};
+use crate::plan::{Entry, PairBases, set_bases, settle_update};
+use crate::report::Failure;
+use crate::store::{CommitBatch, RecordKeys, Requeue};
+
+/// The first wait after a refusal; each further one doubles it.
+const FIRST_BACKOFF: Duration = Duration::from_secs(60);
+/// The longest wait.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(6 * 3600);
+/// After so many refusals a record waits for a person.
+const MOST_ATTEMPTS: u32 = 10;
+
+type Fetched = HashMap<(Side, RecordId), Observation>;
+
+impl Run<'_> {
+    /// A write was carried out: bases pair by pair, the log row, the conflict rows it came with.
+    pub(super) fn applied(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        entry: &Entry,
+        operation: &Operation,
+        applied: &Applied,
+        fetched: &Fetched,
+    ) {
+        let side = operation.side;
+        commit.closed.push(operation.id);
+        let counts = &mut self.report.sides[side];
+        match operation.kind {
+            OperationKind::Create => counts.created += 1,
+            OperationKind::Update { .. } => {
+                counts.updated += 1;
+                counts.pairs += operation.pairs.len() as u64;
+            }
+        }
+        let mut link = match work.link.take() {
+            Some(link) => link,
+            None => self.created_link(commit, operation, applied),
+        };
+        let (bases, log) = match applied.proof {
+            Proof::Answer => self.confirmed(operation, &applied.values),
+            Proof::ReadBack => {
+                let settled = settle_update(&self.mapping, operation, &applied.values, self.now());
+                for hold in &settled.holds {
+                    self.note_hold(hold, &entry.records);
+                }
+                commit.holds.extend(settled.holds);
+                (settled.bases, settled.log)
+            }
+        };
+        set_bases(&self.mapping, &mut link.bases, &bases);
+        self.note_writes(&mut link, operation);
+        if let OperationKind::Create = operation.kind {
+            self.base_the_rest(work, &mut link, side, &applied.values, fetched);
+        }
+        link.bases[side].version = applied.version.clone();
+        let conflicts = operation.conflicts.iter().filter(|c| log.iter().any(|l| l.pair == c.pair));
+        let conflicts: Vec<_> = conflicts.cloned().collect();
+        self.report.conflicts_decided += conflicts.len() as u64;
+        commit.conflicts.extend(conflicts);
+        commit.log.push(self.log_write(operation, &link, log));
+        let before = fetched.get(&(side, applied.record.clone())).and_then(Observation::values);
+        if self.must_look_again(&link, operation, before, &applied.values, &bases) {
+            let record = applied.record.clone();
+            commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
+        }
+        work.link = Some(link);
+    }
+
+    /// Each written pair gets the value in the write's own answer.
+    fn confirmed(&self, operation: &Operation, values: &Values) -> (PairBases, Vec<LogPair>) {
+        let side = operation.side;
+        let (mut bases, mut log) = (Vec::new(), Vec::new());
+        for written in &operation.pairs {
+            let Some(index) = self.mapping.pair_index(&written.pair) else { continue };
+            let pair = &self.mapping.pairs[index];
+            let slots = pair.ends[side].slots.iter();
+            let held: Option<Vec<Value>> =
+                slots.map(|&slot| values[slot].value().cloned()).collect();
+            let held = held.unwrap_or_else(|| written.sent.clone());
+            let row = |before: &[Value], after: &[Value], cause: Cause| LogPair {
+                pair: pair.id.clone(),
+                before: before.to_vec(),
+                after: after.to_vec(),
+                cause,
+            };
+            log.push(row(&written.planned, &written.sent, written.cause.clone()));
+            if !pair.same(side, &refs(&held), &refs(&written.sent)) {
+                log.push(row(&written.sent, &held, Cause::Rewritten));
+            }
+            let origin = written.origin.clone();
+            bases.push((
+                index,
+                match side {
+                    Side::Source => Sides::new(held, origin),
+                    Side::Target => Sides::new(origin, held),
+                },
+            ));
+        }
+        (bases, log)
+    }
+
+    /// The link of a record that was created, and the new record's keys.
+    fn created_link(
+        &self,
+        commit: &mut CommitBatch,
+        operation: &Operation,
+        applied: &Applied,
+    ) -> Link {
+        let (side, record) = (operation.side, applied.record.clone());
+        let keys = self.mapping.keys(side, &applied.values, &self.key);
+        commit.keys.push(RecordKeys { side, record: record.clone(), keys });
+        self.new_link(operation, record)
+    }
+
+    fn new_link(&self, operation: &Operation, record: RecordId) -> Link {
+        let records = match operation.side {
+            Side::Source => Sides::new(record, operation.origin.clone()),
+            Side::Target => Sides::new(operation.origin.clone(), record),
+        };
+        Link {
+            id: operation.link,
+            records,
+            status: LinkStatus::Active,
+            bases: self.mapping.empty_bases(),
+        }
+    }
+
+    fn note_writes(&self, link: &mut Link, operation: &Operation) {
+        for written in &operation.pairs {
+            let Some(index) = self.mapping.pair_index(&written.pair) else { continue };
+            let start = self.mapping.pairs[index].ends[operation.side].base.start;
+            link.bases[operation.side].note_written(Written {
+                position: u32::try_from(start).unwrap_or(u32::MAX),
+                fingerprint: fingerprint_values(&written.sent),
+                at: self.now(),
+            });
+        }
+    }
+
+    /// Pairs that were not sent with a create, and are the same on both sides: blank on both.
+    fn base_the_rest(
+        &self,
+        work: &Work,
+        link: &mut Link,
+        side: Side,
+        created: &Values,
+        fetched: &Fetched,
+    ) {
+        let origin = seen(work, side.other(), fetched, self.mapping.revision);
+        let Some(origin) = origin.and_then(Observation::values) else { return };
+        for (index, pair) in self.mapping.pairs.iter().enumerate() {
+            let values = Sides::from_fn(|s| {
+                let record = if s == side { created } else { origin };
+                let slots = pair.ends[s].slots.iter();
+                slots.map(|&slot| record[slot].value()).collect::<Option<Vec<&Value>>>()
+            });
+            let has_base = !link.bases[side].slots[pair.ends[side].base.start].is_absent();
+            if let (false, Some(source), Some(target)) = (has_base, &values.source, &values.target)
+                && pair.equivalent(source, target)
+            {
+                let own = |values: &[&Value]| values.iter().map(|&v| v.clone()).collect();
+                let both = Sides::new(own(source), own(target));
+                set_bases(&self.mapping, &mut link.bases, &[(index, both)]);
+            }
+        }
+    }
+
+    /// Whether the written record holds something that is not accounted for: a pair that was
+    /// written and not confirmed, one that was not written and moved, or, in a new record, one
+    /// without a base.
+    fn must_look_again(
+        &self,
+        link: &Link,
+        operation: &Operation,
+        before: Option<&Values>,
+        after: &Values,
+        confirmed: &PairBases,
+    ) -> bool {
+        let side = operation.side;
+        self.mapping.pairs.iter().enumerate().any(|(index, pair)| {
+            let end = &pair.ends[side];
+            let base = &link.bases[side].slots[end.base.clone()];
+            let now = end.slots.iter().map(|&slot| &after[slot]);
+            if operation.pairs.iter().any(|written| written.pair == pair.id) {
+                return !confirmed.iter().any(|(i, _)| *i == index) || differs(now, base.iter());
+            }
+            match before {
+                Some(before) => differs(now, end.slots.iter().map(|&slot| &before[slot])),
+                None => base.iter().any(Slot::is_absent) || differs(now, base.iter()),
+            }
+        })
+    }
+
+    fn log_write(&self, operation: &Operation, link: &Link, pairs: Vec<LogPair>) -> LogRow {
+        LogRow {
+            run: self.number,
+            at: self.now(),
+            kind: match operation.kind {
+                OperationKind::Create => LogKind::Create,
+                OperationKind::Update { .. } => LogKind::Update,
+            },
+            link: Some(link.id),
+            side: operation.side,
+            records: link.records.as_ref().map(|record| Some(record.clone())),
+            operation: Some(operation.id),
+            pairs,
+            note: String::new(),
+        }
+    }
+
+    /// A write was carried out and could not be read back: an update stays open and is settled
+    /// when it can be read; a new record is linked, and compared when it can be read.
+    pub(super) fn unread(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        operation: &Operation,
+        record: &RecordId,
+        error: Option<&ConnectorError>,
+    ) {
+        self.report.waiting += 1;
+        self.note_failure(operation, error);
+        if operation.kind == OperationKind::Create {
+            let link = self.new_link(operation, record.clone());
+            commit.closed.push(operation.id);
+            let pairs = operation.pairs.iter().map(|written| LogPair {
+                pair: written.pair.clone(),
+                before: Vec::new(),
+                after: written.sent.clone(),
+                cause: written.cause.clone(),
+            });
+            commit.log.push(self.log_write(operation, &link, pairs.collect()));
+            super::batch::put_link(commit, &link);
+            for side in Side::BOTH {
+                let record = link.records[side].clone();
+                commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
+            }
+            self.report.sides[operation.side].created += 1;
+            work.link = Some(link);
+        }
+    }
+
+    /// A create ran into a record that exists: it is matched by its keys in the next run; if it
+    /// shares none, a person must say.
+    pub(super) fn exists(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &Work,
+        operation: &Operation,
+        record: &RecordId,
+        fetched: &Fetched,
+    ) {
+        let (side, origin) = (operation.side, operation.side.other());
+        commit.closed.push(operation.id);
+        let found = fetched.get(&(side, record.clone())).and_then(Observation::values);
+        let keys =
+            found.map(|values| self.mapping.keys(side, values, &self.key)).unwrap_or_default();
+        let shared = keys.iter().any(|key| operation.keys.contains(key));
+        commit.keys.push(RecordKeys { side, record: record.clone(), keys });
+        if shared {
+            self.report.waiting += 1;
+            let record = record.clone();
+            commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
+            return;
+        }
+        let mut hold = Hold::new(
+            HoldKey::Record(origin, operation.origin.clone()),
+            HoldReason::Ambiguous,
+            format!(
+                "the {side} refuses to create it: it says that {record} is the same, but no match \
+                 key says so; make a key equal, or change the value that must be unique"
+            ),
+            self.now(),
+        );
+        hold.candidates = vec![(side, record.clone())];
+        self.hold_record(commit, work, hold);
+    }
+
+    /// A refusal holds the pairs whose fields it names, else the record.
+    pub(super) fn rejected(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &Work,
+        entry: &Entry,
+        operation: &Operation,
+        fields: &[FieldName],
+        error: &ConnectorError,
+    ) {
+        let side = operation.side;
+        commit.closed.push(operation.id);
+        self.note_failure(operation, Some(error));
+        let named: Vec<Hold> = match &work.link {
+            None => Vec::new(),
+            Some(link) => entry
+                .pairs
+                .iter()
+                .filter(|pair| pair.writes_to(side))
+                .filter_map(|plan| {
+                    let pair = &self.mapping.pairs[plan.index];
+                    let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
+                    let mut hold = Hold::new(
+                        HoldKey::Pair(link.id, pair.id.clone()),
+                        HoldReason::Rejected,
+                        format!(
+                            "{}: the {side} refuses {field}: {error}; edit the value",
+                            pair.label
+                        ),
+                        self.now(),
+                    );
+                    hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
+                    Some(hold)
+                })
+                .collect(),
+        };
+        if named.is_empty() {
+            let key = match &work.link {
+                Some(link) => HoldKey::Link(link.id),
+                None => HoldKey::Record(side.other(), operation.origin.clone()),
+            };
+            let detail = format!("the {side} refuses the record: {error}; edit it on either side");
+            let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
+            hold.attempts =
+                work.holds.iter().find(|h| h.key == hold.key).map_or(0, |h| h.attempts) + 1;
+            hold.not_before =
+                (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
+            return self.hold_record(commit, work, hold);
+        }
+        // The other pairs of the write are decided anew in the next run, without those.
+        self.report.waiting += 1;
+        for hold in named {
+            self.note_hold(&hold, &entry.records);
+            commit.holds.push(hold);
+        }
+    }
+
+    /// A write without an answer: an update is settled later; a create is never sent again.
+    pub(super) fn unanswered(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &Work,
+        operation: &Operation,
+        error: &ConnectorError,
+    ) {
+        self.note_failure(operation, Some(error));
+        if operation.kind != OperationKind::Create {
+            self.report.waiting += 1;
+            return;
+        }
+        let hold = Hold::new(
+            HoldKey::Record(operation.side.other(), operation.origin.clone()),
+            HoldReason::UnknownOutcome,
+            format!(
+                "a create on the {} has no answer ({error}): when the new record is seen it is \
+                 linked, and none is made until then",
+                operation.side
+            ),
+            self.now(),
+        );
+        self.hold_record(commit, work, hold);
+    }
+
+    fn hold_record(&mut self, commit: &mut CommitBatch, work: &Work, hold: Hold) {
+        let records = match &work.link {
+            Some(link) => link.records.as_ref().map(|record| Some(record.clone())),
+            None => Sides::default(),
+        };
+        self.note_hold(&hold, &records);
+        commit.holds.push(hold);
+        commit.cleared.extend(super::commit::marks(work));
+    }
+
+    pub(super) fn note_failure(&mut self, operation: &Operation, error: Option<&ConnectorError>) {
+        let Some(error) = error else {
+            self.report.waiting += 1;
+            return;
+        };
+        self.report.failed.push(Failure {
+            side: operation.side,
+            record: match &operation.kind {
+                OperationKind::Create => None,
+                OperationKind::Update { record } => Some(record.clone()),
+            },
+            origin: operation.origin.clone(),
+            error: error.clone(),
+        });
+    }
+}
+
+fn backoff(attempts: u32) -> Duration {
+    let doubled = FIRST_BACKOFF.saturating_mul(1 << attempts.saturating_sub(1).min(16));
+    doubled.min(LONGEST_BACKOFF)
+}
+
+/// Whether what is there differs from what was expected; absent fields say nothing.
+fn differs<'a>(
+    there: impl Iterator<Item = &'a Slot>,
+    expected: impl Iterator<Item = &'a Slot>,
+) -> bool {
+    there.zip(expected).any(|(there, expected)| match (there, expected) {
+        (Slot::Present(there), Slot::Present(expected)) => there.changed_from(expected),
+        (Slot::Absent, _) | (_, Slot::Absent) => false,
+    })
+}
