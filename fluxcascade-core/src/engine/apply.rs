@@ -76,6 +76,7 @@ impl Run<'_> {
         works: Vec<Work>,
         fetched: &mut Fetched,
     ) -> Result<Vec<Work>, SyncError> {
+        self.keep_lease().await?;
         let mut batch = Batch { works, fetched: std::mem::take(fetched) };
         let read_at = self.now();
         let plan = self.decide(&mut batch, Writing::Only(side)).await?;
