@@ -277,10 +277,13 @@ impl Run<'_> {
         sent: Option<Sent>,
         fetched: &mut Fetched,
     ) -> Next {
-        let Some(sent) = sent else {
+        let Some(mut sent) = sent else {
             // Decided anew, nothing is written to this side any more.
             return self.go_on(commit, work, entry, side, fetched);
         };
+        if let Answer::Applied(applied) = &mut sent.answer {
+            applied.complete(fetched.get(&(side, applied.record.clone())));
+        }
         let operation = &sent.operation;
         match &sent.answer {
             Answer::Applied(applied) => {
