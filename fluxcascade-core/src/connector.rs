@@ -222,7 +222,8 @@ pub enum WriteOutcome {
         record: RecordId,
         /// Its version now, as far as the answer says.
         version: Version,
-        /// Its values now, if the answer is proof of what was stored; `None`: read it back.
+        /// Its values now, if the answer is proof of what was stored for each field written, and,
+        /// for a create, for every field; others may be absent. `None`: it is read back.
         values: Option<Values>,
     },
     /// A create was refused because this record has the key.

@@ -172,17 +172,20 @@ fn values(
     Ok(Values::new(slots.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// The values of a write's answer, if it has every field of the projection; HubSpot tells no more
-/// than it likes there.
-pub(super) fn whole_values(
+/// The values of a write's answer: what it does not have is absent.
+pub(super) fn answered(
     record: &Record,
     projection: &Projection,
     schema: &ObjectSchema,
 ) -> Option<Values> {
-    let has = |name: &FieldName| {
-        schema.field(name).is_some() && record.properties.contains_key(name.as_str())
-    };
-    if projection.fields().iter().all(has) { values(record, projection, schema).ok() } else { None }
+    let has = |name: &FieldName| record.properties.contains_key(name.as_str());
+    let mut values = values(record, projection, schema).ok()?;
+    for (name, slot) in projection.fields().iter().zip(values.slots_mut()) {
+        if !has(name) {
+            *slot = Slot::Absent;
+        }
+    }
+    Some(values)
 }
 
 /// When HubSpot says that the record was last changed.

@@ -209,7 +209,7 @@ impl Session<'_> {
         let mut open: Vec<Row> = rows;
         for record in &answer.results {
             if let Some(row) = take(&mut open, |row| is_of(record, row)) {
-                let outcome = self.applied(record).unwrap_or_else(WriteOutcome::Unknown);
+                let outcome = self.applied(record, &row).unwrap_or_else(WriteOutcome::Unknown);
                 self.outcomes.insert(row.place, outcome);
             }
         }
@@ -236,12 +236,19 @@ impl Session<'_> {
         // What is left has no outcome, and becomes `Unknown`.
     }
 
-    fn applied(&self, record: &Record) -> Result<WriteOutcome, ConnectorError> {
+    fn applied(&self, record: &Record, row: &Row) -> Result<WriteOutcome, ConnectorError> {
         let projection = &self.request.projection;
+        // HubSpot's answers have what was written and what it likes: proof of an update's fields,
+        // but of a new record only if nothing is missing.
+        let answered = |name: &str| record.properties.contains_key(name);
+        let proven = match row.record {
+            Some(_) => row.properties.keys().all(|name| answered(name)),
+            None => projection.fields().iter().all(|name| answered(name.as_str())),
+        };
         Ok(WriteOutcome::Applied {
             record: convert::record_id(&record.id)?,
             version: convert::version(record),
-            values: convert::whole_values(record, projection, self.schema),
+            values: if proven { convert::answered(record, projection, self.schema) } else { None },
         })
     }
 

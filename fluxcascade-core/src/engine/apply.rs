@@ -76,6 +76,7 @@ impl Run<'_> {
         works: Vec<Work>,
         fetched: &mut Fetched,
     ) -> Result<Vec<Work>, SyncError> {
+        self.keep_lease().await?;
         let mut batch = Batch { works, fetched: std::mem::take(fetched) };
         let read_at = self.now();
         let plan = self.decide(&mut batch, Writing::Only(side)).await?;
@@ -276,10 +277,13 @@ impl Run<'_> {
         sent: Option<Sent>,
         fetched: &mut Fetched,
     ) -> Next {
-        let Some(sent) = sent else {
+        let Some(mut sent) = sent else {
             // Decided anew, nothing is written to this side any more.
             return self.go_on(commit, work, entry, side, fetched);
         };
+        if let Answer::Applied(applied) = &mut sent.answer {
+            applied.complete(fetched.get(&(side, applied.record.clone())));
+        }
         let operation = &sent.operation;
         match &sent.answer {
             Answer::Applied(applied) => {

@@ -157,8 +157,13 @@ impl Run<'_> {
         }
         commit.released.extend(entry.released.iter().cloned());
         for hold in &entry.holds {
-            self.note_hold(hold, &entry.records);
-            commit.holds.push(hold.clone());
+            let mut hold = hold.clone();
+            let before = work.holds.iter().find(|h| h.key == hold.key && h.reason == hold.reason);
+            if let Some(before) = before {
+                hold.since = before.since;
+            }
+            self.note_hold(&hold, &entry.records);
+            commit.holds.push(hold);
         }
         commit.conflicts.extend(entry.conflicts.iter().cloned());
         commit.judged.extend(entry.judged.iter().copied());

@@ -50,6 +50,16 @@ pub(super) enum Proof {
 }
 
 impl Applied {
+    /// Fields that the answer does not have are as they were read before the write.
+    pub(super) fn complete(&mut self, before: Option<&Observation>) {
+        let Some(before) = before.and_then(Observation::values) else { return };
+        for (slot, before) in self.values.slots_mut().iter_mut().zip(before.slots()) {
+            if slot.is_absent() {
+                slot.clone_from(before);
+            }
+        }
+    }
+
     pub(super) fn observation(&self) -> Observation {
         let state = State::Known { values: self.values.clone(), version: self.version.clone() };
         Observation::fetched(self.record.clone(), state)

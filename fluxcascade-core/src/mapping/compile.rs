@@ -7,6 +7,7 @@ use super::check::{self, ConfigError, Finding};
 use super::key;
 use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 use super::{Endpoint, Mapping};
+use crate::model::link::Written;
 use crate::model::{
     Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, ObjectSchema, PairId,
     Projection, Revision, Side, Sides, Slot, TenantId, Value, Values,
@@ -206,15 +207,16 @@ impl CompiledMapping {
         let Some(old) = stored.iter().find(|revision| revision.number == base.revision) else {
             return relaid;
         };
-        let mut start = 0;
+        let mut end = 0;
         for place in &old.layout.pairs {
-            let width = usize::from(place.width[side]);
-            let values = base.slots.get(start..start + width);
-            start += width;
+            let start = end;
+            end += usize::from(place.width[side]);
+            let values = base.slots.get(start..end);
             let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
             if let (Some(values), Some(pair)) = (values, pair) {
                 let range = pair.ends[side].base.clone();
-                if range.len() == width {
+                if range.len() == values.len() {
+                    relaid.written.extend(moved(base, start, range.start));
                     relaid.slots[range].clone_from_slice(values);
                 }
             }
@@ -234,6 +236,13 @@ impl CompiledMapping {
             .filter_map(|(i, rule)| Some((i, rule.fingerprint(side, values, key)?)))
             .collect()
     }
+}
+
+/// A pair's last writes, at its new position.
+fn moved(base: &Base, from: usize, to: usize) -> impl Iterator<Item = Written> {
+    let of_pair = base.written.iter().filter(move |w| usize::try_from(w.position) == Ok(from));
+    let position = u32::try_from(to).unwrap_or(u32::MAX);
+    of_pair.map(move |written| Written { position, ..written.clone() })
 }
 
 fn project(mapping: &Mapping, side: Side) -> Projection {
@@ -348,7 +357,10 @@ impl CompiledPair {
         {
             return true;
         }
-        let Ok(backward) = self.carry(Side::Target, target) else { return false };
+        let Ok(backward) = self.carry(Side::Target, target) else {
+            // What neither way takes is still the same if it reads the same.
+            return forward.is_none() && self.same(Side::Target, source, target);
+        };
         if self.same(Side::Source, source, &refs(&backward)) {
             return true;
         }

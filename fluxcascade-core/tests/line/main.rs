@@ -7,5 +7,6 @@ mod conflicts;
 mod creates;
 mod failures;
 mod restart;
+mod scripts;
 mod updates;
 mod world;

@@ -146,19 +146,26 @@ async fn a_partial_answer_refuses_some_rows_and_leaves_none_out() {
 }
 
 #[tokio::test]
-async fn an_answers_values_are_proof_only_if_it_has_every_field_asked_for() {
+async fn an_updates_answer_is_proof_only_if_it_has_every_field_written() {
     let bench = Bench::new().await;
-    let mut short = traced(1, contact(2, "b@x.io", "B"));
-    short["properties"] = json!({ "email": "b@x.io" });
-    bench.answer("POST", UPDATE, rows(&[traced(0, contact(1, "a@x.io", "A")), short])).await;
+    let answered = |place: usize, properties: serde_json::Value| {
+        let mut row = traced(place, contact(place as u64 + 1, "b@x.io", "B"));
+        row["properties"] = properties;
+        row
+    };
+    let (short, other) = (json!({ "email": "b@x.io" }), json!({ "firstname": "B" }));
+    let whole = traced(0, contact(1, "a@x.io", "A"));
+    bench.answer("POST", UPDATE, rows(&[whole, answered(1, short), answered(2, other)])).await;
     let row = |record: &str| update(record, &[("email", text("x@x.io"))]);
-    let outcomes = bench.write(vec![row("1"), row("2")]).await;
+    let outcomes = bench.write(vec![row("1"), row("2"), row("3")]).await;
     let values = |outcome: &WriteOutcome| {
         if let WriteOutcome::Applied { values, .. } = outcome { values.clone() } else { None }
     };
     let whole = values(&outcomes[0]).unwrap();
     assert_eq!(whole.slots(), [Slot::from(text("a@x.io")), Slot::from(text("A"))]);
-    assert_eq!(values(&outcomes[1]), None);
+    let short = values(&outcomes[1]).unwrap();
+    assert_eq!(short.slots(), [Slot::from(text("b@x.io")), Slot::Absent]);
+    assert_eq!(values(&outcomes[2]), None);
 }
 
 #[tokio::test]
