@@ -30,6 +30,8 @@ pub struct CompiledMapping {
     pub pairs: Box<[CompiledPair]>,
     /// How many positions a base has on each side.
     pub base_width: Sides<usize>,
+    /// The slot in a record of each position in a base.
+    pub base_places: Sides<Box<[usize]>>,
     /// The match rules in order.
     pub rules: Box<[CompiledRule]>,
     /// What is odd, and stops nothing.
@@ -114,6 +116,9 @@ impl CompiledMapping {
             });
             pairs.push(CompiledPair::new(&mapping, pair, ends)?);
         }
+        let base_places = Sides::from_fn(|side| {
+            pairs.iter().flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
+        });
         let rules = mapping
             .rules
             .iter()
@@ -126,6 +131,7 @@ impl CompiledMapping {
             projections,
             pairs: pairs.into_boxed_slice(),
             base_width,
+            base_places,
             rules,
             warnings,
         })

@@ -159,7 +159,7 @@ pub enum PairAction {
 }
 
 impl Plan {
-    pub(super) fn empty(mapping: &CompiledMapping) -> Self {
+    pub(super) fn empty(mapping: &CompiledMapping, works: usize) -> Self {
         Self {
             mapping: mapping.mapping.name.clone(),
             ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
@@ -172,7 +172,7 @@ impl Plan {
                     sensitive: pair.sensitive,
                 })
                 .collect(),
-            entries: Vec::new(),
+            entries: Vec::with_capacity(works),
             needs: Vec::new(),
         }
     }
