@@ -43,7 +43,7 @@ pub struct CompiledMapping {
 pub struct CompiledPair {
     /// Its id.
     pub id: PairId,
-    /// Its fields for people.
+    /// What people call it: its given id, else its fields.
     pub label: String,
     /// Where its fields are on each side.
     pub ends: Sides<PairEnd>,
@@ -296,7 +296,7 @@ impl CompiledPair {
         let first_link = pair.first_link.clone().or_else(|| mapping.first_link.clone());
         Ok(Self {
             id: pair.id(),
-            label: pair.label(),
+            label: pair.id.as_ref().map_or_else(|| pair.label(), ToString::to_string),
             ends,
             direction: pair.direction.unwrap_or_else(|| mapping.direction.into()),
             transform: match transforms.len() {

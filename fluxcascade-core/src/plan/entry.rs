@@ -31,7 +31,7 @@ pub struct Plan {
 pub struct PairTitle {
     /// Its id.
     pub id: PairId,
-    /// Its fields.
+    /// What people call it: its given id, else its fields.
     pub label: String,
     /// Its values are not shown.
     pub sensitive: bool,

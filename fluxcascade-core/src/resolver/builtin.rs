@@ -24,7 +24,12 @@ pub(super) fn newest_wins(case: &ConflictCase<'_>) -> Resolution {
     }
     Resolution::Wins(
         winner,
-        format!("newest_wins by record times: {} is after {}", newer.at, older.at),
+        format!(
+            "newest_wins: the {winner} record was changed at {}, the {} record at {}",
+            newer.at,
+            winner.other(),
+            older.at
+        ),
     )
 }
 
