@@ -1,8 +1,10 @@
 //! Writes whose answers are lost on their way: nothing is written twice, nobody's edit is lost.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use fluxcascade_connectors::sim::jobber::{JobberClient, JobberSim};
+use fluxcascade_connectors::sim::hubspot::HubSpotOptions;
+use fluxcascade_connectors::sim::jobber::{JobberClient, JobberOptions, JobberSim, Lag};
 use fluxcascade_connectors::sim::{Effect, FaultRule, When};
 use fluxcascade_core::model::{HoldReason, Side};
 use fluxcascade_core::{Engine, SyncReport};
@@ -55,7 +57,8 @@ async fn edited(world: &World, to: Side) -> (Engine, String, String) {
     let (contact, client) = world.ann();
     let engine = engine(world).await;
     world.time("13:30");
-    assert_eq!(sync(&engine).await.linked, 1);
+    let report = sync(&engine).await;
+    assert_eq!(report.linked, 1, "{report}");
     world.time("14:00");
     match to {
         Side::Source => world.edit_client_phone(&client, "256 593 1400"),
@@ -156,6 +159,38 @@ async fn a_create_in_jobber_whose_answer_is_lost_makes_one_client() {
     assert_eq!(world.phones(&contact, &client.id), (phone.clone(), phone));
     assert_eq!(world.hubspot.contacts().len(), 1);
     assert_eq!(Memory::of(&engine).links().await.len(), 1);
+    nothing_is_open(&engine).await;
+}
+
+/// The list shows the new client late. Until then nobody knows of it, and none is made.
+#[tokio::test]
+async fn a_lost_create_is_not_sent_again_while_the_list_does_not_show_its_client() {
+    let lag = Lag::exactly(Duration::from_secs(230));
+    let options = JobberOptions { list_lag: lag, ..JobberOptions::default() };
+    let world = World::with(HubSpotOptions::default(), options).await;
+    let bob = [("email", "bob@marsh.example"), ("firstname", "Bob"), ("phone", "256 593 8310")];
+    let contact = world.hubspot.seed_contact(bob).unwrap();
+    let engine = engine(&world).await;
+    world.time("14:00");
+    lose_on_jobber(&world, JOBBER_CREATE, Effect::LostAnswer);
+    assert_told(&sync(&engine).await, Side::Target);
+    assert_eq!(only(&world.jobber).first_name, "Bob", "it was carried out");
+    world.clear_requests();
+    for (minute, phone) in [("14:01", "256 593 1401"), ("14:02", "256 593 1402")] {
+        world.edit_contact(&contact, "phone", phone);
+        world.time(minute);
+        world.clock.advance(Duration::from_secs(40)); // HubSpot's search is late too
+        let report = sync(&engine).await;
+        assert_eq!((report.writes(), report.sides.source.listed), (0, 1), "{report}");
+        assert_eq!(report.held[0].reason, HoldReason::UnknownOutcome, "{report}");
+    }
+    assert_eq!(world.writes(), Vec::<String>::new());
+    world.time("14:06");
+    let report = sync(&engine).await;
+    assert_eq!(report.linked, 1, "{report}");
+    settle(&world, &engine).await;
+    let phone = "2565931402".to_owned();
+    assert_eq!(world.phones(&contact, &only(&world.jobber).id), (phone.clone(), phone));
     nothing_is_open(&engine).await;
 }
 
