@@ -74,8 +74,9 @@ impl Case {
         !self.in_jobber && !self.shares_phone
     }
 
+    /// A number that cannot be is not carried over. Where both have it already, they agree.
     fn phone_held(self) -> bool {
-        !self.parked() && !self.valid_phone
+        !self.parked() && !self.valid_phone && (self.created() || self.blank_phone)
     }
 }
 
