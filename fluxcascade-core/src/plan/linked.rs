@@ -8,8 +8,8 @@ use super::merge::Case;
 use super::settle::settle_update;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Base, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified, OperationKind, Provenance, Side,
-    Sides, Slot, State, Value, Work, WorkKey,
+    Base, ConflictId, ConflictStatus, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified,
+    OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
 
 /// Decides what is to be done for a link.
@@ -129,6 +129,7 @@ pub(super) fn decide_link(
     for index in 0..mapping.pairs.len() {
         decide_pair(mapping, work, link, &views, index, context, &mut entry);
     }
+    judge_record_conflict(work, &mut entry);
     if !entry.is_quiet() {
         entry.step = Step::Decided;
     }
@@ -175,6 +176,30 @@ fn release_link_holds(work: &Work, entry: &mut Entry) {
     }
 }
 
+/// The conflict row that a whole record waited for, and the pairs of a record that waits again.
+fn judge_record_conflict(work: &Work, entry: &mut Entry) {
+    let held = entry.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)));
+    let waits_for = held.and_then(|hold| hold.conflict);
+    if held.is_some() {
+        // The whole record waits: nothing of it is written, and nothing becomes a base.
+        entry.pairs.clear();
+        entry.notes.clear();
+    }
+    if let Some(before) = record_conflict(work)
+        && waits_for != Some(before)
+    {
+        let status = match waits_for {
+            Some(_) => ConflictStatus::Stale,
+            None => ConflictStatus::Resolved,
+        };
+        entry.judged.push((before, status));
+    }
+}
+
+fn record_conflict(work: &Work) -> Option<ConflictId> {
+    work.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)))?.conflict
+}
+
 fn decide_pair(
     mapping: &CompiledMapping,
     work: &Work,
@@ -218,6 +243,7 @@ fn decide_pair(
         base,
         times: Sides::from_fn(|side| changed_at(views[side], &link.bases[side])),
         hold,
+        waits_for: record_conflict(work),
         run: context.run,
         now: context.now,
     };
