@@ -1,1 +1,249 @@
-//! x
+//! What the benches and the allocation test share: linked pairs of contacts, in pages, as a store
+//! hands them to the planner.
+//!
+//! Nothing here measures; see `benches/decide.rs` and `tests/allocations.rs`.
+
+mod contact;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fluxcascade_core::mapping::{CompiledMapping, FingerprintKey, Mapping};
+use fluxcascade_core::model::{
+    Base, FieldName, FieldSchema, InboxEntry, Link, LinkId, LinkStatus, ObjectSchema, ObjectType,
+    Observation, RecordId, RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Values,
+    Version, Work, WorkKey,
+};
+use fluxcascade_core::plan::{Plan, PlanContext, SettleRule, Writing, plan};
+
+pub use contact::FIELDS;
+
+/// How many works are planned at once, as in the engine.
+pub const PAGE: usize = 200;
+
+/// When both sides were last confirmed, in seconds.
+const CONFIRMED: i64 = 1_700_000_000;
+/// When they were listed again.
+const LISTED: i64 = CONFIRMED + 3600;
+
+/// Which records were edited since they were last in sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edits {
+    /// None: both sides were listed again, as they were.
+    None,
+    /// On each side every hundredth record, in two fields; no record on both sides.
+    OnePercent,
+}
+
+/// One page of works, with what was fetched for it.
+#[derive(Debug)]
+pub struct Page {
+    works: Vec<Work>,
+    context: PlanContext,
+}
+
+/// A mapping, and pages of linked pairs whose two sides were both listed.
+#[derive(Debug)]
+pub struct Fixture {
+    mapping: CompiledMapping,
+    pages: Vec<Page>,
+}
+
+impl Fixture {
+    /// So many linked pairs with the first `fields` of [`FIELDS`] fields.
+    ///
+    /// # Panics
+    /// If `fields` is 0 or more than [`FIELDS`].
+    pub fn new(records: usize, fields: usize, edits: Edits) -> Self {
+        let mapping = mapping(fields);
+        let pages = (0..records)
+            .step_by(PAGE)
+            .map(|first| Page::new(&mapping, first..records.min(first + PAGE), edits))
+            .collect();
+        Self { mapping, pages }
+    }
+
+    /// The pages.
+    pub fn pages(&self) -> &[Page] {
+        &self.pages
+    }
+
+    /// What is measured: detect, merge and plan, for one page.
+    pub fn plan(&self, page: &Page) -> Plan {
+        plan(&self.mapping, &page.works, &page.context)
+    }
+
+    /// Plans every page; says how many records are to be written on each side.
+    pub fn plan_all(&self) -> Sides<usize> {
+        self.pages.iter().fold(Sides::new(0, 0), |sum, page| {
+            let writes = self.plan(page).writes();
+            Sides::from_fn(|side| sum[side] + writes[side])
+        })
+    }
+
+    /// What it is compared with: `==` of the same typed values, each observed slot against its
+    /// base slot. Says how many differ.
+    pub fn compare_all(&self) -> usize {
+        self.pages.iter().map(Page::compare).sum()
+    }
+}
+
+impl Page {
+    fn new(mapping: &CompiledMapping, records: std::ops::Range<usize>, edits: Edits) -> Self {
+        let mut fetched = HashMap::new();
+        let works = records
+            .map(|record| {
+                let work = work(mapping, record, edits);
+                // Before a side is written it is fetched: the engine answers the plan's needs.
+                if let Some(edited) = edited_side(record, edits) {
+                    let observation = fetch(&work, edited.other());
+                    fetched.insert((edited.other(), observation.record.clone()), observation);
+                }
+                work
+            })
+            .collect();
+        Self { works, context: context(fetched) }
+    }
+
+    /// How many works it has.
+    pub fn len(&self) -> usize {
+        self.works.len()
+    }
+
+    /// Whether it has no works.
+    pub fn is_empty(&self) -> bool {
+        self.works.is_empty()
+    }
+
+    /// How many of the observed slots differ from their base slots, by plain `==`.
+    pub fn compare(&self) -> usize {
+        self.works.iter().map(differences).sum()
+    }
+}
+
+/// Observed slots and base slots stand in the same order here: each pair has one field, and the
+/// match rule's field is one of them.
+fn differences(work: &Work) -> usize {
+    let Some(link) = &work.link else { return 0 };
+    let of_side = |side: Side| {
+        let values = work.entries[side].as_ref()?.observation.as_ref()?.values()?;
+        let pairs = values.slots().iter().zip(&link.bases[side].slots);
+        Some(pairs.filter(|(observed, base)| observed != base).count())
+    };
+    Side::BOTH.into_iter().filter_map(of_side).sum()
+}
+
+/// The mapping of the first so many fields.
+#[expect(clippy::expect_used, reason = "a fixture: the names are known to be right")]
+fn mapping(fields: usize) -> CompiledMapping {
+    assert!((1..=FIELDS).contains(&fields), "there are {FIELDS} fields");
+    let mut builder = Mapping::builder("contacts")
+        .source("hubspot", "contacts")
+        .target("jobber", "clients")
+        .primary(Side::Source)
+        .match_on(contact::name(0, Side::Source), contact::name(0, Side::Target));
+    for field in 0..fields {
+        builder =
+            builder.pair(contact::name(field, Side::Source), contact::name(field, Side::Target));
+    }
+    let schemas = Sides::from_fn(|side| ObjectSchema {
+        object: ObjectType::new(if side == Side::Source { "contacts" } else { "clients" })
+            .expect("a name"),
+        fields: (0..fields)
+            .map(|field| {
+                let name = FieldName::new(contact::name(field, side)).expect("a name");
+                FieldSchema::new(name, contact::field_type(field))
+            })
+            .collect(),
+    });
+    let mapping = builder.build().expect("a mapping");
+    let mut compiled = CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref())
+        .expect("a mapping that fits its schemas");
+    compiled.adopt(&[]);
+    compiled
+}
+
+fn edited_side(record: usize, edits: Edits) -> Option<Side> {
+    match (edits, record % 100) {
+        (Edits::OnePercent, 17) => Some(Side::Source),
+        (Edits::OnePercent, 68) => Some(Side::Target),
+        (Edits::OnePercent | Edits::None, _) => None,
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a fixture: the ids are known to be right")]
+fn work(mapping: &CompiledMapping, record: usize, edits: Edits) -> Work {
+    let number = u128::try_from(record).unwrap_or(u128::MAX);
+    // Spread as hashes are: ids of links have no order that memory could follow.
+    let link = LinkId(number.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes());
+    let records = Sides::from_fn(|side| {
+        let text = match side {
+            Side::Source => format!("{}", 51_000_000_000_u64 + record as u64),
+            Side::Target => format!("Z2lkOi8vSm9iYmVyL0NsaWVudC8{record:08}"),
+        };
+        RecordId::new(text).expect("an id")
+    });
+    let slots = |side: Side| -> Box<[Slot]> {
+        (0..mapping.base_width[side]).map(|field| contact::value(field, record).into()).collect()
+    };
+    let bases = Sides::from_fn(|side| Base {
+        slots: slots(side),
+        version: version(CONFIRMED),
+        ..Base::empty(mapping.revision, 0)
+    });
+    let entries = Sides::from_fn(|side| {
+        let mut values = Values::new(slots(side));
+        if edited_side(record, edits) == Some(side) {
+            edit(&mut values, record);
+        }
+        Some(InboxEntry {
+            record: records[side].clone(),
+            sequence: 1,
+            revision: mapping.revision,
+            observation: Some(Observation::listed(records[side].clone(), values, version(LISTED))),
+            not_before: None,
+            attempts: 0,
+        })
+    });
+    Work {
+        key: WorkKey::Link(link),
+        link: Some(Link { id: link, records, status: LinkStatus::Active, bases }),
+        entries,
+        holds: Vec::new(),
+        operations: Vec::new(),
+        candidates: Vec::new(),
+    }
+}
+
+/// A person changed two fields.
+fn edit(values: &mut Values, record: usize) {
+    let slots = values.slots_mut();
+    let last = slots.len() - 1;
+    for field in [last / 2, last] {
+        slots[field] = contact::value(field, record + 1_000_003).into();
+    }
+}
+
+/// The side as it was listed, now read by id.
+#[expect(clippy::expect_used, reason = "a fixture: both sides are listed")]
+fn fetch(work: &Work, side: Side) -> Observation {
+    let entry = work.entries[side].as_ref().expect("an entry");
+    let values = entry.observation.as_ref().and_then(Observation::values).expect("values");
+    let state = State::Known { values: values.clone(), version: version(LISTED) };
+    Observation::fetched(entry.record.clone(), state)
+}
+
+fn version(seconds: i64) -> Version {
+    Version::modified(Timestamp::from_secs(seconds), Duration::from_millis(1))
+}
+
+fn context(fetched: HashMap<(Side, RecordId), Observation>) -> PlanContext {
+    PlanContext {
+        run: RunNumber(2),
+        now: Timestamp::from_secs(LISTED + 60),
+        writing: Writing::Both,
+        settle: SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) },
+        key: FingerprintKey::new([7; 32]),
+        fetched,
+    }
+}

@@ -30,6 +30,7 @@ mod control;
 mod draw;
 mod fault;
 mod glob;
+mod hook;
 pub mod hubspot;
 #[cfg(feature = "jobber")]
 pub mod jobber;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use capability::{Capabilities, Consistency, DeleteSignal};
 pub use error::{ConnectorError, ErrorKind};
 
+pub use crate::model::Cursor;
 use crate::model::{
     FieldName, ObjectSchema, ObjectType, Observation, OperationId, Projection, RecordId,
     SystemName, Timestamp, Value, Values, Version,
@@ -106,36 +107,6 @@ pub struct Account {
     pub id: String,
     /// Its name for people.
     pub name: String,
-}
-
-/// An opaque place in a system's changes, made and read by its connector alone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cursor(String);
-
-impl Cursor {
-    /// The largest cursor, in bytes.
-    pub const MAX_BYTES: usize = 4096;
-
-    /// Wraps a connector's own text, which carries its format number.
-    ///
-    /// # Errors
-    /// If it has more than 4 KiB.
-    pub fn new(text: impl Into<String>) -> Result<Self, ConnectorError> {
-        let text = text.into();
-        if text.len() > Self::MAX_BYTES {
-            return Err(ConnectorError::new(
-                ErrorKind::Protocol,
-                format!("a cursor of {} bytes; at most {} are kept", text.len(), Self::MAX_BYTES),
-            ));
-        }
-        Ok(Self(text))
-    }
-
-    /// The connector's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// Where a read of changes goes on.

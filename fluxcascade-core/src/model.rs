@@ -4,6 +4,7 @@
 
 pub mod codec;
 pub mod conflict;
+pub mod cursor;
 pub mod hold;
 pub mod id;
 pub mod link;
@@ -16,6 +17,7 @@ pub mod value;
 pub mod work;
 
 pub use conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
+pub use cursor::Cursor;
 pub use hold::{Hold, HoldKey, HoldReason};
 pub use id::{
     ConflictId, ConnectionName, FieldName, Fingerprint, IdError, LinkId, MappingKey, MappingName,

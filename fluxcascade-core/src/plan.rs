@@ -35,7 +35,7 @@ use crate::model::Work;
 ///
 /// Works must have bases of the mapping's current revision.
 pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) -> Plan {
-    let mut plan = Plan::empty(mapping);
+    let mut plan = Plan::empty(mapping, works.len());
     for work in works {
         let entry = match &work.link {
             Some(link) => linked::plan_link(mapping, work, link, context, &mut plan.needs),

@@ -110,12 +110,12 @@ impl fmt::Display for SyncReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "run {} of {}: {} writes, {} linked, {} conflicts decided, {} held, {} waiting, {} failed",
+            "run {} of {}: {}, {} linked, {} decided, {} held, {} waiting, {} failed",
             self.run,
             self.mapping,
-            self.writes(),
+            counted(self.writes(), "write"),
             self.linked,
-            self.conflicts_decided,
+            counted(self.conflicts_decided, "conflict"),
             self.held.len(),
             self.waiting,
             self.failed.len()
@@ -123,10 +123,10 @@ impl fmt::Display for SyncReport {
         for (side, report) in self.sides.iter() {
             writeln!(
                 f,
-                "  {}: {} listed on {} pages, {} looked at, {} fetched, {} created, {} updated",
+                "  {}: {} listed on {}, {} looked at, {} fetched, {} created, {} updated",
                 self.ends[side],
                 report.listed,
-                report.pages,
+                counted(report.pages, "page"),
                 report.taken,
                 report.fetched,
                 report.created,
@@ -153,4 +153,9 @@ impl fmt::Display for SyncReport {
         }
         self.warnings.iter().try_for_each(|warning| writeln!(f, "  warning: {warning}"))
     }
+}
+
+/// `1 write`, `2 writes`.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -70,7 +70,7 @@ impl Place {
 
     fn cursor(self) -> Result<Cursor, ConnectorError> {
         let text = serde_json::to_string(&Saved { format: FORMAT, at: self });
-        Cursor::new(text.map_err(|_| protocol("a cursor could not be written"))?)
+        Ok(Cursor::new(text.map_err(|_| protocol("a cursor could not be written"))?)?)
     }
 }
 

@@ -28,7 +28,10 @@ impl Dialect for HubSpotDialect {
     fn judge(&self, answer: &Answer, attempt: u32) -> Verdict {
         let body: ErrorBody = match answer.status {
             200..300 if answer.is_json() => return Verdict::Accepted,
-            200..300 => return Verdict::Unclear(answer.unexpected("is no JSON")),
+            200..300 => {
+                let what = "is no JSON, so it is not of HubSpot; check base address and proxies";
+                return Verdict::Unclear(answer.unexpected(what));
+            }
             _ => answer.json().unwrap_or_default(),
         };
         match answer.status {

@@ -148,7 +148,7 @@ impl Place {
         let text = serde_json::to_string(self).map_err(|_| {
             ConnectorError::new(ErrorKind::Protocol, "the position in jobber's changes is lost")
         })?;
-        Cursor::new(text)
+        Ok(Cursor::new(text)?)
     }
 }
 

@@ -45,7 +45,8 @@ impl Dialect for JobberDialect {
             // A page for people: Jobber is overloaded, and says so with status 200.
             (200..300, None) => Verdict::Unclear(ConnectorError::new(
                 ErrorKind::Transient,
-                "jobber sent a waiting page instead of an answer; it is overloaded, try again later",
+                "jobber sent a waiting page instead of an answer; it is overloaded, try again later, \
+                 and if it stays so check `base_url`",
             )),
             (status, envelope) => {
                 let said = envelope.and_then(Result::ok).map(|envelope| message_of(&envelope));

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::call::{Call, Reply, Vendor};
 use super::fault::{Effect, FaultPlan, FaultRule, Faults, When};
+use super::hook::Hook;
 use super::log::{LoggedRequest, RequestLog};
 use super::stream::{CutListener, Scissors};
 use super::{SimConfig, SimError, SteeredClock, control, http_date, lock};
@@ -41,6 +42,7 @@ pub(super) struct Desk {
     steering: Option<Arc<dyn SteeredClock>>,
     log: Mutex<RequestLog>,
     faults: Mutex<Faults>,
+    hooks: Mutex<Vec<Hook>>,
 }
 
 impl Desk {
@@ -62,6 +64,17 @@ impl Desk {
 
     pub(super) fn set_faults(&self, plan: FaultPlan) {
         *lock(&self.faults) = Faults::new(plan);
+    }
+
+    /// Lets happen what is to happen before this request.
+    fn go_ahead(&self, call: &Call) {
+        // Taken out first: what happens may set further hooks.
+        let mut hooks = lock(&self.hooks);
+        let due = hooks.iter().position(|hook| hook.fits(call)).map(|at| hooks.remove(at));
+        drop(hooks);
+        if let Some(hook) = due {
+            hook.happen();
+        }
     }
 
     pub(super) fn throttle(&self, requests: u64) {
@@ -111,6 +124,18 @@ impl<V> Sim<V> {
         self.desk.throttle(requests);
     }
 
+    /// Does this once, directly before the next request of this path (`*` stands for any text)
+    /// with this text in its body: an edit that comes between two requests of a run. The request
+    /// then goes on, under the faults that there are.
+    pub fn before_next(
+        &self,
+        path: impl Into<String>,
+        body: impl Into<String>,
+        happens: impl FnOnce() + Send + 'static,
+    ) {
+        lock(&self.desk.hooks).push(Hook::new(path.into(), body.into(), happens));
+    }
+
     /// The system behind the server.
     pub(crate) fn vendor(&self) -> &V {
         &self.vendor
@@ -134,6 +159,7 @@ impl<V> Sim<V> {
             steering: config.steering,
             log: Mutex::default(),
             faults: Mutex::new(Faults::new(config.faults)),
+            hooks: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(());
         let counter = Counter {
@@ -182,6 +208,7 @@ async fn answer(
     if call.path.starts_with("/__sim/") {
         return stamped(&desk, control::answer(&desk, &call));
     }
+    desk.go_ahead(&call);
     let effect = lock(&desk.faults).meet(&call);
     let number = lock(&desk.log).open(&call, effect.map(|effect| format!("{effect:?}")));
     match happen(vendor.as_ref(), &call, effect).await {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::FieldName;
+use crate::model::cursor::CursorError;
 
 /// What sort of error it is; the engine branches on this alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,3 +97,9 @@ impl fmt::Display for ConnectorError {
 }
 
 impl std::error::Error for ConnectorError {}
+
+impl From<CursorError> for ConnectorError {
+    fn from(error: CursorError) -> Self {
+        Self::new(ErrorKind::Protocol, error.to_string())
+    }
+}

@@ -99,8 +99,10 @@ impl Run<'_> {
                 after: after.to_vec(),
                 cause,
             };
-            log.push(row(&written.planned, &written.sent, written.cause.clone()));
-            if !pair.same(side, &refs(&held), &refs(&written.sent)) {
+            if pair.same(side, &refs(&held), &refs(&written.sent)) {
+                log.push(row(&written.planned, &held, written.cause.clone()));
+            } else {
+                log.push(row(&written.planned, &written.sent, written.cause.clone()));
                 log.push(row(&written.sent, &held, Cause::Rewritten));
             }
             let origin = written.origin.clone();

@@ -30,6 +30,8 @@ pub struct CompiledMapping {
     pub pairs: Box<[CompiledPair]>,
     /// How many positions a base has on each side.
     pub base_width: Sides<usize>,
+    /// The slot in a record of each position in a base.
+    pub base_places: Sides<Box<[usize]>>,
     /// The match rules in order.
     pub rules: Box<[CompiledRule]>,
     /// What is odd, and stops nothing.
@@ -41,7 +43,7 @@ pub struct CompiledMapping {
 pub struct CompiledPair {
     /// Its id.
     pub id: PairId,
-    /// Its fields for people.
+    /// What people call it: its given id, else its fields.
     pub label: String,
     /// Where its fields are on each side.
     pub ends: Sides<PairEnd>,
@@ -114,6 +116,9 @@ impl CompiledMapping {
             });
             pairs.push(CompiledPair::new(&mapping, pair, ends)?);
         }
+        let base_places = Sides::from_fn(|side| {
+            pairs.iter().flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
+        });
         let rules = mapping
             .rules
             .iter()
@@ -126,6 +131,7 @@ impl CompiledMapping {
             projections,
             pairs: pairs.into_boxed_slice(),
             base_width,
+            base_places,
             rules,
             warnings,
         })
@@ -290,7 +296,7 @@ impl CompiledPair {
         let first_link = pair.first_link.clone().or_else(|| mapping.first_link.clone());
         Ok(Self {
             id: pair.id(),
-            label: pair.label(),
+            label: pair.id.as_ref().map_or_else(|| pair.label(), ToString::to_string),
             ends,
             direction: pair.direction.unwrap_or_else(|| mapping.direction.into()),
             transform: match transforms.len() {

@@ -152,6 +152,7 @@ impl Value {
     }
 
     /// Whether a side that held `base` has changed to this: another value, two blanks being equal.
+    #[inline]
     pub fn changed_from(&self, base: &Value) -> bool {
         self != base && !(self.is_blank() && base.is_blank())
     }

@@ -62,29 +62,45 @@ pub(super) fn view<'a>(
     }
 }
 
+/// Whether a side holds in every pair what its base says: one walk over arrays, and the only one for
+/// most records. What is `false` here is looked at pair by pair.
+pub(super) fn is_unchanged(
+    mapping: &CompiledMapping,
+    side: Side,
+    view: View<'_>,
+    base: &Base,
+) -> bool {
+    match view {
+        View::Known { values, .. } => {
+            let places = &mapping.base_places[side];
+            let same = |(base, &place): (&Slot, &usize)| match (base, &values[place]) {
+                (Slot::Present(base), Slot::Present(value)) => !value.changed_from(base),
+                (Slot::Absent, _) | (_, Slot::Absent) => false,
+            };
+            base.slots.len() == places.len() && base.slots.iter().zip(places).all(same)
+        }
+        View::Unseen => !base.slots.iter().any(Slot::is_absent),
+        View::IdOnly | View::Other(_) => false,
+    }
+}
+
 /// How a pair stands on one side.
 pub(super) fn change(pair: &CompiledPair, side: Side, view: View<'_>, base: &Base) -> Change {
     let end = &pair.ends[side];
     let base = &base.slots[end.base.clone()];
-    if base.iter().any(Slot::is_absent) {
-        return match view {
-            View::Known { values, .. }
-                if end.slots.iter().any(|&slot| values[slot].is_absent()) =>
-            {
-                Change::Absent
-            }
-            View::Known { .. } | View::Unseen | View::IdOnly | View::Other(_) => Change::NoBase,
-        };
-    }
-    let View::Known { values, .. } = view else { return Change::Same };
+    let View::Known { values, .. } = view else {
+        return if base.iter().any(Slot::is_absent) { Change::NoBase } else { Change::Same };
+    };
     let mut change = Change::Same;
     for (&slot, base) in end.slots.iter().zip(base) {
         match (&values[slot], base) {
             (Slot::Absent, _) => return Change::Absent,
-            (Slot::Present(value), Slot::Present(base)) if value.changed_from(base) => {
-                change = Change::Changed;
+            (Slot::Present(_), Slot::Absent) => change = Change::NoBase,
+            (Slot::Present(value), Slot::Present(base)) => {
+                if change == Change::Same && value.changed_from(base) {
+                    change = Change::Changed;
+                }
             }
-            (Slot::Present(_), _) => {}
         }
     }
     change

@@ -31,7 +31,7 @@ pub struct Plan {
 pub struct PairTitle {
     /// Its id.
     pub id: PairId,
-    /// Its fields.
+    /// What people call it: its given id, else its fields.
     pub label: String,
     /// Its values are not shown.
     pub sensitive: bool,
@@ -159,7 +159,7 @@ pub enum PairAction {
 }
 
 impl Plan {
-    pub(super) fn empty(mapping: &CompiledMapping) -> Self {
+    pub(super) fn empty(mapping: &CompiledMapping, works: usize) -> Self {
         Self {
             mapping: mapping.mapping.name.clone(),
             ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
@@ -172,7 +172,7 @@ impl Plan {
                     sensitive: pair.sensitive,
                 })
                 .collect(),
-            entries: Vec::new(),
+            entries: Vec::with_capacity(works),
             needs: Vec::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::context::PlanContext;
 use super::decide::{Decision, decide_with_base, decide_without_base};
-use super::detect::{Change, View, change, is_stale, pair_values, view};
+use super::detect::{Change, View, change, is_stale, is_unchanged, pair_values, view};
 use super::entry::{Entry, Need, Step};
 use super::merge::Case;
 use super::settle::settle_update;
@@ -108,6 +108,10 @@ pub(super) fn decide_link(
     let views = Sides::from_fn(|side| {
         view(mapping, side, Some(&link.records[side]), work.entries[side].as_ref(), context)
     });
+    let unchanged = |side: Side| is_unchanged(mapping, side, views[side], &link.bases[side]);
+    if work.holds.is_empty() && entry.is_quiet() && Side::BOTH.into_iter().all(unchanged) {
+        return entry;
+    }
     let before = needs.len();
     for side in Side::BOTH {
         if must_fetch(mapping, work, link, &views, side) {

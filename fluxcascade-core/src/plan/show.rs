@@ -12,8 +12,8 @@ impl fmt::Display for Plan {
         let holds = self.entries.iter().map(|entry| entry.holds.len()).sum::<usize>();
         writeln!(
             f,
-            "plan for {}: {} ↔ {}: {links} to link, {} to write on the source, {} on the target, {holds} held",
-            self.mapping, self.ends.source, self.ends.target, writes.source, writes.target
+            "plan for {}: {links} to link, {} to write in {}, {} in {}, {holds} to hold",
+            self.mapping, writes.source, self.ends.source, writes.target, self.ends.target
         )?;
         self.entries.iter().filter(|entry| is_shown(entry)).try_for_each(|e| self.show(e, f))
     }
@@ -59,8 +59,9 @@ impl Plan {
         let shown = |values: &[Value]| show_values(values, title.sensitive);
         writeln!(
             f,
-            "    {}: {} on the {to} becomes {} ({cause})",
+            "    {} in {}: {} becomes {} ({cause})",
             title.label,
+            self.ends[*to],
             shown(&pair.values[*to]),
             shown(send)
         )

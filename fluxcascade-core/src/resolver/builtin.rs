@@ -34,7 +34,12 @@ fn by_time(case: &ConflictCase<'_>, winner: impl Fn(Side) -> Side, name: &str) -
     }
     Resolution::Wins(
         winner(later),
-        format!("{name} by record times: {} is after {}", newer.at, older.at),
+        format!(
+            "{name}: the {later} record was changed at {}, the {} record at {}",
+            newer.at,
+            later.other(),
+            older.at
+        ),
     )
 }
 

@@ -1,10 +1,9 @@
 //! What is handed to a store, and what it answers: one struct per call that has more than ids.
 
-use crate::connector::Cursor;
 use crate::model::{
-    Conflict, ConflictId, ConflictStatus, ConnectionName, Fingerprint, Hold, HoldKey, HoldReason,
-    Link, LogRow, MappingName, ObjectType, Observation, OperationId, RecordId, RunNumber, Side,
-    TenantId, Timestamp, WorkKey,
+    Conflict, ConflictId, ConflictStatus, ConnectionName, Cursor, Fingerprint, Hold, HoldKey,
+    HoldReason, Link, LogRow, MappingName, ObjectType, Observation, OperationId, RecordId,
+    RunNumber, Side, TenantId, Timestamp, WorkKey,
 };
 
 /// One reader of one object type: what a cursor is kept for.

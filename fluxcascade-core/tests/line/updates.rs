@@ -217,6 +217,29 @@ async fn the_log_tells_each_write_with_before_after_and_why() {
     assert_eq!(row.pairs[0].cause, Cause::Edit);
 }
 
+/// P26: what the record holds now, whether the answer says so or it was read back.
+#[tokio::test]
+async fn the_log_has_a_value_as_the_system_wrote_it_down() {
+    for answers_with_values in [true, false] {
+        let lower = SimProfile {
+            answers_with_values,
+            normaliser: Some(std::sync::Arc::new(|field, value| {
+                let text = value.as_text()?;
+                (field.as_str() == "mail").then(|| Value::from(text.to_lowercase()))
+            })),
+            ..SimProfile::default()
+        };
+        let world = World::with(SimProfile::default(), lower, contacts());
+        world.crm.insert([("email", "Bob@X.io")]);
+        world.sync().await;
+        let log = world.log().await;
+        let mail: Vec<_> =
+            log[0].pairs.iter().filter(|p| p.pair.as_str().contains("mail")).collect();
+        assert_eq!(mail.len(), 1, "{log:?}");
+        assert_eq!(mail[0].after, [Value::from("bob@x.io")]);
+    }
+}
+
 /// P19.
 #[tokio::test]
 async fn a_dry_run_writes_nothing_and_says_what_the_run_then_does() {

@@ -162,3 +162,20 @@ async fn a_dropped_simulator_answers_no_more() {
     }
     panic!("it still answers");
 }
+
+#[tokio::test]
+async fn something_happens_once_before_the_request_that_it_is_for() {
+    let (sim, _) = start().await;
+    let seen = Arc::new(AtomicU64::new(0));
+    let (happened, desk) = (Arc::clone(&seen), Arc::clone(&sim.desk));
+    sim.before_next("/x/*", "edit", move || {
+        // The request is not in the log yet, and those before it are.
+        happened.fetch_add(desk.requests().len() as u64, Ordering::SeqCst);
+    });
+    for (path, body) in [("/y/1", "edit"), ("/x/1", "read"), ("/x/1", "an edit"), ("/x/1", "edit")]
+    {
+        client().post(sim.base_url() + path).body(body).send().await.unwrap();
+    }
+    assert_eq!(seen.load(Ordering::SeqCst), 2);
+    assert_eq!(sim.vendor().0.load(Ordering::SeqCst), 4);
+}
