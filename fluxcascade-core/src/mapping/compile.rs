@@ -85,6 +85,8 @@ pub struct CompiledRule {
     pub slots: Sides<Box<[usize]>>,
     /// How each field is brought into one form.
     pub forms: Box<[KeyForm]>,
+    /// Whether the system keeps the key unique among its records.
+    pub unique: Sides<bool>,
 }
 
 impl CompiledMapping {
@@ -407,6 +409,10 @@ impl CompiledRule {
                 rule.fields(side).iter().map(|field| slot_of(&projections[side], field)).collect()
             }),
             forms: forms.into_boxed_slice(),
+            unique: Sides::from_fn(|side| {
+                let known = |field| schemas[side].field(field).is_some_and(|known| known.unique);
+                matches!(rule.fields(side), [field] if known(field))
+            }),
         }
     }
 }

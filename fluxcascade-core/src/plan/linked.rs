@@ -59,7 +59,7 @@ fn settle(
         };
         match context.fetched.get(&(side, record.clone())).map(|observation| &observation.state) {
             None => {
-                needs.push(Need { side, record: record.clone() });
+                needs.push(Need::Fetch { side, record: record.clone() });
                 entry.step = Step::Needs;
                 return Some(entry.clone());
             }
@@ -115,7 +115,7 @@ pub(super) fn decide_link(
     let before = needs.len();
     for side in Side::BOTH {
         if must_fetch(mapping, work, link, &views, side) {
-            needs.push(Need { side, record: link.records[side].clone() });
+            needs.push(Need::Fetch { side, record: link.records[side].clone() });
         }
     }
     if needs.len() > before {
@@ -139,7 +139,7 @@ pub(super) fn decide_link(
     }
     for side in Side::BOTH {
         if context.writing.to(side) && entry.writes_to(side) && !is_fetched(views[side]) {
-            needs.push(Need { side, record: link.records[side].clone() });
+            needs.push(Need::Fetch { side, record: link.records[side].clone() });
             entry.step = Step::Needs;
         }
     }
