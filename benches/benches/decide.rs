@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use fluxcascade_benches::{Edits, FIELDS, Fixture, PAGE};
 
 /// How many linked pairs.
-const RECORDS: usize = 100_000;
+const RECORDS: u32 = 100_000;
 /// How often plan and `==` are timed by turns, for their ratio.
 const ROUNDS: usize = 15;
 
@@ -23,7 +23,7 @@ fn main() {
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
     for (name, edits) in [("unchanged", Edits::None), ("one_percent_edited", Edits::OnePercent)] {
-        let fixture = Fixture::new(RECORDS, FIELDS, edits);
+        let fixture = Fixture::new(RECORDS as usize, FIELDS, edits);
         check(&fixture, edits);
         measure(&mut criterion, name, &fixture);
         if std::env::args().any(|argument| argument == "--bench") {
@@ -35,9 +35,10 @@ fn main() {
 
 /// A bench of something that does not do its work would be fast.
 fn check(fixture: &Fixture, edits: Edits) {
+    let edited = RECORDS as usize / 100;
     let (writes, differences) = match edits {
         Edits::None => (0, 0),
-        Edits::OnePercent => (RECORDS / 100, 2 * 2 * RECORDS / 100),
+        Edits::OnePercent => (edited, 2 * 2 * edited), // two fields on each of two sides
     };
     let planned = fixture.plan_all();
     assert_eq!((planned.source, planned.target), (writes, writes));
@@ -47,7 +48,7 @@ fn check(fixture: &Fixture, edits: Edits) {
 
 fn measure(criterion: &mut Criterion, name: &str, fixture: &Fixture) {
     let mut group = criterion.benchmark_group(name);
-    group.throughput(Throughput::Elements(RECORDS as u64));
+    group.throughput(Throughput::Elements(u64::from(RECORDS)));
     group.bench_function(BenchmarkId::new("plan", RECORDS), |b| {
         b.iter(|| black_box(fixture).plan_all());
     });
@@ -69,7 +70,7 @@ fn measure(criterion: &mut Criterion, name: &str, fixture: &Fixture) {
 /// Times both by turns, so that what slows the machine down slows both down, and prints medians.
 fn print_ratio(name: &str, fixture: &Fixture) {
     let page = &fixture.pages()[0];
-    let pages = RECORDS / PAGE;
+    let pages = RECORDS as usize / PAGE;
     let rows = [
         ("100,000 pairs", by_turns(|| fixture.plan_all(), || fixture.compare_all())),
         (
@@ -101,7 +102,7 @@ fn by_turns<A, B>(plan: impl Fn() -> A, equal: impl Fn() -> B) -> (f64, f64) {
 fn per_record<T>(what: impl Fn() -> T) -> f64 {
     let start = Instant::now();
     black_box(what());
-    start.elapsed().as_secs_f64() * 1e9 / RECORDS as f64
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(RECORDS)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

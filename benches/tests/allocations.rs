@@ -3,6 +3,7 @@
 
 use allocation_counter::measure;
 use fluxcascade_benches::{Edits, FIELDS, Fixture, PAGE};
+use fluxcascade_core::plan::Entry;
 
 /// A plan's own parts: its entries, its names, and one title per pair.
 fn allowed(fields: usize) -> u64 {
@@ -18,7 +19,7 @@ fn allocations(records: usize, fields: usize) -> u64 {
     let page = &fixture.pages()[0];
     assert_eq!(page.len(), records);
     let mut quiet = false;
-    let counted = measure(|| quiet = fixture.plan(page).entries.iter().all(|e| e.is_quiet()));
+    let counted = measure(|| quiet = fixture.plan(page).entries.iter().all(Entry::is_quiet));
     assert!(quiet, "nothing has changed");
     counted.count_total
 }

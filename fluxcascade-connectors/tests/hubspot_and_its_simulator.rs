@@ -1,7 +1,6 @@
 //! The HubSpot adapter against the simulated HubSpot, which shares no code with it: what one
 //! holds true of HubSpot, the other has to agree to. How requests look is tested in the adapter.
 
-#![cfg(all(feature = "sim", feature = "hubspot"))]
 #![allow(clippy::unwrap_used, reason = "tests, and their helpers")]
 
 use std::collections::BTreeSet;

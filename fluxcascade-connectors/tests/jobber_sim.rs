@@ -1,6 +1,5 @@
 //! The adapter against the simulated Jobber: what is written is read back, by the rules of the
 //! traits. Single answers and faults are tested beside the adapter.
-#![cfg(all(feature = "sim", feature = "jobber"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::collections::BTreeSet;

@@ -1,7 +1,6 @@
 //! The simulated HubSpot, as any HTTP client meets it. The adapter is not here: this is about
 //! whether the simulator does what HubSpot says that it does.
 
-#![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "tests, and their helpers")]
 
 use std::sync::Arc;

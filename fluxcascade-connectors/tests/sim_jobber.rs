@@ -1,5 +1,4 @@
 //! The simulator of Jobber as a plain HTTP client meets it. Nothing of the adapter is used.
-#![cfg(all(feature = "sim", feature = "jobber"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 #[path = "sim_jobber/limits.rs"]

@@ -263,9 +263,9 @@ fn an_edit_of_any_one_field_is_seen_in_its_pairs_alone() {
         .source("a", "things")
         .target("b", "things")
         .match_on("d", "d")
-        .pair_with("c", "c", |pair| pair.source_only())
-        .pair_fields(["b", "a"], ["a", "b"], |pair| pair.source_only())
-        .pair_with("a", "d", |pair| pair.source_only())
+        .pair_with("c", "c", PairBuilder::source_only)
+        .pair_fields(["b", "a"], ["a", "b"], PairBuilder::source_only)
+        .pair_with("a", "d", PairBuilder::source_only)
         .build()
         .unwrap();
     let mut mapping =
