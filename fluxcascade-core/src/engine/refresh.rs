@@ -17,23 +17,19 @@ const MOST_ROUNDS: usize = 4;
 
 impl Run<'_> {
     pub(super) fn context(&self, writing: Writing) -> PlanContext {
+        let settle = SettleRule {
+            fence: self.lease.fence,
+            sole_since: self.lease.sole.then_some(self.lease.since),
+            request_timeout: self.engine.inner.settings.request_timeout,
+        };
         PlanContext {
-            run: self.number,
-            now: self.now(),
-            writing,
-            settle: SettleRule {
-                fence: self.lease.fence,
-                sole_since: self.lease.sole.then_some(self.lease.since),
-                request_timeout: self.engine.inner.settings.request_timeout,
-            },
-            key: self.key.clone(),
             find_lag: Sides::from_fn(|side| match self.capabilities(side).find {
                 Consistency::Consistent => Duration::ZERO,
                 Consistency::Lagging(lag) => lag,
             }),
             refuses_duplicates: Sides::from_fn(|side| self.capabilities(side).refuses_duplicates),
-            fetched: HashMap::new(),
             found: self.found.clone(),
+            ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }
     }
 

@@ -74,3 +74,26 @@ pub struct PlanContext {
     /// The answers to look-ups for creates; `None`: the system has no look-up by that field.
     pub found: HashMap<OperationId, Option<Vec<Observation>>>,
 }
+
+impl PlanContext {
+    /// A context in which nothing was fetched, of systems that promise nothing about creates.
+    pub fn new(
+        run: RunNumber,
+        now: Timestamp,
+        writing: Writing,
+        settle: SettleRule,
+        key: FingerprintKey,
+    ) -> Self {
+        Self {
+            run,
+            now,
+            writing,
+            settle,
+            key,
+            find_lag: Sides::new(Duration::MAX, Duration::MAX),
+            refuses_duplicates: Sides::new(false, false),
+            fetched: HashMap::new(),
+            found: HashMap::new(),
+        }
+    }
+}
