@@ -238,12 +238,9 @@ fn version(seconds: i64) -> Version {
 }
 
 fn context(fetched: HashMap<(Side, RecordId), Observation>) -> PlanContext {
-    PlanContext {
-        run: RunNumber(2),
-        now: Timestamp::from_secs(LISTED + 60),
-        writing: Writing::Both,
-        settle: SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) },
-        key: FingerprintKey::new([7; 32]),
-        fetched,
-    }
+    let settle =
+        SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) };
+    let now = Timestamp::from_secs(LISTED + 60);
+    let key = FingerprintKey::new([7; 32]);
+    PlanContext { fetched, ..PlanContext::new(RunNumber(2), now, Writing::Both, settle, key) }
 }

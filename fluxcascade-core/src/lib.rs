@@ -34,5 +34,5 @@ pub use mapping::{Direction, Mapping};
 pub use model::{Side, Slot, Timestamp, Value};
 pub use plan::Plan;
 pub use report::SyncReport;
-pub use resolver::{ConflictResolver, Strategy};
+pub use resolver::{ConflictResolver, Strategies, Strategy};
 pub use store::{Store, TokenStore};

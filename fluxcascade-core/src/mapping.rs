@@ -22,7 +22,7 @@ pub use key::FingerprintKey;
 pub use pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 
 use crate::model::{ConnectionName, MappingName, ObjectType, Side};
-use crate::resolver::Strategy;
+use crate::resolver::Strategies;
 
 /// One end of a mapping: an object type at a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,11 +132,11 @@ pub struct Mapping {
     pub pairs: Vec<FieldPair>,
     /// How conflicts between two edits are decided.
     #[serde(default)]
-    pub conflicts: Strategy,
+    pub conflicts: Strategies,
     /// How it is decided when records are linked that hold different values; unset: `primary_wins`
     /// if there is a primary, else a person. Never a strategy of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_link: Option<Strategy>,
+    pub first_link: Option<Strategies>,
 }
 
 impl Mapping {

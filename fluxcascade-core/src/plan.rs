@@ -10,6 +10,7 @@
 //! outcome is not known, [`linked`] and this file put it all together.
 
 mod context;
+mod create;
 mod decide;
 mod detect;
 mod entry;

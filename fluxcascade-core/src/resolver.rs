@@ -1,13 +1,16 @@
-//! Who wins when both sides changed: the strategies, and the trait for one's own.
+//! Who wins when both sides hold another value: the strategies, and the trait for one's own.
 
 mod builtin;
+mod ordered;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ConflictKind, Modified, PairId, Side, Sides, Value};
+pub use ordered::Strategies;
+
+use crate::model::{ConflictKind, FieldType, Modified, PairId, Side, Sides, Value};
 
 /// A conflict as a resolver sees it. Values are in each side's own representation.
 #[derive(Debug, Clone)]
@@ -20,18 +23,33 @@ pub struct ConflictCase<'a> {
     pub base: Option<Sides<Vec<&'a Value>>>,
     /// What each side holds.
     pub values: Sides<Vec<&'a Value>>,
+    /// The types of each side's fields.
+    pub types: Sides<&'a [FieldType]>,
     /// When each side's record was changed, if that is newer than its base.
     pub times: Sides<Option<Modified>>,
     /// The mapping's primary side, if it names one.
     pub primary: Option<Side>,
 }
 
-/// What a resolver says.
+impl ConflictCase<'_> {
+    /// Whether all of a side's values are blank.
+    pub fn is_blank(&self, side: Side) -> bool {
+        self.values[side].iter().all(|value| value.is_blank())
+    }
+}
+
+/// What a resolver says; each with why, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// One side's value stands; why, in words.
+    /// One side's value stands.
     Wins(Side, String),
-    /// It cannot say; why, in words. Without another strategy the pair waits for a person.
+    /// Both values stay where they are; nothing is written until one of them is edited again.
+    Leaves(String),
+    /// A person decides; the pair waits, others go on.
+    AsksPerson(String),
+    /// The whole record waits.
+    HoldsRecord(String),
+    /// It cannot say: the next strategy of the list is asked, and after the last one a person.
     Declines(String),
 }
 
@@ -53,17 +71,35 @@ pub trait ConflictResolver: Debug + Send + Sync + 'static {
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// The side that was changed last wins. Within 5 s plus the coarser granularity the primary
-    /// wins, and without one a person decides; a side without a usable time: likewise.
+    /// wins, and without one a person decides. Declines if a side has no usable time.
     #[default]
     NewestWins,
+    /// The side that was changed first wins; otherwise as `newest_wins`.
+    OldestWins,
     /// The source wins.
     SourceWins,
     /// The target wins.
     TargetWins,
-    /// The mapping's primary side wins.
+    /// The mapping's primary side wins. Declines if it names none.
     PrimaryWins,
+    /// The side that is not blank wins. Declines if both or neither are.
+    NonBlankWins,
+    /// The source wins, unless it is blank.
+    PreferSourceUnlessBlank,
+    /// The target wins, unless it is blank.
+    PreferTargetUnlessBlank,
+    /// The larger number or the later time wins. Declines for what has no such order.
+    Max,
+    /// The smaller number or the earlier time wins. Declines for what has no such order.
+    Min,
+    /// The longer text wins. Declines if both are as long, or are no texts.
+    Longest,
     /// A person decides; the pair waits, others go on.
     Manual,
+    /// Both values stay where they are, and become the base.
+    Skip,
+    /// The whole record waits.
+    Error,
     /// A resolver of the host's. It has no form in a config file.
     #[serde(skip)]
     Custom(Arc<dyn ConflictResolver>),
@@ -79,22 +115,45 @@ impl Strategy {
     pub fn name(&self) -> &str {
         match self {
             Strategy::NewestWins => "newest_wins",
+            Strategy::OldestWins => "oldest_wins",
             Strategy::SourceWins => "source_wins",
             Strategy::TargetWins => "target_wins",
             Strategy::PrimaryWins => "primary_wins",
+            Strategy::NonBlankWins => "non_blank_wins",
+            Strategy::PreferSourceUnlessBlank => "prefer_source_unless_blank",
+            Strategy::PreferTargetUnlessBlank => "prefer_target_unless_blank",
+            Strategy::Max => "max",
+            Strategy::Min => "min",
+            Strategy::Longest => "longest",
             Strategy::Manual => "manual",
+            Strategy::Skip => "skip",
+            Strategy::Error => "error",
             Strategy::Custom(resolver) => resolver.name(),
         }
+    }
+
+    /// Whether it goes by time, which a first link cannot be decided by.
+    pub fn goes_by_time(&self) -> bool {
+        matches!(self, Strategy::NewestWins | Strategy::OldestWins)
     }
 
     /// Decides a conflict.
     pub fn resolve(&self, case: &ConflictCase<'_>) -> Resolution {
         match self {
             Strategy::NewestWins => builtin::newest_wins(case),
+            Strategy::OldestWins => builtin::oldest_wins(case),
             Strategy::SourceWins => Resolution::Wins(Side::Source, "source_wins".into()),
             Strategy::TargetWins => Resolution::Wins(Side::Target, "target_wins".into()),
             Strategy::PrimaryWins => builtin::primary_wins(case),
-            Strategy::Manual => Resolution::Declines("a person decides".into()),
+            Strategy::NonBlankWins => builtin::non_blank_wins(case),
+            Strategy::PreferSourceUnlessBlank => builtin::prefer(Side::Source, case),
+            Strategy::PreferTargetUnlessBlank => builtin::prefer(Side::Target, case),
+            Strategy::Max => builtin::largest(case),
+            Strategy::Min => builtin::smallest(case),
+            Strategy::Longest => builtin::longest(case),
+            Strategy::Manual => Resolution::AsksPerson("a person decides".into()),
+            Strategy::Skip => Resolution::Leaves("skip: both values stay".into()),
+            Strategy::Error => Resolution::HoldsRecord("error: the record waits".into()),
             Strategy::Custom(resolver) => resolver.resolve(case),
         }
     }

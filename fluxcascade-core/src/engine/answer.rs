@@ -351,7 +351,8 @@ impl Run<'_> {
         }
     }
 
-    /// A write without an answer: an update is settled later; a create is never sent again.
+    /// A write without an answer: it is settled later, and a create is looked into before it is
+    /// sent again.
     pub(super) fn unanswered(
         &mut self,
         commit: &mut CommitBatch,
@@ -364,16 +365,17 @@ impl Run<'_> {
             self.report.waiting += 1;
             return;
         }
-        let hold = Hold::new(
+        let mut hold = Hold::new(
             HoldKey::Record(operation.side.other(), operation.origin.clone()),
             HoldReason::UnknownOutcome,
             format!(
                 "a create on the {} has no answer ({error}): when the new record is seen it is \
-                 linked, and none is made until then",
+                 linked, and none is made until it is known whether there is one",
                 operation.side
             ),
             self.now(),
         );
+        hold.not_before = Some(operation.not_after + self.engine.inner.settings.request_timeout);
         self.hold_record(commit, work, hold);
     }
 

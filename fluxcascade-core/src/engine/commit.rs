@@ -28,6 +28,9 @@ impl Run<'_> {
         for settled in std::mem::take(&mut entry.settled) {
             self.fold_settled(commit, work, entry, settled);
         }
+        commit.closed.extend(&entry.closes);
+        work.operations.retain(|operation| !entry.closes.contains(&operation.id));
+        entry.closes.clear();
         if let Some(link) = entry.link.take() {
             self.fold_link(commit, work, link);
         }

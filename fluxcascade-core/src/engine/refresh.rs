@@ -1,15 +1,15 @@
 //! plan ⇄ refresh: the one loop. Needs are answered in batches, and the same batch is planned again.
 
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use super::SyncError;
 use super::batch::Batch;
 use super::pull::bound;
 use super::run::Run;
-use crate::connector::{FetchRequest, Reader};
-use crate::model::{Observation, RecordId, Side};
-use crate::plan::{Plan, PlanContext, SettleRule, Step, Writing, plan};
+use crate::connector::{Consistency, ErrorKind, FetchRequest, FindRequest, Found, Reader};
+use crate::model::{FieldName, Observation, OperationId, Provenance, RecordId, Side, Sides, Value};
+use crate::plan::{Need, Plan, PlanContext, SettleRule, Step, Writing, plan};
 
 /// A record's own needs are asked once each, for two sides and two reasons; a plan that still
 /// needs something after that waits.
@@ -17,17 +17,19 @@ const MOST_ROUNDS: usize = 4;
 
 impl Run<'_> {
     pub(super) fn context(&self, writing: Writing) -> PlanContext {
+        let settle = SettleRule {
+            fence: self.lease.fence,
+            sole_since: self.lease.sole.then_some(self.lease.since),
+            request_timeout: self.engine.inner.settings.request_timeout,
+        };
         PlanContext {
-            run: self.number,
-            now: self.now(),
-            writing,
-            settle: SettleRule {
-                fence: self.lease.fence,
-                sole_since: self.lease.sole.then_some(self.lease.since),
-                request_timeout: self.engine.inner.settings.request_timeout,
-            },
-            key: self.key.clone(),
-            fetched: HashMap::new(),
+            find_lag: Sides::from_fn(|side| match self.capabilities(side).find {
+                Consistency::Consistent => Duration::ZERO,
+                Consistency::Lagging(lag) => lag,
+            }),
+            refuses_duplicates: Sides::from_fn(|side| self.capabilities(side).refuses_duplicates),
+            found: self.found.clone(),
+            ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }
     }
 
@@ -44,15 +46,8 @@ impl Run<'_> {
             if decided.needs.is_empty() {
                 break;
             }
-            let asked: BTreeSet<(Side, RecordId)> =
-                decided.needs.drain(..).map(|need| (need.side, need.record)).collect();
-            for side in Side::BOTH {
-                let records: Vec<RecordId> =
-                    asked.iter().filter(|(s, _)| *s == side).map(|(_, r)| r.clone()).collect();
-                for seen in self.fetch(side, records).await? {
-                    context.fetched.insert((side, seen.record.clone()), seen);
-                }
-            }
+            let needs: BTreeSet<Need> = decided.needs.drain(..).collect();
+            self.answer(needs, &mut context).await?;
             decided = plan(&self.mapping, &batch.works, &context);
         }
         decided.needs.clear();
@@ -61,6 +56,81 @@ impl Run<'_> {
         }
         batch.fetched = context.fetched;
         Ok(decided)
+    }
+
+    /// Answers needs in as few requests as they take.
+    async fn answer(
+        &mut self,
+        needs: BTreeSet<Need>,
+        context: &mut PlanContext,
+    ) -> Result<(), SyncError> {
+        let mut fetches: Sides<Vec<RecordId>> = Sides::default();
+        let mut finds: BTreeMap<(Side, FieldName), Vec<(OperationId, Value)>> = BTreeMap::new();
+        for need in needs {
+            match need {
+                Need::Fetch { side, record } => fetches[side].push(record),
+                Need::Find { operation, side, field, value } => {
+                    finds.entry((side, field)).or_default().push((operation, value));
+                }
+            }
+        }
+        for (side, records) in [(Side::Source, fetches.source), (Side::Target, fetches.target)] {
+            for seen in self.fetch(side, records).await? {
+                context.fetched.insert((side, seen.record.clone()), seen);
+            }
+        }
+        for ((side, field), wanted) in finds {
+            let (operations, values): (Vec<OperationId>, Vec<Value>) = wanted.into_iter().unzip();
+            let found = self.find(side, field, values).await?;
+            for operation in &operations {
+                context.found.insert(*operation, found.as_ref().map(|_| Vec::new()));
+            }
+            for seen in found.into_iter().flatten() {
+                let record = (side, seen.observation.record.clone());
+                context.fetched.insert(record, seen.observation.clone());
+                let of = operations.get(seen.value).and_then(|id| context.found.get_mut(id));
+                of.into_iter().flatten().for_each(|all| all.push(seen.observation.clone()));
+            }
+        }
+        self.found.clone_from(&context.found);
+        Ok(())
+    }
+
+    /// Records by a field's value; `None` if the system has no look-up by it.
+    async fn find(
+        &mut self,
+        side: Side,
+        field: FieldName,
+        values: Vec<Value>,
+    ) -> Result<Option<Vec<Found>>, SyncError> {
+        self.keep_lease().await?;
+        let reader: &dyn Reader = self.connector(side).as_ref();
+        let request = FindRequest {
+            object: self.mapping.endpoint(side).object.clone(),
+            projection: self.mapping.projections[side].clone(),
+            field,
+            values,
+        };
+        match reader.find(request).await {
+            Ok(mut found) => {
+                for Found { observation, .. } in &mut found {
+                    bound(&self.mapping, side, observation);
+                    // A look-up may be late: nothing is written over what it shows.
+                    observation.provenance = Provenance::Listed;
+                }
+                Ok(Some(found))
+            }
+            Err(error) => match error.kind {
+                ErrorKind::Validation | ErrorKind::Permanent => Ok(None),
+                ErrorKind::Auth
+                | ErrorKind::Permission
+                | ErrorKind::RateLimited
+                | ErrorKind::NotFound
+                | ErrorKind::PreconditionFailed
+                | ErrorKind::Transient
+                | ErrorKind::Protocol => Err(self.failed(side, error)),
+            },
+        }
     }
 
     /// Records by id; each asked for has one observation.

@@ -1,5 +1,6 @@
 //! One run: its lease, its revision, and the walk over the work in batches.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::batch::Batch;
@@ -7,7 +8,8 @@ use super::{Connection, Engine, Event, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, FingerprintKey};
 use crate::model::{
-    Hold, HoldKey, Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
+    Hold, HoldKey, Observation, OperationId, Revision, RunNumber, RunRow, RunStatus, Side, Sides,
+    Timestamp, Work, WorkKey,
 };
 use crate::plan::{Plan, Step, Writing};
 use crate::report::{HeldItem, SideReport, SyncReport};
@@ -23,6 +25,8 @@ pub(super) struct Run<'e> {
     pub(super) number: RunNumber,
     pub(super) started: Timestamp,
     pub(super) report: SyncReport,
+    /// The look-ups for creates so far: each is asked once in a run.
+    pub(super) found: HashMap<OperationId, Option<Vec<Observation>>>,
 }
 
 impl<'e> Run<'e> {
@@ -45,6 +49,7 @@ impl<'e> Run<'e> {
             number: RunNumber(0),
             started: now,
             report,
+            found: HashMap::new(),
         };
         if let Some(revision) = new {
             if let Err(error) = run.begin_revision(&revision).await {

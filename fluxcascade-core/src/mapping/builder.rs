@@ -4,7 +4,7 @@ use super::check::{self, ConfigError, Finding};
 use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 use super::{Create, Direction, Endpoint, Mapping};
 use crate::model::{ConnectionName, FieldName, IdError, MappingName, ObjectType, PairId, Side};
-use crate::resolver::Strategy;
+use crate::resolver::Strategies;
 use crate::transform::TransformSpec;
 
 /// A mapping that is being built; see [`Mapping::builder`].
@@ -18,8 +18,8 @@ pub struct MappingBuilder {
     create: Option<Create>,
     rules: Vec<MatchRule>,
     pairs: Vec<FieldPair>,
-    conflicts: Strategy,
-    first_link: Option<Strategy>,
+    conflicts: Strategies,
+    first_link: Option<Strategies>,
     findings: Vec<Finding>,
 }
 
@@ -34,7 +34,7 @@ impl MappingBuilder {
             create: None,
             rules: Vec::new(),
             pairs: Vec::new(),
-            conflicts: Strategy::default(),
+            conflicts: Strategies::default(),
             first_link: None,
             findings: Vec::new(),
         }
@@ -136,15 +136,15 @@ impl MappingBuilder {
 
     /// How conflicts between two edits are decided; the newest wins unless said otherwise.
     #[must_use]
-    pub fn conflicts(mut self, strategy: Strategy) -> Self {
-        self.conflicts = strategy;
+    pub fn conflicts(mut self, strategies: impl Into<Strategies>) -> Self {
+        self.conflicts = strategies.into();
         self
     }
 
     /// How it is decided when records are linked that hold different values.
     #[must_use]
-    pub fn first_link(mut self, strategy: Strategy) -> Self {
-        self.first_link = Some(strategy);
+    pub fn first_link(mut self, strategies: impl Into<Strategies>) -> Self {
+        self.first_link = Some(strategies.into());
         self
     }
 
@@ -258,15 +258,15 @@ impl PairBuilder {
 
     /// How its conflicts are decided.
     #[must_use]
-    pub fn conflicts(mut self, strategy: Strategy) -> Self {
-        self.pair.conflicts = Some(strategy);
+    pub fn conflicts(mut self, strategies: impl Into<Strategies>) -> Self {
+        self.pair.conflicts = Some(strategies.into());
         self
     }
 
     /// How it is decided when linked records hold different values.
     #[must_use]
-    pub fn first_link(mut self, strategy: Strategy) -> Self {
-        self.pair.first_link = Some(strategy);
+    pub fn first_link(mut self, strategies: impl Into<Strategies>) -> Self {
+        self.pair.first_link = Some(strategies.into());
         self
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use super::pair::{FieldPair, PairDirection};
 use super::{Direction, Mapping};
 use crate::model::{ConflictKind, FieldName, ObjectSchema, SeenBy, Side, Sides};
-use crate::resolver::Strategy;
+use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Shape, Transform};
 
 /// One thing that is wrong: where, what, and what to do.
@@ -199,19 +199,16 @@ fn check_written_once(mapping: &Mapping, side: Side, findings: &mut Vec<Finding>
 }
 
 fn check_strategies(mapping: &Mapping, findings: &mut Vec<Finding>) {
-    let mut check = |place: String, use_case: ConflictKind, strategy: Option<&Strategy>| {
-        match (strategy, use_case) {
-            (Some(Strategy::PrimaryWins), _) if mapping.primary.is_none() => {
-                findings.push(Finding::new(
-                    place,
-                    "primary_wins, but the mapping names no primary: add .primary(side)",
-                ));
+    let mut check = |place: String, kind: ConflictKind, strategies: Option<&Strategies>| {
+        for strategy in strategies.into_iter().flat_map(Strategies::iter) {
+            if *strategy == Strategy::PrimaryWins && mapping.primary.is_none() {
+                let message = "primary_wins, but the mapping names no primary: add .primary(side)";
+                findings.push(Finding::new(&place, message));
             }
-            (Some(Strategy::NewestWins), ConflictKind::FirstLink) => findings.push(Finding::new(
-                place,
-                "a first link cannot be decided by time: use primary_wins, source_wins, target_wins or manual",
-            )),
-            _ => {}
+            if kind == ConflictKind::FirstLink && strategy.goes_by_time() {
+                let message = "a first link cannot be decided by time: use primary_wins, source_wins, target_wins or manual";
+                findings.push(Finding::new(&place, message));
+            }
         }
     };
     check("conflicts".into(), ConflictKind::UpdateUpdate, Some(&mapping.conflicts));

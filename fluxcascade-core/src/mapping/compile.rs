@@ -12,7 +12,7 @@ use crate::model::{
     Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, ObjectSchema, PairId,
     Projection, Revision, Side, Sides, Slot, TenantId, Value, Values,
 };
-use crate::resolver::Strategy;
+use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Refusal, Transform, TransformSpec};
 
 /// A mapping, checked against the systems' schemas and laid out in slots.
@@ -52,9 +52,9 @@ pub struct CompiledPair {
     /// Its transform; `None` leaves values as they are.
     pub transform: Option<Arc<dyn Transform>>,
     /// How its conflicts are decided.
-    pub conflicts: Strategy,
+    pub conflicts: Strategies,
     /// How it is decided without a base.
-    pub first_link: Strategy,
+    pub first_link: Strategies,
     /// What is done with an edit against its direction.
     pub drift: Drift,
     /// A blank on the side that it flows from is refused.
@@ -85,6 +85,8 @@ pub struct CompiledRule {
     pub slots: Sides<Box<[usize]>>,
     /// How each field is brought into one form.
     pub forms: Box<[KeyForm]>,
+    /// Whether the system keeps the key unique among its records.
+    pub unique: Sides<bool>,
 }
 
 impl CompiledMapping {
@@ -305,8 +307,8 @@ impl CompiledPair {
             },
             conflicts: pair.conflicts.clone().unwrap_or_else(|| mapping.conflicts.clone()),
             first_link: first_link.unwrap_or(match mapping.primary {
-                Some(_) => Strategy::PrimaryWins,
-                None => Strategy::Manual,
+                Some(_) => Strategy::PrimaryWins.into(),
+                None => Strategy::Manual.into(),
             }),
             drift: pair.drift,
             required: pair.required,
@@ -407,6 +409,10 @@ impl CompiledRule {
                 rule.fields(side).iter().map(|field| slot_of(&projections[side], field)).collect()
             }),
             forms: forms.into_boxed_slice(),
+            unique: Sides::from_fn(|side| {
+                let known = |field| schemas[side].field(field).is_some_and(|known| known.unique);
+                matches!(rule.fields(side), [field] if known(field))
+            }),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Direction;
 use crate::model::{FieldName, PairId, Side};
-use crate::resolver::Strategy;
+use crate::resolver::Strategies;
 use crate::transform::TransformSpec;
 
 /// Which way a pair flows.
@@ -82,10 +82,10 @@ pub struct FieldPair {
     pub sensitive: bool,
     /// How its conflicts are decided; unset: as the mapping says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conflicts: Option<Strategy>,
+    pub conflicts: Option<Strategies>,
     /// How it is decided when linked records hold different values; unset: as the mapping says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_link: Option<Strategy>,
+    pub first_link: Option<Strategies>,
     /// What is done with an edit against its direction.
     #[serde(default)]
     pub drift: Drift,

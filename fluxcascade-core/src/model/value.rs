@@ -205,7 +205,8 @@ impl Value {
         }
     }
 
-    fn as_decimal(&self) -> Option<Decimal> {
+    /// The number of an integer or a decimal.
+    pub fn as_decimal(&self) -> Option<Decimal> {
         if let Value::Int(number) = self {
             Some(Decimal::from(*number))
         } else if let Value::Decimal(number) = self {

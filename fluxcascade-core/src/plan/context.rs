@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::mapping::FingerprintKey;
-use crate::model::{Observation, Operation, RecordId, RunNumber, Side, Timestamp};
+use crate::model::{
+    Observation, Operation, OperationId, RecordId, RunNumber, Side, Sides, Timestamp,
+};
 
 /// Which side's writes are made ready: theirs rest on fetched observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,35 @@ pub struct PlanContext {
     pub settle: SettleRule,
     /// The key of match-key fingerprints.
     pub key: FingerprintKey,
+    /// How long after a write a look-up surely shows it.
+    pub find_lag: Sides<Duration>,
+    /// Whether a create that would repeat a unique key is refused with the record that has it.
+    pub refuses_duplicates: Sides<bool>,
     /// The answers to needs: what was fetched in this run. A need is asked once.
     pub fetched: HashMap<(Side, RecordId), Observation>,
+    /// The answers to look-ups for creates; `None`: the system has no look-up by that field.
+    pub found: HashMap<OperationId, Option<Vec<Observation>>>,
+}
+
+impl PlanContext {
+    /// A context in which nothing was fetched, of systems that promise nothing about creates.
+    pub fn new(
+        run: RunNumber,
+        now: Timestamp,
+        writing: Writing,
+        settle: SettleRule,
+        key: FingerprintKey,
+    ) -> Self {
+        Self {
+            run,
+            now,
+            writing,
+            settle,
+            key,
+            find_lag: Sides::new(Duration::MAX, Duration::MAX),
+            refuses_duplicates: Sides::new(false, false),
+            fetched: HashMap::new(),
+            found: HashMap::new(),
+        }
+    }
 }

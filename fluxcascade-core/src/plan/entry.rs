@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Cause, Conflict, ConflictId, ConflictStatus, Hold, HoldKey, LinkId, LogPair, MappingName,
-    OperationId, PairId, RecordId, Side, Sides, Timestamp, Value, WorkKey,
+    Cause, Conflict, ConflictId, ConflictStatus, FieldName, Hold, HoldKey, LinkId, LogPair,
+    MappingName, OperationId, PairId, RecordId, Side, Sides, Timestamp, Value, WorkKey,
 };
 
 /// New bases: pairs by place, each with both sides' values.
@@ -37,13 +37,28 @@ pub struct PairTitle {
     pub sensitive: bool,
 }
 
-/// A record that must be fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Need {
-    /// Its side.
-    pub side: Side,
-    /// The record.
-    pub record: RecordId,
+/// What must be read before something can be decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// A record, by its id.
+    Fetch {
+        /// Its side.
+        side: Side,
+        /// The record.
+        record: RecordId,
+    },
+    /// The record that a create without an answer may have made, by a value of its match key.
+    Find {
+        /// The create.
+        operation: OperationId,
+        /// The side that it wrote.
+        side: Side,
+        /// The field to look in.
+        field: FieldName,
+        /// The value that was sent.
+        value: Value,
+    },
 }
 
 /// What happens to a work in this pass.
@@ -78,6 +93,8 @@ pub struct Entry {
     pub step: Step,
     /// Operations that are settled, before anything else.
     pub settled: Vec<Settled>,
+    /// Creates that were not carried out, and are given up before anything else.
+    pub closes: Vec<OperationId>,
     /// The link that is made, before anything is written.
     pub link: Option<NewLink>,
     /// The side on which a record is created.
@@ -190,6 +207,7 @@ impl Entry {
             records,
             step: Step::Unchanged,
             settled: Vec::new(),
+            closes: Vec::new(),
             link: None,
             create: None,
             pairs: Vec::new(),
@@ -218,6 +236,7 @@ impl Entry {
     /// Whether anything is stored or written for it beyond clearing inbox entries.
     pub fn is_quiet(&self) -> bool {
         self.settled.is_empty()
+            && self.closes.is_empty()
             && self.link.is_none()
             && self.create.is_none()
             && self.pairs.is_empty()

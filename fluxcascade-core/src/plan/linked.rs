@@ -8,8 +8,8 @@ use super::merge::Case;
 use super::settle::settle_update;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Base, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified, OperationKind, Provenance, Side,
-    Sides, Slot, State, Value, Work, WorkKey,
+    Base, ConflictId, ConflictStatus, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified,
+    OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
 
 /// Decides what is to be done for a link.
@@ -59,7 +59,7 @@ fn settle(
         };
         match context.fetched.get(&(side, record.clone())).map(|observation| &observation.state) {
             None => {
-                needs.push(Need { side, record: record.clone() });
+                needs.push(Need::Fetch { side, record: record.clone() });
                 entry.step = Step::Needs;
                 return Some(entry.clone());
             }
@@ -115,7 +115,7 @@ pub(super) fn decide_link(
     let before = needs.len();
     for side in Side::BOTH {
         if must_fetch(mapping, work, link, &views, side) {
-            needs.push(Need { side, record: link.records[side].clone() });
+            needs.push(Need::Fetch { side, record: link.records[side].clone() });
         }
     }
     if needs.len() > before {
@@ -133,12 +133,13 @@ pub(super) fn decide_link(
     for index in 0..mapping.pairs.len() {
         decide_pair(mapping, work, link, &views, index, context, &mut entry);
     }
+    judge_record_conflict(work, &mut entry);
     if !entry.is_quiet() {
         entry.step = Step::Decided;
     }
     for side in Side::BOTH {
         if context.writing.to(side) && entry.writes_to(side) && !is_fetched(views[side]) {
-            needs.push(Need { side, record: link.records[side].clone() });
+            needs.push(Need::Fetch { side, record: link.records[side].clone() });
             entry.step = Step::Needs;
         }
     }
@@ -177,6 +178,30 @@ fn release_link_holds(work: &Work, entry: &mut Entry) {
             HoldKey::Pair(..) => {}
         }
     }
+}
+
+/// The conflict row that a whole record waited for, and the pairs of a record that waits again.
+fn judge_record_conflict(work: &Work, entry: &mut Entry) {
+    let held = entry.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)));
+    let waits_for = held.and_then(|hold| hold.conflict);
+    if held.is_some() {
+        // The whole record waits: nothing of it is written, and nothing becomes a base.
+        entry.pairs.clear();
+        entry.notes.clear();
+    }
+    if let Some(before) = record_conflict(work)
+        && waits_for != Some(before)
+    {
+        let status = match waits_for {
+            Some(_) => ConflictStatus::Stale,
+            None => ConflictStatus::Resolved,
+        };
+        entry.judged.push((before, status));
+    }
+}
+
+fn record_conflict(work: &Work) -> Option<ConflictId> {
+    work.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)))?.conflict
 }
 
 fn decide_pair(
@@ -222,6 +247,7 @@ fn decide_pair(
         base,
         times: Sides::from_fn(|side| changed_at(views[side], &link.bases[side])),
         hold,
+        waits_for: record_conflict(work),
         run: context.run,
         now: context.now,
     };

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::context::PlanContext;
+use super::create::{unanswered, unknown_outcome};
 use super::detect::{View, view};
-use super::entry::{Entry, Need, NewLink, PairAction, PairBases, PairPlan, Step};
+use super::entry::{Entry, Need, NewLink, PairBases, Step};
 use super::linked::{decide_link, set_bases};
 use crate::mapping::{CompiledMapping, refs};
 use crate::model::{
-    Candidates, Cause, Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation,
+    Candidates, Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation,
     OperationKind, RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
 };
 
@@ -41,7 +42,7 @@ pub(super) fn plan_record(
     let mut entry = Entry::new(work.key.clone(), records);
     let values = match view(mapping, side, Some(record), work.entries[side].as_ref(), context) {
         View::IdOnly | View::Unseen => {
-            needs.push(Need { side, record: record.clone() });
+            needs.push(Need::Fetch { side, record: record.clone() });
             entry.step = Step::Needs;
             return entry;
         }
@@ -52,26 +53,39 @@ pub(super) fn plan_record(
     match find_partner(work, side, record) {
         Match::Partner(rule, partner) => {
             let subject = Subject { mapping, work, side, record, values };
-            subject.link(rule, partner, own_create, context, entry, needs)
+            subject.link(rule.rule, partner, own_create, context, entry, needs)
         }
-        Match::Ambiguous(candidates, why) => {
-            let mut hold = Hold::new(
-                HoldKey::Record(side, record.clone()),
-                HoldReason::Ambiguous,
-                format!("{why}: say which one is meant, or change a key in one of the systems"),
-                context.now,
-            );
-            hold.candidates = candidates;
-            hold.not_before = Some(context.now + PARKED_FOR);
-            entry.holds.push(hold);
-            entry.step = Step::Decided;
-            entry
-        }
+        Match::Ambiguous(candidates, why) => park(side, record, candidates, why, context, entry),
         Match::Nobody => match own_create {
-            Some(operation) => unknown_outcome(operation, side, record, context, entry),
-            None => create(mapping, side, record, values, work, context, entry),
+            Some(operation) => {
+                let subject = Subject { mapping, work, side, record, values };
+                unanswered(&subject, operation, context, entry, needs)
+            }
+            None => Subject { mapping, work, side, record, values }.create(context, entry),
         },
     }
+}
+
+/// A record that could be several waits for a person, and is looked at again by itself.
+pub(super) fn park(
+    side: Side,
+    record: &RecordId,
+    candidates: Vec<(Side, RecordId)>,
+    why: &str,
+    context: &PlanContext,
+    mut entry: Entry,
+) -> Entry {
+    let mut hold = Hold::new(
+        HoldKey::Record(side, record.clone()),
+        HoldReason::Ambiguous,
+        format!("{why}: say which one is meant, or change a key in one of the systems"),
+        context.now,
+    );
+    hold.candidates = candidates;
+    hold.not_before = Some(context.now + PARKED_FOR);
+    entry.holds.push(hold);
+    entry.step = Step::Decided;
+    entry
 }
 
 /// The first rule whose key another record has decides alone.
@@ -113,19 +127,20 @@ fn find_partner<'a>(work: &'a Work, side: Side, record: &RecordId) -> Match<'a> 
     Match::Nobody
 }
 
-/// An unlinked record that is to be linked.
-struct Subject<'a> {
-    mapping: &'a CompiledMapping,
-    work: &'a Work,
-    side: Side,
-    record: &'a RecordId,
-    values: &'a Values,
+/// An unlinked record that can be read.
+pub(super) struct Subject<'a> {
+    pub(super) mapping: &'a CompiledMapping,
+    pub(super) work: &'a Work,
+    pub(super) side: Side,
+    pub(super) record: &'a RecordId,
+    pub(super) values: &'a Values,
 }
 
 impl Subject<'_> {
-    fn link(
+    /// Links the record to its sole partner by a rule.
+    pub(super) fn link(
         &self,
-        candidates: &Candidates,
+        rule: u16,
         partner: &KeyHolder,
         own_create: Option<&Operation>,
         context: &PlanContext,
@@ -143,18 +158,18 @@ impl Subject<'_> {
         let theirs = match seen {
             View::Known { values, .. } => values,
             View::IdOnly | View::Unseen => {
-                needs.push(Need { side: other, record: partner.record.clone() });
+                needs.push(Need::Fetch { side: other, record: partner.record.clone() });
                 entry.step = Step::Needs;
                 return entry;
             }
             View::Other(state) => return self.beside(partner, state, context, entry),
         };
-        let rule = &mapping.rules[usize::from(candidates.rule)];
+        let rule = &mapping.rules[usize::from(rule)];
         let key = |side, values| rule.fingerprint(side, values, &context.key);
-        if key(side, self.values) != key(other, theirs) {
+        let operation = own_create.or(partner.pending.as_ref());
+        if operation.is_none() && key(side, self.values) != key(other, theirs) {
             return entry.waits("a match key has just changed");
         }
-        let operation = own_create.or(partner.pending.as_ref());
         let records = match side {
             Side::Source => Sides::new(self.record.clone(), partner.record.clone()),
             Side::Target => Sides::new(partner.record.clone(), self.record.clone()),
@@ -245,7 +260,7 @@ fn created_bases(mapping: &CompiledMapping, operation: &Operation, written: &Val
 }
 
 /// The values in these slots; `None` if one is absent.
-fn present<'a, 'b>(
+pub(super) fn present<'a, 'b>(
     mut slots: impl Iterator<Item = &'b usize>,
     values: &'a Values,
 ) -> Option<Vec<&'a Value>> {
@@ -255,7 +270,7 @@ fn present<'a, 'b>(
     })
 }
 
-fn owned(values: &[&Value]) -> Vec<Value> {
+pub(super) fn owned(values: &[&Value]) -> Vec<Value> {
     values.iter().map(|&value| value.clone()).collect()
 }
 
@@ -286,7 +301,7 @@ fn not_there(
 ) -> Entry {
     let own_create = work.operations.iter().find(|op| op.kind == OperationKind::Create);
     match (state, own_create) {
-        (_, Some(operation)) => unknown_outcome(operation, side, record, context, entry),
+        (_, Some(operation)) => unknown_outcome(operation, record, None, context, entry),
         (State::Unreadable(why), None) => {
             let hold = Hold::new(
                 HoldKey::Record(side, record.clone()),
@@ -311,95 +326,4 @@ fn not_there(
             entry
         }
     }
-}
-
-/// A create without an answer is never sent again by itself.
-fn unknown_outcome(
-    operation: &Operation,
-    side: Side,
-    record: &RecordId,
-    context: &PlanContext,
-    mut entry: Entry,
-) -> Entry {
-    entry.holds.push(Hold::new(
-        HoldKey::Record(side, record.clone()),
-        HoldReason::UnknownOutcome,
-        format!(
-            "a create on the {} was sent at {} and its answer is missing: when the new record \
-             is seen it is linked, and none is made until then",
-            operation.side, operation.begun
-        ),
-        context.now,
-    ));
-    entry.step = Step::Decided;
-    entry
-}
-
-fn create(
-    mapping: &CompiledMapping,
-    side: Side,
-    record: &RecordId,
-    values: &Values,
-    work: &Work,
-    context: &PlanContext,
-    mut entry: Entry,
-) -> Entry {
-    let to = side.other();
-    entry.released = work.holds.iter().map(|hold| hold.key.clone()).collect();
-    if !mapping.mapping.creates_on(to) {
-        entry.step = Step::Ignored;
-        return entry;
-    }
-    for (index, pair) in mapping.pairs.iter().enumerate() {
-        if !pair.direction.writes_to(to) {
-            continue;
-        }
-        let Some(origin) = present(pair.ends[side].slots.iter(), values) else { continue };
-        if origin.iter().all(|value| value.is_blank()) {
-            if pair.required {
-                return refuse(
-                    side,
-                    record,
-                    &format!("{} is required, and blank", pair.label),
-                    context,
-                    entry,
-                );
-            }
-            continue;
-        }
-        // A value that is refused is left out here, and held once the records are linked.
-        let Ok(send) = pair.carry(side, &origin) else { continue };
-        let mut values = Sides::new(Vec::new(), Vec::new());
-        values[side] = owned(&origin);
-        let action = PairAction::Write { to, send, cause: Cause::Create, conflict: None };
-        entry.pairs.push(PairPlan { index, values, action });
-    }
-    if entry.pairs.is_empty() {
-        return refuse(side, record, "every field that would be written is blank", context, entry);
-    }
-    entry.create = Some(to);
-    entry.step = Step::Decided;
-    entry
-}
-
-fn refuse(
-    side: Side,
-    record: &RecordId,
-    why: &str,
-    context: &PlanContext,
-    mut entry: Entry,
-) -> Entry {
-    entry.pairs.clear();
-    entry.released.clear();
-    entry.holds.push(Hold::new(
-        HoldKey::Record(side, record.clone()),
-        HoldReason::Invalid,
-        format!(
-            "the {side} record {record} is not created on the {}: {why}; fill it in",
-            side.other()
-        ),
-        context.now,
-    ));
-    entry.step = Step::Decided;
-    entry
 }

@@ -5,8 +5,8 @@ use super::entry::{Entry, PairAction, PairPlan};
 use crate::mapping::{CompiledMapping, CompiledPair, Drift, refs};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Conflict, ConflictKind, ConflictStatus, Hold, HoldKey, HoldReason, LinkId, LogPair,
-    Modified, RecordId, RunNumber, Side, Sides, Timestamp, Value,
+    Cause, Conflict, ConflictId, ConflictKind, ConflictStatus, Hold, HoldKey, HoldReason, LinkId,
+    LogPair, Modified, RecordId, RunNumber, Side, Sides, Timestamp, Value,
 };
 use crate::resolver::{ConflictCase, Resolution};
 
@@ -24,6 +24,8 @@ pub(super) struct Case<'a> {
     pub(super) times: Sides<Option<Modified>>,
     /// The hold that the pair is under.
     pub(super) hold: Option<&'a Hold>,
+    /// The conflict row that the whole record waits for.
+    pub(super) waits_for: Option<ConflictId>,
     pub(super) run: RunNumber,
     pub(super) now: Timestamp,
 }
@@ -130,19 +132,20 @@ impl Case<'_> {
 
     fn conflict(&self, kind: ConflictKind, entry: &mut Entry) {
         let pair = self.pair();
-        let strategy = match kind {
+        let strategies = match kind {
             ConflictKind::UpdateUpdate => &pair.conflicts,
             ConflictKind::FirstLink => &pair.first_link,
         };
-        let resolution = strategy.resolve(&ConflictCase {
+        let resolution = strategies.resolve(&ConflictCase {
             pair: &pair.id,
             kind,
             base: self.base.clone(),
             values: self.values.clone(),
+            types: pair.ends.as_ref().map(|end| &*end.types),
             times: self.times,
             primary: self.mapping.mapping.primary,
         });
-        let mut row = self.row(kind, strategy.name());
+        let mut row = self.row(kind, &strategies.name());
         match resolution {
             Resolution::Wins(winner, why) => {
                 row.winner = Some(winner.into());
@@ -151,16 +154,37 @@ impl Case<'_> {
                 let cause = Cause::Conflict { conflict: row.id, why };
                 self.write(winner.other(), cause, Some(row), entry);
             }
-            Resolution::Declines(why) => {
+            Resolution::Leaves(why) => {
+                row.status = ConflictStatus::Auto;
+                row.why = why;
+                entry.conflicts.push(row);
+                self.adopt(entry, None);
+            }
+            Resolution::AsksPerson(why) | Resolution::Declines(why) => {
                 let words = format!(
                     "both sides differ, and {why}: decide which value stands, or edit one of them"
                 );
-                row.why = why;
-                let mut hold = self.new_hold(HoldReason::Conflict, &words);
-                hold.conflict = Some(row.id);
-                entry.holds.push(hold);
-                entry.conflicts.push(row);
+                let hold = self.new_hold(HoldReason::Conflict, &words);
+                self.wait(hold, row, why, entry);
             }
+            Resolution::HoldsRecord(why) => {
+                let words = format!(
+                    "both sides differ, and {why}: decide which value stands, or edit one of them"
+                );
+                let mut hold = self.new_hold(HoldReason::Conflict, &words);
+                hold.key = HoldKey::Link(self.link);
+                self.wait(hold, row, why, entry);
+            }
+        }
+    }
+
+    /// The row is open, and what it is about waits.
+    fn wait(&self, mut hold: Hold, mut row: Conflict, why: String, entry: &mut Entry) {
+        row.why = why;
+        hold.conflict = Some(row.id);
+        entry.holds.push(hold);
+        if self.waits_for != Some(row.id) {
+            entry.conflicts.push(row);
         }
     }
 

@@ -25,6 +25,8 @@ pub struct SimProfile {
     pub capabilities: Capabilities,
     /// How late its listing shows a write.
     pub list_lag: Duration,
+    /// How late its look-up shows a write.
+    pub find_lag: Duration,
     /// How finely it tells times.
     pub granularity: Duration,
     /// How far its clock is ahead of the test's, in seconds; negative: behind.
@@ -40,6 +42,7 @@ impl fmt::Debug for SimProfile {
         f.debug_struct("SimProfile")
             .field("capabilities", &self.capabilities)
             .field("list_lag", &self.list_lag)
+            .field("find_lag", &self.find_lag)
             .field("granularity", &self.granularity)
             .field("clock_offset", &self.clock_offset)
             .field("answers_with_values", &self.answers_with_values)
@@ -65,6 +68,7 @@ impl Default for SimProfile {
                 refuses_duplicates: false,
             },
             list_lag: Duration::ZERO,
+            find_lag: Duration::ZERO,
             granularity: Duration::from_millis(1),
             clock_offset: 0,
             answers_with_values: true,
@@ -209,6 +213,16 @@ impl SimSystem {
     #[must_use]
     pub fn schema_field(self, field: FieldSchema) -> Self {
         self.state().schema.push(field);
+        self
+    }
+
+    /// Keeps a field's values unique: with `refuses_duplicates` a create that repeats one is
+    /// refused, and the record that has it is named.
+    #[must_use]
+    pub fn unique(self, name: &str) -> Self {
+        for field in &mut self.state().schema {
+            field.unique |= field.name.as_str() == name;
+        }
         self
     }
 

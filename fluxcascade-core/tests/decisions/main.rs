@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use fluxcascade_core::mapping::{
@@ -132,14 +131,10 @@ fn entry(record: RecordId, values: Values, revision: u32) -> InboxEntry {
 }
 
 fn context() -> PlanContext {
-    PlanContext {
-        run: RunNumber(1),
-        now: Timestamp::from_secs(1000),
-        writing: Writing::Both,
-        settle: SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) },
-        key: FingerprintKey::new([0; 32]),
-        fetched: HashMap::new(),
-    }
+    let settle =
+        SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) };
+    let key = FingerprintKey::new([0; 32]);
+    PlanContext::new(RunNumber(1), Timestamp::from_secs(1000), Writing::Both, settle, key)
 }
 
 fn decide(row: &Row, drift: Drift) -> Entry {

@@ -203,3 +203,79 @@ async fn a_conflict_is_decided_on_what_the_written_side_holds_now() {
     assert_eq!(world.conflicts().await.len(), 1);
     assert_eq!(world.field.calls(CallKind::Update), 0);
 }
+
+#[tokio::test]
+async fn skip_leaves_both_values_until_one_of_them_is_edited_again() {
+    let world = World::with(
+        SimProfile::default(),
+        SimProfile::default(),
+        contacts().conflicts(Strategy::Skip),
+    );
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 1400");
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1405");
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status, rows[0].winner), (1, ConflictStatus::Auto, None));
+    assert!(world.holds().await.is_empty());
+    world.crm.edit(&source, "phone", "256 555 1420");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1420");
+}
+
+#[tokio::test]
+async fn error_makes_the_whole_record_wait_and_no_other() {
+    let world = World::with(
+        SimProfile::default(),
+        SimProfile::default(),
+        contacts().conflicts(Strategy::Error),
+    );
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.crm.edit(&source, "address", "2 Oak Ave");
+    world.crm.insert([("email", "bob@x.io"), ("name", "Bob")]);
+    let report = world.sync().await;
+    assert_eq!((report.held.len(), report.sides.target.created), (1, 1), "{report}");
+    assert_eq!(world.field.text(&target, "street"), "1 Main St");
+    // Looked at again for another edit, it waits for the same row.
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann Lee");
+    world.sync().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann");
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Open));
+    // The sides become equal: everything flows.
+    world.minutes(15);
+    world.field.edit(&target, "phone", "256 555 1400");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann Lee");
+    assert_eq!(world.field.text(&target, "street"), "2 Oak Ave");
+    assert_eq!(world.conflicts().await[0].status, ConflictStatus::Resolved);
+    assert!(world.holds().await.is_empty());
+}
+
+#[tokio::test]
+async fn strategies_are_asked_in_order_until_one_does_not_decline() {
+    let world = World::with(
+        SimProfile::default(),
+        SimProfile::default(),
+        contacts().conflicts([Strategy::NonBlankWins, Strategy::Longest, Strategy::SourceWins]),
+    );
+    let (source, target) = world.linked().await;
+    for (here, there, expected) in
+        [("", "Anne", "Anne"), ("Annabel", "Ann", "Annabel"), ("Ann", "Bob", "Ann")]
+    {
+        world.minutes(15);
+        world.crm.edit(&source, "name", here);
+        world.field.edit(&target, "name", there);
+        world.settle().await;
+        assert_eq!(world.crm.text(&source, "name"), expected);
+        assert_eq!(world.field.text(&target, "name"), expected);
+    }
+    assert_eq!(world.conflicts().await[0].strategy, "non_blank_wins, longest, source_wins");
+}

@@ -1,14 +1,16 @@
 //! What goes wrong at one record stops no other, and nothing is sent twice that could be done twice.
 
+use std::time::Duration;
+
 use fluxcascade_core::SyncError;
-use fluxcascade_core::connector::ErrorKind;
+use fluxcascade_core::connector::{Capabilities, Consistency, ErrorKind};
 use fluxcascade_core::model::{HoldReason, RunStatus};
 use fluxcascade_core::store::StoreErrorKind;
-use fluxcascade_core::testkit::{CallKind, Fault};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
-use crate::world::World;
+use crate::world::{World, contacts};
 
-/// P6: a create without an answer is linked when its record is seen, and never sent again.
+/// P6: a create without an answer is linked when its record is seen.
 #[tokio::test]
 async fn a_create_whose_answer_is_lost_is_linked_when_its_record_is_seen() {
     let world = World::new();
@@ -25,27 +27,95 @@ async fn a_create_whose_answer_is_lost_is_linked_when_its_record_is_seen() {
     assert_eq!(world.field.calls(CallKind::Create), 1);
 }
 
+/// P6 (c).
 #[tokio::test]
-async fn a_create_that_never_arrived_is_not_sent_again() {
+async fn a_create_that_never_arrived_is_looked_for_and_then_sent_again() {
     let world = World::new();
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.field.fail_next(CallKind::Create, Fault::RequestLost);
     world.sync().await;
-    for edit in ["Ann A", "Ann B"] {
-        world.minutes(15);
-        world.crm.edit(&source, "name", edit);
-        let report = world.sync().await;
-        assert_eq!(report.held[0].reason, HoldReason::UnknownOutcome, "{report}");
-    }
-    assert_eq!(world.field.calls(CallKind::Create), 1);
-    assert!(world.field.records().is_empty());
-    // A person makes the record by hand: it is the one that is linked.
+    // While a request could be under way nothing is sent, also when the record is edited.
+    world.minutes(1);
+    world.crm.edit(&source, "name", "Ann Lee");
+    let report = world.sync().await;
+    assert_eq!(report.held[0].reason, HoldReason::UnknownOutcome, "{report}");
+    assert_eq!((world.field.calls(CallKind::Find), world.field.calls(CallKind::Create)), (0, 1));
     world.minutes(15);
-    world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    let report = world.sync().await;
+    assert_eq!(report.sides.target.created, 1, "{report}");
+    assert_eq!((world.field.calls(CallKind::Find), world.field.calls(CallKind::Create)), (1, 2));
+    assert!(world.holds().await.is_empty());
     world.settle().await;
-    assert_eq!(world.links().await.len(), 1);
     let target = world.field.records()[0].clone();
-    assert_eq!(world.field.text(&target, "name"), "Ann B");
+    assert_eq!(world.field.text(&target, "name"), "Ann Lee");
+    assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1));
+}
+
+/// P6 (d): a look-up that lags is asked when it surely shows the record.
+#[tokio::test]
+async fn a_lost_create_is_looked_for_only_when_the_look_up_surely_shows_it() {
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let late = || SimProfile {
+        list_lag: minutes(45),
+        find_lag: minutes(10),
+        capabilities: Capabilities {
+            list: Consistency::Lagging(minutes(45)),
+            find: Consistency::Lagging(minutes(10)),
+            look_back: minutes(60),
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        let world = World::with(SimProfile::default(), late(), contacts());
+        world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+        world.field.fail_next(CallKind::Create, fault);
+        world.sync().await;
+        for _ in 0..2 {
+            world.minutes(6);
+            world.sync().await;
+            assert_eq!(world.field.calls(CallKind::Find), 0, "{fault:?}");
+        }
+        for _ in 0..8 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        assert_eq!(world.field.calls(CallKind::Find), 1, "{fault:?}");
+        assert_eq!(world.field.records().len(), 1, "{fault:?}");
+        assert_eq!(world.links().await.len(), 1, "{fault:?}");
+        assert!(world.holds().await.is_empty(), "{fault:?}");
+    }
+}
+
+/// P6 (b): a system that refuses duplicates and names the record is asked by sending again.
+#[tokio::test]
+async fn a_lost_create_of_a_unique_key_is_sent_again_without_a_look_up() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        let refusing = SimProfile {
+            list_lag: Duration::from_secs(3600),
+            capabilities: Capabilities {
+                list: Consistency::Lagging(Duration::from_secs(3600)),
+                look_back: Duration::from_secs(7200),
+                refuses_duplicates: true,
+                ..SimProfile::default().capabilities
+            },
+            ..SimProfile::default()
+        };
+        let mut world = World::with(SimProfile::default(), refusing, contacts());
+        world.field = world.field.unique("mail");
+        world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+        world.field.fail_next(CallKind::Create, fault);
+        world.sync().await;
+        for _ in 0..8 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        assert_eq!(world.field.calls(CallKind::Find), 0, "{fault:?}");
+        assert_eq!(world.field.calls(CallKind::Create), 2, "{fault:?}");
+        assert_eq!(world.field.records().len(), 1, "{fault:?}");
+        assert_eq!(world.links().await.len(), 1, "{fault:?}");
+        assert!(world.holds().await.is_empty(), "{fault:?}");
+    }
 }
 
 #[tokio::test]

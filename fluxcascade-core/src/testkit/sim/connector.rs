@@ -10,8 +10,8 @@ use crate::connector::{
     WriteOutcome, WriteRequest,
 };
 use crate::model::{
-    FieldName, ObjectSchema, ObjectType, Observation, Projection, RecordId, Slot, State,
-    SystemName, Timestamp, Value, Values, Version,
+    FieldName, FieldSchema, ObjectSchema, ObjectType, Observation, Projection, RecordId, Slot,
+    State, SystemName, Timestamp, Value, Values, Version,
 };
 
 /// Where a read stands. `after` is the last row handed out: its time and id.
@@ -118,6 +118,29 @@ impl SimSystem {
         }
     }
 
+    /// The record that a create would repeat a unique value of.
+    fn existing(&self, write: &Write) -> Option<RecordId> {
+        if write.action != WriteAction::Create || !self.profile.capabilities.refuses_duplicates {
+            return None;
+        }
+        let state = self.state();
+        let unique = state.schema.iter().filter(|field| field.unique);
+        let sent: Vec<(&FieldSchema, &Value)> = unique
+            .filter_map(|field| {
+                let (_, value) = write.fields.iter().find(|(name, _)| *name == field.name)?;
+                Some((field, value))
+            })
+            .collect();
+        let repeats = |record: &SimRecord| {
+            let held = |name| record.now().and_then(|now| now.values.get(name));
+            sent.iter().any(|(field, value)| {
+                held(&field.name).is_some_and(|held| held.equivalent(value, &field.field_type))
+            })
+        };
+        let mut live = state.records.iter().filter(|(_, record)| !record.deleted);
+        live.find(|(_, record)| repeats(record)).map(|(id, _)| id.clone())
+    }
+
     fn apply(&self, write: &Write, projection: &Projection) -> WriteOutcome {
         let refused: Vec<FieldName> = {
             let state = self.state();
@@ -132,6 +155,9 @@ impl SimSystem {
         if !refused.is_empty() {
             let error = ConnectorError::new(ErrorKind::Validation, "the value is not accepted");
             return WriteOutcome::Rejected { fields: refused, error };
+        }
+        if let Some(existing) = self.existing(write) {
+            return WriteOutcome::Exists(existing);
         }
         let record = match &write.action {
             WriteAction::Create => self.create(write.fields.iter().cloned().collect()),
@@ -258,8 +284,10 @@ impl Reader for SimSystem {
         };
         let state = self.state();
         let mut found = Vec::new();
+        let shown = self.now() - self.profile.find_lag;
         for (id, record) in state.records.iter().filter(|(_, record)| !record.deleted) {
-            let Some(held) = record.now().and_then(|now| now.values.get(&request.field)) else {
+            let Some(held) = record.as_of(shown).and_then(|now| now.values.get(&request.field))
+            else {
                 continue;
             };
             for (value, wanted) in request.values.iter().enumerate() {

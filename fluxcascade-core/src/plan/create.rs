@@ -1,0 +1,195 @@
+//! Creates: what a new record gets, and what becomes of a create without an answer (P6).
+
+use super::context::PlanContext;
+use super::entry::{Entry, Need, PairAction, PairPlan, Step};
+use super::matching::{Subject, owned, park, present};
+use crate::model::{
+    Cause, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation, RecordId, Sides, Timestamp,
+};
+
+impl Subject<'_> {
+    /// A record without a partner is created on the other side, if the mapping lets it.
+    pub(super) fn create(&self, context: &PlanContext, mut entry: Entry) -> Entry {
+        let (mapping, to) = (self.mapping, self.side.other());
+        entry.released = self.work.holds.iter().map(|hold| hold.key.clone()).collect();
+        if !mapping.mapping.creates_on(to) {
+            entry.step = Step::Ignored;
+            return entry;
+        }
+        for (index, pair) in mapping.pairs.iter().enumerate() {
+            if !pair.direction.writes_to(to) {
+                continue;
+            }
+            let slots = pair.ends[self.side].slots.iter();
+            let Some(origin) = present(slots, self.values) else { continue };
+            if origin.iter().all(|value| value.is_blank()) {
+                if pair.required {
+                    let why = format!("{} is required, and blank", pair.label);
+                    return self.refuse(&why, context, entry);
+                }
+                continue;
+            }
+            // A value that is refused is left out here, and held once the records are linked.
+            let Ok(send) = pair.carry(self.side, &origin) else { continue };
+            let mut values = Sides::new(Vec::new(), Vec::new());
+            values[self.side] = owned(&origin);
+            let action = PairAction::Write { to, send, cause: Cause::Create, conflict: None };
+            entry.pairs.push(PairPlan { index, values, action });
+        }
+        if entry.pairs.is_empty() {
+            return self.refuse("every field that would be written is blank", context, entry);
+        }
+        entry.create = Some(to);
+        entry.step = Step::Decided;
+        entry
+    }
+
+    fn refuse(&self, why: &str, context: &PlanContext, mut entry: Entry) -> Entry {
+        let (side, record) = (self.side, self.record);
+        entry.pairs.clear();
+        entry.released.clear();
+        entry.holds.push(Hold::new(
+            HoldKey::Record(side, record.clone()),
+            HoldReason::Invalid,
+            format!(
+                "the {side} record {record} is not created on the {}: {why}; fill it in",
+                side.other()
+            ),
+            context.now,
+        ));
+        entry.step = Step::Decided;
+        entry
+    }
+}
+
+/// A create without an answer, of which no record is known: once no request for it can be under
+/// way, it is sent again if the system refuses duplicates of its key; else it is looked for, as
+/// late as the look-up may lag, and sent again if nothing is found. Without a key it waits.
+pub(super) fn unanswered(
+    subject: &Subject<'_>,
+    operation: &Operation,
+    context: &PlanContext,
+    entry: Entry,
+    needs: &mut Vec<Need>,
+) -> Entry {
+    let (record, to) = (subject.record, operation.side);
+    let settled = context.settle.from(operation);
+    let is_unique = |(rule, _): &(u16, _)| {
+        subject.mapping.rules.get(usize::from(*rule)).is_some_and(|rule| rule.unique[to])
+    };
+    if context.refuses_duplicates[to] && operation.keys.iter().any(is_unique) {
+        if settled > context.now {
+            return unknown_outcome(operation, record, Some(settled), context, entry);
+        }
+        return again(subject, operation, context, entry);
+    }
+    let Some(need) = look_up(subject, operation) else {
+        return unknown_outcome(operation, record, None, context, entry);
+    };
+    let shown = settled + context.find_lag[to];
+    if shown > context.now {
+        return unknown_outcome(operation, record, Some(shown), context, entry);
+    }
+    match context.found.get(&operation.id) {
+        None => {
+            needs.push(need);
+            Entry { step: Step::Needs, ..entry }
+        }
+        Some(None) => unknown_outcome(operation, record, None, context, entry),
+        Some(Some(found)) => found_records(subject, operation, found, context, entry, needs),
+    }
+}
+
+/// The look-up by the first field of the operation's first key.
+fn look_up(subject: &Subject<'_>, operation: &Operation) -> Option<Need> {
+    let to = operation.side;
+    let (rule, _) = operation.keys.first()?;
+    let slot = *subject.mapping.rules.get(usize::from(*rule))?.slots[to].first()?;
+    let field = subject.mapping.projections[to].fields().get(slot)?;
+    let value = operation.pairs.iter().find_map(|sent| {
+        let pair = &subject.mapping.pairs[subject.mapping.pair_index(&sent.pair)?];
+        let at = pair.ends[to].slots.iter().position(|&s| s == slot)?;
+        sent.sent.get(at)
+    })?;
+    Some(Need::Find {
+        operation: operation.id,
+        side: to,
+        field: field.clone(),
+        value: value.clone(),
+    })
+}
+
+fn found_records(
+    subject: &Subject<'_>,
+    operation: &Operation,
+    found: &[Observation],
+    context: &PlanContext,
+    entry: Entry,
+    needs: &mut Vec<Need>,
+) -> Entry {
+    let Some(&(rule, key)) = operation.keys.first() else {
+        return unknown_outcome(operation, subject.record, None, context, entry);
+    };
+    let compiled = &subject.mapping.rules[usize::from(rule)];
+    let has_key = |seen: &&Observation| {
+        let values = seen.values();
+        values.and_then(|v| compiled.fingerprint(operation.side, v, &context.key)) == Some(key)
+    };
+    match found.iter().filter(has_key).collect::<Vec<_>>().as_slice() {
+        [] => again(subject, operation, context, entry),
+        [one] => {
+            let partner = KeyHolder {
+                record: one.record.clone(),
+                link: None,
+                entry: None,
+                pending: None,
+                decided_earlier: false,
+            };
+            subject.link(rule, &partner, Some(operation), context, entry, needs)
+        }
+        several => {
+            let candidates = several.iter().map(|o| (operation.side, o.record.clone())).collect();
+            let why = "a create has no answer, and several records have its key";
+            park(subject.side, subject.record, candidates, why, context, entry)
+        }
+    }
+}
+
+/// The create was not carried out: it is given up, and decided anew on what the record holds now.
+fn again(
+    subject: &Subject<'_>,
+    operation: &Operation,
+    context: &PlanContext,
+    mut entry: Entry,
+) -> Entry {
+    entry.closes.push(operation.id);
+    subject.create(context, entry)
+}
+
+/// What became of a create is not known, and is not found out before this time, or not by itself.
+pub(super) fn unknown_outcome(
+    operation: &Operation,
+    record: &RecordId,
+    until: Option<Timestamp>,
+    context: &PlanContext,
+    mut entry: Entry,
+) -> Entry {
+    let side = operation.side.other();
+    let next = match until {
+        Some(until) => format!("it is looked into at {until}"),
+        None => "when the new record is seen it is linked, and none is made until then".to_owned(),
+    };
+    let mut hold = Hold::new(
+        HoldKey::Record(side, record.clone()),
+        HoldReason::UnknownOutcome,
+        format!(
+            "a create on the {} was sent at {} and its answer is missing: {next}",
+            operation.side, operation.begun
+        ),
+        context.now,
+    );
+    hold.not_before = until;
+    entry.holds.push(hold);
+    entry.step = Step::Decided;
+    entry
+}
