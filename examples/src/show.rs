@@ -52,7 +52,7 @@ impl<'a> Show<'a> {
                 names.join(", ")
             });
             let [source, target] = fields;
-            let strategies = [pair.conflicts.name().to_owned(), pair.first_link.name().to_owned()];
+            let strategies = [pair.conflicts.name(), pair.first_link.name()];
             let [conflicts, first_link] = strategies;
             table.add_row([source, target, conflicts, first_link]);
         }

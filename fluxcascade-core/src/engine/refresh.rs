@@ -1,6 +1,6 @@
 //! plan ⇄ refresh: the one loop. Needs are answered in batches, and the same batch is planned again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::SyncError;
