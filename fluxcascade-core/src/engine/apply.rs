@@ -78,6 +78,7 @@ impl Run<'_> {
     ) -> Result<Vec<Work>, SyncError> {
         self.keep_lease().await?;
         let mut batch = Batch { works, fetched: std::mem::take(fetched) };
+        batch.forget(side);
         let read_at = self.now();
         let plan = self.decide(&mut batch, Writing::Only(side)).await?;
         let mut entries = self.prepare(&mut batch, plan).await?;
