@@ -5,6 +5,7 @@
 mod config;
 mod conflicts;
 mod creates;
+mod connectors;
 mod failures;
 mod restart;
 mod scripts;
