@@ -14,7 +14,7 @@ use crate::model::{
     Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkStatus, LogKind, LogPair, LogRow,
     Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values, Work,
 };
-use crate::plan::{Entry, PairBases, set_bases, settle_update};
+use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
 use crate::store::{CommitBatch, RecordKeys, Requeue};
 
@@ -55,7 +55,13 @@ impl Run<'_> {
         let (bases, log) = match applied.proof {
             Proof::Answer => self.confirmed(operation, &applied.values),
             Proof::ReadBack => {
-                let settled = settle_update(&self.mapping, operation, &applied.values, self.now());
+                let settled = settle_update(
+                    &self.mapping,
+                    operation,
+                    &applied.values,
+                    Heard::Applied,
+                    self.now(),
+                );
                 for hold in &settled.holds {
                     self.note_hold(hold, &entry.records);
                 }

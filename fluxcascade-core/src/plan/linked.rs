@@ -5,7 +5,7 @@ use super::decide::{Decision, decide_with_base, decide_without_base};
 use super::detect::{Change, View, change, is_stale, pair_values, view};
 use super::entry::{Entry, Need, Step};
 use super::merge::Case;
-use super::settle::settle_update;
+use super::settle::{Heard, settle_update};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Base, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified, OperationKind, Provenance, Side,
@@ -64,7 +64,8 @@ fn settle(
                 return Some(entry.clone());
             }
             Some(State::Known { values, .. }) => {
-                let settled = settle_update(mapping, operation, values, context.now);
+                let settled =
+                    settle_update(mapping, operation, values, Heard::Nothing, context.now);
                 set_bases(mapping, &mut link.bases, &settled.bases);
                 entry.step = Step::Decided;
                 entry.settled.push(settled);

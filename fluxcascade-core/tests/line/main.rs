@@ -10,4 +10,5 @@ mod failures;
 mod restart;
 mod scripts;
 mod updates;
+mod rewriting;
 mod world;
