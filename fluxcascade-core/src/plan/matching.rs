@@ -350,6 +350,7 @@ fn create(
         entry.step = Step::Ignored;
         return entry;
     }
+    let mut refused: Option<String> = None;
     for (index, pair) in mapping.pairs.iter().enumerate() {
         if !pair.direction.writes_to(to) {
             continue;
@@ -357,25 +358,31 @@ fn create(
         let Some(origin) = present(pair.ends[side].slots.iter(), values) else { continue };
         if origin.iter().all(|value| value.is_blank()) {
             if pair.required {
-                return refuse(
-                    side,
-                    record,
-                    &format!("{} is required, and blank", pair.label),
-                    context,
-                    entry,
-                );
+                let why = format!("{} is required, and blank; fill it in", pair.label);
+                return refuse(side, record, &why, context, entry);
             }
             continue;
         }
-        // A value that is refused is left out here, and held once the records are linked.
-        let Ok(send) = pair.carry(side, &origin) else { continue };
-        let mut values = Sides::new(Vec::new(), Vec::new());
-        values[side] = owned(&origin);
-        let action = PairAction::Write { to, send, cause: Cause::Create, conflict: None };
-        entry.pairs.push(PairPlan { index, values, action });
+        match pair.carry(side, &origin) {
+            Ok(send) => {
+                let mut values = Sides::new(Vec::new(), Vec::new());
+                values[side] = owned(&origin);
+                let action = PairAction::Write { to, send, cause: Cause::Create, conflict: None };
+                entry.pairs.push(PairPlan { index, values, action });
+            }
+            // It is left out here, and held once the records are linked.
+            Err(refusal) => {
+                let why = format!("{} is refused: {refusal}", pair.label);
+                if pair.required {
+                    return refuse(side, record, &why, context, entry);
+                }
+                refused.get_or_insert(why);
+            }
+        }
     }
     if entry.pairs.is_empty() {
-        return refuse(side, record, "every field that would be written is blank", context, entry);
+        let blank = || "every field that would be written is blank; fill one in".to_owned();
+        return refuse(side, record, &refused.unwrap_or_else(blank), context, entry);
     }
     entry.create = Some(to);
     entry.step = Step::Decided;
@@ -394,10 +401,7 @@ fn refuse(
     entry.holds.push(Hold::new(
         HoldKey::Record(side, record.clone()),
         HoldReason::Invalid,
-        format!(
-            "the {side} record {record} is not created on the {}: {why}; fill it in",
-            side.other()
-        ),
+        format!("the {side} record {record} is not created on the {}: {why}", side.other()),
         context.now,
     ));
     entry.step = Step::Decided;
