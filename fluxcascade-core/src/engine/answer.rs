@@ -305,9 +305,10 @@ impl Run<'_> {
         work: &Work,
         entry: &Entry,
         operation: &Operation,
-        fields: &[FieldName],
-        error: &ConnectorError,
+        refusal: (&[FieldName], &ConnectorError),
+        fetched: &Fetched,
     ) {
+        let (fields, error) = refusal;
         let side = operation.side;
         commit.closed.push(operation.id);
         self.note_failure(operation, Some(error));
@@ -341,8 +342,14 @@ impl Run<'_> {
             };
             let detail = format!("the {side} refuses the record: {error}; edit it on either side");
             let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.attempts =
-                work.holds.iter().find(|h| h.key == hold.key).map_or(0, |h| h.attempts) + 1;
+            hold.values = Sides::from_fn(|side| {
+                let record = entry.records[side].clone()?;
+                let listed = || seen(work, side, fetched, self.mapping.revision);
+                let seen = fetched.get(&(side, record)).or_else(listed)?;
+                seen.values().map(Values::fingerprint)
+            });
+            let same = |h: &&Hold| h.key == hold.key && h.values == hold.values;
+            hold.attempts = work.holds.iter().find(same).map_or(0, |h| h.attempts) + 1;
             hold.not_before =
                 (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
             return self.hold_record(commit, work, hold);

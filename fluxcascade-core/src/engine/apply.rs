@@ -302,7 +302,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::Rejected { fields, error } => {
-                self.rejected(commit, work, entry, operation, fields, error);
+                self.rejected(commit, work, entry, operation, (fields, error), fetched);
                 Next::Done
             }
             Answer::NotApplied(error) => {

@@ -2,7 +2,7 @@
 
 use super::context::PlanContext;
 use super::decide::{Decision, decide_with_base, decide_without_base};
-use super::detect::{Change, View, change, is_stale, pair_values, view};
+use super::detect::{Change, View, change, is_refused_still, is_stale, pair_values, view};
 use super::entry::{Entry, Need, Step};
 use super::merge::Case;
 use super::settle::{Heard, settle_update};
@@ -125,6 +125,13 @@ pub(super) fn decide_link(
             entry.step = Step::Decided;
             return entry;
         }
+    }
+    let seen = views.map(|view| match view {
+        View::Known { values, .. } => Some(values),
+        View::Unseen | View::IdOnly | View::Other(_) => None,
+    });
+    if work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
+        return entry;
     }
     release_link_holds(work, &mut entry);
     for index in 0..mapping.pairs.len() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::context::PlanContext;
-use super::detect::{View, view};
+use super::detect::{View, is_refused_still, view};
 use super::entry::{Entry, Need, NewLink, PairAction, PairBases, PairPlan, Step};
 use super::linked::{decide_link, set_bases};
 use crate::mapping::{CompiledMapping, refs};
@@ -383,6 +383,11 @@ fn create(
     if entry.pairs.is_empty() {
         let blank = || "every field that would be written is blank; fill one in".to_owned();
         return refuse(side, record, &refused.unwrap_or_else(blank), context, entry);
+    }
+    let mut seen = Sides::default();
+    seen[side] = Some(values);
+    if work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
+        return Entry::new(entry.key, entry.records);
     }
     entry.create = Some(to);
     entry.step = Step::Decided;

@@ -4,11 +4,11 @@
 
 mod config;
 mod conflicts;
-mod creates;
 mod connectors;
+mod creates;
 mod failures;
 mod restart;
+mod rewriting;
 mod scripts;
 mod updates;
-mod rewriting;
 mod world;
