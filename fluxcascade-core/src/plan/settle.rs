@@ -52,7 +52,18 @@ pub(crate) fn settle_update(
         holds: Vec::new(),
     };
     for written in &operation.pairs {
-        let Some(index) = mapping.pair_index(&written.pair) else { continue };
+        let own_rows = operation.conflicts.iter().filter(|row| row.pair == written.pair).cloned();
+        let Some(index) = mapping.pair_index(&written.pair) else {
+            // The mapping no longer reads it. What may have been overwritten is kept all the same.
+            settled.conflicts.extend(own_rows);
+            settled.log.push(LogPair {
+                pair: written.pair.clone(),
+                before: written.planned.clone(),
+                after: written.sent.clone(),
+                cause: written.cause.clone(),
+            });
+            continue;
+        };
         let pair = &mapping.pairs[index];
         let slots = &pair.ends[side].slots;
         let Some(held) =
@@ -89,7 +100,7 @@ pub(crate) fn settle_update(
                 cause: Cause::Rewritten,
             });
         }
-        settled.conflicts.extend(operation.conflicts.iter().filter(|c| c.pair == pair.id).cloned());
+        settled.conflicts.extend(own_rows);
     }
     settled
 }
