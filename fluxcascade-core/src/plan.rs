@@ -27,7 +27,7 @@ pub use entry::{
 };
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
-pub(crate) use settle::settle_update;
+pub(crate) use settle::{Heard, settle_update};
 
 use crate::mapping::CompiledMapping;
 use crate::model::Work;

@@ -14,7 +14,7 @@ use crate::model::{
     Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkStatus, LogKind, LogPair, LogRow,
     Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values, Work,
 };
-use crate::plan::{Entry, PairBases, set_bases, settle_update};
+use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
 use crate::store::{CommitBatch, RecordKeys, Requeue};
 
@@ -55,7 +55,13 @@ impl Run<'_> {
         let (bases, log) = match applied.proof {
             Proof::Answer => self.confirmed(operation, &applied.values),
             Proof::ReadBack => {
-                let settled = settle_update(&self.mapping, operation, &applied.values, self.now());
+                let settled = settle_update(
+                    &self.mapping,
+                    operation,
+                    &applied.values,
+                    Heard::Applied,
+                    self.now(),
+                );
                 for hold in &settled.holds {
                     self.note_hold(hold, &entry.records);
                 }
@@ -301,9 +307,10 @@ impl Run<'_> {
         work: &Work,
         entry: &Entry,
         operation: &Operation,
-        fields: &[FieldName],
-        error: &ConnectorError,
+        refusal: (&[FieldName], &ConnectorError),
+        fetched: &Fetched,
     ) {
+        let (fields, error) = refusal;
         let side = operation.side;
         commit.closed.push(operation.id);
         self.note_failure(operation, Some(error));
@@ -337,8 +344,14 @@ impl Run<'_> {
             };
             let detail = format!("the {side} refuses the record: {error}; edit it on either side");
             let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.attempts =
-                work.holds.iter().find(|h| h.key == hold.key).map_or(0, |h| h.attempts) + 1;
+            hold.values = Sides::from_fn(|side| {
+                let record = entry.records[side].clone()?;
+                let listed = || seen(work, side, fetched, self.mapping.revision);
+                let seen = fetched.get(&(side, record)).or_else(listed)?;
+                seen.values().map(Values::fingerprint)
+            });
+            let same = |h: &&Hold| h.key == hold.key && h.values == hold.values;
+            hold.attempts = work.holds.iter().find(same).map_or(0, |h| h.attempts) + 1;
             hold.not_before =
                 (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
             return self.hold_record(commit, work, hold);

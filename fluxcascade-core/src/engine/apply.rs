@@ -78,6 +78,7 @@ impl Run<'_> {
     ) -> Result<Vec<Work>, SyncError> {
         self.keep_lease().await?;
         let mut batch = Batch { works, fetched: std::mem::take(fetched) };
+        batch.forget(side);
         let read_at = self.now();
         let plan = self.decide(&mut batch, Writing::Only(side)).await?;
         let mut entries = self.prepare(&mut batch, plan).await?;
@@ -213,7 +214,8 @@ impl Run<'_> {
                 let window = &mut self.report.sides[side].widest_window;
                 *window = (*window).max(self.engine.inner.clock.now().since(read_at));
                 let outcomes = self.connector(side).write(request).await;
-                sent.extend(pair_up(group, outcomes));
+                let width = self.mapping.projections[side].fields().len();
+                sent.extend(pair_up(group, outcomes, width));
             }
         }
         Ok(sent)
@@ -300,7 +302,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::Rejected { fields, error } => {
-                self.rejected(commit, work, entry, operation, fields, error);
+                self.rejected(commit, work, entry, operation, (fields, error), fetched);
                 Next::Done
             }
             Answer::NotApplied(error) => {
@@ -341,8 +343,9 @@ impl Run<'_> {
     }
 }
 
-/// One outcome per operation; a connector that gives fewer leaves the rest unknown.
-fn pair_up(group: &[&Operation], outcomes: Vec<WriteOutcome>) -> Vec<Sent> {
+/// One outcome per operation; a connector that gives fewer leaves the rest unknown. Values that
+/// are not one per field are no proof, and are read back.
+fn pair_up(group: &[&Operation], outcomes: Vec<WriteOutcome>, width: usize) -> Vec<Sent> {
     let missing = || {
         WriteOutcome::Unknown(crate::connector::ConnectorError::new(
             ErrorKind::Protocol,
@@ -354,7 +357,11 @@ fn pair_up(group: &[&Operation], outcomes: Vec<WriteOutcome>) -> Vec<Sent> {
         .iter()
         .zip(outcomes)
         .map(|(operation, outcome)| {
-            Sent::new((*operation).clone(), outcome.unwrap_or_else(missing))
+            let mut outcome = outcome.unwrap_or_else(missing);
+            if let WriteOutcome::Applied { values, .. } = &mut outcome {
+                *values = values.take().filter(|values| values.slots().len() == width);
+            }
+            Sent::new((*operation).clone(), outcome)
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Link, Observation, RecordId, Side, Work};
+use crate::model::{Link, Observation, RecordId, Side, Work, WorkKey};
 use crate::store::{CommitBatch, LinkChange};
 
 /// Work that is decided together.
@@ -15,6 +15,25 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new(works: Vec<Work>) -> Self {
         Self { works, fetched: HashMap::new() }
+    }
+
+    /// Forgets what was read of the records that are to be written: other requests have been sent
+    /// since, and each is read again directly before its write.
+    pub(super) fn forget(&mut self, side: Side) {
+        for work in &self.works {
+            if let Some(link) = &work.link {
+                self.fetched.remove(&(side, link.records[side].clone()));
+                continue;
+            }
+            if let WorkKey::Record(own, record) = &work.key
+                && *own == side
+            {
+                self.fetched.remove(&(side, record.clone()));
+            }
+            for holder in work.candidates.iter().flat_map(|found| &found.holders[side]) {
+                self.fetched.remove(&(side, holder.record.clone()));
+            }
+        }
     }
 }
 

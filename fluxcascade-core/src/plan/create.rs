@@ -1,6 +1,7 @@
 //! Creates: what a new record gets, and what becomes of a create without an answer (P6).
 
 use super::context::PlanContext;
+use super::detect::is_refused_still;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
 use super::matching::{Subject, owned, park, present};
 use crate::model::{
@@ -16,6 +17,7 @@ impl Subject<'_> {
             entry.step = Step::Ignored;
             return entry;
         }
+        let mut refused: Option<String> = None;
         for (index, pair) in mapping.pairs.iter().enumerate() {
             if !pair.direction.writes_to(to) {
                 continue;
@@ -24,20 +26,37 @@ impl Subject<'_> {
             let Some(origin) = present(slots, self.values) else { continue };
             if origin.iter().all(|value| value.is_blank()) {
                 if pair.required {
-                    let why = format!("{} is required, and blank", pair.label);
+                    let why = format!("{} is required, and blank; fill it in", pair.label);
                     return self.refuse(&why, context, entry);
                 }
                 continue;
             }
-            // A value that is refused is left out here, and held once the records are linked.
-            let Ok(send) = pair.carry(self.side, &origin) else { continue };
-            let mut values = Sides::new(Vec::new(), Vec::new());
-            values[self.side] = owned(&origin);
-            let action = PairAction::Write { to, send, cause: Cause::Create, conflict: None };
-            entry.pairs.push(PairPlan { index, values, action });
+            match pair.carry(self.side, &origin) {
+                Ok(send) => {
+                    let mut values = Sides::new(Vec::new(), Vec::new());
+                    values[self.side] = owned(&origin);
+                    let cause = Cause::Create;
+                    let action = PairAction::Write { to, send, cause, conflict: None };
+                    entry.pairs.push(PairPlan { index, values, action });
+                }
+                // It is left out here, and held once the records are linked.
+                Err(refusal) => {
+                    let why = format!("{} is refused: {refusal}", pair.label);
+                    if pair.required {
+                        return self.refuse(&why, context, entry);
+                    }
+                    refused.get_or_insert(why);
+                }
+            }
         }
         if entry.pairs.is_empty() {
-            return self.refuse("every field that would be written is blank", context, entry);
+            let blank = || "every field that would be written is blank; fill one in".to_owned();
+            return self.refuse(&refused.unwrap_or_else(blank), context, entry);
+        }
+        let mut seen = Sides::default();
+        seen[self.side] = Some(self.values);
+        if self.work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
+            return Entry::new(entry.key, entry.records);
         }
         entry.create = Some(to);
         entry.step = Step::Decided;
@@ -51,10 +70,7 @@ impl Subject<'_> {
         entry.holds.push(Hold::new(
             HoldKey::Record(side, record.clone()),
             HoldReason::Invalid,
-            format!(
-                "the {side} record {record} is not created on the {}: {why}; fill it in",
-                side.other()
-            ),
+            format!("the {side} record {record} is not created on the {}: {why}", side.other()),
             context.now,
         ));
         entry.step = Step::Decided;

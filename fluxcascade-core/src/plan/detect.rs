@@ -3,7 +3,8 @@
 
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::{
-    Base, InboxEntry, Provenance, RecordId, Side, Slot, State, Value, Values, Version,
+    Base, Hold, HoldReason, InboxEntry, Provenance, RecordId, Side, Sides, Slot, State, Timestamp,
+    Value, Values, Version,
 };
 
 use super::context::PlanContext;
@@ -135,4 +136,12 @@ pub(super) fn is_stale(mapping: &CompiledMapping, side: Side, view: View<'_>, ba
         }
         View::Known { .. } | View::Unseen | View::IdOnly | View::Other(_) => false,
     }
+}
+
+/// Whether what was refused is not to be tried again yet: its time has not come, and no side has
+/// been edited since.
+pub(super) fn is_refused_still(hold: &Hold, seen: &Sides<Option<&Values>>, now: Timestamp) -> bool {
+    hold.reason == HoldReason::Rejected
+        && hold.not_before.is_none_or(|due| due > now)
+        && hold.values == seen.as_ref().map(|values| values.map(Values::fingerprint))
 }

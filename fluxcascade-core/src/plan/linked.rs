@@ -2,10 +2,12 @@
 
 use super::context::PlanContext;
 use super::decide::{Decision, decide_with_base, decide_without_base};
-use super::detect::{Change, View, change, is_stale, is_unchanged, pair_values, view};
+use super::detect::{
+    Change, View, change, is_refused_still, is_stale, is_unchanged, pair_values, view,
+};
 use super::entry::{Entry, Need, Step};
 use super::merge::Case;
-use super::settle::settle_update;
+use super::settle::{Heard, settle_update};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Base, ConflictId, ConflictStatus, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified,
@@ -64,7 +66,8 @@ fn settle(
                 return Some(entry.clone());
             }
             Some(State::Known { values, .. }) => {
-                let settled = settle_update(mapping, operation, values, context.now);
+                let settled =
+                    settle_update(mapping, operation, values, Heard::Nothing, context.now);
                 set_bases(mapping, &mut link.bases, &settled.bases);
                 entry.step = Step::Decided;
                 entry.settled.push(settled);
@@ -128,6 +131,13 @@ pub(super) fn decide_link(
             entry.step = Step::Decided;
             return entry;
         }
+    }
+    let seen = views.map(|view| match view {
+        View::Known { values, .. } => Some(values),
+        View::Unseen | View::IdOnly | View::Other(_) => None,
+    });
+    if work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
+        return entry;
     }
     release_link_holds(work, &mut entry);
     for index in 0..mapping.pairs.len() {

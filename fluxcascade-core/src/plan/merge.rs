@@ -6,7 +6,7 @@ use crate::mapping::{CompiledMapping, CompiledPair, Drift, refs};
 use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, Conflict, ConflictId, ConflictKind, ConflictStatus, Hold, HoldKey, HoldReason, LinkId,
-    LogPair, Modified, RecordId, RunNumber, Side, Sides, Timestamp, Value,
+    LogPair, Modified, RecordId, RunNumber, Side, Sides, Timestamp, Value, WorkKey,
 };
 use crate::resolver::{ConflictCase, Resolution};
 
@@ -45,9 +45,12 @@ impl Case<'_> {
 
     /// Turns the decision into what is done, and notes it in the entry.
     pub(super) fn merge(&self, decision: Decision, entry: &mut Entry) {
-        if self.stays_held(decision, entry) {
-            return;
+        if !self.stays_held(decision, entry) {
+            self.act(decision, entry);
         }
+    }
+
+    fn act(&self, decision: Decision, entry: &mut Entry) {
         match decision {
             Decision::Nothing => {}
             Decision::Adopt => self.adopt(entry, None),
@@ -81,7 +84,9 @@ impl Case<'_> {
         let agreed = matches!(decision, Decision::Nothing | Decision::Adopt);
         let same = hold.values == self.fingerprints();
         let due = hold.not_before.is_some_and(|due| due <= self.now);
-        if same && !due && !(agreed && hold.reason == HoldReason::Conflict) {
+        let over = agreed && hold.reason == HoldReason::Conflict
+            || hold.reason == HoldReason::Invalid && !self.is_refused_again(decision, hold);
+        if same && !due && !over {
             return true;
         }
         entry.released.push(hold.key.clone());
@@ -90,6 +95,13 @@ impl Case<'_> {
             entry.judged.push((conflict, status));
         }
         false
+    }
+
+    /// Whether the mapping still takes no such value: its transforms may have been mended since.
+    fn is_refused_again(&self, decision: Decision, hold: &Hold) -> bool {
+        let mut anew = Entry::new(WorkKey::Link(self.link), Sides::default());
+        self.act(decision, &mut anew);
+        anew.holds.iter().any(|held| held.reason == hold.reason && held.detail == hold.detail)
     }
 
     fn adopt(&self, entry: &mut Entry, note: Option<(Side, Cause)>) {

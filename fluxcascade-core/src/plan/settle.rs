@@ -6,9 +6,18 @@ use super::entry::Settled;
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp, Value,
-    Values,
+    Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp,
+    Value, Values,
 };
+
+/// What the system said to a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing: it may have been carried out.
+    Nothing,
+    /// It was carried out, but not what was stored.
+    Applied,
+}
 
 /// What became of one pair of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +26,8 @@ enum Fate {
     Done,
     /// It holds what it held before: the write was not applied, and is decided anew.
     NotApplied,
+    /// It took the write, and holds what it held before: to it both are the same.
+    Kept,
     /// It holds something else: the write was applied, and then a person edited the record.
     Edited,
     /// It holds less than was sent: a person or the system may have made it so.
@@ -28,6 +39,7 @@ pub(crate) fn settle_update(
     mapping: &CompiledMapping,
     operation: &Operation,
     observed: &Values,
+    heard: Heard,
     now: Timestamp,
 ) -> Settled {
     let side = operation.side;
@@ -40,7 +52,18 @@ pub(crate) fn settle_update(
         holds: Vec::new(),
     };
     for written in &operation.pairs {
-        let Some(index) = mapping.pair_index(&written.pair) else { continue };
+        let own_rows = operation.conflicts.iter().filter(|row| row.pair == written.pair).cloned();
+        let Some(index) = mapping.pair_index(&written.pair) else {
+            // The mapping no longer reads it. What may have been overwritten is kept all the same.
+            settled.conflicts.extend(own_rows);
+            settled.log.push(LogPair {
+                pair: written.pair.clone(),
+                before: written.planned.clone(),
+                after: written.sent.clone(),
+                cause: written.cause.clone(),
+            });
+            continue;
+        };
         let pair = &mapping.pairs[index];
         let slots = &pair.ends[side].slots;
         let Some(held) =
@@ -53,9 +76,9 @@ pub(crate) fn settle_update(
             Side::Source => Sides::new(written_side, written.origin.clone()),
             Side::Target => Sides::new(written.origin.clone(), written_side),
         };
-        let fate = fate(pair, side, written, &held);
+        let fate = fate(pair, side, written, &held, heard);
         match fate {
-            Fate::Done => settled.bases.push((index, base(held.clone()))),
+            Fate::Done | Fate::Kept => settled.bases.push((index, base(held.clone()))),
             Fate::Edited => settled.bases.push((index, base(written.sent.clone()))),
             Fate::Unsettled => {
                 settled.bases.push((index, base(written.sent.clone())));
@@ -66,10 +89,18 @@ pub(crate) fn settle_update(
         settled.log.push(LogPair {
             pair: pair.id.clone(),
             before: written.planned.clone(),
-            after: if fate == Fate::Done { held } else { written.sent.clone() },
+            after: if fate == Fate::Done { held.clone() } else { written.sent.clone() },
             cause: written.cause.clone(),
         });
-        settled.conflicts.extend(operation.conflicts.iter().filter(|c| c.pair == pair.id).cloned());
+        if fate == Fate::Kept {
+            settled.log.push(LogPair {
+                pair: pair.id.clone(),
+                before: written.sent.clone(),
+                after: held,
+                cause: Cause::Rewritten,
+            });
+        }
+        settled.conflicts.extend(own_rows);
     }
     settled
 }
@@ -93,7 +124,13 @@ fn unsettled(
     hold
 }
 
-fn fate(pair: &CompiledPair, side: Side, written: &OperationPair, held: &[Value]) -> Fate {
+fn fate(
+    pair: &CompiledPair,
+    side: Side,
+    written: &OperationPair,
+    held: &[Value],
+    heard: Heard,
+) -> Fate {
     let refs = crate::mapping::refs;
     let held_refs = refs(held);
     let agrees = match side {
@@ -105,7 +142,10 @@ fn fate(pair: &CompiledPair, side: Side, written: &OperationPair, held: &[Value]
     }
     let unchanged = |(held, planned): (&Value, &Value)| !held.changed_from(planned);
     if held.len() == written.planned.len() && held.iter().zip(&written.planned).all(unchanged) {
-        return Fate::NotApplied;
+        return match heard {
+            Heard::Applied => Fate::Kept,
+            Heard::Nothing => Fate::NotApplied,
+        };
     }
     if held.iter().zip(&written.sent).any(|(held, sent)| carries_less(held, sent)) {
         return Fate::Unsettled;

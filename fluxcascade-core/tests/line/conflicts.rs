@@ -1,9 +1,11 @@
 //! Both sides edited one field: the strategy decides, and the loser is kept.
 
 use fluxcascade_core::connector::{Capabilities, Consistency};
+use fluxcascade_core::mapping::Mapping;
 use fluxcascade_core::model::{ConflictKind, ConflictStatus, HoldReason, Side, Value, Winner};
 use fluxcascade_core::resolver::{ConflictCase, ConflictResolver, Resolution, Strategy};
 use fluxcascade_core::testkit::{CallKind, SimProfile};
+use fluxcascade_core::transform::value_map;
 
 use crate::world::{World, at, contacts};
 
@@ -278,4 +280,31 @@ async fn strategies_are_asked_in_order_until_one_does_not_decline() {
         assert_eq!(world.field.text(&target, "name"), expected);
     }
     assert_eq!(world.conflicts().await[0].strategy, "non_blank_wins, longest, source_wins");
+}
+
+/// A hold says what to mend in the mapping; once that is done, the value flows.
+#[tokio::test]
+async fn a_value_that_no_row_of_the_table_had_flows_when_the_row_is_added() {
+    let mapping = |rows: &[(&'static str, &'static str)]| {
+        let table = value_map(rows.iter().copied());
+        Mapping::builder("contacts")
+            .source("crm", "contacts")
+            .target("field", "clients")
+            .match_on("email", "mail")
+            .pair("email", "mail")
+            .pair_with("name", "name", |pair| pair.transform(table))
+    };
+    let mut world =
+        World::with(SimProfile::default(), SimProfile::default(), mapping(&[("a", "a")]));
+    let (source, target) = world.linked_with_name("a").await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "b");
+    let report = world.sync().await;
+    assert_eq!(report.held[0].reason, HoldReason::Invalid, "{report}");
+    // It is the same hold until something is done about it.
+    assert_eq!(world.sync().await.held.len(), 0);
+    world.mapping = mapping(&[("a", "a"), ("b", "bee")]).build().unwrap();
+    world.sync().await;
+    assert_eq!(world.field.text(&target, "name"), "bee");
+    assert!(world.holds().await.is_empty());
 }

@@ -1,8 +1,9 @@
 //! Records without a partner are created once; records that could have several are parked.
 
-use fluxcascade_core::mapping::{Create, Direction, Mapping, PairBuilder};
+use fluxcascade_core::mapping::{Create, Direction, Mapping, MappingBuilder, PairBuilder};
 use fluxcascade_core::model::HoldReason;
 use fluxcascade_core::testkit::{CallKind, SimProfile};
+use fluxcascade_core::transform::value_map;
 
 use crate::world::{World, contacts};
 
@@ -130,4 +131,27 @@ async fn a_required_blank_refuses_the_create_and_never_writes_a_blank() {
     world.settle().await;
     assert_eq!(world.field.text(&target, "name"), "Ann");
     assert_eq!(world.holds().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_whose_required_value_is_refused_is_not_created_and_the_hold_says_why() {
+    let table = || value_map([("a", "a")]);
+    let required = contacts_by_mail()
+        .pair("email", "mail")
+        .pair_with("name", "name", |pair| pair.required().transform(table()));
+    let only = contacts_by_mail().pair_with("name", "name", |pair| pair.transform(table()));
+    for mapping in [required, only] {
+        let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+        world.crm.insert([("email", "ann@x.io"), ("name", "b")]);
+        let report = world.sync().await;
+        assert!(world.field.records().is_empty(), "{report}");
+        assert!(report.held[0].detail.contains("name = name is refused: value_map"), "{report}");
+    }
+}
+
+fn contacts_by_mail() -> MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
 }

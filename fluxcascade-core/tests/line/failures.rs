@@ -210,3 +210,30 @@ async fn two_syncs_of_one_mapping_at_once_are_refused_and_two_mappings_are_not()
     assert_eq!(error.kind, StoreErrorKind::Busy);
     second.sync("contacts").await.unwrap();
 }
+
+/// P14: rows that are listed again within the look-back are no edits.
+#[tokio::test]
+async fn a_refused_record_waits_longer_each_time_and_an_edit_starts_anew() {
+    let world = World::new();
+    world.field.refuse("name");
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    for _ in 0..12 {
+        world.sync().await;
+        world.clock.advance(Duration::from_secs(20));
+    }
+    assert_eq!(world.field.calls(CallKind::Create), 3, "at once, after 1 and after 2 minutes");
+    for _ in 0..20 {
+        world.minutes(7 * 60);
+        world.sync().await;
+    }
+    let hold = world.holds().await.remove(0);
+    assert_eq!((hold.attempts, hold.not_before), (10, None));
+    world.crm.edit(&source, "name", "Anna");
+    world.sync().await;
+    let hold = world.holds().await.remove(0);
+    assert_eq!(hold.attempts, 1);
+    world.field.accept("name");
+    world.minutes(1);
+    assert_eq!(world.sync().await.sides.target.created, 1);
+    assert!(world.holds().await.is_empty());
+}

@@ -4,9 +4,11 @@
 
 mod config;
 mod conflicts;
+mod connectors;
 mod creates;
 mod failures;
 mod restart;
+mod rewriting;
 mod scripts;
 mod updates;
 mod world;

@@ -136,3 +136,22 @@ async fn an_update_without_an_answer_is_settled_by_what_the_record_holds() {
         assert!(world.conflicts().await.is_empty());
     }
 }
+
+/// P3: the value that was overwritten is in the log, also if its pair has left the mapping since.
+#[tokio::test]
+async fn a_write_without_an_answer_is_logged_when_its_pair_is_no_longer_in_the_mapping() {
+    let mut world = World::new();
+    let (source, _) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 0199");
+    world.field.fail_next(CallKind::Update, Fault::AnswerLost);
+    world.sync().await;
+    world.mapping.pairs.retain(|pair| pair.label() != "phone = phone");
+    world.minutes(15);
+    assert_eq!(world.sync().await.settled, 1);
+    let log = world.log().await;
+    let overwritten = |pair: &fluxcascade_core::model::LogPair| {
+        pair.pair.as_str() == "phone = phone" && pair.before == ["256 555 0100".into()]
+    };
+    assert!(log.iter().flat_map(|row| &row.pairs).any(overwritten), "{log:?}");
+}

@@ -262,3 +262,43 @@ async fn a_dry_run_writes_nothing_and_says_what_the_run_then_does() {
     assert_eq!((report.sides.target.updated, report.sides.target.created), (1, 1), "{report}");
     assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
 }
+
+/// P3, P15: only between its fetch and its own write can an edit be overwritten, also where a
+/// record was read before to be decided at all.
+#[tokio::test]
+async fn a_record_that_was_read_early_is_read_again_directly_before_its_write() {
+    let coarse = SimProfile {
+        granularity: Duration::from_secs(60),
+        capabilities: Capabilities {
+            read_batch: 1,
+            write_batch: 1,
+            create_batch: 1,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let world = World::with(coarse.clone(), coarse, contacts());
+    let people: Vec<_> = (0..3)
+        .map(|i| {
+            let mail = format!("p{i}@x.io");
+            (world.crm.insert([("email", mail.clone())]), world.field.insert([("mail", mail)]))
+        })
+        .collect();
+    world.sync().await;
+    // In the minute of their confirmed versions: rows that are not newer are read by id first.
+    for (source, target) in &people {
+        world.crm.edit(source, "name", "from the source");
+        world.field.edit(target, "street", "1 Main St");
+    }
+    let targets: Vec<_> = people.into_iter().map(|(_, target)| target).collect();
+    let edited = targets.clone();
+    world.field.before_next(CallKind::Update, move |field| {
+        for target in &edited {
+            field.edit(target, "name", "by hand");
+        }
+    });
+    world.sync().await;
+    let rows = world.conflicts().await;
+    let lost = targets.iter().filter(|target| world.field.text(target, "name") != "by hand");
+    assert!(lost.count() <= 1 + rows.len(), "only the first was in its window: {rows:?}");
+}
