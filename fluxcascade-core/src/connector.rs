@@ -56,6 +56,7 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// - From a cursor with `more` false, every later change within the declared look-back is
     ///   returned, at least once.
     /// - The same cursor may be read again.
+    /// - A cursor that is not taken any more is the error `PositionLost`, whatever else is wrong.
     ///
     /// # Errors
     /// If the page could not be read whole.

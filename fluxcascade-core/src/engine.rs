@@ -118,6 +118,19 @@ pub enum SyncError {
     /// The store failed, or another sync of the mapping is under way.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The mapping names other endpoints than those that its links are of.
+    #[error(
+        "{mapping} has links of {before}, and now names {now}: use another mapping name for these, \
+         or name the former ones again"
+    )]
+    OtherEndpoints {
+        /// The mapping.
+        mapping: MappingName,
+        /// The endpoints that were synced.
+        before: String,
+        /// The endpoints that it names now.
+        now: String,
+    },
     /// Another account stands behind a connection than the one that was synced before.
     #[error(
         "{connection} is now the account {now}, but {mapping} was synced with the account {before}: \

@@ -10,10 +10,9 @@ mod compile;
 mod key;
 mod pair;
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::Endpoint;
 pub use builder::{MappingBuilder, PairBuilder, RuleBuilder};
 pub use check::{ConfigError, Finding};
 pub(crate) use compile::refs;
@@ -21,24 +20,8 @@ pub use compile::{CompiledMapping, CompiledPair, CompiledRule, PairEnd};
 pub use key::FingerprintKey;
 pub use pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 
-use crate::model::{ConnectionName, MappingName, ObjectType, Side};
+use crate::model::{MappingName, Side};
 use crate::resolver::Strategies;
-
-/// One end of a mapping: an object type at a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// The connection, as the engine's host names it.
-    pub connection: ConnectionName,
-    /// The object type, as the system names it.
-    pub object: ObjectType,
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.connection, self.object)
-    }
-}
 
 /// Which way records flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

@@ -20,8 +20,9 @@ pub use conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
 pub use cursor::Cursor;
 pub use hold::{Hold, HoldKey, HoldReason};
 pub use id::{
-    ConflictId, ConnectionName, FieldName, Fingerprint, IdError, LinkId, MappingKey, MappingName,
-    ObjectType, OperationId, PairId, RecordId, RunNumber, Side, Sides, SystemName, TenantId,
+    ConflictId, ConnectionName, Endpoint, FieldName, Fingerprint, IdError, LinkId, MappingKey,
+    MappingName, ObjectType, OperationId, PairId, RecordId, RunNumber, Side, Sides, SystemName,
+    TenantId,
 };
 pub use link::{Base, Layout, LayoutPair, Link, LinkStatus, Revision};
 pub use log::{Cause, LogKind, LogPair, LogRow, RunRow, RunStatus};

@@ -62,7 +62,7 @@ impl Place {
         match saved {
             Ok(Saved { format: FORMAT, at }) => Ok(at),
             Ok(_) | Err(_) => Err(ConnectorError::new(
-                ErrorKind::Permanent,
+                ErrorKind::PositionLost,
                 "the stored cursor is none of this version's; read the contacts in full again",
             )),
         }

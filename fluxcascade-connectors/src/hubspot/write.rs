@@ -285,6 +285,7 @@ fn fate(fate: Fate, error: &ConnectorError) -> Next {
             ErrorKind::NotFound
             | ErrorKind::Validation
             | ErrorKind::PreconditionFailed
+            | ErrorKind::PositionLost
             | ErrorKind::Permanent => Next::Refused,
         },
     }
@@ -301,6 +302,7 @@ fn row_outcome(row: &Row, existing: Option<&RecordId>, error: &ConnectorError) -
         ErrorKind::NotFound
         | ErrorKind::Validation
         | ErrorKind::PreconditionFailed
+        | ErrorKind::PositionLost
         | ErrorKind::Permanent => conflict_or_refusal(row, existing, error),
     }
 }

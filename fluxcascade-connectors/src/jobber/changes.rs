@@ -86,7 +86,7 @@ impl Place {
             .filter(|place: &Self| place.format == FORMAT)
             .ok_or_else(|| {
                 ConnectorError::new(
-                    ErrorKind::Permanent,
+                    ErrorKind::PositionLost,
                     "the stored position in jobber's changes was not written by this version; \
                      read everything anew",
                 )

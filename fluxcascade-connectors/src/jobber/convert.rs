@@ -117,6 +117,7 @@ pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
         | ErrorKind::Permission
         | ErrorKind::RateLimited
         | ErrorKind::PreconditionFailed
+        | ErrorKind::PositionLost
         | ErrorKind::Transient
         | ErrorKind::Permanent
         | ErrorKind::Protocol => State::Unreadable(error::said(&errors[0].message)),

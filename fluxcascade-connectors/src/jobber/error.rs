@@ -176,7 +176,10 @@ pub(super) fn of_graph(error: &GraphError) -> ConnectorError {
         ErrorKind::Validation => "jobber refused the content",
         ErrorKind::Transient => "jobber failed inside; try again later",
         ErrorKind::RateLimited => "jobber takes no more queries now",
-        ErrorKind::Permanent | ErrorKind::PreconditionFailed | ErrorKind::Protocol => {
+        ErrorKind::Permanent
+        | ErrorKind::PreconditionFailed
+        | ErrorKind::PositionLost
+        | ErrorKind::Protocol => {
             "jobber refused the query; where it does not know a field, take the field out of the \
              mapping or set another `version`"
         }

@@ -355,6 +355,7 @@ fn failed_alone(error: &GraphError) -> WriteOutcome {
         ErrorKind::Permission
         | ErrorKind::Transient
         | ErrorKind::PreconditionFailed
+        | ErrorKind::PositionLost
         | ErrorKind::Protocol => WriteOutcome::Unknown(error),
     }
 }

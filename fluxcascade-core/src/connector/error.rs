@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Validation,
     /// The record has moved on.
     PreconditionFailed,
+    /// A place in the changes is not taken any more: everything is read anew.
+    PositionLost,
     /// It may work later: a network fault, an overloaded server.
     Transient,
     /// It will not work later either.
@@ -76,6 +78,7 @@ impl ConnectorError {
             | ErrorKind::NotFound
             | ErrorKind::Validation
             | ErrorKind::PreconditionFailed
+            | ErrorKind::PositionLost
             | ErrorKind::Permanent
             | ErrorKind::Protocol => false,
         }

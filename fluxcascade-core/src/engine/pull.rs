@@ -2,7 +2,7 @@
 
 use super::run::Run;
 use super::{Event, SyncError};
-use crate::connector::{ChangesRequest, Position, Reader};
+use crate::connector::{ChangesPage, ChangesRequest, ConnectorError, ErrorKind, Position, Reader};
 use crate::mapping::CompiledMapping;
 use crate::model::value::MAX_VALUE_BYTES;
 use crate::model::{Observation, Side, Slot, State, Timestamp};
@@ -18,16 +18,20 @@ impl Run<'_> {
         begin_sweep(&mut feed, self.now(), self.engine.inner.settings.sweep_every);
         loop {
             self.keep_lease().await?;
-            let reader: &dyn Reader = self.connector(side).as_ref();
-            let page = reader
-                .changes(ChangesRequest {
-                    object: self.mapping.endpoint(side).object.clone(),
-                    projection: self.mapping.projections[side].clone(),
-                    position: feed.cursor.clone().map_or(Position::Start, Position::After),
-                    limit: self.capabilities(side).page,
-                })
-                .await
-                .map_err(|error| self.failed(side, error))?;
+            let position = feed.cursor.clone().map_or(Position::Start, Position::After);
+            let page = match self.page(side, position).await {
+                Ok(page) => page,
+                Err(error) if error.kind == ErrorKind::PositionLost && feed.cursor.is_some() => {
+                    // The system does not know the place any more: everything is read anew.
+                    feed.sweeping = true;
+                    feed.sweep_began = Some(self.now());
+                    feed.cursor = None;
+                    self.page(side, Position::Start)
+                        .await
+                        .map_err(|error| self.failed(side, error))?
+                }
+                Err(error) => return Err(self.failed(side, error)),
+            };
             feed.cursor = Some(page.cursor);
             if feed.sweeping && !page.more {
                 feed.sweeping = false;
@@ -53,6 +57,17 @@ impl Run<'_> {
                 return Ok(());
             }
         }
+    }
+
+    async fn page(&self, side: Side, position: Position) -> Result<ChangesPage, ConnectorError> {
+        let reader: &dyn Reader = self.connector(side).as_ref();
+        let request = ChangesRequest {
+            object: self.mapping.endpoint(side).object.clone(),
+            projection: self.mapping.projections[side].clone(),
+            position,
+            limit: self.capabilities(side).page,
+        };
+        reader.changes(request).await
     }
 
     fn check_account(&self, side: Side, feed: &Feed) -> Result<(), SyncError> {

@@ -127,6 +127,7 @@ impl Run<'_> {
                 | ErrorKind::RateLimited
                 | ErrorKind::NotFound
                 | ErrorKind::PreconditionFailed
+                | ErrorKind::PositionLost
                 | ErrorKind::Transient
                 | ErrorKind::Protocol => Err(self.failed(side, error)),
             },

@@ -8,8 +8,8 @@ use super::{Connection, Engine, Event, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, FingerprintKey};
 use crate::model::{
-    Hold, HoldKey, Observation, OperationId, Revision, RunNumber, RunRow, RunStatus, Side, Sides,
-    Timestamp, Work, WorkKey,
+    Endpoint, Hold, HoldKey, Observation, OperationId, Revision, RunNumber, RunRow, RunStatus,
+    Side, Sides, Timestamp, Work, WorkKey,
 };
 use crate::plan::{Plan, Step, Writing};
 use crate::report::{HeldItem, SideReport, SyncReport};
@@ -38,6 +38,12 @@ impl<'e> Run<'e> {
         let key = FingerprintKey::new(inner.store.fingerprint_key(&mapping.key).await?);
         let mut revisions = inner.store.revisions(&mapping.key).await?;
         let lease = inner.store.lease(&mapping.key, now, inner.settings.lease).await?;
+        if let Some(last) = revisions.last()
+            && let Err(error) = check_ends(engine, &mapping, last).await
+        {
+            let _ = inner.store.release(&lease).await;
+            return Err(error);
+        }
         let new = mapping.adopt(&revisions);
         let report = empty_report(&mapping, now);
         let mut run = Run {
@@ -263,6 +269,29 @@ impl Engine {
         let key = self.mapping(mapping)?.key.clone();
         Ok(self.inner.store.counts(&key).await?)
     }
+}
+
+/// Links are of the endpoints that they were made between: others would take their records for
+/// ones that happen to have the same ids.
+async fn check_ends(
+    engine: &Engine,
+    mapping: &CompiledMapping,
+    last: &Revision,
+) -> Result<(), SyncError> {
+    let ends = Sides::from_fn(|side| mapping.endpoint(side).clone());
+    if last.ends == ends {
+        return Ok(());
+    }
+    let counts = engine.inner.store.counts(&mapping.key).await?;
+    if counts.active_links + counts.suspended_links + counts.tombstones + counts.operations == 0 {
+        return Ok(());
+    }
+    let words = |ends: &Sides<Endpoint>| format!("{} and {}", ends.source, ends.target);
+    Err(SyncError::OtherEndpoints {
+        mapping: mapping.mapping.name.clone(),
+        before: words(&last.ends),
+        now: words(&ends),
+    })
 }
 
 fn empty_report(mapping: &CompiledMapping, now: Timestamp) -> SyncReport {

@@ -225,7 +225,7 @@ pub struct PairBuilder {
 }
 
 impl PairBuilder {
-    /// Names the pair for good, so that its fields may be renamed.
+    /// Names the pair, for reports and for telling it from others that tie the same fields.
     #[must_use]
     pub fn id(mut self, id: impl AsRef<str>) -> Self {
         match PairId::new(id.as_ref()) {

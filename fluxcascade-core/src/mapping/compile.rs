@@ -151,14 +151,13 @@ impl CompiledMapping {
 
     /// Where pairs stand in bases.
     pub fn layout(&self) -> Layout {
-        let width = |end: &PairEnd| u16::try_from(end.base.len()).unwrap_or(u16::MAX);
         Layout {
             pairs: self
                 .pairs
                 .iter()
                 .map(|pair| LayoutPair {
                     pair: pair.id.clone(),
-                    width: pair.ends.as_ref().map(width),
+                    fields: pair.ends.as_ref().map(|end| end.names.to_vec()),
                 })
                 .collect(),
         }
@@ -192,7 +191,12 @@ impl CompiledMapping {
             }
             last => {
                 self.revision = last.map_or(0, |last| last.number) + 1;
-                Some(Revision { number: self.revision, fingerprint, layout: self.layout() })
+                Some(Revision {
+                    number: self.revision,
+                    fingerprint,
+                    ends: Sides::from_fn(|side| self.endpoint(side).clone()),
+                    layout: self.layout(),
+                })
             }
         }
     }
@@ -202,7 +206,8 @@ impl CompiledMapping {
         self.base_width.map(|width| Base::empty(self.revision, width))
     }
 
-    /// A base of another revision, laid out for this one: pairs keep their values by id.
+    /// A base of another revision, laid out for this one: a pair keeps its values if it ties the
+    /// same fields under the same id. One that ties others now is decided as a new one.
     pub fn relay(&self, side: Side, base: &Base, stored: &[Revision]) -> Base {
         let mut relaid = Base::empty(self.revision, self.base_width[side]);
         relaid.version = base.version.clone();
@@ -212,15 +217,16 @@ impl CompiledMapping {
         let mut end = 0;
         for place in &old.layout.pairs {
             let start = end;
-            end += usize::from(place.width[side]);
+            end += place.fields[side].len();
             let values = base.slots.get(start..end);
             let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
-            if let (Some(values), Some(pair)) = (values, pair) {
+            let same = |pair: &&CompiledPair| {
+                Side::BOTH.iter().all(|&s| place.fields[s].as_slice() == &*pair.ends[s].names)
+            };
+            if let (Some(values), Some(pair)) = (values, pair.filter(same)) {
                 let range = pair.ends[side].base.clone();
-                if range.len() == values.len() {
-                    relaid.written.extend(moved(base, start, range.start));
-                    relaid.slots[range].clone_from_slice(values);
-                }
+                relaid.written.extend(moved(base, start, range.start));
+                relaid.slots[range].clone_from_slice(values);
             }
         }
         relaid

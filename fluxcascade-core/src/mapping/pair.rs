@@ -59,7 +59,7 @@ pub enum Drift {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FieldPair {
-    /// Its name for good; unset: made of its fields.
+    /// Its name; unset: made of its fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<PairId>,
     /// The source's fields.

@@ -122,7 +122,7 @@ text_id!(
     MappingName, "a mapping name", 128
 );
 text_id!(
-    /// Names a pair for good: given by the host, else a hash of its fields; never a position.
+    /// Names a pair: given by the host, else made of its fields; never a position.
     PairId, "a pair id", 128
 );
 
@@ -151,6 +151,22 @@ impl MappingKey {
 impl fmt::Display for MappingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.tenant, self.mapping)
+    }
+}
+
+/// One end of a mapping: an object type at a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// The connection, as the engine's host names it.
+    pub connection: ConnectionName,
+    /// The object type, as the system names it.
+    pub object: ObjectType,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.connection, self.object)
     }
 }
 

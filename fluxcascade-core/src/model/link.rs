@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{Fingerprint, LinkId, PairId, RecordId, Sides};
+use super::id::{Endpoint, FieldName, Fingerprint, LinkId, PairId, RecordId, Sides};
 use super::time::{Timestamp, Version};
 use super::value::Slot;
 
@@ -95,8 +95,8 @@ pub struct Layout {
 pub struct LayoutPair {
     /// The pair.
     pub pair: PairId,
-    /// How many positions it takes on each side.
-    pub width: Sides<u16>,
+    /// Its fields on each side; each takes one position.
+    pub fields: Sides<Vec<FieldName>>,
 }
 
 /// A stored revision of a mapping: bases name theirs by number.
@@ -106,6 +106,8 @@ pub struct Revision {
     pub number: u32,
     /// A fingerprint of all that bases, keys and listed observations depend on.
     pub fingerprint: Fingerprint,
+    /// The endpoints: links are of these, and of no others.
+    pub ends: Sides<Endpoint>,
     /// Where pairs stand.
     pub layout: Layout,
 }

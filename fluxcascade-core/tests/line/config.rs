@@ -1,12 +1,15 @@
 //! Bad configurations: everything that is wrong, at once, with where and what to do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::mapping::{ConfigError, Mapping, PairBuilder};
 use fluxcascade_core::model::{FieldName, FieldSchema, FieldType};
+use fluxcascade_core::store::{Feed, FeedKey, Intake, Store};
 use fluxcascade_core::testkit::{CallKind, SimProfile, SimSystem};
 use fluxcascade_core::transform::{phone_e164, value_map};
-use fluxcascade_core::{Engine, Strategy, SyncError};
+use fluxcascade_core::{Clock, Engine, Side, Strategy, SyncError};
 
 use crate::world::{World, contacts};
 
@@ -157,4 +160,84 @@ async fn a_pair_that_is_added_is_decided_for_all_records() {
     world.crm.edit(&source, "phone", "256 555 0199");
     world.settle().await;
     assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
+}
+
+/// Links are of the endpoints that they were made between.
+#[tokio::test]
+async fn a_mapping_with_links_that_names_other_endpoints_is_refused() {
+    let world = World::new();
+    let (source, _) = world.linked_with_name("Ann").await;
+    let other = SimSystem::new("field", "clients", SimProfile::default(), world.shared_clock())
+        .field("mail")
+        .field("name")
+        .field("phone")
+        .field("street");
+    let bob = other.insert([("mail", "bob@y.io"), ("name", "Bob")]);
+    let engine = Engine::builder()
+        .connection("crm", world.crm.clone())
+        .connection("field2", other.clone())
+        .store(Arc::clone(&world.store))
+        .clock(world.shared_clock())
+        .mapping(contacts().target("field2", "clients").build().unwrap())
+        .build()
+        .await
+        .unwrap();
+    let error = engine.sync("contacts").await.unwrap_err();
+    assert!(matches!(error, SyncError::OtherEndpoints { .. }), "{error}");
+    assert!(error.to_string().contains("use another mapping name"), "{error}");
+    assert_eq!(world.crm.text(&source, "name"), "Ann");
+    assert_eq!(other.text(&bob, "name"), "Bob");
+    // The former mapping goes on.
+    world.settle().await;
+}
+
+/// P20: what a pair's former fields held says nothing of those that it ties now.
+#[tokio::test]
+async fn a_pair_that_ties_other_fields_under_its_id_is_decided_as_a_new_one() {
+    let who = |field: &'static str| {
+        Mapping::builder("contacts")
+            .source("crm", "contacts")
+            .target("field", "clients")
+            .match_on("email", "mail")
+            .pair("email", "mail")
+            .pair_with(field, "name", |pair| pair.id("who"))
+            .build()
+            .unwrap()
+    };
+    let mut world = World::new();
+    world.mapping = who("name");
+    let (source, target) = world.linked_with_name("Ann").await;
+    world.minutes(15);
+    world.mapping = who("address");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann");
+    assert_eq!(world.crm.text(&source, "address"), "Ann", "the blank one is filled");
+}
+
+/// A stored place that a connector does not take any more costs a full read, and no run.
+#[tokio::test]
+async fn a_place_in_the_changes_that_is_lost_is_read_anew() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    let engine = world.engine().await;
+    let key = engine.mapping_key(&world.mapping.name);
+    for sweeping in [false, true] {
+        let feed_key = FeedKey {
+            connection: world.mapping.source.connection.clone(),
+            object: world.mapping.source.object.clone(),
+            reader: world.mapping.name.clone(),
+        };
+        let now = world.shared_clock().now();
+        let lease = world.store.lease(&key, now, Duration::from_secs(300)).await.unwrap();
+        let feed = world.store.feed(&lease, &feed_key).await.unwrap();
+        let feed = Feed { cursor: Some(Cursor::new("format 0").unwrap()), sweeping, ..feed };
+        let page = Intake { side: Side::Source, revision: 1, rows: Vec::new(), feed_key, feed };
+        world.store.intake(&lease, &page).await.unwrap();
+        world.store.release(&lease).await.unwrap();
+        world.minutes(60);
+        let phone = if sweeping { "256 555 0198" } else { "256 555 0199" };
+        world.crm.edit(&source, "phone", phone);
+        assert_eq!(engine.sync("contacts").await.unwrap().writes(), 1);
+        assert_eq!(world.field.text(&target, "phone"), phone);
+    }
 }

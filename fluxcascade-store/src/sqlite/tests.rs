@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
 use fluxcascade_core::model::{
-    ConnectionName, MappingName, ObjectType, RunNumber, RunRow, RunStatus, Side, Sides, TenantId,
+    ConnectionName, Endpoint, MappingName, ObjectType, RunNumber, RunRow, RunStatus, Side, Sides,
+    TenantId,
 };
 use fluxcascade_core::store::{TokenKey, TokenStore};
 
@@ -63,6 +64,10 @@ async fn everything_but_an_intake_waits_for_the_disk() {
     let revision = Revision {
         number: 1,
         fingerprint: fluxcascade_core::model::Fingerprint([1; 16]),
+        ends: Sides::from_fn(|_| Endpoint {
+            connection: ConnectionName::new("jobber").unwrap(),
+            object: ObjectType::new("clients").unwrap(),
+        }),
         layout: fluxcascade_core::model::Layout { pairs: Vec::new() },
     };
     let run = RunRow {

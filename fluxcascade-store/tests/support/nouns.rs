@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::model::{
-    Base, Cause, Conflict, ConflictId, ConflictKind, ConflictStatus, Fingerprint, Hold, HoldKey,
-    HoldReason, Layout, LayoutPair, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, MappingKey,
-    MappingName, Observation, Operation, OperationId, OperationKind, OperationPair, PairId,
-    RecordId, Revision, RunNumber, Side, Sides, Slot, TenantId, Timestamp, Value, Values, Version,
+    Base, Cause, Conflict, ConflictId, ConflictKind, ConflictStatus, ConnectionName, Endpoint,
+    FieldName, Fingerprint, Hold, HoldKey, HoldReason, Layout, LayoutPair, Link, LinkId,
+    LinkStatus, LogKind, LogPair, LogRow, MappingKey, MappingName, ObjectType, Observation,
+    Operation, OperationId, OperationKind, OperationPair, PairId, RecordId, Revision, RunNumber,
+    Side, Sides, Slot, TenantId, Timestamp, Value, Values, Version,
 };
 use fluxcascade_core::store::{
     CommitBatch, Feed, FeedKey, Intake, IntakeRow, Lease, LinkChange, Page, RecordKeys, Store,
@@ -258,11 +259,28 @@ pub(crate) fn logged(rows: impl IntoIterator<Item = LogRow>) -> CommitBatch {
     CommitBatch { log: rows.into_iter().collect(), ..CommitBatch::default() }
 }
 
+fn endpoint(connection: &str, object: &str) -> Endpoint {
+    Endpoint {
+        connection: ConnectionName::new(connection).unwrap(),
+        object: ObjectType::new(object).unwrap(),
+    }
+}
+
+fn fields(names: &[&str]) -> Vec<FieldName> {
+    names.iter().map(|name| FieldName::new(name).unwrap()).collect()
+}
+
 pub(crate) fn revision(number: u32) -> Revision {
     Revision {
         number,
         fingerprint: print(9),
-        layout: Layout { pairs: vec![LayoutPair { pair: pair("name"), width: Sides::new(1, 2) }] },
+        ends: Sides::new(endpoint("hubspot", "contacts"), endpoint("jobber", "clients")),
+        layout: Layout {
+            pairs: vec![LayoutPair {
+                pair: pair("name"),
+                fields: Sides::new(fields(&["name"]), fields(&["firstName", "lastName"])),
+            }],
+        },
     }
 }
 

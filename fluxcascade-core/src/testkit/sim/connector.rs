@@ -65,7 +65,7 @@ impl SimSystem {
                 let read = serde_json::from_str::<SimCursor>(cursor.as_str());
                 Some(read.map_err(|error| {
                     ConnectorError::new(
-                        ErrorKind::Protocol,
+                        ErrorKind::PositionLost,
                         format!("not a cursor of ours: {error}"),
                     )
                 })?)
