@@ -220,7 +220,7 @@ async fn a_cursor_of_another_format_asks_for_a_full_read() {
     for text in ["", "1772366370000", later] {
         let cursor = Cursor::new(text).unwrap();
         let error = page(&bench, Position::After(cursor)).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Permanent);
+        assert_eq!(error.kind, ErrorKind::PositionLost);
         assert!(error.message.contains("read the contacts in full again"));
     }
     assert!(bench.requests().await.is_empty());

@@ -29,7 +29,7 @@ fn a_cursor_is_read_as_it_was_written() {
 fn a_cursor_of_another_format_is_refused() {
     for text in ["", "{}", "MQ", r#"{"format":2,"phase":"full"}"#] {
         let position = Position::After(Cursor::new(text).unwrap());
-        assert_eq!(Place::of(&position).unwrap_err().kind, ErrorKind::Permanent);
+        assert_eq!(Place::of(&position).unwrap_err().kind, ErrorKind::PositionLost);
     }
 }
 
