@@ -220,23 +220,27 @@ impl Changes<'_> {
             rows.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
         let properties = convert::properties(&self.request.projection, self.schema);
         let mut found: HashMap<RecordId, Record> = HashMap::new();
+        let mut unreadable: HashMap<RecordId, String> = HashMap::new();
         for chunk in ids.chunks(read::BATCH) {
             let read = read::batch(self.api, &self.request.object, Shelf::Live, chunk, &properties);
-            for record in read.await? {
+            let read = read.await?;
+            for record in read.records {
                 found.insert(convert::record_id(&record.id)?, record);
             }
+            unreadable.extend(read.unreadable);
         }
         let mut observations = Vec::with_capacity(ids.len());
         for id in ids {
-            match found.remove(&id) {
-                Some(record) => self.observe(&record, &mut observations)?,
-                // Archived or merged since it was indexed: the engine asks for it by id.
-                None => observations.push(Observation {
-                    record: id,
-                    state: State::Missing,
-                    provenance: Provenance::Listed,
-                }),
+            if let Some(record) = found.remove(&id) {
+                self.observe(&record, &mut observations)?;
+                continue;
             }
+            let state = match unreadable.remove(&id) {
+                Some(why) => State::Unreadable(why),
+                // Archived or merged since it was indexed: the engine asks for it by id.
+                None => State::Missing,
+            };
+            observations.push(Observation { record: id, state, provenance: Provenance::Listed });
         }
         Ok(observations)
     }

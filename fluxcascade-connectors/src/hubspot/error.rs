@@ -8,7 +8,7 @@ use std::time::Duration;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{FieldName, RecordId};
 
-use super::wire::{ErrorBody, InvalidProperty};
+use super::wire::{ErrorBody, InvalidProperty, Texts};
 use crate::http::{Answer, Dialect, Verdict};
 
 /// As many characters of HubSpot's words are looked at.
@@ -105,6 +105,67 @@ pub(super) fn of_row(row: &ErrorBody) -> ConnectorError {
     }
 }
 
+/// Whether a row's error in a read is about its record alone, and would be the same next time.
+///
+/// A category that is not known here is taken so: one record then waits where people see it, while
+/// otherwise every later read would fail on it.
+pub(super) fn is_rows_own(row: &ErrorBody) -> bool {
+    let of_all = matches!(
+        row.category.as_str(),
+        "MISSING_SCOPES" | "INVALID_AUTHENTICATION" | "EXPIRED_AUTHENTICATION"
+    );
+    let passing = matches!(
+        row.category.as_str(),
+        "RATE_LIMIT"
+            | "RATE_LIMITS"
+            | "INTERNAL_ERROR"
+            | "INTERNAL_SERVER_ERROR"
+            | "SERVER_ERROR"
+            | "SERVICE_UNAVAILABLE"
+            | "TIMEOUT"
+            | "REQUEST_TIMEOUT"
+            | "GATEWAY_TIMEOUT"
+            | "LOCKED"
+    );
+    !of_all && !passing
+}
+
+/// Whether a request for one record was refused for that record, and would be the next time.
+pub(super) fn is_records_own(error: &ConnectorError) -> bool {
+    // HubSpot's own network has permanent errors too; they say nothing of the record.
+    error.status.is_some_and(|status| (400..500).contains(&status))
+        && matches!(error.kind, ErrorKind::Validation | ErrorKind::Permanent)
+}
+
+/// Which of the records that were asked for a row's error names. HubSpot has several places for it.
+pub(super) fn named(row: &ErrorBody, asked: &[RecordId]) -> Vec<RecordId> {
+    let contexts: Vec<_> = std::iter::once(&row.context)
+        .chain(row.errors.iter().map(|detail| &detail.context))
+        .collect();
+    let of_texts = |texts: &Texts| -> Vec<RecordId> {
+        let ids = texts.iter();
+        ids.filter_map(|text| asked.iter().find(|id| id.as_str() == text).cloned()).collect()
+    };
+    ["ids", "id", "objectWriteTraceId"]
+        .iter()
+        .map(|key| contexts.iter().filter_map(|c| c.get(*key)).flat_map(of_texts).collect())
+        .chain(std::iter::once(row.id.as_ref().map(of_texts).unwrap_or_default()))
+        .find(|ids: &Vec<RecordId>| !ids.is_empty())
+        .unwrap_or_default()
+}
+
+/// Why a record cannot be read, and what to do. The text is the same each time, so the id of the
+/// request is not in it.
+pub(super) fn unreadable(error: ConnectorError) -> String {
+    const TO_DO: &str = "open the record in HubSpot, and ask their support if it looks right there";
+    let error = Scrub::default().apply(error);
+    let message = match error.message.split_once("; it says: ") {
+        Some((what, words)) => format!("{what}; {TO_DO}; it says: {words}"),
+        None => format!("{}; {TO_DO}", error.message),
+    };
+    ConnectorError { message, correlation: None, ..error }.to_string()
+}
+
 /// The record that has the unique value which a create would have repeated.
 pub(super) fn existing(body: &ErrorBody) -> Option<RecordId> {
     if body.category != "CONFLICT" {
@@ -131,7 +192,7 @@ fn permission(body: &ErrorBody) -> ConnectorError {
     let scopes: Vec<String> = std::iter::once(&body.context)
         .chain(body.errors.iter().map(|detail| &detail.context))
         .filter_map(|context| context.get("requiredGranularScopes"))
-        .flat_map(super::wire::Texts::iter)
+        .flat_map(Texts::iter)
         .take(10)
         .collect();
     let what = if scopes.is_empty() {
@@ -220,7 +281,7 @@ fn named_fields(body: &ErrorBody, invalid: &[InvalidProperty]) -> Vec<FieldName>
         std::iter::once(&body.context).chain(body.errors.iter().map(|detail| &detail.context));
     let named = contexts
         .filter_map(|context| context.get("propertyName"))
-        .flat_map(super::wire::Texts::iter)
+        .flat_map(Texts::iter)
         .chain(invalid.iter().filter_map(|property| property.name.clone()));
     for field in named.filter_map(|name| FieldName::new(name).ok()).take(20) {
         if !fields.contains(&field) {

@@ -10,8 +10,10 @@ use fluxcascade_core::model::{
 
 use super::client::{Api, Shelf};
 use super::convert;
-use super::error::of_row;
-use super::wire::{BatchRead, Filter, FilterGroup, IdInput, Record, Search, Sort};
+use super::error::{self, of_row};
+use super::wire::{
+    BatchAnswer, BatchRead, ErrorBody, Filter, FilterGroup, IdInput, Record, Search, Sort,
+};
 
 /// Records in one read by id, at most.
 pub(super) const BATCH: usize = 100;
@@ -22,16 +24,36 @@ const LONGEST_SEARCH: usize = 2_500;
 /// Pages that a search for values may have; a value with more holders identifies nothing.
 const MOST_PAGES: usize = 20;
 
-/// Live or archived records by id, those that there are, in no order.
+/// What a read by id gives. An id that is in neither is not there.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// In no order.
+    pub(super) records: Vec<Record>,
+    /// Why others cannot be read; the rest does not wait for them.
+    pub(super) unreadable: HashMap<RecordId, String>,
+}
+
+/// Live or archived records by id.
 pub(super) async fn batch(
     api: &Api,
     object: &ObjectType,
     which: Shelf,
     ids: &[RecordId],
     properties: &[&str],
-) -> Result<Vec<Record>, ConnectorError> {
+) -> Result<Batch, ConnectorError> {
     let inputs = ids.iter().map(|id| IdInput { id: id.as_str() }).collect();
-    read_inputs(api, object, which, None, inputs, properties).await
+    let answer = read_inputs(api, object, which, None, inputs, properties).await?;
+    let mut unreadable = HashMap::new();
+    for row in failures(&answer.errors) {
+        let named = error::named(row, ids);
+        if named.is_empty() || !error::is_rows_own(row) {
+            return Err(of_row(row));
+        }
+        for id in named {
+            unreadable.entry(id).or_insert_with(|| error::unreadable(of_row(row)));
+        }
+    }
+    Ok(Batch { records: answer.results, unreadable })
 }
 
 async fn read_inputs(
@@ -41,14 +63,14 @@ async fn read_inputs(
     id_property: Option<&str>,
     inputs: Vec<IdInput<'_>>,
     properties: &[&str],
-) -> Result<Vec<Record>, ConnectorError> {
+) -> Result<BatchAnswer, ConnectorError> {
     let request = BatchRead { properties, properties_with_history: [], id_property, inputs };
-    let answer = api.read(object, which, &request).await?;
-    match answer.errors.iter().find(|row| row.category != "OBJECT_NOT_FOUND") {
-        // A row that could not be read is no missing record.
-        Some(row) => Err(of_row(row)),
-        None => Ok(answer.results),
-    }
+    api.read(object, which, &request).await
+}
+
+/// The rows that could not be read: they are no missing records.
+fn failures(rows: &[ErrorBody]) -> impl Iterator<Item = &ErrorBody> {
+    rows.iter().filter(|row| row.category != "OBJECT_NOT_FOUND")
 }
 
 /// One observation per id asked, in the order asked.
@@ -81,10 +103,11 @@ async fn fetch_live(
     states: &mut HashMap<RecordId, State>,
 ) -> Result<(), ConnectorError> {
     let properties = convert::properties(&request.projection, schema);
-    for record in batch(api, &request.object, Shelf::Live, ids, &properties).await? {
-        let seen = convert::observation(&record, &request.projection, schema, Provenance::Fetched)?;
+    let read = batch(api, &request.object, Shelf::Live, ids, &properties).await?;
+    for record in &read.records {
+        let seen = convert::observation(record, &request.projection, schema, Provenance::Fetched)?;
         // HubSpot may answer an old id with the record that it lives on in.
-        for loser in convert::merged_ids(&record) {
+        for loser in convert::merged_ids(record) {
             if ids.contains(&loser) && loser != seen.record {
                 states.entry(loser).or_insert_with(|| State::MergedInto(seen.record.clone()));
             }
@@ -93,7 +116,15 @@ async fn fetch_live(
             states.insert(seen.record, seen.state);
         }
     }
+    add_unreadable(states, read.unreadable);
     Ok(())
+}
+
+/// What is known of a record in another way is kept.
+fn add_unreadable(states: &mut HashMap<RecordId, State>, unreadable: HashMap<RecordId, String>) {
+    for (id, why) in unreadable {
+        states.entry(id).or_insert(State::Unreadable(why));
+    }
 }
 
 /// Why ids gave no live record: archived, merged into another, or not known. One request for the
@@ -109,17 +140,27 @@ async fn fetch_gone(
     if open.is_empty() {
         return Ok(());
     }
-    for record in batch(api, &request.object, Shelf::Archived, &open, &["hs_object_id"]).await? {
+    let read = batch(api, &request.object, Shelf::Archived, &open, &["hs_object_id"]).await?;
+    for record in &read.records {
         let id = convert::record_id(&record.id)?;
         if open.contains(&id) {
             states.insert(id, State::Deleted(DeleteEvidence::Flag));
         }
     }
+    add_unreadable(states, read.unreadable);
     for id in open {
         if states.contains_key(&id) {
             continue;
         }
-        let Some(record) = api.resolve(&request.object, &id).await? else { continue };
+        let record = match api.resolve(&request.object, &id).await {
+            Ok(Some(record)) => record,
+            Ok(None) => continue,
+            Err(refusal) if error::is_records_own(&refusal) => {
+                states.insert(id, State::Unreadable(error::unreadable(refusal)));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let lives_as = convert::record_id(&record.id)?;
         if lives_as != id {
             states.insert(id, State::MergedInto(lives_as));
@@ -131,6 +172,22 @@ async fn fetch_gone(
         }
     }
     Ok(())
+}
+
+/// Live records, or an error: a holder of a value that cannot be read is one nevertheless, and a
+/// match made without it could be wrong.
+async fn read_whole(
+    api: &Api,
+    object: &ObjectType,
+    id_property: Option<&str>,
+    inputs: Vec<IdInput<'_>>,
+    properties: &[&str],
+) -> Result<Vec<Record>, ConnectorError> {
+    let answer = read_inputs(api, object, Shelf::Live, id_property, inputs, properties).await?;
+    match failures(&answer.errors).next() {
+        Some(row) => Err(of_row(row)),
+        None => Ok(answer.results),
+    }
 }
 
 /// Records that hold one of the values.
@@ -155,7 +212,7 @@ pub(super) async fn find(
         for chunk in wanted.chunks(BATCH) {
             let inputs = chunk.iter().map(|text| IdInput { id: text }).collect();
             let name = Some(field.name.as_str());
-            let read = read_inputs(api, &request.object, Shelf::Live, name, inputs, &properties);
+            let read = read_whole(api, &request.object, name, inputs, &properties);
             keep(&mut records, read.await?)?;
         }
     } else {
@@ -269,7 +326,8 @@ async fn search(
         let ids: Vec<RecordId> =
             page.results.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
         if !ids.is_empty() {
-            keep(records, batch(api, object, Shelf::Live, &ids, properties).await?)?;
+            let inputs = ids.iter().map(|id| IdInput { id: id.as_str() }).collect();
+            keep(records, read_whole(api, object, None, inputs, properties).await?)?;
         }
         match (page.paging.and_then(|paging| paging.next), ids.last()) {
             (Some(_), Some(id)) => id.as_str().clone_into(&mut last),

@@ -107,6 +107,8 @@ pub(super) struct BatchAnswer {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ErrorBody {
+    /// In a batch at times the id of the row.
+    pub(super) id: Option<Texts>,
     pub(super) message: String,
     pub(super) category: String,
     pub(super) policy_name: Option<String>,

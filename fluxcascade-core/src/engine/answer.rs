@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::batch::seen;
-use super::outcome::{Applied, Proof};
+use super::outcome::{Applied, Proof, Refused};
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
 use crate::model::link::Written;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkStatus, LogKind, LogPair, LogRow,
-    Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values, Work,
+    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogPair,
+    LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
+    Work,
 };
 use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
@@ -310,32 +311,13 @@ impl Run<'_> {
         refusal: (&[FieldName], &ConnectorError),
         fetched: &Fetched,
     ) {
-        let (fields, error) = refusal;
+        let (_, error) = refusal;
         let side = operation.side;
         commit.closed.push(operation.id);
         self.note_failure(operation, Some(error));
-        let named: Vec<Hold> = match &work.link {
+        let named = match &work.link {
+            Some(link) => self.refused_pairs(work, entry, link.id, side, refusal),
             None => Vec::new(),
-            Some(link) => entry
-                .pairs
-                .iter()
-                .filter(|pair| pair.writes_to(side))
-                .filter_map(|plan| {
-                    let pair = &self.mapping.pairs[plan.index];
-                    let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
-                    let mut hold = Hold::new(
-                        HoldKey::Pair(link.id, pair.id.clone()),
-                        HoldReason::Rejected,
-                        format!(
-                            "{}: the {side} refuses {field}: {error}; edit the value",
-                            pair.label
-                        ),
-                        self.now(),
-                    );
-                    hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
-                    Some(hold)
-                })
-                .collect(),
         };
         if named.is_empty() {
             let key = match &work.link {
@@ -350,18 +332,67 @@ impl Run<'_> {
                 let seen = fetched.get(&(side, record)).or_else(listed)?;
                 seen.values().map(Values::fingerprint)
             });
-            let same = |h: &&Hold| h.key == hold.key && h.values == hold.values;
-            hold.attempts = work.holds.iter().find(same).map_or(0, |h| h.attempts) + 1;
-            hold.not_before =
-                (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
+            let hold = self.tried_again(work, hold);
             return self.hold_record(commit, work, hold);
         }
-        // The other pairs of the write are decided anew in the next run, without those.
+        // Every pair of the write was refused; what is left of the record is decided anew.
         self.report.waiting += 1;
         for hold in named {
             self.note_hold(&hold, &entry.records);
             commit.holds.push(hold);
         }
+    }
+
+    /// A write was sent again without what it was refused for: those pairs are held.
+    pub(super) fn hold_refused(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &Work,
+        entry: &Entry,
+        link: LinkId,
+        refused: &Refused,
+    ) {
+        let refusal = (refused.fields.as_slice(), &refused.error);
+        commit.closed.push(refused.operation.id);
+        self.note_failure(&refused.operation, Some(&refused.error));
+        for hold in self.refused_pairs(work, entry, link, refused.operation.side, refusal) {
+            self.note_hold(&hold, &entry.records);
+            commit.holds.push(hold);
+        }
+    }
+
+    /// Holds of the pairs whose fields a refusal names.
+    fn refused_pairs(
+        &self,
+        work: &Work,
+        entry: &Entry,
+        link: LinkId,
+        side: Side,
+        (fields, error): (&[FieldName], &ConnectorError),
+    ) -> Vec<Hold> {
+        let written = entry.pairs.iter().filter(|pair| pair.writes_to(side));
+        let held = written.filter_map(|plan| {
+            let pair = &self.mapping.pairs[plan.index];
+            let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
+            let mut hold = Hold::new(
+                HoldKey::Pair(link, pair.id.clone()),
+                HoldReason::Rejected,
+                format!("{}: the {side} refuses {field}: {error}; edit the value", pair.label),
+                self.now(),
+            );
+            hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
+            Some(self.tried_again(work, hold))
+        });
+        held.collect()
+    }
+
+    /// A refusal is tried again by itself, each time later, until it has been tried often enough.
+    fn tried_again(&self, work: &Work, mut hold: Hold) -> Hold {
+        let same = |h: &&Hold| h.key == hold.key && h.values == hold.values;
+        hold.attempts = work.holds.iter().find(same).map_or(0, |h| h.attempts) + 1;
+        hold.not_before =
+            (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
+        hold
     }
 
     /// A write without an answer: it is settled later, and a create is looked into before it is

@@ -85,6 +85,7 @@ impl Run<'_> {
         let operations = self.operations(side, &batch, &entries);
         self.store().begin(&self.lease, &operations).await?;
         let mut sent = self.send(side, &operations, &batch, read_at).await?;
+        self.send_without_refused(side, &mut sent, &batch, read_at).await?;
         let unread = self.read_back(side, &mut sent, &mut batch.fetched).await;
         let mut commit = CommitBatch::default();
         let mut left = Vec::new();
@@ -221,6 +222,51 @@ impl Run<'_> {
         Ok(sent)
     }
 
+    /// A write that is refused for fields that it names is sent once more without them (P14).
+    async fn send_without_refused(
+        &mut self,
+        side: Side,
+        sent: &mut [Sent],
+        batch: &Batch,
+        read_at: Timestamp,
+    ) -> Result<(), SyncError> {
+        let (places, operations): (Vec<usize>, Vec<Operation>) = sent
+            .iter()
+            .enumerate()
+            .filter_map(|(place, one)| Some((place, self.without_refused(one)?)))
+            .unzip();
+        if operations.is_empty() {
+            return Ok(());
+        }
+        self.store().begin(&self.lease, &operations).await?;
+        for again in self.send(side, &operations, batch, read_at).await? {
+            let of = operations.iter().position(|operation| operation.id == again.operation.id);
+            if let Some(&place) = of.and_then(|of| places.get(of)) {
+                sent[place].replace(again);
+            }
+        }
+        Ok(())
+    }
+
+    /// The write without the pairs of the fields that it was refused for, if any are left.
+    fn without_refused(&self, sent: &Sent) -> Option<Operation> {
+        let Answer::Rejected { fields, .. } = &sent.answer else { return None };
+        let is_refused = |written: &OperationPair| {
+            let index = self.mapping.pair_index(&written.pair);
+            let names =
+                index.map(|index| &self.mapping.pairs[index].ends[sent.operation.side].names);
+            names.is_some_and(|names| names.iter().any(|name| fields.contains(name)))
+        };
+        let mut again = sent.operation.clone();
+        again.pairs.retain(|written| !is_refused(written));
+        if again.pairs.is_empty() || again.pairs.len() == sent.operation.pairs.len() {
+            return None;
+        }
+        again.conflicts.retain(|row| again.pairs.iter().any(|written| written.pair == row.pair));
+        again.id = OperationId::of(&[&sent.operation.id.0, b"without what was refused"]);
+        Some(again)
+    }
+
     fn write(&self, operation: &Operation, batch: &Batch) -> Write {
         let side = operation.side;
         let mut fields: Vec<(FieldName, Value)> = Vec::new();
@@ -283,6 +329,10 @@ impl Run<'_> {
             // Decided anew, nothing is written to this side any more.
             return self.go_on(commit, work, entry, side, fetched);
         };
+        if let Some(refused) = &sent.refused {
+            let link = sent.operation.link;
+            self.hold_refused(commit, work, entry, link, refused);
+        }
         if let Answer::Applied(applied) = &mut sent.answer {
             applied.complete(fetched.get(&(side, applied.record.clone())));
         }

@@ -12,6 +12,16 @@ use crate::plan::Entry;
 pub(super) struct Sent {
     pub(super) operation: Operation,
     pub(super) answer: Answer,
+    /// The write that was refused before this one was sent without the fields it named.
+    pub(super) refused: Option<Refused>,
+}
+
+/// A write that was refused for some of its fields.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) operation: Operation,
+    pub(super) fields: Vec<FieldName>,
+    pub(super) error: ConnectorError,
 }
 
 /// What became of a write.
@@ -81,7 +91,19 @@ impl Sent {
             WriteOutcome::NotSent(error) => Answer::NotApplied(Some(error)),
             WriteOutcome::Unknown(error) => Answer::Unknown(error),
         };
-        Self { operation, answer }
+        Self { operation, answer, refused: None }
+    }
+
+    /// Takes what became of the same write without the fields that it was refused for.
+    pub(super) fn replace(&mut self, mut again: Sent) {
+        if let Answer::Rejected { fields, error } = &self.answer {
+            again.refused = Some(Refused {
+                operation: self.operation.clone(),
+                fields: fields.clone(),
+                error: error.clone(),
+            });
+            *self = again;
+        }
     }
 
     /// The record that must be read back.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::mapping::{ConfigError, Mapping, PairBuilder};
 use fluxcascade_core::model::{FieldName, FieldSchema, FieldType};
-use fluxcascade_core::store::{Feed, FeedKey, Intake, Store};
+use fluxcascade_core::store::{Feed, FeedKey, Intake};
 use fluxcascade_core::testkit::{CallKind, SimProfile, SimSystem};
 use fluxcascade_core::transform::{phone_e164, value_map};
-use fluxcascade_core::{Clock, Engine, Side, Strategy, SyncError};
+use fluxcascade_core::{Engine, Side, Strategy, SyncError};
 
 use crate::world::{World, contacts};
 

@@ -128,8 +128,8 @@ async fn a_refused_field_is_held_and_the_others_are_written() {
     world.crm.edit(&source, "address", "2 Oak Ave");
     let report = world.sync().await;
     assert_eq!(report.held[0].reason, HoldReason::Rejected, "{report}");
-    world.settle().await;
     assert_eq!(world.field.text(&target, "street"), "2 Oak Ave");
+    world.settle().await;
     assert_eq!(world.field.text(&target, "phone"), "256 555 0100");
     assert_eq!(world.holds().await.len(), 1);
     // A new edit starts anew.
@@ -137,6 +137,48 @@ async fn a_refused_field_is_held_and_the_others_are_written() {
     world.crm.edit(&source, "phone", "256 555 0177");
     world.settle().await;
     assert_eq!(world.field.text(&target, "phone"), "256 555 0177");
+    assert!(world.holds().await.is_empty());
+}
+
+/// P14: a new record is made without the field that is refused.
+#[tokio::test]
+async fn a_record_is_created_without_a_refused_field() {
+    let world = World::new();
+    world.field.refuse("phone");
+    world.crm.insert([("email", "ann@x.io"), ("name", "Ann"), ("phone", "256 555 0100")]);
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.created, report.held.len()), (1, 1), "{report}");
+    world.minutes(15);
+    world.sync().await;
+    let target = world.field.records()[0].clone();
+    assert_eq!(world.field.text(&target, "name"), "Ann");
+    assert_eq!((world.field.records().len(), world.holds().await.len()), (1, 1));
+    world.field.accept("phone");
+    world.minutes(60);
+    world.sync().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0100");
+    world.settle().await;
+    assert!(world.holds().await.is_empty());
+}
+
+/// P14: a refused field is tried again by itself, each time later, and then waits for a person.
+#[tokio::test]
+async fn a_refused_field_is_tried_again_by_itself() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.refuse("phone");
+    world.crm.edit(&source, "phone", "256 555 0199");
+    for _ in 0..8 {
+        world.sync().await;
+        world.minutes(5);
+    }
+    let tried = world.field.calls(CallKind::Update);
+    assert!((4..=5).contains(&tried), "{tried} times in 40 minutes");
+    world.field.accept("phone");
+    world.minutes(24 * 60);
+    world.sync().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
     assert!(world.holds().await.is_empty());
 }
 
@@ -215,7 +257,9 @@ async fn two_syncs_of_one_mapping_at_once_are_refused_and_two_mappings_are_not()
 #[tokio::test]
 async fn a_refused_record_waits_longer_each_time_and_an_edit_starts_anew() {
     let world = World::new();
+    // Every field is refused, so that nothing is left to be sent without them.
     world.field.refuse("name");
+    world.field.refuse("mail");
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     for _ in 0..12 {
         world.sync().await;
@@ -233,6 +277,7 @@ async fn a_refused_record_waits_longer_each_time_and_an_edit_starts_anew() {
     let hold = world.holds().await.remove(0);
     assert_eq!(hold.attempts, 1);
     world.field.accept("name");
+    world.field.accept("mail");
     world.minutes(1);
     assert_eq!(world.sync().await.sides.target.created, 1);
     assert!(world.holds().await.is_empty());

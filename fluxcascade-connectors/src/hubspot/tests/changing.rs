@@ -1,7 +1,7 @@
 //! Reading changes: full, incremental, and the cursor between them.
 
 use fluxcascade_core::connector::{ChangesPage, ChangesRequest, Cursor, Position};
-use fluxcascade_core::model::{DeleteEvidence, State};
+use fluxcascade_core::model::{DeleteEvidence, Provenance, State};
 
 use super::*;
 
@@ -148,6 +148,29 @@ async fn a_row_that_is_gone_when_it_is_read_is_missing_and_not_lost() {
     let seen = page(&bench, marked(DATE_MILLIS)).await.unwrap();
     assert_eq!(known(&seen)[0], ("7", &State::Missing));
     assert_eq!(known(&seen)[1].0, "8");
+}
+
+#[tokio::test]
+async fn a_changed_record_that_hubspot_refuses_to_give_is_unreadable_and_the_read_goes_on() {
+    let bench = Bench::new().await;
+    bench.answer("POST", SEARCH, ids(&[7, 8, 9], false)).await;
+    let mut answer = rows(&[contact(8, "b@x.io", "B")]);
+    answer["errors"] = json!([
+        { "category": "VALIDATION_ERROR", "message": "broken", "context": { "ids": ["7"] } },
+        { "category": "OBJECT_NOT_FOUND", "context": { "ids": ["9"] } }
+    ]);
+    bench.say("POST", READ, status(207, answer)).await;
+    let seen = page(&bench, marked(1_772_366_000_000)).await.unwrap();
+    let words: Vec<_> = known(&seen).iter().map(|(at, state)| (*at, state.word())).collect();
+    assert_eq!(words, [("7", "unreadable"), ("8", "known"), ("9", "missing")]);
+    assert!(seen.observations.iter().all(|seen| seen.provenance == Provenance::Listed));
+    assert_eq!(after(&seen), marked(DATE_MILLIS));
+
+    let mut later = rows(&[]);
+    later["errors"] = json!([{ "category": "INTERNAL_ERROR", "context": { "ids": ["7"] } }]);
+    bench.once("POST", READ, status(207, later)).await;
+    let error = page(&bench, marked(DATE_MILLIS)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
 }
 
 #[tokio::test]

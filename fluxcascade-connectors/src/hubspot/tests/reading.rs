@@ -116,6 +116,143 @@ async fn a_row_that_could_not_be_read_is_an_error_and_not_missing() {
     assert_eq!(fetch(&bench, &["1"]).await.unwrap_err().kind, ErrorKind::Transient);
 }
 
+/// What a row's error says of itself where HubSpot refuses one record for good.
+fn refused(at: &Json) -> Json {
+    let mut row = json!({
+        "status": "error",
+        "category": "VALIDATION_ERROR",
+        "correlationId": "c-123",
+        "message": "ann@x.io has a broken association"
+    });
+    row.as_object_mut().unwrap().extend(at.as_object().unwrap().clone());
+    row
+}
+
+const REFUSED: &str = "HubSpot refused the record; open the record in HubSpot, and ask their \
+                       support if it looks right there; it says: [address] has a broken association";
+
+#[tokio::test]
+async fn a_record_that_hubspot_refuses_to_give_is_unreadable_and_the_others_are_read() {
+    let places = [
+        json!({ "context": { "ids": ["2"] } }),
+        json!({ "context": { "id": "2" } }),
+        json!({ "context": { "id": [2] } }),
+        json!({ "context": { "objectWriteTraceId": ["2"] } }),
+        json!({ "errors": [{ "message": "", "context": { "ids": ["2"] } }] }),
+        json!({ "id": "2" }),
+        json!({ "category": "SOMETHING_NEW", "context": { "ids": ["2", "elsewhere"] } }),
+    ];
+    for place in places {
+        let bench = Bench::new().await;
+        let mut answer = rows(&[contact(1, "a@x.io", "A"), contact(3, "c@x.io", "C")]);
+        answer["errors"] = json!([refused(&place)]);
+        bench.say("POST", READ, status(207, answer)).await;
+        let seen = fetch(&bench, &["1", "2", "3"]).await.unwrap();
+        assert!(seen[0].values().is_some() && seen[2].values().is_some());
+        let State::Unreadable(why) = &seen[1].state else { panic!("{place}: {:?}", seen[1]) };
+        if place.get("category").is_none() {
+            assert_eq!(why, REFUSED);
+        }
+        assert_eq!(bench.requests().await.len(), 1, "nothing more is asked of it");
+    }
+}
+
+#[tokio::test]
+async fn an_archived_record_that_hubspot_refuses_to_give_is_unreadable() {
+    let bench = Bench::new().await;
+    bench.once("POST", READ, ok(rows(&[contact(1, "a@x.io", "A")]))).await;
+    let mut archived = rows(&[json!({ "id": "3", "archived": true })]);
+    archived["errors"] = json!([refused(&json!({ "context": { "ids": ["2"] } }))]);
+    bench.once("POST", READ, status(207, archived)).await;
+    let seen = fetch(&bench, &["1", "2", "3"]).await.unwrap();
+    assert!(seen[0].values().is_some());
+    assert_eq!(seen[1].state, State::Unreadable(REFUSED.to_owned()));
+    assert_eq!(seen[2].state, State::Deleted(DeleteEvidence::Flag));
+}
+
+#[tokio::test]
+async fn a_refused_row_that_names_no_record_asked_for_is_an_error_of_the_read() {
+    for place in [json!({}), json!({ "context": { "ids": ["77"], "id": { "is": "odd" } } })] {
+        let bench = Bench::new().await;
+        let mut answer = rows(&[contact(1, "a@x.io", "A")]);
+        answer["errors"] = json!([refused(&place)]);
+        bench.say("POST", READ, status(207, answer)).await;
+        let error = fetch(&bench, &["1", "2"]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Validation, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_may_be_read_later_or_that_no_token_may_read_is_an_error_of_the_read() {
+    let table = [
+        ("RATE_LIMITS", ErrorKind::RateLimited),
+        ("INTERNAL_ERROR", ErrorKind::Transient),
+        ("SERVICE_UNAVAILABLE", ErrorKind::Transient),
+        ("MISSING_SCOPES", ErrorKind::Permission),
+    ];
+    for (category, kind) in table {
+        let bench = Bench::new().await;
+        let mut answer = rows(&[contact(1, "a@x.io", "A")]);
+        let row = |at: &str, category: &str| {
+            refused(&json!({ "category": category, "context": { "ids": [at] } }))
+        };
+        answer["errors"] = json!([row("2", "VALIDATION_ERROR"), row("3", category)]);
+        bench.say("POST", READ, status(207, answer)).await;
+        let error = fetch(&bench, &["1", "2", "3"]).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{category}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_has_been_merged_too_often_is_unreadable_and_the_others_are_read() {
+    for code in [414, 400] {
+        let bench = Bench::new().await;
+        bench.once("POST", READ, ok(rows(&[contact(1, "a@x.io", "A")]))).await;
+        bench.once("POST", READ, ok(rows(&[]))).await;
+        let limit = json!({ "message": "Cannot have more than 250 identities on a profile" });
+        bench.say("GET", "/crm/v3/objects/contacts/2", status(code, limit)).await;
+        bench.answer("GET", "/crm/v3/objects/contacts/3", contact(1, "a@x.io", "A")).await;
+        let seen = fetch(&bench, &["1", "2", "3"]).await.unwrap();
+        assert!(seen[0].values().is_some());
+        let State::Unreadable(why) = &seen[1].state else { panic!("{:?}", seen[1]) };
+        assert!(why.contains("open the record in HubSpot"), "{why}");
+        assert!(why.ends_with(&format!("250 identities on a profile (HTTP {code})")), "{why}");
+        assert_eq!(seen[2].state, State::MergedInto(id("1")));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_not_for_the_one_id_is_an_error_of_the_read() {
+    let table = [
+        (401, ErrorKind::Auth),
+        (403, ErrorKind::Permission),
+        (405, ErrorKind::Protocol),
+        (429, ErrorKind::RateLimited),
+        (500, ErrorKind::Transient),
+        (525, ErrorKind::Permanent),
+    ];
+    for (code, kind) in table {
+        let bench = Bench::new().await;
+        bench.answer("POST", READ, rows(&[])).await;
+        let no = json!({ "message": "no" });
+        bench.say("GET", "/crm/v3/objects/contacts/2", status(code, no)).await;
+        assert_eq!(fetch(&bench, &["2"]).await.unwrap_err().kind, kind, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_holder_of_a_value_that_cannot_be_read_is_not_left_out_of_a_look_up() {
+    let mut answer = rows(&[contact(1, "a@x.io", "Ann")]);
+    answer["errors"] = json!([refused(&json!({ "context": { "ids": ["2"] } }))]);
+    for (field, value) in [("firstname", "Ann"), ("email", "a@x.io")] {
+        let bench = Bench::new().await;
+        bench.answer("POST", SEARCH, json!({ "results": [{ "id": "1" }, { "id": "2" }] })).await;
+        bench.say("POST", READ, status(207, answer.clone())).await;
+        let error = find(&bench, field, vec![Value::from(value)]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Validation, "{field}");
+    }
+}
+
 #[tokio::test]
 async fn a_path_that_is_not_there_makes_no_record_missing() {
     let bench = Bench::new().await;
