@@ -45,9 +45,10 @@ pub(super) fn seen<'a>(
     revision: u32,
 ) -> Option<&'a Observation> {
     let entry = work.entries[side].as_ref();
-    let record = match &work.link {
-        Some(link) => &link.records[side],
-        None => &entry?.record,
+    let record = match (&work.link, &work.key) {
+        (Some(link), _) => &link.records[side],
+        (None, WorkKey::Record(own, record)) if *own == side => record,
+        (None, _) => &entry?.record,
     };
     fetched
         .get(&(side, record.clone()))

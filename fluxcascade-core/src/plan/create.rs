@@ -5,7 +5,8 @@ use super::detect::is_refused_still;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
 use super::matching::{Subject, owned, park, present};
 use crate::model::{
-    Cause, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation, RecordId, Sides, Timestamp,
+    Cause, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation, RecordId,
+    Sides, Timestamp,
 };
 
 impl Subject<'_> {
@@ -90,8 +91,12 @@ pub(super) fn unanswered(
 ) -> Entry {
     let (record, to) = (subject.record, operation.side);
     let settled = context.settle.from(operation);
-    let is_unique = |(rule, _): &(u16, _)| {
-        subject.mapping.rules.get(usize::from(*rule)).is_some_and(|rule| rule.unique[to])
+    // Only a record that still has the key would be refused beside the one that was made.
+    let is_unique = |(rule, key): &(u16, Fingerprint)| {
+        let rule = subject.mapping.rules.get(usize::from(*rule)).filter(|rule| rule.unique[to]);
+        rule.is_some_and(|rule| {
+            rule.fingerprint(subject.side, subject.values, &context.key) == Some(*key)
+        })
     };
     if context.refuses_duplicates[to] && operation.keys.iter().any(is_unique) {
         if settled > context.now {

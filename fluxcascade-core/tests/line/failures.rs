@@ -118,6 +118,53 @@ async fn a_lost_create_of_a_unique_key_is_sent_again_without_a_look_up() {
     }
 }
 
+/// P6: also the second create has the key by which it is looked for.
+#[tokio::test]
+async fn a_create_that_is_lost_twice_is_looked_for_twice() {
+    let world = World::new();
+    world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.field.fail_next(CallKind::Create, Fault::RequestLost);
+    world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+    world.sync().await;
+    for _ in 0..4 {
+        world.minutes(15);
+        world.sync().await;
+    }
+    assert_eq!(world.field.calls(CallKind::Create), 2);
+    assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1));
+    assert!(world.holds().await.is_empty());
+}
+
+/// P6: a create is not sent again with another key on the strength of a refusal of the first.
+#[tokio::test]
+async fn a_lost_create_whose_key_was_edited_since_makes_no_second_record() {
+    let refusing = SimProfile {
+        list_lag: Duration::from_secs(7200),
+        capabilities: Capabilities {
+            list: Consistency::Lagging(Duration::from_secs(7200)),
+            look_back: Duration::from_secs(9000),
+            refuses_duplicates: true,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let mut world = World::with(SimProfile::default(), refusing, contacts());
+    world.field = world.field.unique("mail");
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+    world.sync().await;
+    world.minutes(15);
+    world.crm.edit(&source, "email", "ann@y.io");
+    for _ in 0..12 {
+        world.sync().await;
+        world.minutes(15);
+    }
+    assert_eq!(world.field.records().len(), 1);
+    let target = world.field.records()[0].clone();
+    assert_eq!(world.field.text(&target, "mail"), "ann@y.io");
+    assert!(world.holds().await.is_empty());
+}
+
 #[tokio::test]
 async fn a_refused_field_is_held_and_the_others_are_written() {
     let world = World::new();
