@@ -47,7 +47,7 @@ fn play(setup: Setup, steps: &[Step]) -> Tally {
 
 /// Plays all scripts, and makes sure that what they are for did happen.
 fn play_all(config: Config, setups: impl Strategy<Value = Setup>) {
-    let floor = (config.cases as usize / 10).clamp(1, 20);
+    let floor = (config.cases as usize / 20).clamp(1, 20);
     let total = Mutex::new(Tally::default());
     let played = TestRunner::new(config).run(&(setups, steps()), |(setup, steps)| {
         let tally = play(setup, &steps);
