@@ -124,13 +124,13 @@ async fn a_create_that_is_lost_twice_is_looked_for_twice() {
     let world = World::new();
     world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.field.fail_next(CallKind::Create, Fault::RequestLost);
-    world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+    world.field.fail_next(CallKind::Create, Fault::RequestLost);
     world.sync().await;
     for _ in 0..4 {
         world.minutes(15);
         world.sync().await;
     }
-    assert_eq!(world.field.calls(CallKind::Create), 2);
+    assert_eq!((world.field.calls(CallKind::Find), world.field.calls(CallKind::Create)), (2, 3));
     assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1));
     assert!(world.holds().await.is_empty());
 }
