@@ -121,14 +121,20 @@ async fn a_lost_create_of_a_unique_key_is_sent_again_without_a_look_up() {
 /// P6: also the second create has the key by which it is looked for.
 #[tokio::test]
 async fn a_create_that_is_lost_twice_is_looked_for_twice() {
-    let world = World::new();
+    let late = SimProfile {
+        capabilities: Capabilities {
+            find: Consistency::Lagging(Duration::from_secs(600)),
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let world = World::with(SimProfile::default(), late, contacts());
     world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.field.fail_next(CallKind::Create, Fault::RequestLost);
     world.field.fail_next(CallKind::Create, Fault::RequestLost);
-    world.sync().await;
-    for _ in 0..4 {
-        world.minutes(15);
-        world.sync().await;
+    for _ in 0..10 {
+        world.sync().await; // by the time of the second create, the record is listed no more
+        world.minutes(7);
     }
     assert_eq!((world.field.calls(CallKind::Find), world.field.calls(CallKind::Create)), (2, 3));
     assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1));
