@@ -4,10 +4,10 @@
 //! is a [`Need`]; the engine answers needs and plans the same batch again. Bad input is a hold in
 //! the plan.
 //!
-//! The rooms, in the order in which a record walks through them: [`matching`] finds a record's
-//! partner, [`detect`] says what a side shows and what has changed, [`decide`] is the table of
-//! decisions, [`merge`] turns a decision into an action, [`settle`] closes operations whose
-//! outcome is not known, [`linked`] and this file put it all together.
+//! The rooms, in the order in which a record walks through them: `matching` finds a record's
+//! partner, `detect` says what a side shows and what has changed, `decide` is the table of
+//! decisions, `merge` turns a decision into an action, `settle` closes operations whose
+//! outcome is not known, `linked` and this file put it all together.
 
 mod context;
 mod create;
