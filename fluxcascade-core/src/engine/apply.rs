@@ -28,12 +28,12 @@ impl Run<'_> {
         let mut batch = Batch::new(works);
         let plan = self.decide(&mut batch, Writing::Neither).await?;
         let mut commit = CommitBatch::default();
-        let mut writers: Vec<Work> = Vec::new();
-        let mut first: Vec<Entry> = Vec::new();
+        let (mut to_target, mut to_source): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
         for (mut work, mut entry) in batch.works.into_iter().zip(plan.entries) {
-            if Side::BOTH.iter().any(|&side| entry.writes_to(side)) {
-                writers.push(work);
-                first.push(entry);
+            if entry.writes_to(Side::Target) {
+                to_target.push(work);
+            } else if entry.writes_to(Side::Source) {
+                to_source.push(work);
             } else {
                 self.fold(&mut commit, &mut work, &mut entry);
                 self.finish(&mut commit, &mut work, &entry, &batch.fetched);
@@ -41,10 +41,6 @@ impl Run<'_> {
         }
         self.store_commit(&commit).await?;
         let mut fetched = batch.fetched;
-        let (to_target, rest): (Vec<_>, Vec<_>) =
-            writers.into_iter().zip(first).partition(|(_, entry)| entry.writes_to(Side::Target));
-        let mut to_source: Vec<Work> = rest.into_iter().map(|(work, _)| work).collect();
-        let to_target: Vec<Work> = to_target.into_iter().map(|(work, _)| work).collect();
         to_source.extend(self.write_all(Side::Target, to_target, &mut fetched).await?);
         let left = self.write_all(Side::Source, to_source, &mut fetched).await?;
         self.report.waiting += left.len() as u64; // their entries stay for the next run
