@@ -143,6 +143,7 @@ impl Reader for HubSpot {
             deletes: DeleteSignal::Flag,
             conditional_writes: false,
             refuses_duplicates: true,
+            ..Capabilities::default()
         }
     }
 

@@ -112,6 +112,7 @@ impl Reader for Jobber {
             deletes: DeleteSignal::Flag,
             conditional_writes: false,
             refuses_duplicates: false,
+            ..Capabilities::default()
         }
     }
 

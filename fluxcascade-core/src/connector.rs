@@ -6,7 +6,6 @@ mod capability;
 mod error;
 
 use std::fmt::Debug;
-use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,7 @@ pub use error::{ConnectorError, ErrorKind};
 
 pub use crate::model::Cursor;
 use crate::model::{
-    FieldName, ObjectSchema, ObjectType, Observation, OperationId, Projection, RecordId,
+    FieldName, Modified, ObjectSchema, ObjectType, Observation, OperationId, Projection, RecordId,
     SystemName, Timestamp, Value, Values, Version,
 };
 
@@ -93,6 +92,9 @@ pub trait Connector: Reader {
     /// - A write that may have been carried out and has no answer is `Unknown`, never `NotSent`.
     /// - A create is sent at most once in a call.
     /// - Fields that are not in the write keep their values.
+    /// - One write's failure stops no other of the batch.
+    /// - An upsert of a value that a record holds changes that record and makes none.
+    /// - Archiving or deleting a record that is gone already is `Applied`.
     async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome>;
 
     /// Powers beyond these. [`Extensions::none`] is an answer.
@@ -205,6 +207,12 @@ pub struct Write {
 pub enum WriteAction {
     /// Makes a record.
     Create,
+    /// Makes a record, or changes the one that holds the same value in a unique field; asked for
+    /// only of a system that [upserts](Capabilities::upserts).
+    Upsert {
+        /// The unique field; its value is among the fields written.
+        by: FieldName,
+    },
     /// Changes a record.
     Update {
         /// The record.
@@ -212,6 +220,46 @@ pub enum WriteAction {
         /// The validator that must still hold, where the system has conditional writes.
         if_tag: Option<Box<str>>,
     },
+    /// Puts a record away so that it can be restored; asked for only of a system that
+    /// [archives](Capabilities::archives).
+    Archive {
+        /// The record.
+        record: RecordId,
+        /// The validator that must still hold, where the system has conditional writes.
+        if_tag: Option<Box<str>>,
+    },
+    /// Removes a record for good; asked for only of a system that
+    /// [deletes](Capabilities::deletes_for_good).
+    Delete {
+        /// The record.
+        record: RecordId,
+        /// The validator that must still hold, where the system has conditional writes.
+        if_tag: Option<Box<str>>,
+    },
+    /// Brings an archived record back; asked for only of a system that
+    /// [restores](Capabilities::restores).
+    Restore {
+        /// The record.
+        record: RecordId,
+    },
+}
+
+impl WriteAction {
+    /// The existing record that it is about.
+    pub fn record(&self) -> Option<&RecordId> {
+        match self {
+            WriteAction::Create | WriteAction::Upsert { .. } => None,
+            WriteAction::Update { record, .. }
+            | WriteAction::Archive { record, .. }
+            | WriteAction::Delete { record, .. }
+            | WriteAction::Restore { record } => Some(record),
+        }
+    }
+
+    /// Whether it may make a record.
+    pub fn may_create(&self) -> bool {
+        self.record().is_none()
+    }
 }
 
 /// What became of a write.
@@ -244,18 +292,63 @@ pub enum WriteOutcome {
     Unknown(ConnectorError),
 }
 
-/// Powers that a connector may have beyond reading and writing.
-///
-/// There are none yet: webhooks, provisioning, bulk reads and field history come here.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Extensions<'a> {
-    connector: PhantomData<&'a dyn Connector>,
+/// Asks when fields were last changed.
+#[derive(Debug, Clone)]
+pub struct FieldTimesRequest {
+    /// The object type.
+    pub object: ObjectType,
+    /// The records; any number, the connector cuts batches.
+    pub records: Vec<RecordId>,
+    /// The fields wanted.
+    pub fields: Vec<FieldName>,
 }
 
-impl Extensions<'_> {
+/// When a field of a record was last changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldTime {
+    /// The field.
+    pub field: FieldName,
+    /// When, by the system's clock.
+    pub modified: Modified,
+}
+
+/// A system that knows when each field was changed: asked for records in conflict only.
+#[async_trait]
+pub trait FieldHistory: Debug + Send + Sync {
+    /// When the fields of records were last changed.
+    ///
+    /// # Contract
+    /// - There is one answer per record asked, in the order asked.
+    /// - A field whose time is not known is left out.
+    ///
+    /// # Errors
+    /// If the system could not be asked.
+    async fn field_times(
+        &self,
+        request: FieldTimesRequest,
+    ) -> Result<Vec<Vec<FieldTime>>, ConnectorError>;
+}
+
+/// Powers that a connector may have beyond reading and writing.
+///
+/// Webhooks, provisioning and bulk reads come here.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Extensions<'a> {
+    /// When each field was changed.
+    pub field_history: Option<&'a dyn FieldHistory>,
+}
+
+impl<'a> Extensions<'a> {
     /// No such powers.
     pub fn none() -> Self {
-        Self { connector: PhantomData }
+        Self::default()
+    }
+
+    /// With the times of fields.
+    #[must_use]
+    pub fn field_history(mut self, history: &'a dyn FieldHistory) -> Self {
+        self.field_history = Some(history);
+        self
     }
 }

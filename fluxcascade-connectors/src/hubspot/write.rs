@@ -74,6 +74,13 @@ fn row(place: usize, write: &Write, schema: &ObjectSchema) -> Result<Row, Box<Wr
             let what = "HubSpot has no conditional writes; write without a tag";
             return Err(rejected(Vec::new(), ErrorKind::Permanent, what));
         }
+        WriteAction::Upsert { .. }
+        | WriteAction::Archive { .. }
+        | WriteAction::Delete { .. }
+        | WriteAction::Restore { .. } => {
+            let what = "this adapter creates and updates alone, as its capabilities say";
+            return Err(rejected(Vec::new(), ErrorKind::Permanent, what));
+        }
     };
     if let Some(id) = record.as_ref().filter(|id| !convert::is_record_id(id)) {
         let what = format!("no HubSpot record has the id {id}");

@@ -108,6 +108,18 @@ impl Writing<'_> {
                     );
                     self.set(place, WriteOutcome::NotSent(error));
                 }
+                WriteAction::Upsert { .. }
+                | WriteAction::Archive { .. }
+                | WriteAction::Delete { .. }
+                | WriteAction::Restore { .. } => {
+                    self.set(
+                        place,
+                        rejected(ConnectorError::new(
+                            ErrorKind::Permanent,
+                            "this adapter creates and updates alone, as its capabilities say",
+                        )),
+                    );
+                }
             }
         }
         (edits, creates)

@@ -53,6 +53,14 @@ pub struct Capabilities {
     pub conditional_writes: bool,
     /// Whether a create that would repeat a key is refused with the record that has it.
     pub refuses_duplicates: bool,
+    /// Whether a write can make a record or change the one with the same value in a unique field.
+    pub upserts: bool,
+    /// Whether records can be put away so that they can be restored.
+    pub archives: bool,
+    /// Whether records can be removed for good.
+    pub deletes_for_good: bool,
+    /// Whether an archived record can be brought back.
+    pub restores: bool,
 }
 
 /// The least that a system can do: everything one by one, and nothing promised.
@@ -70,6 +78,10 @@ impl Default for Capabilities {
             deletes: DeleteSignal::Absence,
             conditional_writes: false,
             refuses_duplicates: false,
+            upserts: false,
+            archives: false,
+            deletes_for_good: false,
+            restores: false,
         }
     }
 }

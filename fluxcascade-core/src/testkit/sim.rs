@@ -65,7 +65,7 @@ impl Default for SimProfile {
                 look_back: Duration::from_secs(300),
                 deletes: DeleteSignal::Absence,
                 conditional_writes: false,
-                refuses_duplicates: false,
+                ..Capabilities::default()
             },
             list_lag: Duration::ZERO,
             find_lag: Duration::ZERO,

@@ -178,6 +178,13 @@ impl SimSystem {
                 self.change(record, write.fields.iter().cloned());
                 record.clone()
             }
+            WriteAction::Upsert { .. }
+            | WriteAction::Archive { .. }
+            | WriteAction::Delete { .. }
+            | WriteAction::Restore { .. } => {
+                let error = ConnectorError::new(ErrorKind::Permanent, "it cannot do this");
+                return WriteOutcome::Rejected { fields: Vec::new(), error };
+            }
         };
         let state = self.state();
         let now = state.records.get(&record).and_then(SimRecord::now);
