@@ -1,5 +1,12 @@
-//! For the tests of those who write connectors or embed the engine: a system in memory.
+//! For the tests of those who write connectors or embed the engine: a system in memory, crashes at
+//! every call, and an oracle that judges what is left.
 
+mod crash;
+mod oracle;
 mod sim;
 
+pub use crash::{
+    CrashKind, CrashPlan, CrashPoints, CrashingClock, CrashingConnector, CrashingStore, Ended, Moment,
+    Wall, at_every_point,
+};
 pub use sim::{Call, CallKind, Fault, Normaliser, SimProfile, SimSystem};
