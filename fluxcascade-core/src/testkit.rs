@@ -6,7 +6,13 @@ mod oracle;
 mod sim;
 
 pub use crash::{
-    CrashKind, CrashPlan, CrashPoints, CrashingClock, CrashingConnector, CrashingStore, Ended, Moment,
-    Wall, at_every_point,
+    CrashKind, CrashPlan, CrashPoints, CrashingClock, CrashingConnector, CrashingStore, Ended,
+    Moment, Wall, at_every_point,
 };
-pub use sim::{Call, CallKind, Fault, Normaliser, SimProfile, SimSystem};
+pub use oracle::{
+    Act, Author, Flow, Form, Judged, Oracle, Remains, Standing, Tied, Verdict, Violation, Witness,
+};
+pub use sim::{
+    Call, CallKind, EventFault, EventKind, Fault, FaultPlan, MergeSignal, Mishap, Normaliser,
+    SimEvent, SimProfile, SimSystem,
+};
