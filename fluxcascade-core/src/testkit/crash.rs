@@ -179,12 +179,12 @@ impl CrashPoints {
         let mut call = pin!(call);
         match self.point(before) {
             Say::GoOn => {}
-            Say::Stop => std::future::pending().await,
+            Say::Stop => return std::future::pending().await,
             Say::StopAmid => {
                 let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
                 self.crash(CrashKind { moment: Moment::Amid, ..before });
                 drop(first);
-                std::future::pending().await
+                return std::future::pending().await;
             }
         }
         let answer = call.await;

@@ -197,7 +197,9 @@ impl Reader for SimSystem {
             self.read_fault(&struck)?;
             let state = self.state();
             if let Some((witness, side)) = &state.witness {
-                batch.iter().for_each(|id| witness.read(*side, id, self.now()));
+                for id in batch {
+                    witness.read(*side, id, self.now());
+                }
             }
             seen.extend(batch.iter().map(|id| {
                 Observation::fetched(id.clone(), self.fetched(&state, id, &request.projection))

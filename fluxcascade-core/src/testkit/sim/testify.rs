@@ -1,6 +1,8 @@
 //! What a witness is told of a simulated system: each state that a record comes to, and whose doing
 //! it was.
 
+use std::sync::Arc;
+
 use super::SimState;
 use super::record::{Life, Sight};
 use crate::model::{FieldName, RecordId, Timestamp, Value};
@@ -8,12 +10,7 @@ use crate::testkit::oracle::{Act, Standing};
 
 impl SimState {
     /// Tells the witness, if there is one, of the state that a record has come to.
-    pub(super) fn testify(
-        &self,
-        id: &RecordId,
-        at: Timestamp,
-        sent: Vec<(FieldName, Value)>,
-    ) {
+    pub(super) fn testify(&self, id: &RecordId, at: Timestamp, sent: Vec<(FieldName, Value)>) {
         let Some((witness, side)) = &self.witness else { return };
         let Some(record) = self.records.get(id) else { return };
         let Some(now) = record.now() else { return };
@@ -31,7 +28,7 @@ impl SimState {
             by: self.author,
             standing,
             sent,
-            values: now.values.clone(),
+            values: Arc::clone(&now.values),
         });
     }
 }
