@@ -7,12 +7,12 @@ use async_trait::async_trait;
 
 use super::{CrashPoints, Wall};
 use crate::model::{
-    Conflict, Hold, Link, LinkId, LogRow, MappingKey, Operation, Revision, RunNumber, RunRow,
-    Timestamp, Work,
+    AnswerOutcome, AnswerTo, Conflict, ConflictId, Hold, Link, LinkId, Linked, LogRow, MappingKey,
+    Operation, RecordId, Revision, RunNumber, RunRow, Side, Timestamp, Work, WorkKey,
 };
 use crate::store::{
-    CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store, StoreError,
-    WorkRequest,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store,
+    StoreError, Taken, WorkRequest,
 };
 
 /// A store whose calls are points; see [`CrashPoints`].
@@ -90,7 +90,7 @@ impl Store for CrashingStore {
         around!(self.notify(hints))
     }
 
-    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<u64, StoreError> {
+    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
         around!(self.intake(lease, page))
     }
 
@@ -102,8 +102,41 @@ impl Store for CrashingStore {
         around!(self.counts(mapping))
     }
 
-    async fn begin(&self, lease: &Lease, operations: &[Operation]) -> Result<(), StoreError> {
+    async fn begin(
+        &self,
+        lease: &Lease,
+        operations: &[Operation],
+    ) -> Result<Vec<Begun>, StoreError> {
         around!(self.begin(lease, operations))
+    }
+
+    async fn gather(&self, lease: &Lease, keys: &[WorkKey]) -> Result<Vec<Work>, StoreError> {
+        around!(self.gather(lease, keys))
+    }
+
+    async fn linked(
+        &self,
+        mapping: &MappingKey,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Linked>>, StoreError> {
+        around!(self.linked(mapping, side, records))
+    }
+
+    async fn answer(
+        &self,
+        mapping: &MappingKey,
+        answers: &[AnswerTo],
+    ) -> Result<Vec<AnswerOutcome>, StoreError> {
+        around!(self.answer(mapping, answers))
+    }
+
+    async fn conflict_rows(
+        &self,
+        mapping: &MappingKey,
+        ids: &[ConflictId],
+    ) -> Result<Vec<Option<Conflict>>, StoreError> {
+        around!(self.conflict_rows(mapping, ids))
     }
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {

@@ -94,22 +94,28 @@ fn stated(course: &Course<'_>, link: &Link, pair: usize) -> bool {
     let logged = rows.flat_map(|row| row.pairs.iter().map(move |pair| (row.side, pair)));
     let left = logged.filter(|(_, written)| written.pair == tied.id).any(|(side, written)| {
         let states = match &written.cause {
-            Cause::DriftLeft | Cause::LeftAsFound | Cause::Rewritten => true,
+            Cause::DriftLeft
+            | Cause::LeftAsFound
+            | Cause::Rewritten
+            | Cause::TakenAsFound
+            | Cause::Answered { .. } => true,
             Cause::Edit
             | Cause::EditOverwrites
             | Cause::Conflict { .. }
             | Cause::Fill
             | Cause::FirstLinkOverwrites
             | Cause::Create
-            | Cause::DriftRestored => false,
+            | Cause::DriftRestored
+            | Cause::OtherId
+            | Cause::TransformChanged => false,
         };
         states && (holds(side, &written.after) || holds(side, &written.before))
     });
-    let mut skipped = course
-        .remains
-        .conflicts
-        .iter()
-        .filter(|row| row.link == link.id && row.pair == tied.id && row.winner.is_none());
+    let mut skipped = course.remains.conflicts.iter().filter(|row| {
+        row.link == link.id
+            && row.pair.as_ref().is_none_or(|pair| *pair == tied.id)
+            && row.winner.is_none()
+    });
     let one_way = matches!(tied.flow, Flow::To(_));
     left || skipped.any(|row| Side::BOTH.iter().all(|&side| holds(side, &row.values[side])))
         || one_way && blank_origin(course, link, pair)

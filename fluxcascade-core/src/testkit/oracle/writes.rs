@@ -120,7 +120,11 @@ fn count(
                 | Cause::DriftLeft
                 | Cause::DriftRestored
                 | Cause::LeftAsFound
-                | Cause::Rewritten,
+                | Cause::Rewritten
+                | Cause::Answered { .. }
+                | Cause::OtherId
+                | Cause::TransformChanged
+                | Cause::TakenAsFound,
             ) => {}
         }
     }
