@@ -68,6 +68,7 @@ struct Settings {
     lease: Duration,
     request_timeout: Duration,
     sweep_every: Duration,
+    grace: Duration,
     batch: usize,
 }
 

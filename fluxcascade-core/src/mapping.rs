@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod key;
 mod pair;
+mod policy;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +20,12 @@ pub(crate) use compile::refs;
 pub use compile::{CompiledMapping, CompiledPair, CompiledRule, PairEnd};
 pub use key::FingerprintKey;
 pub use pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
+pub use policy::{
+    Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
+    Limit, OnChange, Test,
+};
 
-use crate::model::{MappingName, Side};
+use crate::model::{MappingName, Side, Sides};
 use crate::resolver::Strategies;
 
 /// Which way records flow.
@@ -120,6 +125,27 @@ pub struct Mapping {
     /// if there is a primary, else a person. Never a strategy of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_link: Option<Strategies>,
+    /// What is done when a record of this side was deleted and its twin is unchanged.
+    #[serde(default)]
+    pub on_delete: Sides<DeletePolicy>,
+    /// What is done when a record was deleted and its twin was edited.
+    #[serde(default)]
+    pub delete_update: DeleteUpdate,
+    /// What is in conflict when both sides were edited.
+    #[serde(default)]
+    pub conflict_scope: ConflictScope,
+    /// How records are treated that a match rule found to be the same.
+    #[serde(default)]
+    pub first_sync: FirstSync,
+    /// When a run stops and asks.
+    #[serde(default)]
+    pub guards: Guards,
+    /// Which records of a side are in scope: those that meet all conditions.
+    #[serde(default)]
+    pub filter: Sides<Vec<Condition>>,
+    /// The field of a side that holds the id of the other side's record.
+    #[serde(default)]
+    pub foreign_ids: Sides<Option<ForeignId>>,
 }
 
 impl Mapping {

@@ -2,6 +2,7 @@
 //!
 //! Nothing here has behaviour beyond its own consistency: no async, no I/O, no policy.
 
+pub mod answer;
 pub mod codec;
 pub mod conflict;
 pub mod cursor;
@@ -16,17 +17,20 @@ pub mod time;
 pub mod value;
 pub mod work;
 
+pub use answer::{Answer, AnswerOutcome, AnswerTo, Choice};
 pub use conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
 pub use cursor::Cursor;
-pub use hold::{Hold, HoldKey, HoldReason};
+pub use hold::{Awaited, Hold, HoldKey, HoldReason, Withheld};
 pub use id::{
     ConflictId, ConnectionName, Endpoint, FieldName, Fingerprint, IdError, LinkId, MappingKey,
     MappingName, ObjectType, OperationId, PairId, RecordId, RunNumber, Side, Sides, SystemName,
     TenantId,
 };
-pub use link::{Base, Layout, LayoutPair, Link, LinkStatus, Revision};
+pub use link::{
+    Base, Ending, Layout, LayoutPair, Link, LinkStatus, Linked, Revision, WriteOrigin, Written,
+};
 pub use log::{Cause, LogKind, LogPair, LogRow, RunRow, RunStatus};
-pub use operation::{Operation, OperationKind, OperationPair};
+pub use operation::{Operation, OperationKind, OperationPair, Stamp};
 pub use record::{DeleteEvidence, Observation, Projection, Provenance, State, Values};
 pub use schema::{FieldSchema, FieldType, ObjectSchema, SeenBy};
 pub use time::{Modified, Timestamp, Version};

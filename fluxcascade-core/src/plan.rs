@@ -20,10 +20,12 @@ mod merge;
 mod settle;
 mod show;
 
-pub use context::{PlanContext, SettleRule, Writing};
+pub(crate) use context::DEFAULT_GRACE;
+pub use context::{Gate, PlanContext, Powers, SettleRule, Writing};
 pub use decide::{Decision, decide_with_base, decide_without_base};
 pub use entry::{
-    Entry, Need, NewLink, PairAction, PairBases, PairPlan, PairTitle, Plan, Settled, Step,
+    Entry, LinkUpdate, Need, NewLink, PairAction, PairBases, PairPlan, PairTitle, Plan,
+    RecordAction, Settled, Step,
 };
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;

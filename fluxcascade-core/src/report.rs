@@ -60,6 +60,10 @@ pub struct SideReport {
     pub created: u64,
     /// Records that were updated.
     pub updated: u64,
+    /// Records that were archived or deleted.
+    pub removed: u64,
+    /// Archived records that were brought back.
+    pub restored: u64,
     /// Pairs that were written in updates.
     pub pairs: u64,
     /// The longest time from a record's read to its write: an edit within it may be overwritten.
@@ -69,7 +73,7 @@ pub struct SideReport {
 impl SideReport {
     /// Records written.
     pub fn writes(&self) -> u64 {
-        self.created + self.updated
+        self.created + self.updated + self.removed + self.restored
     }
 }
 

@@ -14,15 +14,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use batch::{
-    CommitBatch, Counts, Feed, FeedKey, Hint, InboxMark, Intake, IntakeRow, LinkChange, Page,
-    RecordKeys, Requeue, RunStart, WorkRequest,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, InboxMark, Intake, IntakeRow, LinkChange,
+    Made, Page, RecordKeys, Requeue, RunStart, Sweep, Taken, WorkRequest,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use token::{StoredToken, TokenKey, TokenStore};
 
 use crate::model::{
-    Conflict, Hold, Link, LinkId, LogRow, MappingKey, Operation, Revision, RunNumber, RunRow,
-    Timestamp, Work,
+    AnswerOutcome, AnswerTo, Conflict, ConflictId, Hold, Link, LinkId, Linked, LogRow, MappingKey,
+    Operation, RecordId, Revision, RunNumber, RunRow, Side, Timestamp, Work, WorkKey,
 };
 
 /// The right to sync one mapping, until a time.
@@ -134,7 +134,6 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn notify(&self, hints: &[Hint]) -> Result<(), StoreError>;
 
     /// Takes in a page: its records, their match keys, and the feed's new place, together.
-    /// Returns how many entries were made or replaced.
     ///
     /// # Contract
     /// - A row is dropped only if its record's link is active, with no hold and no open operation,
@@ -143,10 +142,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///   version is older; where the two versions cannot be compared the entry keeps the id alone.
     /// - The match keys of each row replace those that its record had, also for a dropped row.
     /// - A new or replaced entry has a greater sequence number than any before it.
+    /// - After a sweep's last page each record of its side that is linked or has a match key, and was
+    ///   on none of the sweep's pages, has an entry that is its id alone.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
-    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<u64, StoreError>;
+    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError>;
 
     /// The next work in key order, after `request.after`; changes nothing.
     ///
@@ -154,7 +155,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - There is one work per link, and one per unlinked record, that has an inbox entry due, a
     ///   hold due, or, for a link, an open operation; it has all holds and open operations of its link or record.
     /// - A tombstone's records count as unlinked.
-    /// - For an unlinked record, `candidates` has one item per rule under which it has a key.
+    /// - For an unlinked record, `candidates` has one item per rule under which it has a key, and
+    ///   `tombstones` has all that name it.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
@@ -166,11 +168,63 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// If the store fails.
     async fn counts(&self, mapping: &MappingKey) -> Result<Counts, StoreError>;
 
-    /// Makes intents durable.
+    /// Makes intents durable, and says of each whether it was begun, in the order given.
+    ///
+    /// # Contract
+    /// - A create whose claim is held by an operation of another mapping of the tenant, or by a
+    ///   record that such an operation made and whose time is not over, is not begun; the others are.
+    /// - An operation that is begun again takes the place of the one with its id.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails; then no request may leave.
-    async fn begin(&self, lease: &Lease, operations: &[Operation]) -> Result<(), StoreError>;
+    async fn begin(
+        &self,
+        lease: &Lease,
+        operations: &[Operation],
+    ) -> Result<Vec<Begun>, StoreError>;
+
+    /// The work of these keys, in the order asked, whether it is due or not; changes nothing. A
+    /// key of which nothing is stored has none. A link's key gives the link's work also if it is a
+    /// tombstone; the key of a record that is linked gives the work of its link.
+    ///
+    /// # Errors
+    /// `LeaseLost`, or if the store fails.
+    async fn gather(&self, lease: &Lease, keys: &[WorkKey]) -> Result<Vec<Work>, StoreError>;
+
+    /// The links of a mapping's records, in the order asked: the one that is no tombstone.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn linked(
+        &self,
+        mapping: &MappingKey,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Linked>>, StoreError>;
+
+    /// Stores what a person decided; the holds are due then. No lease is needed.
+    ///
+    /// # Contract
+    /// - An answer to another version than the hold's is `Stale`, and changes nothing.
+    /// - The same answer twice is stored once; another answer to an answered hold is `Stale`.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn answer(
+        &self,
+        mapping: &MappingKey,
+        answers: &[AnswerTo],
+    ) -> Result<Vec<AnswerOutcome>, StoreError>;
+
+    /// Conflict rows by id, in the order asked.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn conflict_rows(
+        &self,
+        mapping: &MappingKey,
+        ids: &[ConflictId],
+    ) -> Result<Vec<Option<Conflict>>, StoreError>;
 
     /// Stores what became of a batch.
     ///
@@ -178,6 +232,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - An inbox entry is cleared only if its sequence number is the one given.
     /// - A requeued record gets an entry without an observation; one that exists keeps the later of both times.
     /// - A record has at most one link that is not a tombstone; a commit that would make a second one fails.
+    /// - A hold that takes the place of one with the same version keeps its answer.
+    /// - A link that becomes active makes the holds of the tenant's mappings that wait for one of its
+    ///   records due.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.

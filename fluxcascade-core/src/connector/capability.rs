@@ -30,6 +30,7 @@ pub enum DeleteSignal {
 /// assert_eq!(capabilities.write_batch, 1);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a power that a system has or not")]
 pub struct Capabilities {
     /// Records on a page of changes, at most.
     pub page: usize,

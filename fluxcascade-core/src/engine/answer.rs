@@ -8,12 +8,11 @@ use super::outcome::{Applied, Proof, Refused};
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
-use crate::model::link::Written;
 use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogPair,
     LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
-    Work,
+    Work, WriteOrigin, Written,
 };
 use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
@@ -48,6 +47,8 @@ impl Run<'_> {
                 counts.updated += 1;
                 counts.pairs += operation.pairs.len() as u64;
             }
+            OperationKind::Archive { .. } | OperationKind::Delete { .. } => counts.removed += 1,
+            OperationKind::Restore { .. } => counts.restored += 1,
         }
         let mut link = match work.link.take() {
             Some(link) => link,
@@ -76,7 +77,10 @@ impl Run<'_> {
             self.base_the_rest(work, &mut link, side, &applied.values, fetched);
         }
         link.bases[side].version = applied.version.clone();
-        let conflicts = operation.conflicts.iter().filter(|c| log.iter().any(|l| l.pair == c.pair));
+        let conflicts = operation
+            .conflicts
+            .iter()
+            .filter(|c| log.iter().any(|l| Some(&l.pair) == c.pair.as_ref()));
         let conflicts: Vec<_> = conflicts.cloned().collect();
         self.report.conflicts_decided += conflicts.len() as u64;
         commit.conflicts.extend(conflicts);
@@ -147,6 +151,7 @@ impl Run<'_> {
             records,
             status: LinkStatus::Active,
             bases: self.mapping.empty_bases(),
+            ending: None,
         }
     }
 
@@ -158,6 +163,7 @@ impl Run<'_> {
                 position: u32::try_from(start).unwrap_or(u32::MAX),
                 fingerprint: fingerprint_values(&written.sent),
                 at: self.now(),
+                origin: WriteOrigin::Person,
             });
         }
     }
@@ -223,6 +229,9 @@ impl Run<'_> {
             kind: match operation.kind {
                 OperationKind::Create => LogKind::Create,
                 OperationKind::Update { .. } => LogKind::Update,
+                OperationKind::Archive { .. } => LogKind::Archive,
+                OperationKind::Delete { .. } => LogKind::Delete,
+                OperationKind::Restore { .. } => LogKind::Restore,
             },
             link: Some(link.id),
             side: operation.side,
@@ -440,10 +449,7 @@ impl Run<'_> {
         };
         self.report.failed.push(Failure {
             side: operation.side,
-            record: match &operation.kind {
-                OperationKind::Create => None,
-                OperationKind::Update { record } => Some(record.clone()),
-            },
+            record: operation.kind.record().cloned(),
             origin: operation.origin.clone(),
             error: error.clone(),
         });

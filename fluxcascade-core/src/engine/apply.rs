@@ -12,7 +12,7 @@ use crate::model::{
     Timestamp, Value, Work,
 };
 use crate::plan::{Entry, PairAction, Plan, Writing, link_id};
-use crate::store::CommitBatch;
+use crate::store::{Begun, CommitBatch};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
 
@@ -79,7 +79,7 @@ impl Run<'_> {
         let plan = self.decide(&mut batch, Writing::Only(side)).await?;
         let mut entries = self.prepare(&mut batch, plan).await?;
         let operations = self.operations(side, &batch, &entries);
-        self.store().begin(&self.lease, &operations).await?;
+        let operations = self.begin(operations).await?;
         let mut sent = self.send(side, &operations, &batch, read_at).await?;
         self.send_without_refused(side, &mut sent, &batch, read_at).await?;
         let unread = self.read_back(side, &mut sent, &mut batch.fetched).await;
@@ -174,8 +174,14 @@ impl Run<'_> {
             origin,
             keys: match kind {
                 OperationKind::Create => self.keys_of(work, side.other(), fetched),
-                OperationKind::Update { .. } => Vec::new(),
+                OperationKind::Update { .. }
+                | OperationKind::Archive { .. }
+                | OperationKind::Delete { .. }
+                | OperationKind::Restore { .. } => Vec::new(),
             },
+            claims: Vec::new(),
+            stamp: None,
+            joint: None,
             kind,
             pairs,
             conflicts,
@@ -184,6 +190,16 @@ impl Run<'_> {
             begun: self.now(),
             not_after: self.lease.until - self.engine.inner.settings.request_timeout,
         })
+    }
+
+    /// Makes intents durable; a create that another mapping claims is left for a later run.
+    async fn begin(&mut self, operations: Vec<Operation>) -> Result<Vec<Operation>, SyncError> {
+        let begun = self.store().begin(&self.lease, &operations).await?;
+        let begun = operations.into_iter().zip(begun);
+        Ok(begun
+            .filter(|(_, begun)| *begun == Begun::Yes)
+            .map(|(operation, _)| operation)
+            .collect())
     }
 
     /// Sends the operations in batches; one outcome for each.
@@ -234,7 +250,7 @@ impl Run<'_> {
         if operations.is_empty() {
             return Ok(());
         }
-        self.store().begin(&self.lease, &operations).await?;
+        let operations = self.begin(operations).await?;
         for again in self.send(side, &operations, batch, read_at).await? {
             let of = operations.iter().position(|operation| operation.id == again.operation.id);
             if let Some(&place) = of.and_then(|of| places.get(of)) {
@@ -258,7 +274,9 @@ impl Run<'_> {
         if again.pairs.is_empty() || again.pairs.len() == sent.operation.pairs.len() {
             return None;
         }
-        again.conflicts.retain(|row| again.pairs.iter().any(|written| written.pair == row.pair));
+        again.conflicts.retain(|row| {
+            again.pairs.iter().any(|written| Some(&written.pair) == row.pair.as_ref())
+        });
         again.id = OperationId::of(&[&sent.operation.id.0, b"without what was refused"]);
         Some(again)
     }
@@ -271,19 +289,25 @@ impl Run<'_> {
             let names = self.mapping.pairs[index].ends[side].names.iter().cloned();
             fields.extend(names.zip(pair.sent.iter().cloned()));
         }
+        let tag_of = |record: &RecordId| {
+            let seen = batch.fetched.get(&(side, record.clone()));
+            seen.and_then(Observation::known).and_then(|(_, version)| version.tag.clone())
+        };
         let action = match &operation.kind {
             OperationKind::Create => {
                 fields.retain(|(_, value)| !value.is_blank());
                 WriteAction::Create
             }
             OperationKind::Update { record } => {
-                let seen = batch.fetched.get(&(side, record.clone()));
-                let known = seen.and_then(Observation::known);
-                WriteAction::Update {
-                    record: record.clone(),
-                    if_tag: known.and_then(|(_, version)| version.tag.clone()),
-                }
+                WriteAction::Update { record: record.clone(), if_tag: tag_of(record) }
             }
+            OperationKind::Archive { record } => {
+                WriteAction::Archive { record: record.clone(), if_tag: tag_of(record) }
+            }
+            OperationKind::Delete { record } => {
+                WriteAction::Delete { record: record.clone(), if_tag: tag_of(record) }
+            }
+            OperationKind::Restore { record } => WriteAction::Restore { record: record.clone() },
         };
         Write { operation: operation.id, action, fields }
     }

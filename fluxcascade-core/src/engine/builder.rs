@@ -10,6 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
 use crate::mapping::{CompiledMapping, ConfigError, Endpoint, Finding, Mapping};
 use crate::model::{ConnectionName, ObjectSchema, ObjectType, Side, Sides, TenantId};
+use crate::plan::DEFAULT_GRACE;
 use crate::store::Store;
 
 /// An engine that is being built; see [`Engine::builder`].
@@ -45,6 +46,7 @@ impl EngineBuilder {
                 lease: Duration::from_secs(300),
                 request_timeout: Duration::from_secs(30),
                 sweep_every: Duration::from_secs(24 * 3600),
+                grace: DEFAULT_GRACE,
                 batch: 200,
             },
             observer: None,
@@ -122,6 +124,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn sweep_every(mut self, every: Duration) -> Self {
         self.settings.sweep_every = every;
+        self
+    }
+
+    /// How long a record that is not found may be missing before it counts as deleted. A day unless
+    /// said otherwise.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
         self
     }
 

@@ -76,6 +76,7 @@ impl Run<'_> {
             records: new.records,
             status: LinkStatus::Active,
             bases: self.mapping.empty_bases(),
+            ending: None,
         };
         set_bases(&self.mapping, &mut link.bases, &new.bases);
         put_link(commit, &link);

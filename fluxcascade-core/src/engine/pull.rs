@@ -6,7 +6,7 @@ use crate::connector::{ChangesPage, ChangesRequest, ConnectorError, ErrorKind, P
 use crate::mapping::CompiledMapping;
 use crate::model::value::MAX_VALUE_BYTES;
 use crate::model::{Observation, Side, Slot, State, Timestamp};
-use crate::store::{Feed, Intake, IntakeRow};
+use crate::store::{Feed, Intake, IntakeRow, Sweep};
 
 impl Run<'_> {
     /// Reads a side's changes into the inbox: since its cursor, or whole when a sweep is due.
@@ -26,13 +26,18 @@ impl Run<'_> {
                     feed.sweeping = true;
                     feed.sweep_began = Some(self.now());
                     feed.cursor = None;
+                    feed.sweep_rows = 0;
                     self.page(side, Position::Start)
                         .await
                         .map_err(|error| self.failed(side, error))?
                 }
                 Err(error) => return Err(self.failed(side, error)),
             };
+            let sweep = part(&feed, page.more);
             feed.cursor = Some(page.cursor);
+            if feed.sweeping {
+                feed.sweep_rows += page.observations.len() as u64;
+            }
             if feed.sweeping && !page.more {
                 feed.sweeping = false;
                 feed.swept = feed.sweep_began.take();
@@ -49,9 +54,10 @@ impl Run<'_> {
                 rows,
                 feed_key: feed_key.clone(),
                 feed: feed.clone(),
+                sweep,
             };
             let taken = self.store().intake(&self.lease, &intake).await?;
-            self.report.sides[side].taken += taken;
+            self.report.sides[side].taken += taken.entered + taken.missed;
             self.engine.tell(&Event::Pulled { side, records: listed });
             if !page.more {
                 return Ok(());
@@ -93,6 +99,17 @@ impl Run<'_> {
     }
 }
 
+/// Which part a page has in a full read; the feed stands before the page.
+fn part(feed: &Feed, more: bool) -> Sweep {
+    match (feed.sweeping, feed.cursor.is_none(), more) {
+        (false, _, _) => Sweep::None,
+        (true, true, true) => Sweep::First,
+        (true, true, false) => Sweep::Only,
+        (true, false, true) => Sweep::Going,
+        (true, false, false) => Sweep::Last,
+    }
+}
+
 /// A full read begins when there was none, or the last is too old; one under way goes on.
 fn begin_sweep(feed: &mut Feed, now: Timestamp, every: std::time::Duration) {
     let due = feed.swept.is_none_or(|swept| now.since(swept) >= every);
@@ -102,6 +119,7 @@ fn begin_sweep(feed: &mut Feed, now: Timestamp, every: std::time::Duration) {
     }
     if feed.sweeping && feed.cursor.is_none() {
         feed.sweep_began = Some(now);
+        feed.sweep_rows = 0;
     }
 }
 

@@ -1,15 +1,21 @@
 //! plan ⇄ refresh: the one loop. Needs are answered in batches, and the same batch is planned again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::SyncError;
 use super::batch::Batch;
 use super::pull::bound;
 use super::run::Run;
-use crate::connector::{Consistency, ErrorKind, FetchRequest, FindRequest, Found, Reader};
-use crate::model::{FieldName, Observation, OperationId, Provenance, RecordId, Side, Sides, Value};
-use crate::plan::{Need, Plan, PlanContext, SettleRule, Step, Writing, plan};
+use crate::connector::{
+    Consistency, ErrorKind, FetchRequest, FieldTimesRequest, FindRequest, Found, Reader,
+};
+use crate::model::{
+    Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
+    Value,
+};
+use crate::plan::{Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
 
 /// A record's own needs are asked once each, for two sides and two reasons; a plan that still
 /// needs something after that waits.
@@ -29,6 +35,19 @@ impl Run<'_> {
             }),
             refuses_duplicates: Sides::from_fn(|side| self.capabilities(side).refuses_duplicates),
             found: self.found.clone(),
+            knows_field_times: Sides::from_fn(|side| {
+                self.connector(side).extensions().field_history.is_some()
+            }),
+            powers: Sides::from_fn(|side| {
+                let capabilities = self.capabilities(side);
+                Powers {
+                    archives: capabilities.archives,
+                    deletes_for_good: capabilities.deletes_for_good,
+                    restores: capabilities.restores,
+                    upserts: capabilities.upserts,
+                }
+            }),
+            grace: self.engine.inner.settings.grace,
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }
     }
@@ -66,13 +85,25 @@ impl Run<'_> {
     ) -> Result<(), SyncError> {
         let mut fetches: Sides<Vec<RecordId>> = Sides::default();
         let mut finds: BTreeMap<(Side, FieldName), Vec<(OperationId, Value)>> = BTreeMap::new();
+        let mut linked: Sides<Vec<RecordId>> = Sides::default();
+        let mut references: BTreeMap<(MappingName, Side), Vec<RecordId>> = BTreeMap::new();
+        let mut times: Sides<Vec<RecordId>> = Sides::default();
         for need in needs {
             match need {
                 Need::Fetch { side, record } => fetches[side].push(record),
                 Need::Find { operation, side, field, value } => {
                     finds.entry((side, field)).or_default().push((operation, value));
                 }
+                Need::Linked { side, record } => linked[side].push(record),
+                Need::Reference(Awaited { mapping, side, record }) => {
+                    references.entry((mapping, side)).or_default().push(record);
+                }
+                Need::FieldTimes { side, record } => times[side].push(record),
             }
+        }
+        self.answer_links(linked, references, context).await?;
+        for (side, records) in [(Side::Source, times.source), (Side::Target, times.target)] {
+            self.answer_times(side, records, context).await?;
         }
         for (side, records) in [(Side::Source, fetches.source), (Side::Target, fetches.target)] {
             for seen in self.fetch(side, records).await? {
@@ -93,6 +124,57 @@ impl Run<'_> {
             }
         }
         self.found.clone_from(&context.found);
+        Ok(())
+    }
+
+    /// Links of this mapping's records, and of other mappings' records that pairs refer to.
+    async fn answer_links(
+        &self,
+        linked: Sides<Vec<RecordId>>,
+        references: BTreeMap<(MappingName, Side), Vec<RecordId>>,
+        context: &mut PlanContext,
+    ) -> Result<(), SyncError> {
+        for (side, records) in [(Side::Source, linked.source), (Side::Target, linked.target)] {
+            let links = self.store().linked(&self.mapping.key, side, &records).await?;
+            let asked = records.into_iter().map(|record| (side, record));
+            context.linked.extend(asked.zip(links));
+        }
+        for ((mapping, side), records) in references {
+            let key = self.engine.mapping_key(&mapping);
+            let links = self.store().linked(&key, side, &records).await?;
+            for (record, link) in records.into_iter().zip(links) {
+                // A link that is suspended still says which record is meant.
+                let partner = link.map(|link| link.partner);
+                let awaited = Awaited { mapping: mapping.clone(), side, record };
+                context.references.insert(awaited, partner);
+            }
+        }
+        Ok(())
+    }
+
+    /// When the fields of records in conflict were changed.
+    async fn answer_times(
+        &mut self,
+        side: Side,
+        records: Vec<RecordId>,
+        context: &mut PlanContext,
+    ) -> Result<(), SyncError> {
+        let connector = Arc::clone(self.connector(side));
+        let Some(history) = connector.extensions().field_history.filter(|_| !records.is_empty())
+        else {
+            return Ok(());
+        };
+        self.keep_lease().await?;
+        let request = FieldTimesRequest {
+            object: self.mapping.endpoint(side).object.clone(),
+            records: records.clone(),
+            fields: self.mapping.projections[side].fields().to_vec(),
+        };
+        let told = history.field_times(request).await.map_err(|error| self.failed(side, error))?;
+        for (record, times) in records.into_iter().zip(told) {
+            let times = times.into_iter().map(|time| (time.field, time.modified)).collect();
+            context.field_times.insert((side, record), times);
+        }
         Ok(())
     }
 

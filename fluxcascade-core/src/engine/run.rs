@@ -13,7 +13,9 @@ use crate::model::{
 };
 use crate::plan::{Plan, Step, Writing};
 use crate::report::{HeldItem, SideReport, SyncReport};
-use crate::store::{Counts, Feed, FeedKey, Intake, Lease, Page, RunStart, Store, WorkRequest};
+use crate::store::{
+    Counts, Feed, FeedKey, Intake, Lease, Page, RunStart, Store, Sweep, WorkRequest,
+};
 
 /// A run under its lease.
 pub(super) struct Run<'e> {
@@ -75,8 +77,14 @@ impl<'e> Run<'e> {
             let feed_key = self.feed_key(side);
             let feed = self.store().feed(&self.lease, &feed_key).await?;
             let again = Feed { cursor: None, sweeping: true, sweep_began: None, ..feed };
-            let page =
-                Intake { side, revision: revision.number, rows: Vec::new(), feed_key, feed: again };
+            let page = Intake {
+                side,
+                revision: revision.number,
+                rows: Vec::new(),
+                feed_key,
+                feed: again,
+                sweep: Sweep::None,
+            };
             self.store().intake(&self.lease, &page).await?;
         }
         self.store().add_revision(&self.lease, revision).await?;

@@ -2,8 +2,14 @@
 
 use super::check::{self, ConfigError, Finding};
 use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
+use super::policy::{
+    Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
+    OnChange, Test,
+};
 use super::{Create, Direction, Endpoint, Mapping};
-use crate::model::{ConnectionName, FieldName, IdError, MappingName, ObjectType, PairId, Side};
+use crate::model::{
+    ConnectionName, FieldName, IdError, MappingName, ObjectType, PairId, Side, Sides,
+};
 use crate::resolver::Strategies;
 use crate::transform::TransformSpec;
 
@@ -20,6 +26,13 @@ pub struct MappingBuilder {
     pairs: Vec<FieldPair>,
     conflicts: Strategies,
     first_link: Option<Strategies>,
+    on_delete: Sides<DeletePolicy>,
+    delete_update: DeleteUpdate,
+    conflict_scope: ConflictScope,
+    first_sync: FirstSync,
+    guards: Guards,
+    filter: Sides<Vec<Condition>>,
+    foreign_ids: Sides<Option<ForeignId>>,
     findings: Vec<Finding>,
 }
 
@@ -36,6 +49,13 @@ impl MappingBuilder {
             pairs: Vec::new(),
             conflicts: Strategies::default(),
             first_link: None,
+            on_delete: Sides::default(),
+            delete_update: DeleteUpdate::default(),
+            conflict_scope: ConflictScope::default(),
+            first_sync: FirstSync::default(),
+            guards: Guards::default(),
+            filter: Sides::default(),
+            foreign_ids: Sides::default(),
             findings: Vec::new(),
         }
     }
@@ -148,6 +168,64 @@ impl MappingBuilder {
         self
     }
 
+    /// What is done when a record of this side was deleted and its twin is unchanged; the link ends
+    /// and the twin stays unless said otherwise.
+    #[must_use]
+    pub fn on_delete(mut self, side: Side, policy: DeletePolicy) -> Self {
+        self.on_delete[side] = policy;
+        self
+    }
+
+    /// What is done when a record was deleted and its twin was edited; the twin stays unless said
+    /// otherwise.
+    #[must_use]
+    pub fn delete_update(mut self, policy: DeleteUpdate) -> Self {
+        self.delete_update = policy;
+        self
+    }
+
+    /// What is in conflict when both sides were edited; the pairs that both edited unless said
+    /// otherwise.
+    #[must_use]
+    pub fn conflict_scope(mut self, scope: ConflictScope) -> Self {
+        self.conflict_scope = scope;
+        self
+    }
+
+    /// How records are treated that a match rule found to be the same.
+    #[must_use]
+    pub fn first_sync(mut self, mode: FirstSync) -> Self {
+        self.first_sync = mode;
+        self
+    }
+
+    /// When a run stops and asks.
+    #[must_use]
+    pub fn guards(mut self, guards: Guards) -> Self {
+        self.guards = guards;
+        self
+    }
+
+    /// Only records of this side that meet the test are in scope; several are all to be met.
+    #[must_use]
+    pub fn filter(mut self, side: Side, field: impl AsRef<str>, test: Test) -> Self {
+        let place = format!("filter of the {side}");
+        if let Some(field) = self.fields(&place, [field]).pop() {
+            self.filter[side].push(Condition { field, test });
+        }
+        self
+    }
+
+    /// A field of this side that holds the id of the other side's record.
+    #[must_use]
+    pub fn foreign_id(mut self, side: Side, field: impl AsRef<str>, writes: IdWrites) -> Self {
+        let place = format!("foreign id of the {side}");
+        if let Some(field) = self.fields(&place, [field]).pop() {
+            self.foreign_ids[side] = Some(ForeignId { field, writes });
+        }
+        self
+    }
+
     /// The mapping, if nothing is wrong with it that can be found without a system.
     ///
     /// # Errors
@@ -174,6 +252,13 @@ impl MappingBuilder {
             pairs: self.pairs,
             conflicts: self.conflicts,
             first_link: self.first_link,
+            on_delete: self.on_delete,
+            delete_update: self.delete_update,
+            conflict_scope: self.conflict_scope,
+            first_sync: self.first_sync,
+            guards: self.guards,
+            filter: self.filter,
+            foreign_ids: self.foreign_ids,
         };
         let mut findings = self.findings;
         findings.extend(check::alone(&mapping));
@@ -288,6 +373,30 @@ impl PairBuilder {
     #[must_use]
     pub fn drift(mut self, drift: Drift) -> Self {
         self.pair.drift = drift;
+        self
+    }
+
+    /// Pairs of one group conflict together: one side wins all of them.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.pair.group = Some(group.into());
+        self
+    }
+
+    /// Its values refer to records of another mapping's endpoints, and are translated by its links.
+    #[must_use]
+    pub fn references(mut self, mapping: impl AsRef<str>) -> Self {
+        match MappingName::new(mapping.as_ref()) {
+            Ok(mapping) => self.pair.reference = Some(mapping),
+            Err(error) => self.bad_id = Some(error),
+        }
+        self
+    }
+
+    /// What is done when its transform was changed.
+    #[must_use]
+    pub fn on_change(mut self, on_change: OnChange) -> Self {
+        self.pair.on_change = on_change;
         self
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::check::{self, ConfigError, Finding};
 use super::key;
 use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
-use super::{Endpoint, Mapping};
+use super::{Endpoint, Mapping, OnChange};
 use crate::model::link::Written;
 use crate::model::{
-    Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, ObjectSchema, PairId,
-    Projection, Revision, Side, Sides, Slot, TenantId, Value, Values,
+    Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, MappingName,
+    ObjectSchema, PairId, Projection, Revision, Side, Sides, Slot, TenantId, Value, Values,
 };
 use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Refusal, Transform, TransformSpec};
@@ -61,6 +61,14 @@ pub struct CompiledPair {
     pub required: bool,
     /// Its values are shown nowhere.
     pub sensitive: bool,
+    /// Pairs of one group conflict together.
+    pub group: Option<String>,
+    /// The mapping whose links translate its values.
+    pub reference: Option<MappingName>,
+    /// What is done when its transform was changed.
+    pub on_change: OnChange,
+    /// A fingerprint of its transform.
+    pub transform_print: Fingerprint,
 }
 
 /// A pair's fields on one side.
@@ -158,6 +166,7 @@ impl CompiledMapping {
                 .map(|pair| LayoutPair {
                     pair: pair.id.clone(),
                     fields: pair.ends.as_ref().map(|end| end.names.to_vec()),
+                    transform: Some(pair.transform_print),
                 })
                 .collect(),
         }
@@ -319,6 +328,10 @@ impl CompiledPair {
             drift: pair.drift,
             required: pair.required,
             sensitive: pair.sensitive,
+            group: pair.group.clone(),
+            reference: pair.reference.clone(),
+            on_change: pair.on_change,
+            transform_print: Fingerprint::of(&[format!("{:?}", pair.transforms).as_bytes()]),
         })
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Direction;
-use crate::model::{FieldName, PairId, Side};
+use super::{Direction, OnChange};
+use crate::model::{FieldName, MappingName, PairId, Side};
 use crate::resolver::Strategies;
 use crate::transform::TransformSpec;
 
@@ -89,6 +89,15 @@ pub struct FieldPair {
     /// What is done with an edit against its direction.
     #[serde(default)]
     pub drift: Drift,
+    /// Pairs of one group conflict together: one side wins all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Its values refer to records of this mapping's endpoints, and are translated by its links.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<MappingName>,
+    /// What is done when its transform was changed.
+    #[serde(default)]
+    pub on_change: OnChange,
 }
 
 impl FieldPair {
@@ -105,6 +114,9 @@ impl FieldPair {
             conflicts: None,
             first_link: None,
             drift: Drift::Leave,
+            group: None,
+            reference: None,
+            on_change: OnChange::Keep,
         }
     }
 

@@ -1,6 +1,9 @@
 //! How what is stored as one blob is written: a format byte, then the compact binary of serde.
 //!
 //! Every blob begins with its format, so that a later version can read what an earlier one wrote.
+//! How earlier formats looked is in `format1`.
+
+mod format1;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,7 +14,14 @@ use super::time::Version;
 use super::value::{Slot, Value};
 
 /// The format that this version writes.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
+
+/// A noun that is stored as one blob, and how the blobs of earlier formats are read.
+pub trait Stored: Serialize + DeserializeOwned {
+    /// What the first format had in its place.
+    #[doc(hidden)]
+    type Format1: DeserializeOwned + Into<Self>;
+}
 
 /// A stored blob that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,12 +56,15 @@ pub fn encode<T: Serialize>(item: &T) -> Vec<u8> {
 ///
 /// # Errors
 /// If the blob is of a later format, or damaged.
-pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
+pub fn decode<T: Stored>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
     let damaged = |detail: String| CodecError::Damaged { what, detail };
     match bytes.split_first() {
         Some((&FORMAT, rest)) => {
             postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
         }
+        Some((1, rest)) => postcard::from_bytes::<T::Format1>(rest)
+            .map(Into::into)
+            .map_err(|error| damaged(error.to_string())),
         Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { what, found }),
         _ => Err(damaged("no format byte".into())),
     }
@@ -59,14 +72,14 @@ pub fn decode<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T
 
 /// A base as it is stored: presence bits, then the values that are there.
 #[derive(Serialize, Deserialize)]
-struct StoredBase<V> {
+struct StoredBase<V, W> {
     revision: u32,
     positions: u32,
     presence: Vec<u8>,
     values: Vec<V>,
     fingerprint: Option<Fingerprint>,
     version: Version,
-    written: Vec<Written>,
+    written: Vec<W>,
 }
 
 /// Writes a base.
@@ -93,7 +106,7 @@ pub fn encode_base(base: &Base) -> Vec<u8> {
 /// # Errors
 /// If the blob is of a later format, or damaged.
 pub fn decode_base(bytes: &[u8]) -> Result<Base, CodecError> {
-    let stored: StoredBase<Value> = decode("base", bytes)?;
+    let stored: StoredBase<Value, Written> = decode("base", bytes)?;
     let mut values = stored.values.into_iter();
     let positions = stored.positions as usize;
     if stored.presence.len() != positions.div_ceil(8) {

@@ -17,6 +17,8 @@ pub enum ConflictKind {
     UpdateUpdate,
     /// Two records were linked that hold different values, without a base.
     FirstLink,
+    /// One record was deleted and the other was edited.
+    DeleteUpdate,
 }
 
 /// Where a conflict stands.
@@ -73,8 +75,8 @@ pub struct Conflict {
     pub link: LinkId,
     /// The two records.
     pub records: Sides<RecordId>,
-    /// The pair.
-    pub pair: PairId,
+    /// The pair; `None` for a conflict of the whole record.
+    pub pair: Option<PairId>,
     /// What sort it is.
     pub kind: ConflictKind,
     /// What the sides last agreed on; `None` without a base.
@@ -99,9 +101,10 @@ pub struct Conflict {
 
 impl Conflict {
     /// The id of a conflict of these values: the same edits have the same id in every run.
-    pub fn id_of(link: LinkId, pair: &PairId, values: &Sides<Vec<Value>>) -> ConflictId {
+    pub fn id_of(link: LinkId, pair: Option<&PairId>, values: &Sides<Vec<Value>>) -> ConflictId {
         let prints = values.as_ref().map(|v| fingerprint_values(v));
-        ConflictId::of(&[&link.0, pair.as_str().as_bytes(), &prints.source.0, &prints.target.0])
+        let pair = pair.map_or("", PairId::as_str);
+        ConflictId::of(&[&link.0, pair.as_bytes(), &prints.source.0, &prints.target.0])
     }
 
     /// The fingerprints of both values: the version of the row that a person answers to.

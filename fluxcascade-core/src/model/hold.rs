@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{ConflictId, Fingerprint, LinkId, PairId, RecordId, Side, Sides};
+use super::answer::{Answer, Choice};
+use super::id::{ConflictId, Fingerprint, LinkId, MappingName, PairId, RecordId, Side, Sides};
 use super::time::Timestamp;
 
 /// Why something waits.
@@ -37,6 +38,8 @@ pub enum HoldReason {
     Guard,
     /// The record is deleted, merged or out of scope.
     Gone,
+    /// A person said that it is never matched or created.
+    Excluded,
 }
 
 impl HoldReason {
@@ -56,6 +59,7 @@ impl HoldReason {
             HoldReason::Invalid => "invalid",
             HoldReason::Guard => "guard",
             HoldReason::Gone => "gone",
+            HoldReason::Excluded => "excluded",
         }
     }
 }
@@ -64,6 +68,53 @@ impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
+}
+
+/// What a guard holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withheld {
+    /// A record would be deleted for good.
+    Delete,
+    /// A record would be archived.
+    Archive,
+    /// A value would be blanked.
+    Blanking,
+    /// A value would be overwritten although nobody edited the other side's: a first link, or a
+    /// changed transform.
+    Overwrite,
+    /// A record would be created, and the first sync has matched suspiciously few.
+    Create,
+}
+
+impl Withheld {
+    /// The word that stores and reports use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Withheld::Delete => "delete",
+            Withheld::Archive => "archive",
+            Withheld::Blanking => "blanking",
+            Withheld::Overwrite => "overwrite",
+            Withheld::Create => "create",
+        }
+    }
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A link of a mapping that does not exist yet, and that a hold waits for: making it wakes the hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Awaited {
+    /// The mapping.
+    pub mapping: MappingName,
+    /// The side of that mapping that the record is on.
+    pub side: Side,
+    /// The record that is not linked there yet.
+    pub record: RecordId,
 }
 
 /// What a hold is on.
@@ -109,6 +160,12 @@ pub struct Hold {
     pub not_before: Option<Timestamp>,
     /// When it began.
     pub since: Timestamp,
+    /// The link that it waits for, for a reference.
+    pub waits_for: Option<Awaited>,
+    /// What is held back, for a guard.
+    pub withheld: Option<Withheld>,
+    /// What a person decided, until a run has carried it out.
+    pub answer: Option<Answer>,
 }
 
 impl Hold {
@@ -129,6 +186,29 @@ impl Hold {
             attempts: 0,
             not_before: None,
             since: now,
+            waits_for: None,
+            withheld: None,
+            answer: None,
         }
+    }
+
+    /// A fingerprint of what a person is asked: an answer to another version is stale. Looking at
+    /// the same thing again does not change it.
+    pub fn version(&self) -> Fingerprint {
+        let asked = (
+            &self.key,
+            self.reason,
+            &self.candidates,
+            self.conflict,
+            &self.values,
+            self.withheld,
+            self.attempts,
+        );
+        Fingerprint::of(&[&super::codec::encode(&asked)])
+    }
+
+    /// What a person decided, if they have.
+    pub fn choice(&self) -> Option<&Choice> {
+        self.answer.as_ref().map(|answer| &answer.choice)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{Endpoint, FieldName, Fingerprint, LinkId, PairId, RecordId, Sides};
+use super::id::{Endpoint, FieldName, Fingerprint, LinkId, PairId, RecordId, Side, Sides};
 use super::time::{Timestamp, Version};
 use super::value::Slot;
 
@@ -18,6 +18,20 @@ pub enum LinkStatus {
     Tombstone,
 }
 
+/// Why a link ended: what a tombstone still knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// This side's record was deleted; the other one was left as it is.
+    Deleted(Side),
+    /// This side's record was deleted, and the engine removed the other one for it.
+    TwinRemoved(Side),
+    /// Both records were deleted.
+    BothDeleted,
+    /// A person ended it: these two records are not linked again by themselves.
+    Unlinked,
+}
+
 /// The stored fact that two records are the same thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
@@ -29,6 +43,19 @@ pub struct Link {
     pub status: LinkStatus,
     /// What each side was last confirmed to hold.
     pub bases: Sides<Base>,
+    /// Why it ended, for a tombstone.
+    pub ending: Option<Ending>,
+}
+
+/// A record's link, as other links and mappings need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// The link.
+    pub link: LinkId,
+    /// Whether it is in use.
+    pub status: LinkStatus,
+    /// The record on the other side.
+    pub partner: RecordId,
 }
 
 /// What one side of a link was last confirmed to hold, pair by pair, as that side stores it.
@@ -49,6 +76,16 @@ pub struct Base {
     pub written: Vec<Written>,
 }
 
+/// What caused a write of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteOrigin {
+    /// A person, as far as is known.
+    Person,
+    /// The other system, which rewrote what we had written there just before.
+    Rewriting,
+}
+
 /// A write of ours to one pair, for telling a flapping value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
@@ -58,6 +95,8 @@ pub struct Written {
     pub fingerprint: Fingerprint,
     /// When.
     pub at: Timestamp,
+    /// What caused it.
+    pub origin: WriteOrigin,
 }
 
 impl Base {
@@ -97,6 +136,8 @@ pub struct LayoutPair {
     pub pair: PairId,
     /// Its fields on each side; each takes one position.
     pub fields: Sides<Vec<FieldName>>,
+    /// A fingerprint of its transform; `None` in revisions of the first format.
+    pub transform: Option<Fingerprint>,
 }
 
 /// A stored revision of a mapping: bases name theirs by number.
@@ -125,6 +166,7 @@ mod tests {
                     position,
                     fingerprint: Fingerprint::of(&[&[i]]),
                     at: Timestamp::from_secs(i64::from(i)),
+                    origin: WriteOrigin::Person,
                 });
             }
         }

@@ -20,6 +20,20 @@ pub enum LogKind {
     Link,
     /// A side's own edit was noted and left as it is.
     Note,
+    /// A record was archived.
+    Archive,
+    /// A record was deleted for good.
+    Delete,
+    /// An archived record was brought back.
+    Restore,
+    /// A link was suspended: nothing is written for it.
+    Suspend,
+    /// A link is in use again.
+    Resume,
+    /// A link ended.
+    End,
+    /// A link follows a record that its own was merged into.
+    Follow,
 }
 
 impl fmt::Display for LogKind {
@@ -29,6 +43,13 @@ impl fmt::Display for LogKind {
             LogKind::Update => "update",
             LogKind::Link => "link",
             LogKind::Note => "note",
+            LogKind::Archive => "archive",
+            LogKind::Delete => "delete",
+            LogKind::Restore => "restore",
+            LogKind::Suspend => "suspend",
+            LogKind::Resume => "resume",
+            LogKind::End => "end",
+            LogKind::Follow => "follow",
         })
     }
 }
@@ -62,6 +83,17 @@ pub enum Cause {
     LeftAsFound,
     /// The system stored another value than was sent.
     Rewritten,
+    /// A person decided.
+    Answered {
+        /// What they chose, in words.
+        choice: String,
+    },
+    /// The other record of the link, in a field of ours.
+    OtherId,
+    /// The pair's transform was changed, and the mapping says that this side follows.
+    TransformChanged,
+    /// The records were linked, and the mapping takes both sides as they were found.
+    TakenAsFound,
 }
 
 impl fmt::Display for Cause {
@@ -79,6 +111,10 @@ impl fmt::Display for Cause {
             Cause::DriftRestored => f.pad("edited against the pair's direction: set back"),
             Cause::LeftAsFound => f.pad("origin was blank when linked: left as found"),
             Cause::Rewritten => f.pad("the system stored another value than was sent"),
+            Cause::Answered { choice } => write!(f, "a person decided: {choice}"),
+            Cause::OtherId => f.pad("the other record's id"),
+            Cause::TransformChanged => f.pad("the transform was changed"),
+            Cause::TakenAsFound => f.pad("taken as found when linked"),
         }
     }
 }

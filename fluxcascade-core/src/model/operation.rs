@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conflict::Conflict;
-use super::id::{Fingerprint, LinkId, OperationId, PairId, RecordId, RunNumber, Side};
+use super::id::{FieldName, Fingerprint, LinkId, OperationId, PairId, RecordId, RunNumber, Side};
 use super::log::Cause;
 use super::time::Timestamp;
 use super::value::Value;
@@ -19,6 +19,43 @@ pub enum OperationKind {
         /// The record.
         record: RecordId,
     },
+    /// An existing record is put away.
+    Archive {
+        /// The record.
+        record: RecordId,
+    },
+    /// An existing record is removed for good.
+    Delete {
+        /// The record.
+        record: RecordId,
+    },
+    /// An archived record is brought back.
+    Restore {
+        /// The record.
+        record: RecordId,
+    },
+}
+
+impl OperationKind {
+    /// The existing record that it is about.
+    pub fn record(&self) -> Option<&RecordId> {
+        match self {
+            OperationKind::Create => None,
+            OperationKind::Update { record }
+            | OperationKind::Archive { record }
+            | OperationKind::Delete { record }
+            | OperationKind::Restore { record } => Some(record),
+        }
+    }
+}
+
+/// The id of the other side's record, written into a field of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// The field.
+    pub field: FieldName,
+    /// The id.
+    pub id: RecordId,
 }
 
 /// One pair of an intent: all that is needed to settle it without an answer.
@@ -55,6 +92,12 @@ pub struct Operation {
     pub conflicts: Vec<Conflict>,
     /// The match keys that a create claims, by rule.
     pub keys: Vec<(u16, Fingerprint)>,
+    /// What a create claims among all mappings of its tenant: fingerprints of its endpoint and keys.
+    pub claims: Vec<Fingerprint>,
+    /// The id that is written with it.
+    pub stamp: Option<Stamp>,
+    /// The other half, if pairs of it are written on both sides: neither is done without the other.
+    pub joint: Option<OperationId>,
     /// The run that decided it.
     pub run: RunNumber,
     /// The fencing number of the lease under which it was begun.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hold::Hold;
+use super::hold::{Hold, HoldReason};
 use super::id::{LinkId, RecordId, Side, Sides};
 use super::link::Link;
 use super::operation::Operation;
@@ -50,6 +50,8 @@ pub struct KeyHolder {
     /// Whether it has a key under an earlier rule that another record holds on either side: then
     /// that rule decides about it.
     pub decided_earlier: bool,
+    /// Why it waits itself, if it does.
+    pub hold: Option<HoldReason>,
 }
 
 /// Who has an unlinked record's key under one match rule, the record itself included.
@@ -84,4 +86,6 @@ pub struct Work {
     pub operations: Vec<Operation>,
     /// Who has its keys, for an unlinked record; rules without a valid key are left out.
     pub candidates: Vec<Candidates>,
+    /// Tombstones that name an unlinked record, in order of their ids.
+    pub tombstones: Vec<Link>,
 }

@@ -1,12 +1,16 @@
 //! What a plan is made from besides the work itself: the time, the run, and what was fetched.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::mapping::FingerprintKey;
 use crate::model::{
-    Observation, Operation, OperationId, RecordId, RunNumber, Side, Sides, Timestamp,
+    Awaited, FieldName, LinkId, Linked, Modified, Observation, Operation, OperationId, RecordId,
+    RunNumber, Side, Sides, Timestamp, Withheld,
 };
+
+/// How long a record may be missing before it counts as deleted, unless said otherwise.
+pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Which side's writes are made ready: theirs rest on fetched observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,60 @@ pub struct PlanContext {
     pub fetched: HashMap<(Side, RecordId), Observation>,
     /// The answers to look-ups for creates; `None`: the system has no look-up by that field.
     pub found: HashMap<OperationId, Option<Vec<Observation>>>,
+    /// The answers about links: of records of this mapping.
+    pub linked: HashMap<(Side, RecordId), Option<Linked>>,
+    /// The answers about references: the record on the other side of another mapping's link.
+    pub references: HashMap<Awaited, Option<RecordId>>,
+    /// The answers about the times of fields, of records in conflict.
+    pub field_times: HashMap<(Side, RecordId), Vec<(FieldName, Modified)>>,
+    /// Whether a system knows when each field was changed.
+    pub knows_field_times: Sides<bool>,
+    /// What each system can do with whole records.
+    pub powers: Sides<Powers>,
+    /// What guards let through in this pass.
+    pub gate: Gate,
+    /// Records that a person says are the same.
+    pub told: HashMap<(Side, RecordId), RecordId>,
+    /// How long a record may be missing before it counts as deleted.
+    pub grace: Duration,
+    /// Links' pairs whose transform was changed since they were last decided, by place.
+    pub retransformed: HashMap<LinkId, Vec<usize>>,
+    /// Operations of this run that were begun and surely not sent.
+    pub unsent: HashSet<OperationId>,
+}
+
+/// What a system can do with whole records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a power that a system has or not")]
+pub struct Powers {
+    /// It puts them away so that they can be restored.
+    pub archives: bool,
+    /// It removes them for good.
+    pub deletes_for_good: bool,
+    /// It brings archived ones back.
+    pub restores: bool,
+    /// It makes one or changes the one with the same value in a unique field.
+    pub upserts: bool,
+}
+
+/// What guards let through.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Gate {
+    /// Nothing that they are about: it is withheld, and counted.
+    #[default]
+    Closed,
+    /// These kinds: all of the run was planned and the guards passed, or a person overrode them.
+    Open(BTreeSet<Withheld>),
+}
+
+impl Gate {
+    /// Whether this is let through.
+    pub fn lets(&self, what: Withheld) -> bool {
+        match self {
+            Gate::Closed => false,
+            Gate::Open(kinds) => kinds.contains(&what),
+        }
+    }
 }
 
 impl PlanContext {
@@ -94,6 +152,16 @@ impl PlanContext {
             refuses_duplicates: Sides::new(false, false),
             fetched: HashMap::new(),
             found: HashMap::new(),
+            linked: HashMap::new(),
+            references: HashMap::new(),
+            field_times: HashMap::new(),
+            knows_field_times: Sides::new(false, false),
+            powers: Sides::default(),
+            gate: Gate::Closed,
+            told: HashMap::new(),
+            grace: DEFAULT_GRACE,
+            retransformed: HashMap::new(),
+            unsent: HashSet::new(),
         }
     }
 }

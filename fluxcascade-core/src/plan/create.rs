@@ -165,6 +165,7 @@ fn found_records(
                 entry: None,
                 pending: None,
                 decided_earlier: false,
+                hold: None,
             };
             subject.link(rule, &partner, Some(operation), context, entry, needs)
         }

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Cause, Conflict, ConflictId, ConflictStatus, FieldName, Hold, HoldKey, LinkId, LogPair,
-    MappingName, OperationId, PairId, RecordId, Side, Sides, Timestamp, Value, WorkKey,
+    Awaited, Cause, Conflict, ConflictId, ConflictStatus, Ending, FieldName, Hold, HoldKey, LinkId,
+    LinkStatus, LogKind, LogPair, MappingName, OperationId, PairId, RecordId, Side, Sides, Stamp,
+    Timestamp, Value, WorkKey,
 };
 
 /// New bases: pairs by place, each with both sides' values.
@@ -59,6 +60,49 @@ pub enum Need {
         /// The value that was sent.
         value: Value,
     },
+    /// Whether a record of this mapping is linked, and to which.
+    Linked {
+        /// Its side.
+        side: Side,
+        /// The record.
+        record: RecordId,
+    },
+    /// The record on the other side of another mapping's link.
+    Reference(Awaited),
+    /// When a record's fields were changed.
+    FieldTimes {
+        /// Its side.
+        side: Side,
+        /// The record.
+        record: RecordId,
+    },
+}
+
+/// What is done with a whole record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordAction {
+    /// It is put away.
+    Archive,
+    /// It is removed for good.
+    Delete,
+    /// It is brought back.
+    Restore,
+}
+
+/// A link that changes other than in its bases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkUpdate {
+    /// What the log says happened.
+    pub kind: LogKind,
+    /// What it is from now on.
+    pub status: LinkStatus,
+    /// Why it ended.
+    pub ending: Option<Ending>,
+    /// Its records from now on.
+    pub records: Sides<RecordId>,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// What happens to a work in this pass.
@@ -97,8 +141,16 @@ pub struct Entry {
     pub closes: Vec<OperationId>,
     /// The link that is made, before anything is written.
     pub link: Option<NewLink>,
+    /// How the link changes before anything is written for it: in use again, or it follows a merge.
+    pub before: Option<LinkUpdate>,
+    /// How the link changes once what is written is done: suspended, or ended.
+    pub after: Option<LinkUpdate>,
     /// The side on which a record is created.
     pub create: Option<Side>,
+    /// What is done with a whole record.
+    pub record: Option<(Side, RecordAction)>,
+    /// Ids of the other side's record that are written into fields of ours.
+    pub stamps: Sides<Option<Stamp>>,
     /// The pairs for which something is done.
     pub pairs: Vec<PairPlan>,
     /// Edits that are noted in the log and left, by the side they are on.
@@ -173,6 +225,15 @@ pub enum PairAction {
         /// The conflict row that comes with it.
         conflict: Option<Box<Conflict>>,
     },
+    /// A value made of both is written on both sides, as one.
+    WriteBoth {
+        /// The values, as each side stores them.
+        send: Sides<Vec<Value>>,
+        /// Why.
+        cause: Cause,
+        /// The conflict row that comes with it.
+        conflict: Option<Box<Conflict>>,
+    },
 }
 
 impl Plan {
@@ -209,7 +270,11 @@ impl Entry {
             settled: Vec::new(),
             closes: Vec::new(),
             link: None,
+            before: None,
+            after: None,
             create: None,
+            record: None,
+            stamps: Sides::default(),
             pairs: Vec::new(),
             notes: Vec::new(),
             conflicts: Vec::new(),
@@ -221,7 +286,10 @@ impl Entry {
 
     /// Whether a record is written on this side.
     pub fn writes_to(&self, side: Side) -> bool {
-        self.create == Some(side) || self.pairs.iter().any(|pair| pair.writes_to(side))
+        self.create == Some(side)
+            || self.record.is_some_and(|(on, _)| on == side)
+            || self.stamps[side].is_some()
+            || self.pairs.iter().any(|pair| pair.writes_to(side))
     }
 
     pub(super) fn waits(mut self, why: impl Into<String>) -> Self {
@@ -238,7 +306,11 @@ impl Entry {
         self.settled.is_empty()
             && self.closes.is_empty()
             && self.link.is_none()
+            && self.before.is_none()
+            && self.after.is_none()
             && self.create.is_none()
+            && self.record.is_none()
+            && self.stamps == Sides::default()
             && self.pairs.is_empty()
             && self.notes.is_empty()
             && self.conflicts.is_empty()
@@ -249,8 +321,23 @@ impl Entry {
 }
 
 impl PairPlan {
+    /// What is written: to which side, which values, and why.
+    pub fn writes(&self) -> impl Iterator<Item = (Side, &[Value], &Cause)> {
+        Side::BOTH.into_iter().filter_map(|side| match &self.action {
+            PairAction::Adopt => None,
+            PairAction::Write { to, send, cause, .. } => {
+                (*to == side).then_some((side, send.as_slice(), cause))
+            }
+            PairAction::WriteBoth { send, cause, .. } => Some((side, send[side].as_slice(), cause)),
+        })
+    }
+
     /// Whether this side is written.
     pub fn writes_to(&self, side: Side) -> bool {
-        matches!(&self.action, PairAction::Write { to, .. } if *to == side)
+        match &self.action {
+            PairAction::Adopt => false,
+            PairAction::Write { to, .. } => *to == side,
+            PairAction::WriteBoth { .. } => true,
+        }
     }
 }

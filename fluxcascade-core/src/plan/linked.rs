@@ -11,7 +11,7 @@ use super::settle::{Heard, settle_update};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Base, ConflictId, ConflictStatus, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified,
-    OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
+    Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
 
 /// Decides what is to be done for a link.
@@ -55,10 +55,7 @@ fn settle(
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
         }
         let side = operation.side;
-        let record = match &operation.kind {
-            OperationKind::Update { record } => record,
-            OperationKind::Create => &link.records[side],
-        };
+        let record = operation.kind.record().unwrap_or(&link.records[side]);
         match context.fetched.get(&(side, record.clone())).map(|observation| &observation.state) {
             None => {
                 needs.push(Need::Fetch { side, record: record.clone() });

@@ -196,7 +196,7 @@ impl Subject<'_> {
             settles: operation.map(|operation| operation.id),
             bases: created,
         });
-        let link = Link { id, records, status: LinkStatus::Active, bases };
+        let link = Link { id, records, status: LinkStatus::Active, bases, ending: None };
         let mut entries = self.work.entries.clone();
         entries[other].clone_from(&partner.entry);
         let linked = Work {
@@ -206,6 +206,7 @@ impl Subject<'_> {
             holds: Vec::new(),
             operations: Vec::new(),
             candidates: Vec::new(),
+            tombstones: Vec::new(),
         };
         decide_link(mapping, &linked, &link, context, entry, needs)
     }

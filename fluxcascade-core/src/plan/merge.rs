@@ -145,7 +145,8 @@ impl Case<'_> {
     fn conflict(&self, kind: ConflictKind, entry: &mut Entry) {
         let pair = self.pair();
         let strategies = match kind {
-            ConflictKind::UpdateUpdate => &pair.conflicts,
+            // A delete against an edit is decided by the mapping, for the whole record.
+            ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate => &pair.conflicts,
             ConflictKind::FirstLink => &pair.first_link,
         };
         let resolution = strategies.resolve(&ConflictCase {
@@ -205,10 +206,10 @@ impl Case<'_> {
         let pair = self.pair().id.clone();
         let owned = |values: &Vec<&Value>| values.iter().map(|&value| value.clone()).collect();
         Conflict {
-            id: Conflict::id_of(self.link, &pair, &values),
+            id: Conflict::id_of(self.link, Some(&pair), &values),
             link: self.link,
             records: self.records.clone(),
-            pair,
+            pair: Some(pair),
             kind,
             base: Sides::from_fn(|side| self.base.as_ref().map(|base| owned(&base[side]))),
             values,

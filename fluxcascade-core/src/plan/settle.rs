@@ -52,7 +52,11 @@ pub(crate) fn settle_update(
         holds: Vec::new(),
     };
     for written in &operation.pairs {
-        let own_rows = operation.conflicts.iter().filter(|row| row.pair == written.pair).cloned();
+        let own_rows = operation
+            .conflicts
+            .iter()
+            .filter(|row| row.pair.as_ref() == Some(&written.pair))
+            .cloned();
         let Some(index) = mapping.pair_index(&written.pair) else {
             // The mapping no longer reads it. What may have been overwritten is kept all the same.
             settled.conflicts.extend(own_rows);

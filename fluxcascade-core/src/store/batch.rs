@@ -3,7 +3,7 @@
 use crate::model::{
     Conflict, ConflictId, ConflictStatus, ConnectionName, Cursor, Fingerprint, Hold, HoldKey,
     HoldReason, Link, LogRow, MappingName, ObjectType, Observation, OperationId, RecordId,
-    RunNumber, Side, TenantId, Timestamp, WorkKey,
+    RunNumber, Side, TenantId, Timestamp, Withheld, WorkKey,
 };
 
 /// One reader of one object type: what a cursor is kept for.
@@ -30,6 +30,8 @@ pub struct Feed {
     pub sweep_began: Option<Timestamp>,
     /// The id of the account that was read.
     pub account: Option<String>,
+    /// Records on the pages of the full read that is under way so far.
+    pub sweep_rows: u64,
 }
 
 /// A run that begins.
@@ -63,6 +65,53 @@ pub struct RecordKeys {
     pub keys: Vec<(u16, Fingerprint)>,
 }
 
+/// Which part a page has in a full read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sweep {
+    /// It is a page of an incremental read.
+    None,
+    /// It is the first page, and others follow: what earlier sweeps saw is forgotten.
+    First,
+    /// Others came before it, and others follow.
+    Going,
+    /// It is the last, and others came before it.
+    Last,
+    /// It is the first and the last.
+    Only,
+}
+
+/// What an intake did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Entries that its rows made or replaced.
+    pub entered: u64,
+    /// Entries of records that a complete sweep did not show.
+    pub missed: u64,
+}
+
+/// Whether an operation was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// It is durable.
+    Yes,
+    /// Another mapping's create claims the same, and has no answer yet.
+    ClaimedBy(MappingName),
+    /// Another mapping's create made this record just now.
+    MadeBy(MappingName, RecordId),
+}
+
+/// A record that a create has made: its claims are kept for a time, so that another mapping that
+/// does not see the record yet does not make it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The create, which is closed in the same commit.
+    pub operation: OperationId,
+    /// The record.
+    pub record: RecordId,
+    /// When every listing shows it.
+    pub until: Timestamp,
+}
+
 /// A page that is taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intake {
@@ -76,6 +125,8 @@ pub struct Intake {
     pub feed_key: FeedKey,
     /// Where the feed stands now.
     pub feed: Feed,
+    /// Which part it has in a full read.
+    pub sweep: Sweep,
 }
 
 /// A record of a page.
@@ -140,6 +191,8 @@ pub struct CommitBatch {
     pub keys: Vec<RecordKeys>,
     /// Operations whose outcome is known now.
     pub closed: Vec<OperationId>,
+    /// What creates among them have made.
+    pub made: Vec<Made>,
     /// Holds that are no more.
     pub released: Vec<HoldKey>,
     /// Holds that are new or changed.
@@ -180,6 +233,8 @@ pub struct Counts {
     pub holds: Vec<(HoldReason, u64)>,
     /// Conflict rows that are open.
     pub open_conflicts: u64,
+    /// Holds of guards by what is held back, in order.
+    pub withheld: Vec<(Withheld, u64)>,
 }
 
 /// Which rows a reading call returns.
@@ -189,6 +244,8 @@ pub struct Page {
     pub run: Option<RunNumber>,
     /// Only those about this record.
     pub record: Option<(Side, RecordId)>,
+    /// Only holds with this reason.
+    pub reason: Option<HoldReason>,
     /// Leave out so many.
     pub skip: usize,
     /// At most this many.
@@ -197,7 +254,7 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { run: None, record: None, skip: 0, limit: 100 }
+        Self { run: None, record: None, reason: None, skip: 0, limit: 100 }
     }
 }
 

@@ -110,11 +110,13 @@ fn work(mapping: &CompiledMapping, row: &Row) -> Work {
             records: Sides::from_fn(id),
             status: LinkStatus::Active,
             bases,
+            ending: None,
         }),
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
         candidates: Vec::new(),
+        tombstones: Vec::new(),
     }
 }
 
@@ -168,7 +170,11 @@ fn word(entry: &Entry) -> String {
                 | Cause::Create
                 | Cause::DriftLeft
                 | Cause::LeftAsFound
-                | Cause::Rewritten => panic!("{cause:?}"),
+                | Cause::Rewritten
+                | Cause::Answered { .. }
+                | Cause::OtherId
+                | Cause::TransformChanged
+                | Cause::TakenAsFound => panic!("{cause:?}"),
             },
             other => panic!("{other:?}"),
         },

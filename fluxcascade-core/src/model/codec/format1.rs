@@ -1,0 +1,212 @@
+//! The first format: nouns as they were stored before they had answers, claims and endings.
+//!
+//! Never changed: files that were written then are read by it.
+
+use serde::Deserialize;
+
+use super::{Stored, StoredBase};
+use crate::model::conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
+use crate::model::hold::{Hold, HoldKey, HoldReason};
+use crate::model::id::{
+    ConflictId, Endpoint, FieldName, Fingerprint, LinkId, OperationId, PairId, RecordId, RunNumber,
+    Side, Sides,
+};
+use crate::model::link::{Layout, LayoutPair, Revision, WriteOrigin, Written};
+use crate::model::log::{LogRow, RunRow};
+use crate::model::operation::{Operation, OperationKind, OperationPair};
+use crate::model::record::Observation;
+use crate::model::time::Timestamp;
+use crate::model::value::Value;
+
+impl Stored for Observation {
+    type Format1 = Self;
+}
+
+impl Stored for LogRow {
+    type Format1 = Self;
+}
+
+impl Stored for RunRow {
+    type Format1 = Self;
+}
+
+impl Stored for Revision {
+    type Format1 = Revision1;
+}
+
+impl Stored for Hold {
+    type Format1 = Hold1;
+}
+
+impl Stored for Conflict {
+    type Format1 = Conflict1;
+}
+
+impl Stored for Operation {
+    type Format1 = Operation1;
+}
+
+impl Stored for StoredBase<Value, Written> {
+    type Format1 = StoredBase<Value, Written1>;
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Revision1 {
+    number: u32,
+    fingerprint: Fingerprint,
+    ends: Sides<Endpoint>,
+    layout: Layout1,
+}
+
+#[derive(Debug, Deserialize)]
+struct Layout1 {
+    pairs: Vec<LayoutPair1>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LayoutPair1 {
+    pair: PairId,
+    fields: Sides<Vec<FieldName>>,
+}
+
+impl From<Revision1> for Revision {
+    fn from(old: Revision1) -> Self {
+        let pair = |p: LayoutPair1| LayoutPair { pair: p.pair, fields: p.fields, transform: None };
+        Self {
+            number: old.number,
+            fingerprint: old.fingerprint,
+            ends: old.ends,
+            layout: Layout { pairs: old.layout.pairs.into_iter().map(pair).collect() },
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Hold1 {
+    key: HoldKey,
+    reason: HoldReason,
+    detail: String,
+    candidates: Vec<(Side, RecordId)>,
+    conflict: Option<ConflictId>,
+    values: Sides<Option<Fingerprint>>,
+    attempts: u32,
+    not_before: Option<Timestamp>,
+    since: Timestamp,
+}
+
+impl From<Hold1> for Hold {
+    fn from(old: Hold1) -> Self {
+        Self {
+            candidates: old.candidates,
+            conflict: old.conflict,
+            values: old.values,
+            attempts: old.attempts,
+            not_before: old.not_before,
+            ..Hold::new(old.key, old.reason, old.detail, old.since)
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Conflict1 {
+    id: ConflictId,
+    link: LinkId,
+    records: Sides<RecordId>,
+    pair: PairId,
+    kind: ConflictKind,
+    base: Sides<Option<Vec<Value>>>,
+    values: Sides<Vec<Value>>,
+    times: Sides<Option<Timestamp>>,
+    strategy: String,
+    winner: Option<Winner>,
+    why: String,
+    status: ConflictStatus,
+    run: RunNumber,
+    at: Timestamp,
+}
+
+impl From<Conflict1> for Conflict {
+    fn from(old: Conflict1) -> Self {
+        Self {
+            id: old.id,
+            link: old.link,
+            records: old.records,
+            pair: Some(old.pair),
+            kind: old.kind,
+            base: old.base,
+            values: old.values,
+            times: old.times,
+            strategy: old.strategy,
+            winner: old.winner,
+            why: old.why,
+            status: old.status,
+            run: old.run,
+            at: old.at,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Operation1 {
+    id: OperationId,
+    link: LinkId,
+    side: Side,
+    origin: RecordId,
+    kind: OperationKind,
+    pairs: Vec<OperationPair>,
+    conflicts: Vec<Conflict1>,
+    keys: Vec<(u16, Fingerprint)>,
+    run: RunNumber,
+    fence: u64,
+    begun: Timestamp,
+    not_after: Timestamp,
+}
+
+impl From<Operation1> for Operation {
+    fn from(old: Operation1) -> Self {
+        Self {
+            id: old.id,
+            link: old.link,
+            side: old.side,
+            origin: old.origin,
+            kind: old.kind,
+            pairs: old.pairs,
+            conflicts: old.conflicts.into_iter().map(Into::into).collect(),
+            keys: old.keys,
+            claims: Vec::new(),
+            stamp: None,
+            joint: None,
+            run: old.run,
+            fence: old.fence,
+            begun: old.begun,
+            not_after: old.not_after,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Written1 {
+    position: u32,
+    fingerprint: Fingerprint,
+    at: Timestamp,
+}
+
+impl From<StoredBase<Value, Written1>> for StoredBase<Value, Written> {
+    fn from(old: StoredBase<Value, Written1>) -> Self {
+        let written = |w: Written1| Written {
+            position: w.position,
+            fingerprint: w.fingerprint,
+            at: w.at,
+            origin: WriteOrigin::Person,
+        };
+        Self {
+            revision: old.revision,
+            positions: old.positions,
+            presence: old.presence,
+            values: old.values,
+            fingerprint: old.fingerprint,
+            version: old.version,
+            written: old.written.into_iter().map(written).collect(),
+        }
+    }
+}
