@@ -15,6 +15,7 @@ mod decide;
 mod detect;
 mod ending;
 mod entry;
+mod first_sync;
 mod linked;
 mod matching;
 mod merge;

@@ -7,6 +7,7 @@ use super::detect::{
 };
 use super::ending::{end, resumed};
 use super::entry::{Entry, Need, Step};
+use super::first_sync::first_sync;
 use super::merge::Case;
 use super::merged::{Followed, follow};
 use super::record::Loss;
@@ -296,7 +297,8 @@ fn decide_pair(
         decide_with_base(pair.direction, changes.map(|c| c == Change::Changed), equivalent)
     } else {
         let blank = |values: &Vec<&Value>| values.iter().all(|value| value.is_blank());
-        decide_without_base(pair.direction, values.as_ref().map(blank), equivalent)
+        let decision = decide_without_base(pair.direction, values.as_ref().map(blank), equivalent);
+        first_sync(mapping.mapping.first_sync, decision)
     };
     let base = has_base.then(|| {
         Sides::from_fn(|side| {
