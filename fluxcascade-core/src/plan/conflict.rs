@@ -82,6 +82,8 @@ impl<'a> Unit<'a> {
             let own = Hold { conflict: None, ..case.new_hold(HoldReason::Conflict, "") };
             case.carry_out(&own, choice, entry);
         }
+        let holds = &self.seen.work.holds;
+        entry.released.retain(|key| holds.iter().any(|hold| hold.key == *key));
         let why = format!("a person decided: {}", choice.word());
         let status = ConflictStatus::Resolved;
         entry.conflicts.push(Conflict { status, winner, why, at: hold.since, ..row });

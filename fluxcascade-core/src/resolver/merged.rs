@@ -72,13 +72,7 @@ fn join(field: &Field<'_>) -> Option<Value> {
 
 /// The items of a set, however the system writes it down; a blank has none.
 fn items(value: &Value) -> Option<Vec<&Value>> {
-    if value.is_blank() {
-        return Some(Vec::new());
-    }
-    if let Value::Set(items) = value {
-        return Some(items.iter().collect());
-    }
-    if let Value::List(items) = value { Some(items.iter().collect()) } else { None }
+    if value.is_blank() { Some(Vec::new()) } else { value.items() }
 }
 
 fn agreed(field: &Field<'_>) -> Option<Value> {

@@ -20,10 +20,6 @@ pub(crate) fn record(side: Side) -> RecordId {
     RecordId::new(format!("{side}-1")).unwrap()
 }
 
-pub(crate) fn text(value: &str) -> Value {
-    if value.is_empty() { Value::Null } else { value.into() }
-}
-
 pub(crate) struct Given {
     pub(crate) mapping: CompiledMapping,
     pub(crate) work: Work,

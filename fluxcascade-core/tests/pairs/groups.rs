@@ -2,7 +2,10 @@
 
 use fluxcascade_core::Side::{Source, Target};
 use fluxcascade_core::mapping::{ConflictScope, MappingBuilder};
-use fluxcascade_core::model::{Cause, Choice, ConflictStatus, HoldKey, HoldReason, Value, Winner};
+use fluxcascade_core::model::{
+    Cause, Choice, ConflictStatus, HoldKey, HoldReason, Value, Winner, Withheld,
+};
+use fluxcascade_core::plan::Gate;
 use fluxcascade_core::resolver::Strategy;
 
 use crate::given::{Given, LINK, adopted, given, one_hold, writes};
@@ -186,6 +189,7 @@ fn records_that_each_have_half_of_a_group_are_in_conflict_when_linked() {
     };
     let halves =
         given(&fields, mapping).with(Source, "street", "1 Main").with(Target, "city", "Arab");
+    halves.context.gate = Gate::Open([Withheld::Blanking].into());
     let entry = halves.entry();
     assert_eq!(writes(&halves, &entry), ["target street = 1 Main", "target city = (blank)"]);
 
