@@ -8,6 +8,7 @@ mod apply;
 mod batch;
 mod builder;
 mod commit;
+mod joint;
 mod outcome;
 mod pull;
 mod record;
