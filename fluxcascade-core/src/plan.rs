@@ -13,7 +13,9 @@ mod context;
 mod create;
 mod decide;
 mod detect;
+mod diff;
 mod entry;
+mod guard;
 mod linked;
 mod matching;
 mod merge;
@@ -23,13 +25,18 @@ mod show;
 pub(crate) use context::DEFAULT_GRACE;
 pub use context::{Gate, PlanContext, Powers, SettleRule, Writing};
 pub use decide::{Decision, decide_with_base, decide_without_base};
+pub use diff::PlanDiff;
+pub(crate) use diff::{same_decision, same_writes};
 pub use entry::{
     Entry, LinkUpdate, Need, NewLink, PairAction, PairBases, PairPlan, PairTitle, Plan,
     RecordAction, Settled, Step,
 };
+pub(crate) use guard::{Creates, MOST_EXAMPLES, Progress, Weighed};
+pub use guard::{GuardStop, StopReason};
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
 pub(crate) use settle::{Heard, settle_update};
+pub(crate) use show::show_values;
 
 use crate::mapping::CompiledMapping;
 use crate::model::Work;

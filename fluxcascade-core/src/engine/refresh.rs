@@ -48,6 +48,8 @@ impl Run<'_> {
                 }
             }),
             grace: self.engine.inner.settings.grace,
+            gate: self.guarding.gate.clone(),
+            told: self.options.told.clone(),
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }
     }
