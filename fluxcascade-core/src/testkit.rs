@@ -2,4 +2,7 @@
 
 mod sim;
 
-pub use sim::{Call, CallKind, Fault, Normaliser, SimProfile, SimSystem};
+pub use sim::{
+    Call, CallKind, EventFault, EventKind, Fault, FaultPlan, MergeSignal, Mishap, Normaliser,
+    SimEvent, SimProfile, SimSystem,
+};

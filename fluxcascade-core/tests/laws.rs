@@ -6,11 +6,11 @@ use std::time::Duration;
 use chrono::{NaiveDate, NaiveTime};
 use fluxcascade_core::mapping::PairDirection;
 use fluxcascade_core::model::codec::{decode, decode_base, encode, encode_base};
-use fluxcascade_core::model::link::Written;
 use fluxcascade_core::model::{
     Base, FieldType, Fingerprint, Money, Observation, RecordId, Side, Sides, Slot, State,
     Timestamp, Value, Values, Version,
 };
+use fluxcascade_core::model::{WriteOrigin, Written};
 use fluxcascade_core::plan::{Decision, decide_with_base, decide_without_base};
 use proptest::prelude::*;
 
@@ -185,7 +185,7 @@ proptest! {
             slots: slots.into(),
             fingerprint: Some(values.fingerprint()),
             version: version.clone(),
-            written: vec![Written { position: 1, fingerprint: Fingerprint([9; 16]), at }],
+            written: vec![Written { position: 1, fingerprint: Fingerprint([9; 16]), at, origin: WriteOrigin::Person }],
         };
         prop_assert_eq!(decode_base(&encode_base(&base)).unwrap(), base);
         let record = RecordId::new("r-1").unwrap();

@@ -1,13 +1,15 @@
 //! A store in memory, for tests and for what need not last. Nothing is written anywhere.
 //!
 //! One mutex around ordered maps, so that the same calls give the same answers. What a mapping
-//! holds is in `ledger`; how calls read and change it in `intake`, `work`, `commit` and `read`.
+//! holds is in `ledger`, what a tenant's mappings share in `tenant`; how calls read and change it in
+//! `intake`, `work`, `commit` and `read`.
 
 mod commit;
 mod index;
 mod intake;
 mod ledger;
 mod read;
+mod tenant;
 mod work;
 
 use std::collections::BTreeMap;
@@ -17,15 +19,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxcascade_core::model::{
-    Conflict, ConnectionName, Hold, Link, LinkId, LogRow, MappingKey, MappingName, Operation,
-    Revision, RunNumber, RunRow, TenantId, Timestamp, Work,
+    AnswerOutcome, AnswerTo, Conflict, ConflictId, Hold, Link, LinkId, Linked, LogRow, MappingKey,
+    Operation, RecordId, Revision, RunNumber, RunRow, Side, TenantId, Timestamp, Work, WorkKey,
 };
 use fluxcascade_core::store::{
-    CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store, StoreError,
-    StoredToken, TokenKey, TokenStore, WorkRequest,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store,
+    StoreError, StoredToken, Taken, TokenKey, TokenStore, WorkRequest,
 };
 
 use self::ledger::Ledger;
+use self::tenant::{Credential, Tenant};
 use crate::rules;
 
 /// A store that keeps everything in memory, and loses it when it is dropped.
@@ -47,21 +50,6 @@ use crate::rules;
 #[derive(Default)]
 pub struct MemoryStore {
     tenants: Mutex<BTreeMap<TenantId, Tenant>>,
-}
-
-/// All that is stored for one tenant.
-#[derive(Default)]
-struct Tenant {
-    fingerprint_key: Option<[u8; 32]>,
-    mappings: BTreeMap<MappingName, Ledger>,
-    credentials: BTreeMap<ConnectionName, Credential>,
-}
-
-/// A connection's credential, and who refreshes it.
-#[derive(Default)]
-struct Credential {
-    token: Option<StoredToken>,
-    claimed_until: Option<Timestamp>,
 }
 
 /// Shows no content: it has secrets in it.
@@ -101,14 +89,16 @@ impl MemoryStore {
         lease: &Lease,
         change: impl FnOnce(&mut Ledger) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.tenants()
-            .get_mut(&lease.mapping.tenant)
-            .and_then(|tenant| tenant.mappings.get_mut(&lease.mapping.mapping))
-            .ok_or_else(|| rules::lease_lost(lease))
-            .and_then(|ledger| {
-                ledger.standing.admit(lease)?;
-                change(ledger)
-            })
+        self.of_tenant(lease, |tenant| change(tenant.under(lease)?))
+    }
+
+    fn of_tenant<T>(
+        &self,
+        lease: &Lease,
+        change: impl FnOnce(&mut Tenant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut tenants = self.tenants();
+        change(tenants.get_mut(&lease.mapping.tenant).ok_or_else(|| rules::lease_lost(lease))?)
     }
 
     fn credential<T>(&self, key: &TokenKey, change: impl FnOnce(&mut Credential) -> T) -> T {
@@ -198,7 +188,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<u64, StoreError> {
+    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
         rules::own_feed(lease, &page.feed_key)?;
         self.under(lease, |ledger| Ok(ledger.intake(page)))
     }
@@ -211,15 +201,55 @@ impl Store for MemoryStore {
         Ok(self.read(mapping, Ledger::counts))
     }
 
-    async fn begin(&self, lease: &Lease, operations: &[Operation]) -> Result<(), StoreError> {
-        self.under(lease, |ledger| {
-            ledger.begin(operations);
-            Ok(())
-        })
+    async fn begin(
+        &self,
+        lease: &Lease,
+        operations: &[Operation],
+    ) -> Result<Vec<Begun>, StoreError> {
+        self.of_tenant(lease, |tenant| tenant.begin(lease, operations))
+    }
+
+    async fn gather(&self, lease: &Lease, keys: &[WorkKey]) -> Result<Vec<Work>, StoreError> {
+        self.under(lease, |ledger| Ok(ledger.gather(keys)))
+    }
+
+    async fn linked(
+        &self,
+        mapping: &MappingKey,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Linked>>, StoreError> {
+        let found = self.read(mapping, |ledger| {
+            Some(records.iter().map(|record| ledger.linked(side, record)).collect())
+        });
+        Ok(found.unwrap_or_else(|| vec![None; records.len()]))
+    }
+
+    async fn answer(
+        &self,
+        mapping: &MappingKey,
+        answers: &[AnswerTo],
+    ) -> Result<Vec<AnswerOutcome>, StoreError> {
+        let mut tenants = self.tenants();
+        let ledger = tenants
+            .get_mut(&mapping.tenant)
+            .and_then(|tenant| tenant.mappings.get_mut(&mapping.mapping));
+        let nothing = || vec![AnswerOutcome::Gone; answers.len()];
+        Ok(ledger.map_or_else(nothing, |ledger| ledger.answer(answers)))
+    }
+
+    async fn conflict_rows(
+        &self,
+        mapping: &MappingKey,
+        ids: &[ConflictId],
+    ) -> Result<Vec<Option<Conflict>>, StoreError> {
+        let found = self
+            .read(mapping, |ledger| Some(ids.iter().map(|id| ledger.conflict_row(*id)).collect()));
+        Ok(found.unwrap_or_else(|| vec![None; ids.len()]))
     }
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
-        self.under(lease, |ledger| ledger.commit(batch))
+        self.of_tenant(lease, |tenant| tenant.commit(lease, batch))
     }
 
     async fn links(

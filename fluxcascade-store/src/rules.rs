@@ -7,10 +7,11 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use fluxcascade_core::model::{
-    Fingerprint, Hold, InboxEntry, Link, LinkStatus, MappingKey, Observation, Operation,
-    OperationKind, RecordId, Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp,
+    AnswerOutcome, AnswerTo, Fingerprint, Hold, InboxEntry, Link, LinkStatus, MappingKey,
+    Observation, Operation, OperationKind, RecordId, Revision, RunNumber, RunRow, RunStatus, Side,
+    Sides, Timestamp, Work,
 };
-use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Requeue, RunStart};
+use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Requeue, RunStart, Sweep};
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
 
 /// Where the lease of a mapping stands.
@@ -250,6 +251,50 @@ pub(crate) fn hinted(hint: &Hint, sequence: u64) -> InboxEntry {
     }
 }
 
+/// The entry of a record that a complete sweep did not show; `None` leaves the one that is there.
+/// That it was not shown is no new edit, so that it waits no less than before.
+pub(crate) fn missed(
+    entry: Option<&InboxEntry>,
+    record: &RecordId,
+    sequence: u64,
+) -> Option<InboxEntry> {
+    if entry.is_some_and(|entry| entry.observation.is_none()) {
+        return None;
+    }
+    Some(InboxEntry {
+        record: record.clone(),
+        sequence,
+        revision: 0,
+        observation: None,
+        not_before: entry.and_then(|entry| entry.not_before),
+        attempts: entry.map_or(0, |entry| entry.attempts),
+    })
+}
+
+/// Whether a page begins a sweep.
+pub(crate) fn begins(sweep: Sweep) -> bool {
+    match sweep {
+        Sweep::First | Sweep::Only => true,
+        Sweep::None | Sweep::Going | Sweep::Last => false,
+    }
+}
+
+/// Whether a page is of a sweep that others follow or that ends with it.
+pub(crate) fn shows(sweep: Sweep) -> bool {
+    match sweep {
+        Sweep::First | Sweep::Going | Sweep::Last | Sweep::Only => true,
+        Sweep::None => false,
+    }
+}
+
+/// Whether a sweep is complete with a page.
+pub(crate) fn ends(sweep: Sweep) -> bool {
+    match sweep {
+        Sweep::Last | Sweep::Only => true,
+        Sweep::None | Sweep::First | Sweep::Going => false,
+    }
+}
+
 /// The entry that a requeued record gets.
 pub(crate) fn requeued(entry: Option<&InboxEntry>, requeue: &Requeue, sequence: u64) -> InboxEntry {
     let attempts = entry.map_or(0, |entry| entry.attempts);
@@ -269,18 +314,86 @@ pub(crate) fn entry_is_due(entry: &InboxEntry, now: Timestamp) -> bool {
     entry.not_before.is_none_or(|at| at <= now)
 }
 
+/// Before every time that a clock shows: when a hold is due that was woken.
+const EARLIEST: Timestamp = Timestamp::from_micros(0);
+
 /// Whether a hold is to be looked at by itself.
 pub(crate) fn hold_is_due(hold: &Hold, now: Timestamp) -> bool {
-    hold.not_before.is_some_and(|at| at <= now)
+    due_since(hold).is_some_and(|at| at <= now)
+}
+
+/// Since when a hold is due, or from when on: an answered one always was.
+pub(crate) fn due_since(hold: &Hold) -> Option<Timestamp> {
+    match hold.answer {
+        Some(_) => Some(Timestamp::from_micros(i64::MIN)),
+        None => hold.not_before,
+    }
+}
+
+/// A hold as it is stored in place of another: a person who has answered is not asked again while
+/// the question is the same.
+pub(crate) fn renewed(old: Option<&Hold>, new: &Hold) -> Hold {
+    let mut hold = new.clone();
+    if let Some(old) = old
+        && hold.answer.is_none()
+        && old.answer.is_some()
+        && old.version() == hold.version()
+    {
+        hold.answer.clone_from(&old.answer);
+    }
+    hold
+}
+
+/// A hold whose awaited link was made.
+pub(crate) fn woken(hold: Hold) -> Hold {
+    Hold { not_before: Some(EARLIEST), ..hold }
+}
+
+/// What becomes of an answer, and the hold with it if it is stored.
+pub(crate) fn answered(hold: Option<Hold>, to: &AnswerTo) -> (AnswerOutcome, Option<Hold>) {
+    let Some(hold) = hold else { return (AnswerOutcome::Gone, None) };
+    if hold.version() != to.version {
+        return (AnswerOutcome::Stale, None);
+    }
+    match &hold.answer {
+        Some(answer) if answer.choice == to.answer.choice => (AnswerOutcome::Already, None),
+        Some(_) => (AnswerOutcome::Stale, None),
+        None => (AnswerOutcome::Stored, Some(Hold { answer: Some(to.answer.clone()), ..hold })),
+    }
+}
+
+/// The records that a change of a link gives an active link: those that had it before have it
+/// still, and nothing waits for them.
+pub(crate) fn activated<'a>(
+    old: Option<(LinkStatus, &Sides<RecordId>)>,
+    link: &'a Link,
+) -> Vec<(Side, &'a RecordId)> {
+    if link.status != LinkStatus::Active {
+        return Vec::new();
+    }
+    let had = |side: Side| {
+        old.is_some_and(|(status, records)| {
+            status == LinkStatus::Active && records[side] == link.records[side]
+        })
+    };
+    link.records.iter().filter(|(side, _)| !had(*side)).collect()
+}
+
+/// Whether anything is stored that a work tells of.
+pub(crate) fn tells_something(work: &Work) -> bool {
+    let Work { key: _, link, entries, holds, operations, candidates, tombstones } = work;
+    link.is_some()
+        || Side::BOTH.iter().any(|side| entries[*side].is_some())
+        || !holds.is_empty()
+        || !operations.is_empty()
+        || !candidates.is_empty()
+        || !tombstones.is_empty()
 }
 
 /// The records that an operation names: where its values come from, and what it changes.
 pub(crate) fn touched(operation: &Operation) -> Vec<(Side, &RecordId)> {
     let mut records = vec![(operation.side.other(), &operation.origin)];
-    match &operation.kind {
-        OperationKind::Create => {}
-        OperationKind::Update { record } => records.push((operation.side, record)),
-    }
+    records.extend(operation.kind.record().map(|record| (operation.side, record)));
     records
 }
 
@@ -292,11 +405,13 @@ pub(crate) fn creates_for(operation: &Operation, side: Side, record: &RecordId) 
 }
 
 /// The match keys that an operation claims: a create's, for the record that it makes.
-pub(crate) fn claims(operation: &Operation) -> &[(u16, Fingerprint)] {
-    match operation.kind {
-        OperationKind::Create => &operation.keys,
-        OperationKind::Update { .. } => &[],
-    }
+pub(crate) fn claimed_keys(operation: &Operation) -> &[(u16, Fingerprint)] {
+    if operation.kind == OperationKind::Create { &operation.keys } else { &[] }
+}
+
+/// What an operation claims among all mappings of its tenant: a create's.
+pub(crate) fn claims(operation: &Operation) -> &[Fingerprint] {
+    if operation.kind == OperationKind::Create { &operation.claims } else { &[] }
 }
 
 /// Fills a tenant's new fingerprint key from the system's randomness.

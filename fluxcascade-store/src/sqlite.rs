@@ -4,8 +4,10 @@
 //! file is in `lock`, what is in it in `migrations`, and what goes wrong in `fault`. Two processes
 //! on one file are not supported: that is what a database server is for.
 
+mod claims;
 mod commit;
 mod fault;
+mod holds;
 mod inbox;
 mod ledger;
 mod links;
@@ -13,6 +15,7 @@ mod lock;
 mod pending;
 mod read;
 mod schema;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -24,12 +27,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxcascade_core::model::{
-    Conflict, Hold, Link, LinkId, LogRow, MappingKey, Operation, Revision, RunNumber, RunRow,
-    Timestamp, Work,
+    AnswerOutcome, AnswerTo, Conflict, ConflictId, Hold, Link, LinkId, Linked, LogRow, MappingKey,
+    Operation, RecordId, Revision, RunNumber, RunRow, Side, Timestamp, Work, WorkKey,
 };
 use fluxcascade_core::store::{
-    CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store, StoreError,
-    WorkRequest,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store,
+    StoreError, Taken, WorkRequest,
 };
 
 use self::fault::Fault;
@@ -193,7 +196,7 @@ impl Store for SqliteStore {
         self.worker.call(Access::Write, move |transaction| inbox::notify(transaction, &hints)).await
     }
 
-    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<u64, StoreError> {
+    async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
         rules::own_feed(lease, &page.feed_key)?;
         let page = page.clone();
         self.under(Access::Intake, lease, move |ledger, _| ledger.intake(&page)).await
@@ -208,9 +211,58 @@ impl Store for SqliteStore {
         self.read(mapping, |ledger| ledger.counts()).await
     }
 
-    async fn begin(&self, lease: &Lease, operations: &[Operation]) -> Result<(), StoreError> {
+    async fn begin(
+        &self,
+        lease: &Lease,
+        operations: &[Operation],
+    ) -> Result<Vec<Begun>, StoreError> {
         let operations = operations.to_vec();
         self.under(Access::Write, lease, move |ledger, _| ledger.begin(&operations)).await
+    }
+
+    async fn gather(&self, lease: &Lease, keys: &[WorkKey]) -> Result<Vec<Work>, StoreError> {
+        let keys = keys.to_vec();
+        self.under(Access::Read, lease, move |ledger, _| ledger.gather(&keys)).await
+    }
+
+    async fn linked(
+        &self,
+        mapping: &MappingKey,
+        side: Side,
+        records: &[RecordId],
+    ) -> Result<Vec<Option<Linked>>, StoreError> {
+        let (number, records) = (records.len(), records.to_vec());
+        let ask = move |ledger: &Ledger<'_>| {
+            records.iter().map(|record| ledger.linked_as(side, record)).collect::<Result<_, _>>()
+        };
+        let found = self.read(mapping, move |ledger| ask(ledger).map(Some)).await?;
+        Ok(found.unwrap_or_else(|| vec![None; number]))
+    }
+
+    async fn answer(
+        &self,
+        mapping: &MappingKey,
+        answers: &[AnswerTo],
+    ) -> Result<Vec<AnswerOutcome>, StoreError> {
+        let (mapping, answers) = (mapping.clone(), answers.to_vec());
+        let call = move |transaction: &rusqlite::Transaction<'_>| {
+            let nothing = || Ok(vec![AnswerOutcome::Gone; answers.len()]);
+            Ledger::find(transaction, &mapping)?.map_or_else(nothing, |l| l.answer(&answers))
+        };
+        self.worker.call(Access::Write, call).await
+    }
+
+    async fn conflict_rows(
+        &self,
+        mapping: &MappingKey,
+        ids: &[ConflictId],
+    ) -> Result<Vec<Option<Conflict>>, StoreError> {
+        let (number, ids) = (ids.len(), ids.to_vec());
+        let ask = move |ledger: &Ledger<'_>| {
+            ids.iter().map(|id| ledger.conflict_row(*id)).collect::<Result<_, _>>()
+        };
+        let found = self.read(mapping, move |ledger| ask(ledger).map(Some)).await?;
+        Ok(found.unwrap_or_else(|| vec![None; number]))
     }
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {

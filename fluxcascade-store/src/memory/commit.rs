@@ -2,22 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use fluxcascade_core::model::{Conflict, Link, LinkId, LinkStatus, RecordId, Side, WorkKey};
+use fluxcascade_core::model::{
+    AnswerOutcome, AnswerTo, Conflict, Hold, HoldKey, Link, LinkId, LinkStatus, Operation,
+    RecordId, Side, WorkKey,
+};
 use fluxcascade_core::store::{CommitBatch, LinkChange, StoreError};
 
 use super::ledger::Ledger;
 use crate::rules;
 
+/// What a commit did that other mappings of the tenant must know.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// Records whose link became active.
+    pub(super) activated: Vec<(Side, RecordId)>,
+    /// Operations that are no longer open.
+    pub(super) closed: Vec<Operation>,
+}
+
 impl Ledger {
-    pub(super) fn commit(&mut self, batch: &CommitBatch) -> Result<(), StoreError> {
+    pub(super) fn commit(&mut self, batch: &CommitBatch) -> Result<Committed, StoreError> {
         self.check_links(&batch.links)?;
-        self.change_links(&batch.links);
+        let mut done = Committed { activated: self.change_links(&batch.links), closed: Vec::new() };
         for keys in &batch.keys {
             self.keys.replace(keys.side, &keys.record, &keys.keys);
         }
         for id in &batch.closed {
             if let Some(operation) = self.operations.remove(*id) {
                 self.review_operation(&operation);
+                done.closed.push(operation);
             }
         }
         for key in &batch.released {
@@ -25,8 +38,7 @@ impl Ledger {
             self.review_hold(key);
         }
         for hold in &batch.holds {
-            self.holds.put(hold.clone());
-            self.review_hold(&hold.key);
+            self.put_hold(rules::renewed(self.holds.get(&hold.key), hold));
         }
         for conflict in &batch.conflicts {
             self.put_conflict(conflict);
@@ -45,7 +57,31 @@ impl Ledger {
             let entry = rules::requeued(entry, requeue, self.sequence + 1);
             self.enter(requeue.side, entry);
         }
-        Ok(())
+        Ok(done)
+    }
+
+    fn put_hold(&mut self, hold: Hold) {
+        let key = hold.key.clone();
+        self.holds.put(hold);
+        self.review_hold(&key);
+    }
+
+    /// Makes a hold due that waited for a link.
+    pub(super) fn wake(&mut self, key: &HoldKey) {
+        if let Some(hold) = self.holds.get(key).cloned() {
+            self.put_hold(rules::woken(hold));
+        }
+    }
+
+    pub(super) fn answer(&mut self, answers: &[AnswerTo]) -> Vec<AnswerOutcome> {
+        let answer = |to: &AnswerTo| {
+            let (outcome, hold) = rules::answered(self.holds.get(&to.hold).cloned(), to);
+            if let Some(hold) = hold {
+                self.put_hold(hold);
+            }
+            outcome
+        };
+        answers.iter().map(answer).collect()
     }
 
     /// Whether each record has one link at most once all changes are made.
@@ -68,19 +104,21 @@ impl Ledger {
         Ok(())
     }
 
-    fn change_links(&mut self, changes: &[LinkChange]) {
-        let mut moved: Vec<(Side, RecordId)> = Vec::new();
-        for change in changes {
-            if let Some(old) = self.links.get(change.link.id) {
-                moved.extend(old.records.iter().map(|(side, record)| (side, record.clone())));
-            }
-            self.links.unseat(change.link.id);
-        }
+    /// Stores links, and returns the records that have an active one now and had none.
+    fn change_links(&mut self, changes: &[LinkChange]) -> Vec<(Side, RecordId)> {
         // The last change of a link is the one that counts.
         let last: BTreeMap<LinkId, &Link> =
             changes.iter().map(|change| (change.link.id, &change.link)).collect();
+        let mut moved: Vec<(Side, RecordId)> = Vec::new();
+        let mut activated = Vec::new();
         for link in last.values() {
-            moved.extend(link.records.iter().map(|(side, record)| (side, record.clone())));
+            let old = self.links.get(link.id).map(|old| (old.status, &old.records));
+            activated.extend(rules::activated(old, link).into_iter().map(own));
+            moved.extend(old.iter().flat_map(|(_, records)| records.iter()).map(own));
+            moved.extend(link.records.iter().map(own));
+            self.links.unseat(link.id);
+        }
+        for link in last.values() {
             self.links.put((*link).clone());
         }
         for (side, record) in moved {
@@ -94,6 +132,7 @@ impl Ledger {
                 self.review_operation(&operation);
             }
         }
+        activated
     }
 
     fn put_conflict(&mut self, conflict: &Conflict) {
@@ -104,4 +143,8 @@ impl Ledger {
             self.conflicts.push(conflict.clone());
         }
     }
+}
+
+fn own((side, record): (Side, &RecordId)) -> (Side, RecordId) {
+    (side, record.clone())
 }

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxcascade_core::model::{
-    Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, Operation, OperationId, RecordId, Side,
-    Sides,
+    Awaited, Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, Operation, OperationId,
+    RecordId, Side, Sides,
 };
 
 use crate::rules;
@@ -47,6 +47,11 @@ impl Keys {
         self.of_record[side].get(record).into_iter().flatten().map(|(rule, print)| (*rule, *print))
     }
 
+    /// The records of a side that have any key, in order.
+    pub(super) fn records(&self, side: Side) -> impl Iterator<Item = &RecordId> {
+        self.of_record[side].keys()
+    }
+
     /// The records of a side that have a key, in order.
     pub(super) fn holders(&self, key: Key, side: Side) -> impl Iterator<Item = &RecordId> {
         self.holders.get(&key).into_iter().flat_map(move |holders| &holders[side])
@@ -58,6 +63,8 @@ impl Keys {
 pub(super) struct Links {
     by_id: BTreeMap<LinkId, Link>,
     of_record: Sides<BTreeMap<RecordId, LinkId>>,
+    /// Tombstones, by the records that they name.
+    ended: Sides<BTreeMap<RecordId, BTreeSet<LinkId>>>,
 }
 
 impl Links {
@@ -76,13 +83,26 @@ impl Links {
         self.of_record[side].get(record).copied()
     }
 
+    /// The records of a side that have a link which is no tombstone, in order.
+    pub(super) fn records(&self, side: Side) -> impl Iterator<Item = &RecordId> {
+        self.of_record[side].keys()
+    }
+
+    /// The tombstones that name a record, in order of their ids.
+    pub(super) fn ended(&self, side: Side, record: &RecordId) -> impl Iterator<Item = &Link> {
+        let ids = self.ended[side].get(record).into_iter().flatten();
+        ids.filter_map(|id| self.by_id.get(id))
+    }
+
     /// Stores a link. The caller has checked that its records are free.
     pub(super) fn put(&mut self, link: Link) {
         for side in Side::BOTH {
+            let record = link.records[side].clone();
             if link.status == LinkStatus::Tombstone {
-                continue;
+                self.ended[side].entry(record).or_default().insert(link.id);
+            } else {
+                self.of_record[side].insert(record, link.id);
             }
-            self.of_record[side].insert(link.records[side].clone(), link.id);
         }
         self.by_id.insert(link.id, link);
     }
@@ -95,6 +115,7 @@ impl Links {
             if self.of_record[side].get(record) == Some(&id) {
                 self.of_record[side].remove(record);
             }
+            drop_from(&mut self.ended[side], record, &id);
         }
     }
 }
@@ -148,7 +169,7 @@ impl Operations {
         for (side, record) in rules::touched(&operation) {
             self.of_record[side].entry(record.clone()).or_default().insert(id);
         }
-        for key in rules::claims(&operation) {
+        for key in rules::claimed_keys(&operation) {
             self.claims.entry(*key).or_default().insert(id);
         }
         self.by_id.insert(id, operation);
@@ -161,24 +182,35 @@ impl Operations {
         for (side, record) in rules::touched(&operation) {
             drop_from(&mut self.of_record[side], record, &id);
         }
-        for key in rules::claims(&operation) {
+        for key in rules::claimed_keys(&operation) {
             drop_from(&mut self.claims, key, &id);
         }
         Some(operation)
     }
 }
 
-/// Holds by key, and those of a link.
+/// Holds by key, those of a link, and those that wait for one.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     by_key: BTreeMap<HoldKey, Hold>,
     of_link: BTreeMap<LinkId, BTreeSet<HoldKey>>,
+    waiting: BTreeMap<Awaited, BTreeSet<HoldKey>>,
 }
 
 impl Holds {
     /// All holds, in key order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Hold> {
         self.by_key.values()
+    }
+
+    /// A hold.
+    pub(super) fn get(&self, key: &HoldKey) -> Option<&Hold> {
+        self.by_key.get(key)
+    }
+
+    /// The keys of holds that wait for a link.
+    pub(super) fn waiting_for(&self, awaited: &Awaited) -> Vec<HoldKey> {
+        self.waiting.get(awaited).into_iter().flatten().cloned().collect()
     }
 
     /// The holds on a link and its pairs, in key order.
@@ -194,18 +226,25 @@ impl Holds {
 
     /// Stores a hold in place of one with its key.
     pub(super) fn put(&mut self, hold: Hold) {
+        self.remove(&hold.key);
         if let Some(link) = link_of(&hold.key) {
             self.of_link.entry(link).or_default().insert(hold.key.clone());
+        }
+        if let Some(awaited) = &hold.waits_for {
+            self.waiting.entry(awaited.clone()).or_default().insert(hold.key.clone());
         }
         self.by_key.insert(hold.key.clone(), hold);
     }
 
     /// Forgets a hold.
     pub(super) fn remove(&mut self, key: &HoldKey) {
+        let Some(hold) = self.by_key.remove(key) else { return };
         if let Some(link) = link_of(key) {
             drop_from(&mut self.of_link, &link, key);
         }
-        self.by_key.remove(key);
+        if let Some(awaited) = &hold.waits_for {
+            drop_from(&mut self.waiting, awaited, key);
+        }
     }
 }
 

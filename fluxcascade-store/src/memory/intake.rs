@@ -1,28 +1,65 @@
 //! Pages and hints into the inbox.
 
+use std::collections::BTreeSet;
+
 use fluxcascade_core::model::{InboxEntry, RecordId, Side};
-use fluxcascade_core::store::{Hint, Intake, IntakeRow};
+use fluxcascade_core::store::{Hint, Intake, IntakeRow, Taken};
 
 use super::ledger::{Ledger, live_records};
 use crate::rules::{self, BaseMark, Ground, Held};
 
 impl Ledger {
-    pub(super) fn intake(&mut self, page: &Intake) -> u64 {
-        let mut entered = 0;
+    pub(super) fn intake(&mut self, page: &Intake) -> Taken {
+        let mut taken = Taken::default();
+        if rules::begins(page.sweep) {
+            self.begin_sweep(page.side);
+        }
         for row in &page.rows {
             let record = &row.observation.record;
             if let Some(keys) = &row.keys {
                 self.keys.replace(page.side, record, keys);
             }
             if self.take_in(page, row) {
-                entered += 1;
+                taken.entered += 1;
             }
+            if let Some(seen) = self.seen[page.side].as_mut().filter(|_| rules::shows(page.sweep)) {
+                seen.insert(record.clone());
+            }
+        }
+        if rules::ends(page.sweep) {
+            taken.missed = self.end_sweep(page.side);
         }
         let key = (page.feed_key.connection.clone(), page.feed_key.object.clone());
         let reading = self.feeds.entry(key).or_default();
         reading.feed = page.feed.clone();
         reading.sides.insert(page.side);
-        entered
+        taken
+    }
+
+    /// Forgets what earlier sweeps saw. What was not known before cannot be missed, so that the
+    /// first read of a side marks nothing.
+    fn begin_sweep(&mut self, side: Side) {
+        let known =
+            self.links.records(side).next().is_some() || self.keys.records(side).next().is_some();
+        self.seen[side] = known.then(BTreeSet::new);
+    }
+
+    /// Gives each known record an entry that the sweep did not show.
+    fn end_sweep(&mut self, side: Side) -> u64 {
+        let Some(seen) = self.seen[side].take() else { return 0 };
+        let known: BTreeSet<&RecordId> =
+            self.links.records(side).chain(self.keys.records(side)).collect();
+        let missing: Vec<RecordId> =
+            known.into_iter().filter(|record| !seen.contains(*record)).cloned().collect();
+        let mut missed = 0;
+        for record in missing {
+            let entry = self.inbox[side].get(&record);
+            if let Some(entry) = rules::missed(entry, &record, self.sequence + 1) {
+                self.enter(side, entry);
+                missed += 1;
+            }
+        }
+        missed
     }
 
     fn take_in(&mut self, page: &Intake, row: &IntakeRow) -> bool {

@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     /// The last sequence number that an inbox entry got.
     pub(super) sequence: u64,
     pub(super) inbox: Sides<BTreeMap<RecordId, InboxEntry>>,
+    /// What the sweep that is under way has shown; `None` if nothing could be missed by it.
+    pub(super) seen: Sides<Option<BTreeSet<RecordId>>>,
     pub(super) keys: Keys,
     pub(super) links: Links,
     pub(super) operations: Operations,
@@ -53,13 +55,6 @@ impl Ledger {
     pub(super) fn feed(&self, key: &FeedKey) -> Feed {
         let place = (key.connection.clone(), key.object.clone());
         self.feeds.get(&place).map(|reading| reading.feed.clone()).unwrap_or_default()
-    }
-
-    pub(super) fn begin(&mut self, operations: &[Operation]) {
-        for operation in operations {
-            self.operations.put(operation.clone());
-            self.review_operation(operation);
-        }
     }
 
     /// Under which key a record's work is handed out.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use fluxcascade_core::model::{
-    Conflict, ConflictStatus, Hold, HoldReason, Link, LinkId, LinkStatus, LogRow, RunRow,
+    Conflict, ConflictId, ConflictStatus, Hold, HoldReason, Link, LinkId, LinkStatus, Linked,
+    LogRow, RecordId, RunRow, Side, Withheld,
 };
 use fluxcascade_core::store::{Counts, Page};
 
@@ -29,6 +30,11 @@ impl Ledger {
             *holds.entry(hold.reason).or_default() += 1;
         }
         counts.holds = holds.into_iter().collect();
+        let mut withheld: BTreeMap<Withheld, u64> = BTreeMap::new();
+        for what in self.holds.all().filter_map(|hold| hold.withheld) {
+            *withheld.entry(what).or_default() += 1;
+        }
+        counts.withheld = withheld.into_iter().collect();
         let open = self.conflicts.iter().filter(|row| row.status == ConflictStatus::Open);
         counts.open_conflicts = open.count() as u64;
         counts
@@ -58,7 +64,18 @@ impl Ledger {
     }
 
     pub(super) fn hold_page(&self, page: &Page) -> Vec<Hold> {
-        cut(page, self.holds.all(), |_| true)
+        cut(page, self.holds.all(), |hold| page.reason.is_none_or(|reason| hold.reason == reason))
+    }
+
+    pub(super) fn conflict_row(&self, id: ConflictId) -> Option<Conflict> {
+        let place = self.conflict_places.get(&id)?;
+        self.conflicts.get(*place).cloned()
+    }
+
+    pub(super) fn linked(&self, side: Side, record: &RecordId) -> Option<Linked> {
+        let link = self.links.get(self.links.of(side, record)?)?;
+        let partner = link.records[side.other()].clone();
+        Some(Linked { link: link.id, status: link.status, partner })
     }
 
     pub(super) fn run_page(&self, page: &Page) -> Vec<RunRow> {

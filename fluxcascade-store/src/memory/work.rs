@@ -1,6 +1,6 @@
 //! What there is to do now, gathered for the planner. Changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use fluxcascade_core::model::{
@@ -18,12 +18,28 @@ impl Ledger {
         self.agenda
             .range((after, Bound::Unbounded))
             .filter(|key| self.is_due(key, request.now))
-            .filter_map(|key| self.gather(key))
+            .filter_map(|key| self.work_of(key))
             .take(request.limit)
             .collect()
     }
 
-    fn gather(&self, key: &WorkKey) -> Option<Work> {
+    /// The work of keys, each once.
+    pub(super) fn gather(&self, keys: &[WorkKey]) -> Vec<Work> {
+        let mut gathered = BTreeSet::new();
+        let mut work = Vec::new();
+        for key in keys {
+            let key = match key {
+                WorkKey::Link(_) => key.clone(),
+                WorkKey::Record(side, record) => self.work_key(*side, record),
+            };
+            if gathered.insert(key.clone()) {
+                work.extend(self.work_of(&key).filter(rules::tells_something));
+            }
+        }
+        work
+    }
+
+    fn work_of(&self, key: &WorkKey) -> Option<Work> {
         match key {
             WorkKey::Link(id) => self.links.get(*id).map(|link| self.link_work(link)),
             WorkKey::Record(side, record) => Some(self.record_work(*side, record)),
@@ -44,6 +60,7 @@ impl Ledger {
             holds,
             operations: in_order(self.operations_of_link(link)),
             candidates: Vec::new(),
+            tombstones: Vec::new(),
         }
     }
 
@@ -61,6 +78,7 @@ impl Ledger {
                 .of(side, record)
                 .map(|key| self.candidates(key, side, record))
                 .collect(),
+            tombstones: self.links.ended(side, record).cloned().collect(),
         }
     }
 
@@ -89,6 +107,7 @@ impl Ledger {
                 .find(|operation| rules::creates_for(operation, side, record))
                 .cloned(),
             decided_earlier: self.shares_earlier_key(rule, side, record),
+            hold: self.holds.of_record(side, record).map(|hold| hold.reason),
         }
     }
 

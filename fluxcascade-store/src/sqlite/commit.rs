@@ -6,7 +6,7 @@ use fluxcascade_core::store::CommitBatch;
 use rusqlite::params;
 
 use super::fault::Fault;
-use super::ledger::{Ledger, int};
+use super::ledger::{Ledger, blob, int};
 
 impl Ledger<'_> {
     pub(super) fn commit(&self, batch: &CommitBatch) -> Result<(), Fault> {
@@ -15,7 +15,7 @@ impl Ledger<'_> {
             self.replace_keys(keys.side, &keys.record, &keys.keys)?;
         }
         for id in &batch.closed {
-            self.close(*id)?;
+            self.close(*id, batch.made.iter().find(|made| made.operation == *id))?;
         }
         for key in &batch.released {
             self.release_hold(key)?;
@@ -58,16 +58,18 @@ impl Ledger<'_> {
 
     /// A row that is not there has been forgotten, and has no status to change.
     fn judge(&self, id: ConflictId, status: ConflictStatus) -> Result<(), Fault> {
-        let rows = self.all(
+        match self.conflict_row(id)? {
+            Some(row) => self.put_conflict(&Conflict { status, ..row }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn conflict_row(&self, id: ConflictId) -> Result<Option<Conflict>, Fault> {
+        self.one(
             "SELECT conflict FROM conflicts WHERE mapping = ?1 AND id = ?2",
             params![self.mapping, id.0],
-            |row| Ok(row.get::<_, Vec<u8>>(0)?),
-        )?;
-        for bytes in rows {
-            let row: Conflict = decode("conflict", &bytes)?;
-            self.put_conflict(&Conflict { status, ..row })?;
-        }
-        Ok(())
+            |row| Ok(decode("conflict", &blob(row, 0)?)?),
+        )
     }
 
     fn add_log(&self, row: &LogRow) -> Result<(), Fault> {

@@ -2,34 +2,54 @@
 
 use fluxcascade_core::model::codec::{decode, encode};
 use fluxcascade_core::model::{InboxEntry, Observation, RecordId, Side, Timestamp};
-use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue};
+use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue, Taken};
 use rusqlite::{Row, Transaction, params};
 
 use super::fault::Fault;
 use super::ledger::{Ledger, int, natural, record, time_or_none};
+use super::sweep::Marks;
 use crate::rules::{self, Ground, Held};
 
 impl Ledger<'_> {
-    pub(super) fn intake(&self, page: &Intake) -> Result<u64, Fault> {
+    pub(super) fn intake(&self, page: &Intake) -> Result<Taken, Fault> {
+        if rules::begins(page.sweep) {
+            self.begin_sweep(page.side)?;
+        }
+        let marks = if rules::shows(page.sweep) { self.marks(page.side)? } else { Marks::None };
+        let mut taken = Taken::default();
         let mut sequence = self.sequence()?;
-        let before = sequence;
         for row in &page.rows {
-            let record = &row.observation.record;
-            if let Some(keys) = &row.keys {
-                self.replace_keys(page.side, record, keys)?;
+            if self.take_in(page, row, sequence + 1)? {
+                sequence += 1;
+                taken.entered += 1;
             }
-            let entry = self.entry(page.side, record)?;
-            if entry.is_none() && self.knows(page.side, row, page.revision)? {
-                continue;
-            }
-            if let Some(entry) = rules::listed(entry.as_ref(), row, page.revision, sequence + 1) {
-                sequence = entry.sequence;
-                self.enter(page.side, &entry)?;
+            if marks == Marks::Kept {
+                self.mark(page.side, &row.observation.record)?;
             }
         }
-        self.set_sequence(sequence)?;
+        if rules::ends(page.sweep) && marks == Marks::Kept {
+            taken.missed = self.end_sweep(page.side, sequence)?;
+        }
+        self.set_sequence(sequence + taken.missed)?;
         self.set_feed(&page.feed_key, page.side, &page.feed)?;
-        Ok(sequence - before)
+        Ok(taken)
+    }
+
+    /// Takes a row in; says whether it made or replaced an entry.
+    fn take_in(&self, page: &Intake, row: &IntakeRow, sequence: u64) -> Result<bool, Fault> {
+        let record = &row.observation.record;
+        if let Some(keys) = &row.keys {
+            self.replace_keys(page.side, record, keys)?;
+        }
+        let entry = self.entry(page.side, record)?;
+        if entry.is_none() && self.knows(page.side, row, page.revision)? {
+            return Ok(false);
+        }
+        let Some(entry) = rules::listed(entry.as_ref(), row, page.revision, sequence) else {
+            return Ok(false);
+        };
+        self.enter(page.side, &entry)?;
+        Ok(true)
     }
 
     /// Whether a row tells nothing new; asks for the least first, most rows tell nothing.
@@ -70,7 +90,7 @@ impl Ledger<'_> {
         )
     }
 
-    fn enter(&self, side: Side, entry: &InboxEntry) -> Result<(), Fault> {
+    pub(super) fn enter(&self, side: Side, entry: &InboxEntry) -> Result<(), Fault> {
         self.run(
             "INSERT INTO inbox (mapping, side, record, sequence, revision, not_before, attempts, observation, link)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,

@@ -5,7 +5,8 @@
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::model::codec::{decode, encode};
 use fluxcascade_core::model::{
-    IdError, LinkId, MappingKey, RecordId, Revision, RunNumber, RunRow, Side, Timestamp,
+    IdError, LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side,
+    Timestamp,
 };
 use fluxcascade_core::store::{Feed, FeedKey, Lease, Page, RunStart};
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
@@ -50,6 +51,24 @@ impl<'a> Ledger<'a> {
         let ledger = ledger.ok_or_else(|| rules::lease_lost(lease))?;
         ledger.standing()?.admit(lease)?;
         Ok(ledger)
+    }
+
+    /// The number of a mapping of the same tenant, with one for it if it has none.
+    pub(super) fn sibling(&self, name: &MappingName) -> Result<i64, Fault> {
+        let found = self.one(
+            "SELECT number FROM mappings
+             WHERE tenant = (SELECT tenant FROM mappings WHERE number = ?1) AND name = ?2",
+            params![self.mapping, name.as_str()],
+            |row| Ok(row.get(0)?),
+        )?;
+        if let Some(number) = found {
+            return Ok(number);
+        }
+        self.run(
+            "INSERT INTO mappings (tenant, name) SELECT tenant, ?2 FROM mappings WHERE number = ?1",
+            params![self.mapping, name.as_str()],
+        )?;
+        Ok(self.transaction.last_insert_rowid())
     }
 
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Fault> {
@@ -163,7 +182,7 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn feed(&self, key: &FeedKey) -> Result<Feed, Fault> {
         let feed = self.one(
-            "SELECT cursor, sweeping, swept, sweep_began, account FROM feeds
+            "SELECT cursor, sweeping, swept, sweep_began, account, sweep_rows FROM feeds
              WHERE mapping = ?1 AND connection = ?2 AND object = ?3",
             params![self.mapping, key.connection.as_str(), key.object.as_str()],
             |row| {
@@ -175,6 +194,7 @@ impl<'a> Ledger<'a> {
                     swept: time_or_none(row.get(2)?),
                     sweep_began: time_or_none(row.get(3)?),
                     account: row.get(4)?,
+                    sweep_rows: natural(row.get(5)?)?,
                 })
             },
         )?;
@@ -183,11 +203,12 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn set_feed(&self, key: &FeedKey, side: Side, feed: &Feed) -> Result<(), Fault> {
         self.run(
-            "INSERT INTO feeds (mapping, connection, object, sides, cursor, sweeping, swept, sweep_began, account)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO feeds (mapping, connection, object, sides, cursor, sweeping, swept, sweep_began, account, sweep_rows)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (mapping, connection, object) DO UPDATE SET sides = sides | excluded.sides,
              cursor = excluded.cursor, sweeping = excluded.sweeping, swept = excluded.swept,
-             sweep_began = excluded.sweep_began, account = excluded.account",
+             sweep_began = excluded.sweep_began, account = excluded.account,
+             sweep_rows = excluded.sweep_rows",
             params![
                 self.mapping,
                 key.connection.as_str(),
@@ -198,6 +219,7 @@ impl<'a> Ledger<'a> {
                 feed.swept.map(Timestamp::micros),
                 feed.sweep_began.map(Timestamp::micros),
                 feed.account,
+                int(feed.sweep_rows),
             ],
         )?;
         Ok(())

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use fluxcascade_core::model::codec::{decode_base, encode_base};
-use fluxcascade_core::model::{Fingerprint, Link, LinkId, LinkStatus, RecordId, Side, Sides};
+use fluxcascade_core::model::{
+    Ending, Fingerprint, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides,
+};
 use fluxcascade_core::store::LinkChange;
 use rusqlite::{Row, params};
 
@@ -11,7 +13,20 @@ use super::fault::Fault;
 use super::ledger::{Ledger, blob, link_id, record, size};
 use crate::rules::{self, BaseMark};
 
-const COLUMNS: &str = "id, status, source, target, source_base, target_base";
+const COLUMNS: &str = "id, status, source, target, source_base, target_base, ending";
+
+/// Tombstones that name a record of a side.
+pub(super) const ENDED: Sides<&str> = Sides {
+    source: "SELECT id, status, source, target, source_base, target_base, ending FROM links
+     WHERE mapping = ?1 AND status = 2 AND source = ?2 ORDER BY id",
+    target: "SELECT id, status, source, target, source_base, target_base, ending FROM links
+     WHERE mapping = ?1 AND status = 2 AND target = ?2 ORDER BY id",
+};
+
+/// A record's link, as others need to know it.
+pub(super) const LINKED: &str = "SELECT l.id, l.status, l.source, l.target FROM linked d
+     CROSS JOIN links l ON l.mapping = d.mapping AND l.id = d.link
+     WHERE d.mapping = ?1 AND d.side = ?2 AND d.record = ?3";
 
 impl Ledger<'_> {
     pub(super) fn link(&self, id: LinkId) -> Result<Option<Link>, Fault> {
@@ -39,6 +54,25 @@ impl Ledger<'_> {
         )
     }
 
+    /// The same as others need to know it.
+    pub(super) fn linked_as(&self, side: Side, of: &RecordId) -> Result<Option<Linked>, Fault> {
+        self.one(LINKED, params![self.mapping, side.number(), of.as_str()], |row| {
+            Ok(Linked {
+                link: link_id(row, 0)?,
+                status: status(row.get(1)?)?,
+                partner: match side {
+                    Side::Source => record(row, 3)?,
+                    Side::Target => record(row, 2)?,
+                },
+            })
+        })
+    }
+
+    /// The tombstones that name a record, in order of their ids.
+    pub(super) fn ended(&self, side: Side, record: &RecordId) -> Result<Vec<Link>, Fault> {
+        self.all(ENDED[side], params![self.mapping, record.as_str()], read_link)
+    }
+
     /// What a row of a record is compared with.
     pub(super) fn base_mark(&self, id: LinkId, side: Side) -> Result<Option<BaseMark>, Fault> {
         let sql = match side {
@@ -59,14 +93,18 @@ impl Ledger<'_> {
         })
     }
 
-    /// Stores links. Records are given up before they are taken, so that links may swap them.
+    /// Stores links, and wakes what waited for them. Records are given up before they are taken, so
+    /// that links may swap them.
     pub(super) fn change_links(&self, changes: &[LinkChange]) -> Result<(), Fault> {
         // The last change of a link is the one that counts.
         let links: BTreeMap<LinkId, &Link> =
             changes.iter().map(|change| (change.link.id, &change.link)).collect();
-        let mut moved = Vec::new();
+        let (mut moved, mut activated) = (Vec::new(), Vec::new());
         for link in links.values() {
-            if !self.give_up_records(link)? {
+            let old = self.standing_of(link.id)?;
+            let old = old.as_ref().map(|(status, records)| (*status, records));
+            activated.extend(rules::activated(old, link));
+            if !self.give_up_records(old, link)? {
                 moved.push(*link);
             }
         }
@@ -76,19 +114,29 @@ impl Ledger<'_> {
         for link in moved {
             self.take_records(link)?;
         }
+        for (side, record) in activated {
+            self.wake(side, record)?;
+        }
         Ok(())
     }
 
-    /// Frees the records of a link as it was. Whether it has them still, and keeps them.
-    fn give_up_records(&self, link: &Link) -> Result<bool, Fault> {
-        let old = self.one(
+    fn standing_of(&self, id: LinkId) -> Result<Option<(LinkStatus, Sides<RecordId>)>, Fault> {
+        self.one(
             "SELECT source, target, status FROM links WHERE mapping = ?1 AND id = ?2",
-            params![self.mapping, link.id.0],
-            |row| Ok((Sides::new(record(row, 0)?, record(row, 1)?), status(row.get(2)?)?)),
-        )?;
-        let Some((records, was)) = old else { return Ok(false) };
+            params![self.mapping, id.0],
+            |row| Ok((status(row.get(2)?)?, Sides::new(record(row, 0)?, record(row, 1)?))),
+        )
+    }
+
+    /// Frees the records of a link as it was. Whether it has them still, and keeps them.
+    fn give_up_records(
+        &self,
+        old: Option<(LinkStatus, &Sides<RecordId>)>,
+        link: &Link,
+    ) -> Result<bool, Fault> {
+        let Some((was, records)) = old else { return Ok(false) };
         let ends = link.status == LinkStatus::Tombstone;
-        if records == link.records && (was == LinkStatus::Tombstone) == ends {
+        if *records == link.records && (was == LinkStatus::Tombstone) == ends {
             return Ok(true);
         }
         if was != LinkStatus::Tombstone {
@@ -139,14 +187,15 @@ impl Ledger<'_> {
         let prints = link.bases.as_ref().map(|base| base.fingerprint.map(|print| print.0));
         self.run(
             "INSERT INTO links (mapping, id, status, source, target, source_revision, target_revision,
-             source_fingerprint, target_fingerprint, source_base, target_base)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             source_fingerprint, target_fingerprint, source_base, target_base, ending)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (mapping, id) DO UPDATE SET status = excluded.status,
              source = excluded.source, target = excluded.target,
              source_revision = excluded.source_revision, target_revision = excluded.target_revision,
              source_fingerprint = excluded.source_fingerprint,
              target_fingerprint = excluded.target_fingerprint,
-             source_base = excluded.source_base, target_base = excluded.target_base",
+             source_base = excluded.source_base, target_base = excluded.target_base,
+             ending = excluded.ending",
             params![
                 self.mapping,
                 link.id.0,
@@ -159,6 +208,7 @@ impl Ledger<'_> {
                 prints.target,
                 encode_base(&link.bases.source),
                 encode_base(&link.bases.target),
+                link.ending.map(ending_number),
             ],
         )?;
         Ok(())
@@ -211,6 +261,7 @@ fn read_link(row: &Row<'_>) -> Result<Link, Fault> {
         status: status(row.get(1)?)?,
         records: Sides::new(record(row, 2)?, record(row, 3)?),
         bases: Sides::new(decode_base(&blob(row, 4)?)?, decode_base(&blob(row, 5)?)?),
+        ending: row.get::<_, Option<u8>>(6)?.map(ending).transpose()?,
     })
 }
 
@@ -233,5 +284,28 @@ pub(super) fn status(number: u8) -> Result<LinkStatus, Fault> {
         1 => Ok(LinkStatus::Suspended),
         2 => Ok(LinkStatus::Tombstone),
         _ => Err(Fault::damaged("link status")),
+    }
+}
+
+fn ending_number(ending: Ending) -> u8 {
+    match ending {
+        Ending::Deleted(Side::Source) => 0,
+        Ending::Deleted(Side::Target) => 1,
+        Ending::TwinRemoved(Side::Source) => 2,
+        Ending::TwinRemoved(Side::Target) => 3,
+        Ending::BothDeleted => 4,
+        Ending::Unlinked => 5,
+    }
+}
+
+fn ending(number: u8) -> Result<Ending, Fault> {
+    match number {
+        0 => Ok(Ending::Deleted(Side::Source)),
+        1 => Ok(Ending::Deleted(Side::Target)),
+        2 => Ok(Ending::TwinRemoved(Side::Source)),
+        3 => Ok(Ending::TwinRemoved(Side::Target)),
+        4 => Ok(Ending::BothDeleted),
+        5 => Ok(Ending::Unlinked),
+        _ => Err(Fault::damaged("ending of a link")),
     }
 }

@@ -1,14 +1,12 @@
-//! What waits: operations whose outcome is not known, and holds.
+//! Operations whose outcome is not known, and whether anything waits on a link.
 
 use fluxcascade_core::model::codec::{decode, encode};
-use fluxcascade_core::model::{
-    Fingerprint, Hold, HoldKey, LinkId, Operation, OperationId, RecordId, Side, Sides, Timestamp,
-};
-use fluxcascade_core::store::Page;
+use fluxcascade_core::model::{Fingerprint, LinkId, Operation, OperationId, RecordId, Side, Sides};
+use fluxcascade_core::store::{Begun, Made};
 use rusqlite::{Row, params};
 
 use super::fault::Fault;
-use super::ledger::{Ledger, blob, size};
+use super::ledger::{Ledger, blob};
 use crate::rules::{self, Held};
 
 /// Operations of a record that serve a link which does not exist. A cross join is read in the
@@ -30,10 +28,6 @@ pub(super) const CLAIMING: &str = "SELECT o.side FROM operation_keys k
      WHERE k.mapping = ?1 AND k.rule = ?2 AND k.fingerprint = ?3
      AND NOT (o.side = ?4 AND o.origin = ?5)";
 
-/// Holds of a link's work. A link has few, so these may be sorted.
-pub(super) const HOLDS_OF_LINK: &str = "SELECT hold FROM holds INDEXED BY holds_by_link
-     WHERE mapping = ?1 AND link = ?2 ORDER BY kind, side, name";
-
 /// Holds, own operations, and strays of either record.
 pub(super) const WAITING: &str = "SELECT 1 WHERE EXISTS
      (SELECT 1 FROM holds WHERE mapping = ?1 AND link = ?2)
@@ -50,12 +44,18 @@ pub(super) const WAITING: &str = "SELECT 1 WHERE EXISTS
          (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))";
 
 impl Ledger<'_> {
-    pub(super) fn begin(&self, operations: &[Operation]) -> Result<(), Fault> {
-        for operation in operations {
-            self.close(operation.id)?;
+    pub(super) fn begin(&self, operations: &[Operation]) -> Result<Vec<Begun>, Fault> {
+        operations.iter().map(|operation| self.begin_one(operation)).collect()
+    }
+
+    fn begin_one(&self, operation: &Operation) -> Result<Begun, Fault> {
+        let answer = self.ask_claims(operation)?;
+        if answer == Begun::Yes {
+            self.close(operation.id, None)?;
             self.put_operation(operation)?;
+            self.take_claims(operation)?;
         }
-        Ok(())
+        Ok(answer)
     }
 
     fn put_operation(&self, operation: &Operation) -> Result<(), Fault> {
@@ -78,7 +78,7 @@ impl Ledger<'_> {
                 params![self.mapping, side.number(), record.as_str(), operation.id.0],
             )?;
         }
-        for (rule, print) in rules::claims(operation) {
+        for (rule, print) in rules::claimed_keys(operation) {
             self.run(
                 "INSERT OR IGNORE INTO operation_keys (mapping, rule, fingerprint, operation)
                  VALUES (?1, ?2, ?3, ?4)",
@@ -88,8 +88,9 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// Forgets an operation; one that is not open is no error.
-    pub(super) fn close(&self, id: OperationId) -> Result<(), Fault> {
+    /// Forgets an operation; one that is not open is no error. Its claims stay for a time if it has
+    /// made a record.
+    pub(super) fn close(&self, id: OperationId, made: Option<&Made>) -> Result<(), Fault> {
         let operation = self.one(
             "SELECT operation FROM operations WHERE mapping = ?1 AND id = ?2",
             params![self.mapping, id.0],
@@ -103,13 +104,14 @@ impl Ledger<'_> {
                 params![self.mapping, side.number(), record.as_str(), id.0],
             )?;
         }
-        for (rule, print) in rules::claims(&operation) {
+        for (rule, print) in rules::claimed_keys(&operation) {
             self.run(
                 "DELETE FROM operation_keys
                  WHERE mapping = ?1 AND rule = ?2 AND fingerprint = ?3 AND operation = ?4",
                 params![self.mapping, rule, print.0, id.0],
             )?;
         }
+        self.give_up_claims(&operation, made)?;
         self.run(
             "DELETE FROM operations WHERE mapping = ?1 AND id = ?2",
             params![self.mapping, id.0],
@@ -147,7 +149,7 @@ impl Ledger<'_> {
     }
 
     /// How many creates on each side claim a key, those for the record itself not counted.
-    pub(super) fn claims(
+    pub(super) fn pending(
         &self,
         (rule, print): (u16, Fingerprint),
         side: Side,
@@ -167,97 +169,8 @@ impl Ledger<'_> {
         let found = self.one(WAITING, params![self.mapping, link.0], |_| Ok(()))?;
         Ok(if found.is_some() { Held::Yes } else { Held::No })
     }
-
-    pub(super) fn put_hold(&self, hold: &Hold) -> Result<(), Fault> {
-        let place = HoldPlace::of(&hold.key);
-        let link = match &hold.key {
-            HoldKey::Pair(link, _) | HoldKey::Link(link) => Some(*link),
-            HoldKey::Record(side, record) => self.linked(*side, record)?,
-        };
-        self.run(
-            "INSERT INTO holds (mapping, kind, on_link, side, name, link, not_before, reason, hold)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (mapping, kind, on_link, side, name) DO UPDATE SET link = excluded.link,
-             not_before = excluded.not_before, reason = excluded.reason, hold = excluded.hold",
-            params![
-                self.mapping,
-                place.kind,
-                place.on_link,
-                place.side,
-                place.name,
-                link.map(|link| link.0),
-                hold.not_before.map(Timestamp::micros),
-                hold.reason.word(),
-                encode(hold),
-            ],
-        )?;
-        Ok(())
-    }
-
-    pub(super) fn release_hold(&self, key: &HoldKey) -> Result<(), Fault> {
-        let place = HoldPlace::of(key);
-        self.run(
-            "DELETE FROM holds
-             WHERE mapping = ?1 AND kind = ?2 AND on_link = ?3 AND side = ?4 AND name = ?5",
-            params![self.mapping, place.kind, place.on_link, place.side, place.name],
-        )?;
-        Ok(())
-    }
-
-    /// Holds on a link, its pairs and its records, in key order.
-    pub(super) fn holds_of_link(&self, link: LinkId) -> Result<Vec<Hold>, Fault> {
-        self.all(HOLDS_OF_LINK, params![self.mapping, link.0], read_hold)
-    }
-
-    pub(super) fn hold_of_record(
-        &self,
-        side: Side,
-        record: &RecordId,
-    ) -> Result<Option<Hold>, Fault> {
-        self.one(
-            "SELECT hold FROM holds WHERE mapping = ?1 AND kind = 2 AND on_link = x''
-             AND side = ?2 AND name = ?3",
-            params![self.mapping, side.number(), record.as_str()],
-            read_hold,
-        )
-    }
-
-    pub(super) fn holds(&self, page: &Page) -> Result<Vec<Hold>, Fault> {
-        self.all(
-            "SELECT hold FROM holds WHERE mapping = ?1
-             ORDER BY kind, on_link, side, name LIMIT ?2 OFFSET ?3",
-            params![self.mapping, size(page.limit), size(page.skip)],
-            read_hold,
-        )
-    }
-}
-
-/// A hold's key as columns, which sort as the keys do.
-struct HoldPlace<'a> {
-    kind: u8,
-    on_link: &'a [u8],
-    side: u8,
-    name: &'a str,
-}
-
-impl<'a> HoldPlace<'a> {
-    fn of(key: &'a HoldKey) -> Self {
-        match key {
-            HoldKey::Pair(link, pair) => {
-                Self { kind: 0, on_link: &link.0, side: 0, name: pair.as_str() }
-            }
-            HoldKey::Link(link) => Self { kind: 1, on_link: &link.0, side: 0, name: "" },
-            HoldKey::Record(side, record) => {
-                Self { kind: 2, on_link: &[], side: side.number(), name: record.as_str() }
-            }
-        }
-    }
 }
 
 fn read_operation(row: &Row<'_>) -> Result<Operation, Fault> {
     Ok(decode("operation", &blob(row, 0)?)?)
-}
-
-fn read_hold(row: &Row<'_>) -> Result<Hold, Fault> {
-    Ok(decode("hold", &blob(row, 0)?)?)
 }

@@ -9,6 +9,10 @@ use super::fault::Fault;
 use super::ledger::{Ledger, blob, int, natural, size};
 use super::links::status;
 
+/// How much guards hold back, by what it is; any hold of a group tells which.
+pub(super) const WITHHELD: &str = "SELECT count(*), hold FROM holds
+     WHERE mapping = ?1 AND withheld IS NOT NULL GROUP BY withheld";
+
 impl Ledger<'_> {
     pub(super) fn counts(&self) -> Result<Counts, Fault> {
         let mut counts = Counts {
@@ -40,6 +44,13 @@ impl Ledger<'_> {
             },
         )?;
         counts.holds.sort_unstable();
+        let withheld = self.all(WITHHELD, [self.mapping], |row| {
+            let hold: Hold = decode("hold", &blob(row, 1)?)?;
+            Ok((hold.withheld, natural(row.get(0)?)?))
+        })?;
+        counts.withheld =
+            withheld.into_iter().filter_map(|(what, number)| Some((what?, number))).collect();
+        counts.withheld.sort_unstable();
         Ok(counts)
     }
 

@@ -15,7 +15,10 @@ use super::fault::Fault;
 pub(super) const APPLICATION_ID: i32 = 0x464C_5843;
 
 /// What brings a file from each schema to the next; the last one's place is the current schema.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_claims_sweeps_answers.sql"),
+];
 
 /// The statements in this backend, with room to grow.
 const STATEMENTS: usize = 128;

@@ -7,7 +7,7 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{TokenKey, TokenStore};
 
-use super::pending::{CLAIMING, HOLDS_OF_LINK, NAMING, STRAYS, WAITING};
+use super::pending::{CLAIMING, NAMING, STRAYS, WAITING};
 use super::*;
 
 const FULL: i64 = 2;
@@ -40,6 +40,7 @@ fn page() -> Intake {
             reader: MappingName::new("contacts").unwrap(),
         },
         feed: Feed::default(),
+        sweep: fluxcascade_core::store::Sweep::None,
     }
 }
 
@@ -91,6 +92,7 @@ async fn everything_but_an_intake_waits_for_the_disk() {
     check("commit", after_an_intake(&store, &lease, store.commit(&lease, &batch)).await);
     check("lease", after_an_intake(&store, &lease, store.lease(&deals, at(0), ttl)).await);
     check("renew", after_an_intake(&store, &lease, store.renew(&lease, at(0), ttl)).await);
+    check("answer", after_an_intake(&store, &lease, store.answer(&deals, &[])).await);
     check("notify", after_an_intake(&store, &lease, store.notify(&[])).await);
     let call = store.add_revision(&lease, &revision);
     check("add_revision", after_an_intake(&store, &lease, call).await);
@@ -142,9 +144,34 @@ async fn pages_of_work_come_from_indexes_without_sorting() {
 async fn what_waits_on_a_record_is_found_without_reading_all() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("sync.db")).await.unwrap();
-    let statements = vec![CLAIMING, HOLDS_OF_LINK, NAMING, STRAYS, WAITING];
+    let mut statements = vec![
+        CLAIMING,
+        NAMING,
+        STRAYS,
+        WAITING,
+        holds::HOLDS_OF_LINK,
+        holds::AWAITING,
+        holds::ACTIVE,
+        claims::CLAIMED,
+        claims::ENDED,
+        links::LINKED,
+        sweep::KNOWN,
+    ];
+    statements.extend(links::ENDED.iter().map(|(_, sql)| *sql));
     for plan in plans(&store, statements).await {
         assert!(!plan.contains("(mapping=?)"), "{plan}");
         assert!(!plan.replace("SCAN CONSTANT ROW", "").contains("SCAN "), "{plan}");
+    }
+}
+
+/// What is read page by page, or counted, comes in the order of an index.
+#[tokio::test]
+async fn pages_of_holds_and_of_missed_records_are_not_sorted() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("sync.db")).await.unwrap();
+    let statements = sweep::MISSED.into_iter().chain([holds::OF_REASON, read::WITHHELD]).collect();
+    for plan in plans(&store, statements).await {
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN "), "{plan}");
+        assert!(plan.contains("INDEX") || plan.contains("PRIMARY KEY"), "{plan}");
     }
 }

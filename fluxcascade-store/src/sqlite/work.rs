@@ -15,6 +15,7 @@ use rusqlite::params;
 use super::fault::Fault;
 use super::ledger::{Ledger, link_id, record, side, size};
 use super::links::id_bytes;
+use crate::rules;
 
 /// Links that have work, each query in order of their ids: by due entries, due holds, own
 /// operations, and operations that name a record of theirs for a link that does not exist.
@@ -52,7 +53,25 @@ impl Ledger<'_> {
     pub(super) fn work(&self, request: &WorkRequest) -> Result<Vec<Work>, Fault> {
         let mut work = Vec::new();
         for key in self.due(request)? {
-            work.extend(self.gather(key)?);
+            work.extend(self.work_of(key)?);
+        }
+        Ok(work)
+    }
+
+    /// The work of keys, each once.
+    pub(super) fn gather(&self, keys: &[WorkKey]) -> Result<Vec<Work>, Fault> {
+        let mut gathered = BTreeSet::new();
+        let mut work = Vec::new();
+        for key in keys {
+            let key = match key {
+                WorkKey::Link(_) => key.clone(),
+                WorkKey::Record(side, record) => {
+                    self.linked(*side, record)?.map_or_else(|| key.clone(), WorkKey::Link)
+                }
+            };
+            if gathered.insert(key.clone()) {
+                work.extend(self.work_of(key)?.filter(rules::tells_something));
+            }
         }
         Ok(work)
     }
@@ -104,7 +123,7 @@ impl Ledger<'_> {
         Ok(due.into_iter().map(|(side, record)| WorkKey::Record(side, record)).collect())
     }
 
-    fn gather(&self, key: WorkKey) -> Result<Option<Work>, Fault> {
+    fn work_of(&self, key: WorkKey) -> Result<Option<Work>, Fault> {
         match key {
             WorkKey::Link(id) => self.link_work(id),
             WorkKey::Record(side, record) => self.record_work(side, record).map(Some),
@@ -130,6 +149,7 @@ impl Ledger<'_> {
             holds: self.holds_of_link(id)?,
             operations: operations.into_values().collect(),
             candidates: Vec::new(),
+            tombstones: Vec::new(),
         }))
     }
 
@@ -146,6 +166,7 @@ impl Ledger<'_> {
             holds: self.hold_of_record(side, &record)?.into_iter().collect(),
             operations: self.stray_operations(side, &record)?,
             candidates,
+            tombstones: self.ended(side, &record)?,
             key: WorkKey::Record(side, record),
         })
     }
@@ -160,7 +181,7 @@ impl Ledger<'_> {
         for side in Side::BOTH {
             holders[side] = self.holders(key, side)?;
         }
-        Ok(Candidates { rule: key.0, holders, pending: self.claims(key, side, record)? })
+        Ok(Candidates { rule: key.0, holders, pending: self.pending(key, side, record)? })
     }
 
     fn holders(
@@ -181,6 +202,7 @@ impl Ledger<'_> {
                 entry: self.entry(side, &record)?,
                 pending: self.open_create(side, &record)?,
                 decided_earlier: self.shares_earlier_key(rule, side, &record)?,
+                hold: self.hold_of_record(side, &record)?.map(|hold| hold.reason),
                 record,
             })
         };

@@ -86,6 +86,7 @@ pub(crate) async fn a_commit_that_would_make_a_second_link_fails_and_changes_not
             links: links([link_between(1, "s7", "t1"), link(5), second]).links,
             keys: vec![record_keys(Side::Source, "s8", &[(0, 2)])],
             closed: vec![operation_id(1)],
+            made: vec![made(1, "t9", at(99))],
             released: vec![held.key.clone()],
             holds: vec![pair_hold(2, "name", None)],
             conflicts: vec![conflict(1, 1)],

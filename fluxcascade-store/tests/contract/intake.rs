@@ -7,7 +7,7 @@ use fluxcascade_core::model::{
     Observation, Provenance, RecordId, Side, State, TenantId, Timestamp, Values, Version,
 };
 use fluxcascade_core::store::{
-    CommitBatch, Feed, Hint, InboxMark, Intake, IntakeRow, Lease, Requeue,
+    CommitBatch, Feed, Hint, InboxMark, Intake, IntakeRow, Lease, Requeue, Taken,
 };
 
 use crate::FullStore;
@@ -35,7 +35,7 @@ pub(crate) async fn a_feed_is_where_the_last_page_left_it(store: &impl FullStore
     assert_eq!(store.feed(&lease, &feed_key()).await.unwrap(), Feed::default());
     for cursor in ["page 1", "page 2"] {
         let read = Intake { feed: feed_at(cursor), ..page(Side::Source, []) };
-        assert_eq!(store.intake(&lease, &read).await.unwrap(), 0);
+        assert_eq!(store.intake(&lease, &read).await.unwrap(), Taken::default());
         assert_eq!(store.feed(&lease, &feed_key()).await.unwrap(), feed_at(cursor));
     }
     let other = feed_of("hubspot", "companies", "contacts");
@@ -49,14 +49,17 @@ pub(crate) async fn a_row_that_tells_nothing_new_is_dropped(store: &impl FullSto
     store.commit(&lease, &links([link(1)])).await.unwrap();
     let rows = [row_like("s1", 1), row("s2", 1)];
     let read = Intake { feed: feed_at("page 1"), ..page(Side::Source, rows) };
-    assert_eq!(store.intake(&lease, &read).await.unwrap(), 1);
+    assert_eq!(store.intake(&lease, &read).await.unwrap().entered, 1);
     assert_eq!(store.feed(&lease, &feed_key()).await.unwrap(), feed_at("page 1"));
     let found = entries(store, &lease).await;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].1.record, record("s2"));
     assert_eq!(found[0].1.observation, Some(row("s2", 1).observation));
     assert_eq!((found[0].1.revision, found[0].1.attempts, found[0].1.not_before), (1, 0, None));
-    assert_eq!(store.intake(&lease, &page(Side::Target, [row_like("t1", 1)])).await.unwrap(), 0);
+    assert_eq!(
+        store.intake(&lease, &page(Side::Target, [row_like("t1", 1)])).await.unwrap().entered,
+        0
+    );
 }
 
 pub(crate) async fn a_row_is_dropped_only_if_its_link_is_active_free_and_has_its_fingerprint(
@@ -72,8 +75,9 @@ pub(crate) async fn a_row_is_dropped_only_if_its_link_is_active_free_and_has_its
         unmarked,
     ]);
     store.commit(&lease, &batch).await.unwrap();
-    let entered =
-        async |rows: Vec<IntakeRow>| store.intake(&lease, &page(Side::Source, rows)).await.unwrap();
+    let entered = async |rows: Vec<IntakeRow>| {
+        store.intake(&lease, &page(Side::Source, rows)).await.unwrap().entered
+    };
     assert_eq!(entered(vec![row_like("s1", 1)]).await, 0);
     assert_eq!(entered(vec![row_like("s2", 2)]).await, 1, "suspended");
     assert_eq!(entered(vec![row_like("s3", 3)]).await, 1, "a tombstone");
@@ -82,7 +86,7 @@ pub(crate) async fn a_row_is_dropped_only_if_its_link_is_active_free_and_has_its
     assert_eq!(entered(vec![bare]).await, 1, "neither has a fingerprint");
     assert_eq!(entered(vec![row_like("s5", 5)]).await, 1, "not linked");
     let later = Intake { revision: 2, ..page(Side::Source, [row_like("s1", 1)]) };
-    assert_eq!(store.intake(&lease, &later).await.unwrap(), 1, "a base of other fields");
+    assert_eq!(store.intake(&lease, &later).await.unwrap().entered, 1, "a base of other fields");
     store.commit(&lease, &links([link(6)])).await.unwrap();
     assert_eq!(entered(vec![row_like("s6", 7)]).await, 1, "another fingerprint");
 }
@@ -97,7 +101,7 @@ pub(crate) async fn a_row_is_dropped_only_if_its_link_has_no_hold(store: &impl F
     ]);
     store.commit(&lease, &batch).await.unwrap();
     let rows = (1..=4).map(|n| row_like(&format!("s{n}"), n));
-    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap(), 3);
+    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap().entered, 3);
 
     let keys = batch.holds.iter().map(|hold| hold.key.clone()).collect();
     let cleared = entries(store, &lease).await.into_iter().map(|(side, entry)| InboxMark {
@@ -109,7 +113,7 @@ pub(crate) async fn a_row_is_dropped_only_if_its_link_has_no_hold(store: &impl F
         CommitBatch { released: keys, cleared: cleared.collect(), ..CommitBatch::default() };
     store.commit(&lease, &batch).await.unwrap();
     let rows = (1..=4).map(|n| row_like(&format!("s{n}"), n));
-    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap(), 0);
+    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap().entered, 0);
 }
 
 pub(crate) async fn a_row_is_dropped_only_if_its_link_has_no_open_operation(
@@ -121,9 +125,9 @@ pub(crate) async fn a_row_is_dropped_only_if_its_link_has_no_open_operation(
     let operations = [update(1, &link(1)), create(20, Side::Source, "t2", &[])];
     store.begin(&lease, &operations).await.unwrap();
     let rows = (1..=3).map(|n| row_like(&format!("s{n}"), n));
-    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap(), 2);
+    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap().entered, 2);
     let rows = (1..=3).map(|n| row_like(&format!("t{n}"), n));
-    assert_eq!(store.intake(&lease, &page(Side::Target, rows)).await.unwrap(), 2);
+    assert_eq!(store.intake(&lease, &page(Side::Target, rows)).await.unwrap().entered, 2);
 }
 
 pub(crate) async fn a_row_that_an_entry_waits_for_is_not_dropped(store: &impl FullStore) {
@@ -131,7 +135,10 @@ pub(crate) async fn a_row_that_an_entry_waits_for_is_not_dropped(store: &impl Fu
     store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await.unwrap();
     store.commit(&lease, &links([link(1)])).await.unwrap();
     let newer = IntakeRow { fingerprint: Some(print(1)), ..row("s1", 2) };
-    assert_eq!(store.intake(&lease, &page(Side::Source, [newer.clone()])).await.unwrap(), 1);
+    assert_eq!(
+        store.intake(&lease, &page(Side::Source, [newer.clone()])).await.unwrap().entered,
+        1
+    );
     assert_eq!(entry(store, &lease, "s1").await.observation, Some(newer.observation));
 }
 
@@ -139,8 +146,9 @@ pub(crate) async fn a_row_replaces_an_entrys_observation_unless_its_version_is_o
     store: &impl FullStore,
 ) {
     let lease = leased(store).await;
-    let read =
-        async |order| store.intake(&lease, &page(Side::Source, [row("s1", order)])).await.unwrap();
+    let read = async |order| {
+        store.intake(&lease, &page(Side::Source, [row("s1", order)])).await.unwrap().entered
+    };
     assert_eq!(read(5).await, 1);
     assert_eq!(read(4).await, 0);
     let kept = entry(store, &lease, "s1").await;
@@ -156,7 +164,7 @@ pub(crate) async fn a_row_replaces_an_entrys_observation_unless_its_version_is_o
     assert_eq!(entry(store, &lease, "s1").await.observation, Some(same.observation));
 
     let later = Intake { revision: 2, ..page(Side::Source, [row("s1", 6)]) };
-    assert_eq!(store.intake(&lease, &later).await.unwrap(), 1);
+    assert_eq!(store.intake(&lease, &later).await.unwrap().entered, 1);
     let entry = entry(store, &lease, "s1").await;
     assert_eq!((entry.revision, entry.sequence), (2, 3));
     assert_eq!(entry.observation, Some(row("s1", 6).observation));
@@ -177,7 +185,7 @@ pub(crate) async fn where_the_two_versions_cannot_be_compared_the_entry_keeps_th
         let id = observation.record.to_string();
         store.intake(&lease, &page(Side::Source, [row(&id, 1)])).await.unwrap();
         let odd = IntakeRow { observation, fingerprint: None, keys: None };
-        assert_eq!(store.intake(&lease, &page(Side::Source, [odd])).await.unwrap(), 1);
+        assert_eq!(store.intake(&lease, &page(Side::Source, [odd])).await.unwrap().entered, 1);
         let entry = entry(store, &lease, &id).await;
         assert_eq!((entry.observation, entry.revision), (None, 0), "{id}");
     }
@@ -187,7 +195,7 @@ pub(crate) async fn an_entry_that_is_an_id_alone_stays_one(store: &impl FullStor
     let lease = leased(store).await;
     store.intake(&lease, &page(Side::Source, [])).await.unwrap();
     store.notify(&[hint("s1")]).await.unwrap();
-    assert_eq!(store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await.unwrap(), 1);
+    assert_eq!(store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await.unwrap().entered, 1);
     let entry = entry(store, &lease, "s1").await;
     assert_eq!((entry.observation, entry.sequence), (None, 2), "the hint may be the newer");
 }
@@ -250,7 +258,7 @@ pub(crate) async fn the_match_keys_of_a_dropped_row_replace_too(store: &impl Ful
     store.commit(&lease, &links([link(1)])).await.unwrap();
     let dropped = IntakeRow { keys: Some(some_keys(&[(0, 7)])), ..row_like("s1", 1) };
     let rows = [dropped, keyed("p", &[(0, 7)])];
-    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap(), 1);
+    assert_eq!(store.intake(&lease, &page(Side::Source, rows)).await.unwrap().entered, 1);
     let found = sharing(store, &lease, "p").await;
     assert_eq!(found, [(0, vec![record("p"), record("s1")])]);
 }

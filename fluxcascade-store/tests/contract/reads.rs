@@ -47,6 +47,7 @@ pub(crate) async fn counts_are_of_everything(store: &impl FullStore) {
             (HoldReason::Missing, 1),
         ],
         open_conflicts: 2,
+        withheld: Vec::new(),
     };
     assert_eq!(store.counts(&contacts()).await.unwrap(), expected);
     let resolved = Conflict { status: ConflictStatus::Resolved, ..conflict(1, 1) };

@@ -124,6 +124,7 @@ impl Dice {
                 record_keys(side, &id, &dice.keys())
             }),
             closed: self.some(3, |dice| operation_id(dice.byte(6))),
+            made: Vec::new(),
             released: self.some(3, Self::hold_key),
             holds: self.some(3, Self::hold),
             conflicts,

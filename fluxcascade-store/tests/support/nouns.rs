@@ -13,8 +13,8 @@ use fluxcascade_core::model::{
     Side, Sides, Slot, TenantId, Timestamp, Value, Values, Version,
 };
 use fluxcascade_core::store::{
-    CommitBatch, Feed, FeedKey, Intake, IntakeRow, Lease, LinkChange, Page, RecordKeys, Store,
-    WorkRequest,
+    CommitBatch, Feed, FeedKey, Intake, IntakeRow, Lease, LinkChange, Made, Page, RecordKeys,
+    Store, Sweep, WorkRequest,
 };
 
 pub(crate) const TTL: Duration = Duration::from_secs(300);
@@ -78,6 +78,7 @@ pub(crate) fn link_between(n: u8, source: &str, target: &str) -> Link {
         records: Sides::new(record(source), record(target)),
         status: LinkStatus::Active,
         bases: Sides::new(base(source), base(target)),
+        ending: None,
     }
 }
 
@@ -112,6 +113,7 @@ pub(crate) fn feed_at(cursor: &str) -> Feed {
         swept: Some(at(-50)),
         sweep_began: Some(at(-20)),
         account: Some("account 7".into()),
+        sweep_rows: 0,
     }
 }
 
@@ -152,7 +154,13 @@ pub(crate) fn page(side: Side, rows: impl IntoIterator<Item = IntakeRow>) -> Int
             Side::Target => feed_of("jobber", "clients", "contacts"),
         },
         feed: Feed::default(),
+        sweep: Sweep::None,
     }
+}
+
+/// A page of a full read.
+pub(crate) fn sweep(part: Sweep, side: Side, rows: impl IntoIterator<Item = IntakeRow>) -> Intake {
+    Intake { sweep: part, ..page(side, rows) }
 }
 
 pub(crate) fn all_work(now: Timestamp) -> WorkRequest {
@@ -168,6 +176,15 @@ pub(crate) fn update(n: u8, link: &Link) -> Operation {
 /// A create on a side for a record of the other, for the link `n`.
 pub(crate) fn create(n: u8, side: Side, origin: &str, keys: &[(u16, u8)]) -> Operation {
     operation(n, link_id(n), side, origin, OperationKind::Create, keys)
+}
+
+/// The same with what it claims among all mappings.
+pub(crate) fn claiming(operation: Operation, claims: &[u8]) -> Operation {
+    Operation { claims: claims.iter().map(|n| print(*n)).collect(), ..operation }
+}
+
+pub(crate) fn made(n: u8, id: &str, until: Timestamp) -> Made {
+    Made { operation: operation_id(n), record: record(id), until }
 }
 
 pub(crate) fn operation(
@@ -193,6 +210,9 @@ pub(crate) fn operation(
         }],
         conflicts: Vec::new(),
         keys: some_keys(keys),
+        claims: Vec::new(),
+        stamp: None,
+        joint: None,
         run: RunNumber(1),
         fence: 1,
         begun: at(1),
@@ -222,7 +242,7 @@ pub(crate) fn conflict(n: u8, run: u64) -> Conflict {
         id: ConflictId([n; 16]),
         link: link.id,
         records: link.records,
-        pair: pair("name"),
+        pair: Some(pair("name")),
         kind: ConflictKind::UpdateUpdate,
         base: Sides::new(Some(vec![Value::from("Ann")]), None),
         values: Sides::new(vec![Value::from("Anna")], vec![Value::from("Anne")]),
@@ -279,6 +299,7 @@ pub(crate) fn revision(number: u32) -> Revision {
             pairs: vec![LayoutPair {
                 pair: pair("name"),
                 fields: Sides::new(fields(&["name"]), fields(&["firstName", "lastName"])),
+                transform: None,
             }],
         },
     }

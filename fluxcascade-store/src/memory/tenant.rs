@@ -1,0 +1,182 @@
+//! What the mappings of a tenant share: claims of creates, and holds that wait for a link of
+//! another mapping. What one mapping has alone is in `ledger`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fluxcascade_core::model::{
+    Awaited, ConnectionName, Fingerprint, LinkStatus, MappingName, Operation, OperationId,
+    RecordId, Timestamp,
+};
+use fluxcascade_core::store::{Begun, CommitBatch, Lease, Made, StoreError, StoredToken};
+
+use super::ledger::Ledger;
+use crate::rules;
+
+/// All that is stored for one tenant.
+#[derive(Default)]
+pub(super) struct Tenant {
+    pub(super) fingerprint_key: Option<[u8; 32]>,
+    pub(super) mappings: BTreeMap<MappingName, Ledger>,
+    pub(super) credentials: BTreeMap<ConnectionName, Credential>,
+    claims: Claims,
+}
+
+/// A connection's credential, and who refreshes it.
+#[derive(Default)]
+pub(super) struct Credential {
+    pub(super) token: Option<StoredToken>,
+    pub(super) claimed_until: Option<Timestamp>,
+}
+
+impl Tenant {
+    /// The lease's mapping, if the lease is the latest.
+    pub(super) fn under(&mut self, lease: &Lease) -> Result<&mut Ledger, StoreError> {
+        let ledger = self.mappings.get_mut(&lease.mapping.mapping);
+        let ledger = ledger.ok_or_else(|| rules::lease_lost(lease))?;
+        ledger.standing.admit(lease)?;
+        Ok(ledger)
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        lease: &Lease,
+        operations: &[Operation],
+    ) -> Result<Vec<Begun>, StoreError> {
+        self.under(lease)?;
+        operations.iter().map(|operation| self.begin_one(lease, operation)).collect()
+    }
+
+    fn begin_one(&mut self, lease: &Lease, operation: &Operation) -> Result<Begun, StoreError> {
+        let mapping = &lease.mapping.mapping;
+        let answer = self.claims.ask(mapping, operation);
+        if answer != Begun::Yes {
+            return Ok(answer);
+        }
+        let ledger = self.under(lease)?;
+        let replaced = ledger.operations.remove(operation.id);
+        ledger.operations.put(operation.clone());
+        for operation in replaced.iter().chain([operation]) {
+            ledger.review_operation(operation);
+        }
+        if let Some(replaced) = replaced {
+            self.claims.give_up(mapping, &replaced, None);
+        }
+        self.claims.take(mapping, operation);
+        Ok(answer)
+    }
+
+    pub(super) fn commit(&mut self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
+        let mapping = &lease.mapping.mapping;
+        let done = self.under(lease)?.commit(batch)?;
+        for operation in &done.closed {
+            let made = batch.made.iter().find(|made| made.operation == operation.id);
+            self.claims.give_up(mapping, operation, made);
+        }
+        for (side, record) in done.activated {
+            self.wake(&Awaited { mapping: mapping.clone(), side, record });
+        }
+        // A link that was made before the hold was put would wake it never.
+        for awaited in batch.holds.iter().filter_map(|hold| hold.waits_for.as_ref()) {
+            if self.is_active(awaited) {
+                self.wake(awaited);
+            }
+        }
+        Ok(())
+    }
+
+    fn wake(&mut self, awaited: &Awaited) {
+        for ledger in self.mappings.values_mut() {
+            for key in ledger.holds.waiting_for(awaited) {
+                ledger.wake(&key);
+            }
+        }
+    }
+
+    fn is_active(&self, awaited: &Awaited) -> bool {
+        self.mappings
+            .get(&awaited.mapping)
+            .and_then(|ledger| ledger.linked(awaited.side, &awaited.record))
+            .is_some_and(|linked| linked.status == LinkStatus::Active)
+    }
+}
+
+/// Who claims what.
+#[derive(Debug, Default)]
+struct Claims {
+    holders: BTreeMap<Fingerprint, BTreeMap<Holder, Option<Kept>>>,
+    /// When claims of made records end.
+    ends: BTreeSet<(Timestamp, Fingerprint, Holder)>,
+}
+
+/// An operation of a mapping.
+type Holder = (MappingName, OperationId);
+
+/// A claim that outlives its operation.
+#[derive(Debug)]
+struct Kept {
+    record: RecordId,
+    until: Timestamp,
+}
+
+impl Claims {
+    /// Whether an operation may begin; forgets what has ended by then.
+    fn ask(&mut self, mapping: &MappingName, operation: &Operation) -> Begun {
+        let claims = rules::claims(operation);
+        if claims.is_empty() {
+            return Begun::Yes;
+        }
+        self.expire(operation.begun);
+        let holders = claims.iter().filter_map(|claim| self.holders.get(claim)).flatten();
+        match holders.into_iter().find(|((other, _), _)| other != mapping) {
+            None => Begun::Yes,
+            Some(((other, _), None)) => Begun::ClaimedBy(other.clone()),
+            Some(((other, _), Some(kept))) => Begun::MadeBy(other.clone(), kept.record.clone()),
+        }
+    }
+
+    fn take(&mut self, mapping: &MappingName, operation: &Operation) {
+        for claim in rules::claims(operation) {
+            self.set(*claim, (mapping.clone(), operation.id), None);
+        }
+    }
+
+    /// Frees the claims of an operation, or keeps them for the record that it has made.
+    fn give_up(&mut self, mapping: &MappingName, operation: &Operation, made: Option<&Made>) {
+        for claim in rules::claims(operation) {
+            let holder = (mapping.clone(), operation.id);
+            match made {
+                None => self.remove(*claim, &holder),
+                Some(made) => {
+                    let kept = Kept { record: made.record.clone(), until: made.until };
+                    self.set(*claim, holder, Some(kept));
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, claim: Fingerprint, holder: Holder, kept: Option<Kept>) {
+        self.remove(claim, &holder);
+        if let Some(kept) = &kept {
+            self.ends.insert((kept.until, claim, holder.clone()));
+        }
+        self.holders.entry(claim).or_default().insert(holder, kept);
+    }
+
+    fn remove(&mut self, claim: Fingerprint, holder: &Holder) {
+        let Some(holders) = self.holders.get_mut(&claim) else { return };
+        if let Some(Some(kept)) = holders.remove(holder) {
+            self.ends.remove(&(kept.until, claim, holder.clone()));
+        }
+        if holders.is_empty() {
+            self.holders.remove(&claim);
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        while let Some((_, claim, holder)) =
+            self.ends.first().filter(|(until, ..)| *until <= now).cloned()
+        {
+            self.remove(claim, &holder);
+        }
+    }
+}
