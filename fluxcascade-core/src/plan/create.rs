@@ -5,8 +5,8 @@ use super::detect::is_refused_still;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
 use super::matching::{Subject, owned, park, present};
 use crate::model::{
-    Cause, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation, RecordId,
-    Sides, Timestamp,
+    Cause, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation,
+    RecordId, Sides, Timestamp, Withheld,
 };
 
 impl Subject<'_> {
@@ -59,7 +59,39 @@ impl Subject<'_> {
         if self.work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
             return Entry::new(entry.key, entry.records);
         }
+        if self.is_withheld(context) {
+            return self.withhold(entry, context);
+        }
         entry.create = Some(to);
+        entry.step = Step::Decided;
+        entry
+    }
+
+    /// A store that was lost, and a first sync that has found few partners, make nothing until a
+    /// person has seen the counts.
+    fn is_withheld(&self, context: &PlanContext) -> bool {
+        let key = HoldKey::Record(self.side, self.record.clone());
+        let hold = self.work.holds.iter().find(|hold| hold.key == key);
+        let allowed = hold.and_then(Hold::choice) == Some(&Choice::Allow);
+        !allowed && !context.gate.lets(Withheld::Create)
+    }
+
+    fn withhold(&self, mut entry: Entry, context: &PlanContext) -> Entry {
+        let (side, record) = (self.side, self.record);
+        entry.pairs.clear();
+        let mut hold = Hold::new(
+            HoldKey::Record(side, record.clone()),
+            HoldReason::Guard,
+            format!(
+                "the {side} record {record} has no partner: it is created on the {} when creates \
+                 are let through",
+                side.other()
+            ),
+            context.now,
+        );
+        hold.withheld = Some(Withheld::Create);
+        entry.released.retain(|key| *key != hold.key);
+        entry.holds.push(hold);
         entry.step = Step::Decided;
         entry
     }
