@@ -85,7 +85,7 @@ impl Run<'_> {
             return Ok(());
         }
         let linked = whole.entries.iter().filter(|entry| entry.link.is_some()).count() as u64;
-        let matched = counts.active_links + counts.suspended_links + linked;
+        let matched = self.matched().await? + linked;
         let verdict = self.weighed(&withheld, matched).judge();
         self.open_gate(&verdict.open);
         self.plan_again(whole, &verdict.open, &held).await?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::SyncError;
 use super::run::Run;
 use crate::model::{
-    Hold, HoldKey, HoldReason, RecordId, RunStatus, Side, Sides, Withheld, Work, WorkKey,
+    Hold, HoldKey, HoldReason, LogKind, RecordId, RunStatus, Side, Sides, Withheld, Work, WorkKey,
 };
 use crate::plan::{Creates, Entry, Gate, GuardStop, MOST_EXAMPLES, Progress, Weighed};
 use crate::store::Page;
@@ -100,12 +100,31 @@ impl Run<'_> {
         self.guarding.unmatched = Unmatched::Left;
         self.walk_work().await?;
         self.guarding.unmatched = Unmatched::Held;
-        let counts = self.store().counts(&self.mapping.key).await?;
-        let matched = counts.active_links + counts.suspended_links;
+        let matched = self.matched().await?;
         if self.weighed(&[], matched).few_matched().is_none() {
             self.guarding.gate = Gate::Open(BTreeSet::from([Withheld::Create]));
         }
         Ok(())
+    }
+
+    /// Links that a match made. Those of records that were created say nothing about the rules; they
+    /// are told apart only while a first sync has to be judged.
+    pub(super) async fn matched(&self) -> Result<u64, SyncError> {
+        let counts = self.store().counts(&self.mapping.key).await?;
+        let links = counts.active_links + counts.suspended_links;
+        if self.guarding.creates != Creates::AfterMatching {
+            return Ok(links);
+        }
+        let mut created = 0;
+        let mut page = Page { limit: PAGE, ..Page::default() };
+        loop {
+            let rows = self.store().log(&self.mapping.key, &page).await?;
+            if rows.is_empty() {
+                return Ok(links.saturating_sub(created));
+            }
+            page.skip += rows.len();
+            created += rows.iter().filter(|row| row.kind == LogKind::Create).count() as u64;
+        }
     }
 
     /// Whether a work stays in the inbox, because nothing is created before all is matched.
@@ -140,7 +159,7 @@ impl Run<'_> {
         if counts.withheld.is_empty() {
             return Ok(());
         }
-        let matched = counts.active_links + counts.suspended_links;
+        let matched = self.matched().await?;
         let verdict = self.weighed(&counts.withheld, matched).judge();
         if !verdict.open.is_empty() {
             let passing = verdict.open.clone();

@@ -78,8 +78,7 @@ impl Run<'_> {
     /// A first sync that has not passed its guard creates nothing for named records either.
     pub(super) async fn guard_named(&mut self) -> Result<(), SyncError> {
         if self.guarding.creates == Creates::AfterMatching {
-            let counts = self.store().counts(&self.mapping.key).await?;
-            let matched = counts.active_links + counts.suspended_links;
+            let matched = self.matched().await?;
             if self.weighed(&[], matched).few_matched().is_none() {
                 self.guarding.gate = Gate::Open([crate::model::Withheld::Create].into());
             }
