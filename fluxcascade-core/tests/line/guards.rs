@@ -10,9 +10,9 @@ use crate::world::{World, contacts};
 /// Both sides hold so many records, of which the first few are the same people.
 fn crowd(world: &World, of_each: usize, shared: usize) {
     for number in 0..of_each {
-        let mail = |who: &str| match number < shared {
-            true => format!("both{number}@x.io"),
-            false => format!("{who}{number}@x.io"),
+        let mail = |who: &str| {
+            let who = if number < shared { "both" } else { who };
+            format!("{who}{number}@x.io")
         };
         world.crm.insert([("email", mail("a")), ("name", format!("A {number}"))]);
         world.field.insert([("mail", mail("b")), ("name", format!("A {number}"))]);

@@ -167,7 +167,7 @@ async fn a_plan_leaves_everything_to_the_run() {
     assert!(world.holds().await.is_empty());
     let report = world.sync().await;
     let planned = second.writes();
-    assert_eq!(report.sides.target.writes() as usize, planned.target, "{report}");
+    assert_eq!(report.sides.target.writes(), planned.target as u64, "{report}");
 }
 
 #[tokio::test]
