@@ -17,6 +17,7 @@ mod named;
 mod options;
 mod outcome;
 mod pull;
+mod record;
 mod refresh;
 mod retry;
 mod run;

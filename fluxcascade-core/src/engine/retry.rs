@@ -67,6 +67,8 @@ pub(super) fn refused_everywhere(sent: &mut [Sent]) -> Option<ConnectorError> {
         }
         Answer::Applied(_)
         | Answer::Unread { .. }
+        | Answer::Done(_)
+        | Answer::Claimed(_)
         | Answer::Exists(_)
         | Answer::NotApplied(None)
         | Answer::Unknown(_) => None,
@@ -100,6 +102,8 @@ impl Run<'_> {
             }
             Answer::Applied(_)
             | Answer::Unread { .. }
+            | Answer::Done(_)
+            | Answer::Claimed(_)
             | Answer::Exists(_)
             | Answer::Rejected { .. }
             | Answer::NotApplied(_)

@@ -222,7 +222,8 @@ impl<'e> Run<'e> {
 
     /// Lays bases of other revisions out for this one.
     pub(super) fn relay(&self, works: &mut [Work]) {
-        for link in works.iter_mut().filter_map(|work| work.link.as_mut()) {
+        let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
+        for link in links {
             for side in Side::BOTH {
                 if link.bases[side].revision != self.mapping.revision {
                     link.bases[side] = self.mapping.relay(side, &link.bases[side], &self.revisions);
