@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::pull::bound;
+use super::pull::{bound, scope};
 use super::{Engine, SyncError};
 use crate::connector::{FetchRequest, Reader};
 use crate::mapping::{CompiledMapping, CompiledPair};
@@ -214,6 +214,7 @@ impl Audit<'_> {
             })?;
             for mut observation in fetched {
                 bound(self.mapping, side, &mut observation);
+                scope(self.mapping, side, &mut observation);
                 seen.insert((side, observation.record.clone()), observation);
             }
         }
