@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use fluxcascade_connectors::sim::jobber::JobberClient;
 use fluxcascade_core::connector::Connector;
 use fluxcascade_core::engine::{Desk, DeskItem};
 use fluxcascade_core::mapping::Mapping;
@@ -11,6 +12,7 @@ use fluxcascade_core::model::{AnswerOutcome, Choice, HoldReason, RecordId, Side,
 use fluxcascade_core::{Engine, SyncReport};
 use fluxcascade_store::MemoryStore;
 
+use crate::world::World;
 use crate::{MAPPING, Stage};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -26,7 +28,9 @@ impl Stage {
     /// Before anything is synced: a mapping that matches by the wrong fields does no harm.
     pub(crate) async fn guard_stops_a_wrong_mapping(&self) -> Outcome<()> {
         self.heading("A mapping with a mistake in it is stopped by its guard");
-        println!("Somebody wrote down that a contact's company is matched with a client's last name.");
+        println!(
+            "Somebody wrote down that a contact's company is matched with a client's last name."
+        );
         println!("The plan of such a first sync, with a store of its own:");
         println!();
         let hubspot = Arc::clone(&self.hubspot) as Arc<dyn Connector>;
@@ -35,7 +39,7 @@ impl Stage {
             .shared_connection("hubspot", hubspot)
             .shared_connection("jobber", jobber)
             .store(Arc::new(MemoryStore::new()))
-            .clock(self.clock())
+            .clock(self.world.shared_clock())
             .mapping(
                 Mapping::builder("mistaken")
                     .source("hubspot", "contacts")
@@ -68,7 +72,8 @@ impl Stage {
             ("lastname", "Hale"),
         ])?;
         for name in ["Robin", "Robyn"] {
-            self.world.jobber.create_client(self.world.new_client(SHARED_MAIL, name, "Hale"));
+            let client = JobberClient::person(name, "Hale").with_email(SHARED_MAIL);
+            self.world.jobber.create_client(client);
         }
         self.at("14:22")?;
         self.world.jobber.edit_client(&renamed.client, |client| {
@@ -81,9 +86,15 @@ impl Stage {
         });
         self.at("14:30")?;
         self.heading("Some things wait for a person");
-        println!("At 14:20 a company was renamed in both systems, each to another name; the mapping");
-        println!("leaves companies to a person. A new contact has the e-mail of two new clients. And");
-        println!("in Jobber somebody typed \"ask at the front desk\" as an e-mail, which HubSpot refuses.");
+        println!(
+            "At 14:20 a company was renamed in both systems, each to another name; the mapping"
+        );
+        println!(
+            "leaves companies to a person. A new contact has the e-mail of two new clients. And"
+        );
+        println!(
+            "in Jobber somebody typed \"ask at the front desk\" as an e-mail, which HubSpot refuses."
+        );
         println!();
         let report = self.engine.sync(MAPPING).await?;
         println!("{report}");
@@ -126,8 +137,12 @@ impl Stage {
         })?;
         self.at_day("04", "15:05")?;
         self.heading("A person answers, and mends the e-mail");
-        println!("Of the company the name in Jobber stands; the contact is the first of both clients;");
-        println!("the second client is nobody else's, and is left alone. Each answer names the version");
+        println!(
+            "Of the company the name in Jobber stands; the contact is the first of both clients;"
+        );
+        println!(
+            "the second client is nobody else's, and is left alone. Each answer names the version"
+        );
         println!("that was seen: if something had moved since, it would be refused.");
         println!();
         let answers = [
@@ -138,10 +153,11 @@ impl Stage {
         for outcome in self.engine.answer_all(MAPPING, answers).await? {
             ensure(outcome? == AnswerOutcome::Stored, "an answer was not taken")?;
         }
-        let mistyped = self.world.customer_by_contact(MISTYPED)?;
-        self.world.jobber.edit_client(&mistyped.client, |client| {
+        let mistyped = find(&desk, |item| item.reason == HoldReason::Rejected)?;
+        let client = mistyped.records.target.as_ref().ok_or("the client is gone")?;
+        self.world.jobber.edit_client(client.as_str(), |client| {
             for email in &mut client.emails {
-                email.address.clone_from(&mistyped.email);
+                email.address = World::email(MISTYPED);
             }
         });
         self.at_day("04", "15:15")?;

@@ -260,6 +260,83 @@ async fn a_record_that_is_linked_is_not_linked_again() {
 }
 
 #[tokio::test]
+async fn two_records_that_a_person_says_are_the_same_are_linked_at_once() {
+    let world = World::new();
+    world.linked().await;
+    let eve = world.crm.insert([("email", "eve@x.io"), ("name", "Eve")]);
+    let other = world.field.insert([("mail", "eve@y.io"), ("name", "Eve"), ("street", "1 Elm")]);
+    world.minutes(15);
+    let engine = world.engine().await;
+    let link = engine.link("contacts", &eve, &other).await.unwrap();
+    let links = world.links().await;
+    let made = links.iter().find(|made| made.id == link).unwrap();
+    assert_eq!(made.records, Sides::new(eve.clone(), other.clone()));
+    assert_eq!(world.crm.text(&eve, "address"), "1 Elm", "blanks are filled as at any first link");
+    assert_eq!((world.crm.records().len(), world.field.records().len()), (2, 2));
+    world.settle().await;
+}
+
+/// An ended link is not made again by the rule that made it.
+#[tokio::test]
+async fn records_that_were_unlinked_are_not_linked_or_made_again_by_themselves() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    let link = world.links().await.remove(0);
+    world.engine().await.unlink("contacts", link.id).await.unwrap();
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann");
+    assert_eq!((world.crm.records().len(), world.field.records().len()), (1, 1));
+    assert!(world.links().await.iter().all(|link| link.status == LinkStatus::Tombstone));
+}
+
+#[tokio::test]
+async fn an_excluded_record_is_never_written_or_made_again() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    let engine = world.engine().await;
+    engine.exclude("contacts", Side::Source, &source).await.unwrap();
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.field.edit(&target, "name", "Ann C");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann B");
+    assert_eq!(world.field.text(&target, "name"), "Ann C");
+    assert_eq!((world.crm.records().len(), world.field.records().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_parked_record_is_linked_to_the_one_that_a_person_names() {
+    let world = World::new();
+    world.linked().await;
+    let first = world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+    let second = world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+    let bob = world.crm.insert([("email", "bob@x.io"), ("name", "Bob")]);
+    world.minutes(15);
+    world.sync().await;
+    let engine = world.engine().await;
+    let desk = engine.desk("contacts").await.unwrap();
+    let item = |side: Side, record: &RecordId| {
+        desk.items.iter().find(|item| item.records[side].as_ref() == Some(record)).unwrap()
+    };
+    let answers = [
+        item(Side::Source, &bob).answer(Choice::LinkTo(second.clone())),
+        item(Side::Target, &first).answer(Choice::Never),
+    ];
+    for outcome in engine.answer_all("contacts", answers).await.unwrap() {
+        assert_eq!(outcome.unwrap(), AnswerOutcome::Stored);
+    }
+    world.minutes(15);
+    let report = world.sync().await;
+    assert_eq!((report.linked, report.writes()), (1, 0), "{report}");
+    let links = world.links().await;
+    assert!(links.iter().any(|link| link.records == Sides::new(bob.clone(), second.clone())));
+    assert!(engine.desk("contacts").await.unwrap().items.is_empty());
+    world.settle().await;
+}
+
+#[tokio::test]
 async fn excluding_and_including_are_noted() {
     let world = World::new();
     let (source, _) = world.linked().await;

@@ -1,6 +1,7 @@
 //! Guards: what is withheld, counted when the whole run is planned, and let through by a person.
 
-use fluxcascade_core::mapping::{FirstSync, Guards};
+use fluxcascade_core::connector::{Capabilities, DeleteSignal};
+use fluxcascade_core::mapping::{DeletePolicy, FirstSync, Guards, Limit};
 use fluxcascade_core::model::{Choice, HoldReason, RunStatus, Side, Withheld};
 use fluxcascade_core::report::StopReason;
 use fluxcascade_core::testkit::{CallKind, SimProfile};
@@ -120,6 +121,89 @@ async fn rebuilding_links_and_withholds_every_create() {
     assert_eq!(run.sync().await.unwrap().writes(), 2);
     assert_eq!(world.crm.records().len(), 5);
     world.settle().await;
+}
+
+/// P18: deletes are decided, counted when all is planned, and carried out if they are few.
+#[tokio::test]
+async fn deletes_are_carried_out_only_when_the_whole_run_is_planned_and_they_are_few() {
+    let capabilities = Capabilities {
+        archives: true,
+        restores: true,
+        deletes: DeleteSignal::Flag,
+        ..SimProfile::default().capabilities
+    };
+    let profile = || SimProfile { capabilities: capabilities.clone(), ..SimProfile::default() };
+    let mapping = contacts().on_delete(Side::Source, DeletePolicy::Archive);
+    let mut world = World::with(profile(), profile(), mapping);
+    world.mapping.guards.deletes = Limit { count: 3, percent: 10 };
+    crowd(&world, 20, 20);
+    world.sync().await;
+    let people = world.crm.records();
+    for gone in &people[..3] {
+        world.crm.delete(gone);
+    }
+    world.minutes(15);
+    let plan = world.engine().await.plan("contacts").await.unwrap();
+    assert_eq!((plan.writes().target, plan.stops.len()), (3, 0), "{plan}");
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.removed, report.guards.len()), (3, 0), "{report}");
+
+    // Four of seventeen are more than three and more than a tenth.
+    for gone in &people[3..7] {
+        world.crm.delete(gone);
+    }
+    world.minutes(15);
+    let plan = world.engine().await.plan("contacts").await.unwrap();
+    assert_eq!((plan.writes().target, plan.stops.len()), (0, 1), "{plan}");
+    let report = world.sync().await;
+    assert_eq!((report.writes(), report.status), (0, RunStatus::Partial), "{report}");
+    let words = report.guards[0].to_string();
+    assert!(
+        words.starts_with(
+            "4 records would be archived, and none was: 4 at once are more than 3 and more than \
+             10 % of 17 links ("
+        ),
+        "{words}"
+    );
+    // One comes back: it is not archived, and the other three are let through by themselves.
+    world.crm.restore(&people[3]);
+    world.minutes(15);
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.removed, report.guards.len()), (3, 0), "{report}");
+    assert_eq!(world.field.records().len(), 14);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn withheld_deletes_are_let_through_by_an_override_decided_anew() {
+    let capabilities = Capabilities {
+        archives: true,
+        restores: true,
+        deletes: DeleteSignal::Flag,
+        ..SimProfile::default().capabilities
+    };
+    let profile = || SimProfile { capabilities: capabilities.clone(), ..SimProfile::default() };
+    let mapping = contacts().on_delete(Side::Source, DeletePolicy::Archive);
+    let mut world = World::with(profile(), profile(), mapping);
+    world.mapping.guards.deletes = Limit { count: 1, percent: 1 };
+    crowd(&world, 6, 6);
+    world.sync().await;
+    for gone in &world.crm.records()[..3] {
+        world.crm.delete(gone);
+    }
+    world.minutes(15);
+    assert_eq!(world.sync().await.guards[0].count, 3);
+    // A person edits one of the survivors meanwhile: it is not archived any more.
+    let edited = world.field.records().remove(0);
+    world.field.edit(&edited, "name", "still a customer");
+    world.minutes(15);
+    let engine = world.engine().await;
+    let other = engine.run("contacts").override_guards([Withheld::Delete]).sync().await.unwrap();
+    assert_eq!((other.writes(), other.guards.len()), (0, 1), "archives are not deletes: {other}");
+    let run = engine.run("contacts").override_guards([Withheld::Archive]);
+    let report = run.sync().await.unwrap();
+    assert_eq!((report.sides.target.removed, report.guards.len()), (2, 0), "{report}");
+    assert_eq!(world.field.text(&edited, "name"), "still a customer");
 }
 
 /// A run for one record lets through what is withheld of that record alone.
