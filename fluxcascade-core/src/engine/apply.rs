@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::batch::{Batch, put_link};
 use super::joint::{forget_early, read_before};
 use super::outcome::{Answer, Sent};
+use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
 use super::{Event, SyncError};
 use crate::connector::{ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest};
@@ -26,11 +27,18 @@ enum Next {
 impl Run<'_> {
     /// Takes a batch through decide, apply and commit.
     pub(super) async fn process(&mut self, works: Vec<Work>) -> Result<(), SyncError> {
-        let mut batch = Batch::new(works);
-        let plan = self.decide(&mut batch, Writing::Neither).await?;
+        self.process_batch(Batch::new(works)).await
+    }
+
+    /// The same for a batch of which something was fetched already.
+    pub(super) async fn process_batch(&mut self, mut batch: Batch) -> Result<(), SyncError> {
+        let plan = self.decide(&mut batch, self.first_look()).await?;
         let mut commit = CommitBatch::default();
         let (mut to_target, mut to_source): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
         for (mut work, mut entry) in batch.works.into_iter().zip(plan.entries) {
+            if self.passes_over(&work, &entry) {
+                continue;
+            }
             if entry.writes_to(Side::Target) {
                 to_target.push(work);
             } else if entry.writes_to(Side::Source) {
@@ -82,6 +90,7 @@ impl Run<'_> {
         if forget_early(&mut batch, &plan, side.other(), &early) {
             plan = self.decide(&mut batch, Writing::Only(side)).await?;
         }
+        self.keep_approved(side, &mut batch, &mut plan);
         let mut entries = self.prepare(&mut batch, plan).await?;
         let operations = self.operations(side, &mut batch, &entries);
         let (mut operations, unsent) = self.begin(operations).await?;
@@ -96,6 +105,10 @@ impl Run<'_> {
         let mut commit = CommitBatch::default();
         let mut left = Vec::new();
         let mut stop = unread.err();
+        if let Some(error) = refused_everywhere(&mut sent) {
+            stop.get_or_insert_with(|| self.failed(side, error));
+        }
+        let reach = reach(&sent);
         for (mut work, entry) in batch.works.into_iter().zip(entries.drain(..)) {
             let own = sent.iter().position(|sent| sent.is_for(&entry, side));
             let own = own.map(|at| sent.swap_remove(at));
@@ -103,6 +116,9 @@ impl Run<'_> {
                 stop.get_or_insert_with(|| self.failed(side, error.clone()));
             }
             self.close_half(&mut commit, &mut work, side, own.as_ref());
+            if let (Reach::Record, Some(sent)) = (reach, &own) {
+                self.hold_failed(&mut commit, &work, &entry, sent, &batch.fetched);
+            }
             match self.close(&mut commit, &mut work, &entry, side, own, &mut batch.fetched) {
                 Next::Done => {}
                 Next::OtherSide(work) => left.push(*work),

@@ -13,9 +13,9 @@ use crate::connector::{
 };
 use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
-    Value, Withheld,
+    Value,
 };
-use crate::plan::{Gate, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
+use crate::plan::{Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
 
 /// A record's own needs are asked once each, for two sides and two reasons; a plan that still
 /// needs something after that waits.
@@ -48,7 +48,8 @@ impl Run<'_> {
                 }
             }),
             grace: self.engine.inner.settings.grace,
-            gate: Gate::Open(BTreeSet::from([Withheld::Blanking, Withheld::Overwrite])),
+            gate: self.guarding.gate.clone(),
+            told: self.options.told.clone(),
             unsent: self.unsent.clone(),
             retransformed: self.retransformed.clone(),
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())

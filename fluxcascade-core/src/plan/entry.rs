@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::guard::GuardStop;
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Awaited, Cause, Conflict, ConflictId, ConflictStatus, Ending, FieldName, Hold, HoldKey, LinkId,
@@ -25,6 +26,9 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// What must be read before the entries that need it can be decided.
     pub needs: Vec<Need>,
+    /// What guards hold back, of the whole mapping.
+    #[serde(default)]
+    pub stops: Vec<GuardStop>,
 }
 
 /// What people are shown of a pair.
@@ -264,6 +268,7 @@ impl Plan {
                 .collect(),
             entries: Vec::with_capacity(works),
             needs: Vec::new(),
+            stops: Vec::new(),
         }
     }
 
