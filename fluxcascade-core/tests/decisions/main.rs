@@ -152,6 +152,7 @@ fn word(entry: &Entry) -> String {
         return match conflict.kind {
             ConflictKind::UpdateUpdate => "conflict".into(),
             ConflictKind::FirstLink => "conflict_first_link".into(),
+            ConflictKind::DeleteUpdate => panic!("{conflict:?}"),
         };
     }
     let note = entry.notes.first().map(|(_, note)| &note.cause);

@@ -199,6 +199,11 @@ impl Reader for SimSystem {
             let struck = self.call(CallKind::Fetch, batch.len());
             self.read_fault(&struck)?;
             let state = self.state();
+            if let Some((witness, side)) = &state.witness {
+                for id in batch {
+                    witness.read(*side, id, self.now());
+                }
+            }
             seen.extend(batch.iter().map(|id| {
                 Observation::fetched(id.clone(), self.fetched(&state, id, &request.projection))
             }));

@@ -10,6 +10,7 @@ use crate::connector::{
     WriteRequest,
 };
 use crate::model::{FieldName, FieldSchema, Projection, RecordId, Timestamp, Value};
+use crate::testkit::oracle::Author;
 
 /// The outcome of a write that is not carried out.
 type Refusal = Box<WriteOutcome>;
@@ -148,6 +149,19 @@ impl SimSystem {
             Err(refusal) => return *refusal,
             Ok(record) => record,
         };
+        let before = std::mem::replace(&mut state.author, Author::Engine(write.operation));
+        let outcome = self.write_checked(state, write, projection, (record, at));
+        state.author = before;
+        outcome
+    }
+
+    fn write_checked(
+        &self,
+        state: &mut SimState,
+        write: &Write,
+        projection: &Projection,
+        (record, at): (Option<RecordId>, Timestamp),
+    ) -> WriteOutcome {
         let fields: Fields = write.fields.iter().cloned().collect();
         let record = match (&write.action, record) {
             (WriteAction::Create | WriteAction::Upsert { .. }, None) => {
