@@ -30,7 +30,8 @@ use crate::model::{
 /// - An object type that is not known is an error.
 /// - Every observation has one slot per field of the projection, in its order.
 /// - The same record has the same id in every answer: an id is canonical.
-/// - What changes return is listed, and what is asked for is fetched.
+/// - What changes return is listed, and what is read by id is fetched: a look-up says which of both
+///   its answer is as fresh as.
 /// - Values are of the types that the schema says.
 /// - A field that holds nothing is blank and not absent: absent is what the answer does not have.
 /// - A changed record has a newer version, as far as it has versions that can be compared.

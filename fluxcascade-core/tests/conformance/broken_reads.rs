@@ -146,6 +146,9 @@ impl Broken {
             seen.retain(|seen| seen.state != State::Missing);
         }
         for seen in &mut seen {
+            if self.breaks("what_changes_return_is_listed_and_what_is_read_by_id_is_fetched") {
+                seen.provenance = Provenance::Listed;
+            }
             if self.breaks("a_delete_shows_as_declared") && matches!(seen.state, State::Deleted(_))
             {
                 seen.state = State::Missing;
@@ -179,9 +182,6 @@ impl Broken {
         for Found { value, observation } in &mut hits {
             if self.breaks("what_is_found_names_the_place_of_its_value") {
                 *value = 0;
-            }
-            if self.breaks("what_changes_return_is_listed_and_what_is_asked_for_is_fetched") {
-                observation.provenance = Provenance::Listed;
             }
             let slots = slots(observation).unwrap_or_default();
             if self.breaks("every_observation_has_one_slot_per_field_of_the_projection") {
