@@ -69,8 +69,8 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// - A full read returns every record that exists: from [`Position::Start`], following the
     ///   cursors until `more` is false, with the fields of the projection.
     /// - Rows of one time at a page's edge are all returned.
-    /// - A change during a full read is returned by the next read: the last cursor stands before
-    ///   every change made since the read began.
+    /// - A change during a full read is returned by it or by the next: the last cursor stands before
+    ///   every change made since the read began that its pages do not have.
     /// - A later change is returned by the next read, at least once, from a cursor with `more`
     ///   false.
     /// - A row that shows late is returned within the look-back.

@@ -1,5 +1,6 @@
-//! For the tests of those who write connectors or embed the engine: a system in memory, suites that
-//! a connector of one's own passes, crashes at every call, and an oracle that judges what is left.
+//! For the tests of those who write connectors or stores, or embed the engine: a system in memory,
+//! suites that a connector of one's own passes, crashes at every call, and an oracle that judges
+//! what is left.
 
 mod block;
 pub mod conformance;

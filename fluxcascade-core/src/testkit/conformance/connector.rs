@@ -157,7 +157,7 @@ macro_rules! __connector_rules {
             }
             changing {
                 a_later_change_is_returned_by_the_next_read
-                a_change_during_a_full_read_is_returned_by_the_next_read
+                a_change_during_a_full_read_is_returned_by_it_or_by_the_next
                 a_row_that_shows_late_is_returned_within_the_look_back
                 a_changed_record_has_a_newer_version
                 a_delete_shows_as_declared
