@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::SyncError;
 use super::batch::Batch;
-use super::pull::bound;
+use super::pull::{bound, scope};
 use super::run::Run;
 use crate::connector::{
     Consistency, ErrorKind, FetchRequest, FieldTimesRequest, FindRequest, Found, Reader,
@@ -72,6 +72,10 @@ impl Run<'_> {
         decided.needs.clear();
         for entry in decided.entries.iter_mut().filter(|entry| entry.step == Step::Needs) {
             entry.step = Step::Waits { why: "it could not be read".into() };
+        }
+        #[cfg(feature = "testkit")]
+        if let Some(watch) = &self.engine.inner.watch {
+            watch(&self.mapping, &batch.works, &context, &decided);
         }
         batch.fetched = context.fetched;
         Ok(decided)
@@ -197,6 +201,7 @@ impl Run<'_> {
             Ok(mut found) => {
                 for Found { observation, .. } in &mut found {
                     bound(&self.mapping, side, observation);
+                    scope(&self.mapping, side, observation);
                     // A look-up may be late: nothing is written over what it shows.
                     observation.provenance = Provenance::Listed;
                 }
@@ -236,6 +241,7 @@ impl Run<'_> {
         let mut seen = reader.fetch(request).await.map_err(|error| self.failed(side, error))?;
         for observation in &mut seen {
             bound(&self.mapping, side, observation);
+            scope(&self.mapping, side, observation);
         }
         Ok(seen)
     }

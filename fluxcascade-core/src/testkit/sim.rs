@@ -1,125 +1,43 @@
 //! [`SimSystem`]: a connector in memory that behaves as its profile says, keeps a ledger of calls,
 //! and lets a test edit records and break calls at any step.
 
-mod connector;
+mod event;
+mod fault;
+mod history;
+mod list;
+mod people;
+mod profile;
+mod read;
+mod record;
+mod testify;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::record::{Fields, Life, Records};
 use crate::clock::Clock;
-use crate::connector::{Capabilities, Consistency, DeleteSignal};
+use crate::connector::Write;
 use crate::model::{
-    FieldName, FieldSchema, FieldType, ObjectSchema, ObjectType, RecordId, SystemName, Timestamp,
-    Value,
+    FieldName, FieldSchema, FieldType, ObjectSchema, ObjectType, Projection, RecordId, Side,
+    SystemName, Timestamp, Value,
 };
+use crate::testkit::oracle::{Author, Witness};
 
-/// How a system writes values down: `None` keeps the value as it was sent.
-pub type Normaliser = Arc<dyn Fn(&FieldName, &Value) -> Option<Value> + Send + Sync>;
-
-/// How a simulated system behaves.
-#[derive(Clone)]
-pub struct SimProfile {
-    /// What it declares.
-    pub capabilities: Capabilities,
-    /// How late its listing shows a write.
-    pub list_lag: Duration,
-    /// How late its look-up shows a write.
-    pub find_lag: Duration,
-    /// How finely it tells times.
-    pub granularity: Duration,
-    /// How far its clock is ahead of the test's, in seconds; negative: behind.
-    pub clock_offset: i64,
-    /// Whether a write's answer has the record's values.
-    pub answers_with_values: bool,
-    /// How it writes values down.
-    pub normaliser: Option<Normaliser>,
-}
-
-impl fmt::Debug for SimProfile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimProfile")
-            .field("capabilities", &self.capabilities)
-            .field("list_lag", &self.list_lag)
-            .field("find_lag", &self.find_lag)
-            .field("granularity", &self.granularity)
-            .field("clock_offset", &self.clock_offset)
-            .field("answers_with_values", &self.answers_with_values)
-            .finish_non_exhaustive()
-    }
-}
-
-/// An easy system: consistent, millisecond times, batches of 100, values in each answer.
-impl Default for SimProfile {
-    fn default() -> Self {
-        Self {
-            capabilities: Capabilities {
-                page: 100,
-                read_batch: 100,
-                write_batch: 100,
-                create_batch: 100,
-                list: Consistency::Consistent,
-                find: Consistency::Consistent,
-                fetch: Consistency::Consistent,
-                look_back: Duration::from_secs(300),
-                deletes: DeleteSignal::Absence,
-                conditional_writes: false,
-                ..Capabilities::default()
-            },
-            list_lag: Duration::ZERO,
-            find_lag: Duration::ZERO,
-            granularity: Duration::from_millis(1),
-            clock_offset: 0,
-            answers_with_values: true,
-            normaliser: None,
-        }
-    }
-}
-
-/// What a call to a system was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CallKind {
-    /// A page of changes.
-    Changes,
-    /// A read by id.
-    Fetch,
-    /// A look-up.
-    Find,
-    /// A batch of creates.
-    Create,
-    /// A batch of updates.
-    Update,
-}
-
-/// One call in a system's ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// What it was.
-    pub kind: CallKind,
-    /// How many records it was about.
-    pub records: usize,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The request never arrives, and nobody can say so.
-    RequestLost,
-    /// It is carried out, and the answer is lost.
-    AnswerLost,
-    /// The system is not there; nothing was done.
-    Unavailable,
-    /// The credentials are refused; nothing was done.
-    Unauthorised,
-}
+pub use event::{EventFault, EventKind, SimEvent};
+pub use fault::{Call, CallKind, Fault, FaultPlan, Mishap};
+pub use profile::{MergeSignal, Normaliser, SimProfile};
 
 /// A hook that runs once, before a call is carried out.
 type Hook = Box<dyn FnOnce(&SimSystem) + Send>;
 
 /// A system in memory.
+///
+/// It is a [`Connector`](crate::Connector) that an engine can have, and has methods for what people
+/// do behind the engine's back. Clones are the same system. Nothing in it is random, and it reads
+/// no clock but the one that it is given.
 ///
 /// ```
 /// use fluxcascade_core::clock::ManualClock;
@@ -130,6 +48,10 @@ type Hook = Box<dyn FnOnce(&SimSystem) + Send>;
 /// let crm = SimSystem::new("crm", "contacts", SimProfile::default(), clock).field("phone");
 /// let ann = crm.insert([("phone", "555-0100")]);
 /// assert_eq!(crm.text(&ann, "phone"), "555-0100");
+/// crm.delete(&ann);
+/// assert!(crm.records().is_empty());
+/// crm.restore(&ann);
+/// assert_eq!(crm.records(), [ann]);
 /// ```
 #[derive(Clone)]
 pub struct SimSystem {
@@ -149,36 +71,38 @@ impl fmt::Debug for SimSystem {
 #[derive(Default)]
 struct SimState {
     schema: Vec<FieldSchema>,
-    records: BTreeMap<RecordId, SimRecord>,
+    records: Records,
     created: u64,
+    account: Option<String>,
+    /// Seconds by which the clock has jumped.
+    jumped: i64,
     ledger: Vec<Call>,
     faults: VecDeque<(CallKind, Fault)>,
+    plan: Option<FaultPlan>,
+    /// Calls since the plan was made, by kind.
+    planned: BTreeMap<CallKind, u64>,
     hooks: Vec<(CallKind, Hook)>,
     refused: BTreeSet<FieldName>,
+    later: Vec<Later>,
+    /// `None`: nobody listens.
+    events: Option<Vec<SimEvent>>,
+    event_faults: VecDeque<EventFault>,
+    witness: Option<(Witness, Side)>,
+    /// Whose doing what happens now is.
+    author: Author,
 }
 
-/// A record with all that it ever was: listings may show an older state.
-#[derive(Debug, Clone, Default)]
-struct SimRecord {
-    states: Vec<SimSnapshot>,
-    deleted: bool,
-}
-
-#[derive(Debug, Clone)]
-struct SimSnapshot {
+/// What happens when its time has come.
+struct Later {
     at: Timestamp,
-    modified: Timestamp,
-    values: BTreeMap<FieldName, Value>,
+    what: Pending,
 }
 
-impl SimRecord {
-    fn now(&self) -> Option<&SimSnapshot> {
-        self.states.last()
-    }
-
-    fn as_of(&self, at: Timestamp) -> Option<&SimSnapshot> {
-        self.states.iter().rev().find(|state| state.at <= at)
-    }
+enum Pending {
+    /// A write whose caller has stopped waiting.
+    Write(Write, Projection),
+    /// The automation's edits.
+    Edit(RecordId, Fields),
 }
 
 impl SimSystem {
@@ -209,7 +133,8 @@ impl SimSystem {
         self.schema_field(FieldSchema::new(field_name(name), field_type))
     }
 
-    /// Adds a field with everything that is to be said about it.
+    /// Adds a field with everything that is to be said about it. A create without a required
+    /// field is refused, and so is any write of one that is read-only; both are named.
     #[must_use]
     pub fn schema_field(self, field: FieldSchema) -> Self {
         self.state().schema.push(field);
@@ -217,7 +142,8 @@ impl SimSystem {
     }
 
     /// Keeps a field's values unique: with `refuses_duplicates` a create that repeats one is
-    /// refused, and the record that has it is named.
+    /// refused, and the record that has it is named; an update that does is refused. People are
+    /// not stopped.
     #[must_use]
     pub fn unique(self, name: &str) -> Self {
         for field in &mut self.state().schema {
@@ -226,45 +152,9 @@ impl SimSystem {
         self
     }
 
-    /// A person makes a record.
-    pub fn insert<V: Into<Value>>(
-        &self,
-        values: impl IntoIterator<Item = (&'static str, V)>,
-    ) -> RecordId {
-        let values = values.into_iter().map(|(name, value)| (field_name(name), value.into()));
-        self.create(values.collect())
-    }
-
-    /// A person edits a field.
-    pub fn edit(&self, record: &RecordId, field: &str, value: impl Into<Value>) {
-        self.change(record, [(field_name(field), value.into())]);
-    }
-
-    /// A person deletes a record.
-    pub fn delete(&self, record: &RecordId) {
-        if let Some(found) = self.state().records.get_mut(record) {
-            found.deleted = true;
-        }
-    }
-
-    /// What a field holds now; null if there is no such record or field.
-    pub fn value(&self, record: &RecordId, field: &str) -> Value {
-        let state = self.state();
-        let found = state.records.get(record).filter(|found| !found.deleted);
-        let value = found.and_then(SimRecord::now).and_then(|now| now.values.get(field));
-        value.cloned().unwrap_or(Value::Null)
-    }
-
-    /// What a text field holds now; empty if there is nothing.
-    pub fn text(&self, record: &RecordId, field: &str) -> String {
-        self.value(record, field).as_text().unwrap_or_default().to_owned()
-    }
-
-    /// The records that exist, in order of their ids.
-    pub fn records(&self) -> Vec<RecordId> {
-        let state = self.state();
-        let live = state.records.iter().filter(|(_, record)| !record.deleted);
-        live.map(|(id, _)| id.clone()).collect()
+    /// From now on a witness notes all that happens to the records, as those of this side.
+    pub fn witnessed_by(&self, witness: &Witness, side: Side) {
+        self.state().witness = Some((witness.clone(), side));
     }
 
     /// The calls so far.
@@ -282,9 +172,24 @@ impl SimSystem {
         self.state().ledger.clear();
     }
 
-    /// The next call of this kind goes wrong.
+    /// The next call of this kind goes wrong; said twice, so do the next two.
     pub fn fail_next(&self, kind: CallKind, fault: Fault) {
         self.state().faults.push_back((kind, fault));
+    }
+
+    /// From now on calls go wrong as the plan has it; what [`fail_next`](Self::fail_next) says
+    /// goes before.
+    pub fn fail_by(&self, plan: FaultPlan) {
+        let mut state = self.state();
+        state.plan = Some(plan);
+        state.planned.clear();
+    }
+
+    /// Nothing goes wrong any more: plans and orders are forgotten.
+    pub fn fail_no_more(&self) {
+        let mut state = self.state();
+        state.plan = None;
+        state.faults.clear();
     }
 
     /// Writes of this field are refused from now on.
@@ -297,53 +202,156 @@ impl SimSystem {
         self.state().refused.remove(field);
     }
 
+    /// The credentials now lead to another account, with the same records.
+    pub fn switch_account(&self, id: &str) {
+        self.state().account = Some(id.to_owned());
+    }
+
+    /// The system's clock jumps by so many seconds.
+    pub fn jump_clock(&self, seconds: i64) {
+        self.state().jumped += seconds;
+    }
+
     /// Runs this before the next call of this kind is carried out: an edit between two calls.
     pub fn before_next(&self, kind: CallKind, hook: impl FnOnce(&SimSystem) + Send + 'static) {
         self.state().hooks.push((kind, Box::new(hook)));
     }
 
+    /// The state, with all that was to happen by now.
     fn state(&self) -> MutexGuard<'_, SimState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catch_up(&mut state);
+        state
+    }
+
+    fn catch_up(&self, state: &mut SimState) {
+        let now = self.now();
+        while let Some(at) = state.later.iter().position(|later| later.at <= now) {
+            let later = state.later.remove(at);
+            match later.what {
+                Pending::Write(write, projection) => {
+                    self.apply(state, &write, &projection, later.at);
+                }
+                Pending::Edit(record, fields) => {
+                    if state.records.get(&record).is_some_and(|found| found.live().is_some()) {
+                        let before = std::mem::replace(&mut state.author, Author::System);
+                        self.put(state, &record, later.at, Life::Live, fields);
+                        state.author = before;
+                    }
+                }
+            }
+        }
     }
 
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The system's own time, as finely as it tells it.
-    fn own_time(&self) -> Timestamp {
-        let offset = Duration::from_secs(self.profile.clock_offset.unsigned_abs());
-        let time =
-            if self.profile.clock_offset < 0 { self.now() - offset } else { self.now() + offset };
+    /// What the system's clock shows then, as finely as it tells it.
+    fn own_time(&self, state: &SimState, at: Timestamp) -> Timestamp {
+        let offset = self.profile.clock_offset + state.jumped;
+        let by = Duration::from_secs(offset.unsigned_abs());
+        let time = if offset < 0 { at - by } else { at + by };
         time.floor_to(self.profile.granularity)
     }
 
-    fn create(&self, values: BTreeMap<FieldName, Value>) -> RecordId {
-        let id = {
-            let mut state = self.state();
-            state.created += 1;
-            let id = record_id(&format!("{}-{:06}", self.name, state.created));
-            state.records.insert(id.clone(), SimRecord::default());
-            id
-        };
-        self.change(&id, values);
-        id
+    /// Notes the call, runs the hooks that wait for it, and says what goes wrong with it.
+    fn call(&self, kind: CallKind, records: usize) -> Struck {
+        loop {
+            let hook = {
+                let mut state = self.state();
+                let at = state.hooks.iter().position(|(waits_for, _)| *waits_for == kind);
+                at.map(|at| state.hooks.remove(at).1)
+            };
+            let Some(hook) = hook else { break };
+            hook(self);
+        }
+        let at = self.now();
+        let mut state = self.state();
+        let fault = state.next_fault(kind);
+        let mishap = fault.map(|fault| Mishap { fault, took_effect: false });
+        state.ledger.push(Call { kind, records, at, mishap });
+        if let Some((witness, side)) = &state.witness {
+            witness.called(*side);
+        }
+        if let Some(Fault::ClockJump(seconds)) = fault {
+            state.jumped += seconds;
+        }
+        Struck { call: state.ledger.len() - 1, fault: fault.filter(|fault| fault.strikes(kind)) }
     }
 
-    fn change(&self, record: &RecordId, fields: impl IntoIterator<Item = (FieldName, Value)>) {
-        let (at, modified) = (self.now(), self.own_time());
+    /// Notes that the call's fault made a difference.
+    fn took_effect(&self, struck: &Struck) {
         let mut state = self.state();
-        let Some(found) = state.records.get_mut(record) else { return };
-        let mut values = found.now().map(|now| now.values.clone()).unwrap_or_default();
-        for (field, value) in fields {
-            let normalised = self.profile.normaliser.as_ref().and_then(|n| n(&field, &value));
-            values.insert(field, normalised.unwrap_or(value));
+        let call = state.ledger.get_mut(struck.call);
+        if let Some(mishap) = call.and_then(|call| call.mishap.as_mut()) {
+            mishap.took_effect = true;
         }
-        found.states.push(SimSnapshot { at, modified, values });
+    }
+
+    /// Adds a state to a record: these fields are now so.
+    fn put(&self, state: &mut SimState, id: &RecordId, at: Timestamp, life: Life, fields: Fields) {
+        let own = self.own_time(state, at);
+        let mut values = state
+            .records
+            .get(id)
+            .and_then(record::Record::now)
+            .map_or_else(Arc::default, |now| Arc::clone(&now.values));
+        let mut changed = Vec::new();
+        let sent: Vec<(FieldName, Value)> =
+            if state.witness.is_some() { fields.clone().into_iter().collect() } else { Vec::new() };
+        if !fields.is_empty() {
+            let values = Arc::make_mut(&mut values);
+            for (field, value) in fields {
+                let normalised = self.profile.normaliser.as_ref().and_then(|n| n(&field, &value));
+                let value = normalised.unwrap_or(value);
+                if self.profile.field_times && values.get(&field) != Some(&value) {
+                    changed.push(field.clone());
+                }
+                values.insert(field, value);
+            }
+        }
+        state.note_event(id, at, &life);
+        let lags = [self.profile.list_lag, self.profile.find_lag, self.profile.fetch_lag];
+        let longest = lags.into_iter().max().unwrap_or_default();
+        state.records.push(id, (at, own), life, values, longest);
+        if let Some(record) = state.records.get_mut(id) {
+            record.times.extend(changed.into_iter().map(|field| (field, own)));
+        }
+        state.testify(id, at, sent);
+    }
+
+    fn make(&self, state: &mut SimState, at: Timestamp, fields: Fields) -> RecordId {
+        state.created += 1;
+        let id = record_id(&format!("{}-{:06}", self.name, state.created));
+        self.put(state, &id, at, Life::Live, fields);
+        id
     }
 
     fn schema_now(&self) -> ObjectSchema {
         ObjectSchema { object: self.object.clone(), fields: self.state().schema.clone() }
+    }
+}
+
+/// A call, and what goes wrong with it.
+struct Struck {
+    /// Its place in the ledger.
+    call: usize,
+    fault: Option<Fault>,
+}
+
+impl SimState {
+    fn next_fault(&mut self, kind: CallKind) -> Option<Fault> {
+        let number = self.planned.entry(kind).or_default();
+        *number += 1;
+        if let Some(at) = self.faults.iter().position(|(waits_for, _)| *waits_for == kind) {
+            return self.faults.remove(at).map(|(_, fault)| fault);
+        }
+        self.plan.as_ref().and_then(|plan| plan.draw(kind, *number))
+    }
+
+    fn field(&self, name: &FieldName) -> Option<&FieldSchema> {
+        self.schema.iter().find(|field| field.name == *name)
     }
 }
 
@@ -355,4 +363,9 @@ fn field_name(name: &str) -> FieldName {
 #[allow(clippy::expect_used)]
 fn record_id(id: &str) -> RecordId {
     RecordId::new(id).expect("a record's id")
+}
+
+/// What a field holds; null if there is nothing.
+fn held(values: &Fields, field: &FieldName) -> Value {
+    values.get(field).cloned().unwrap_or(Value::Null)
 }

@@ -158,6 +158,7 @@ impl Setup {
                 refuses_duplicates: manner.refuses_duplicates,
                 ..SimProfile::default().capabilities
             },
+            ..SimProfile::default()
         }
     }
 
