@@ -189,7 +189,9 @@ pub(crate) async fn a_link_is_read_as_it_was_committed(store: &impl FullStore) {
     changed.status = LinkStatus::Suspended;
     store.commit(&lease, &links([changed.clone()])).await.unwrap();
     assert_eq!(store.links(&contacts(), None, 9).await.unwrap(), [changed, link(2)]);
-    let endings = Side::BOTH.into_iter().flat_map(|s| [Ending::Deleted(s), Ending::TwinRemoved(s)]);
+    let endings = Side::BOTH
+        .into_iter()
+        .flat_map(|side| [Ending::Deleted(side), Ending::TwinRemoved(side), Ending::Remade(side)]);
     for ending in endings.chain([Ending::BothDeleted, Ending::Unlinked]) {
         let ended = Link { ending: Some(ending), ..with_status(link(2), LinkStatus::Tombstone) };
         store.commit(&lease, &links([ended.clone()])).await.unwrap();
