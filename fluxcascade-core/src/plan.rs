@@ -56,5 +56,6 @@ pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) ->
         };
         plan.entries.push(entry);
     }
+    partner::contend(&mut plan.entries);
     plan
 }

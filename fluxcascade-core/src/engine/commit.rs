@@ -30,7 +30,7 @@ impl Run<'_> {
         }
         for id in &entry.closes {
             let removed = work.operations.iter().find(|op| op.id == *id).filter(|op| {
-                let is_ended = entry.after.is_some();
+                let is_ended = entry.after.is_some() && entry.record.is_none();
                 let removes = |kind: &OperationKind| match kind {
                     OperationKind::Archive { .. } | OperationKind::Delete { .. } => true,
                     OperationKind::Create

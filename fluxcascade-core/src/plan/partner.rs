@@ -1,11 +1,13 @@
 //! Who else has an unlinked record's keys: the one partner, nobody, or a question for a person.
 
+use std::collections::HashSet;
+
 use super::context::PlanContext;
-use super::entry::Entry;
+use super::entry::{Entry, LinkUpdate};
 use super::matching::Subject;
 use super::tombstone::is_parted;
 use crate::model::{
-    Candidates, DeleteEvidence, HoldReason, KeyHolder, RecordId, Side, State, Work,
+    Candidates, DeleteEvidence, HoldReason, KeyHolder, LinkStatus, RecordId, Side, State, Work,
 };
 
 /// What the match rules say of a record.
@@ -85,6 +87,32 @@ impl Subject<'_> {
             };
         }
         Match::Nobody
+    }
+}
+
+/// A record has one link: of two entries that want it, the second one waits for the next run.
+pub(super) fn contend(entries: &mut [Entry]) {
+    let mut taken: HashSet<(Side, RecordId)> = HashSet::new();
+    for entry in entries {
+        let of_update = |update: &LinkUpdate| {
+            (update.status != LinkStatus::Tombstone).then(|| update.records.clone())
+        };
+        let wanted = entry
+            .link
+            .as_ref()
+            .map(|link| link.records.clone())
+            .or_else(|| entry.before.as_ref().and_then(of_update))
+            .or_else(|| entry.after.as_ref().and_then(of_update));
+        let Some(wanted) = wanted else { continue };
+        let wanted = wanted.iter().map(|(side, record)| (side, record.clone()));
+        let wanted: Vec<(Side, RecordId)> = wanted.collect();
+        if wanted.iter().any(|place| taken.contains(place)) {
+            let records = entry.records.clone();
+            *entry = Entry::new(entry.key.clone(), records)
+                .waits("another record is linked to the same one in this run");
+        } else {
+            taken.extend(wanted);
+        }
     }
 }
 
