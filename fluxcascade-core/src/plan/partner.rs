@@ -23,14 +23,6 @@ pub(super) enum Match<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether a holder of a key counts: not if it is excluded, and not if it is gone.
-    fn counts(&self, side: Side, holder: &KeyHolder, context: &PlanContext) -> bool {
-        holder.hold != Some(HoldReason::Excluded)
-            && (holder.link.is_some()
-                || holder.pending.is_some()
-                || !vanished(side, &holder.record, context))
-    }
-
     /// Records that were read and are not there any more free their keys.
     pub(super) fn drop_vanished(&self, context: &PlanContext, entry: &mut Entry) {
         for (side, holders) in self.work.candidates.iter().flat_map(|c| c.holders.iter()) {
@@ -53,7 +45,7 @@ impl Subject<'_> {
         for candidates in &self.work.candidates {
             let of = |side: Side| -> Vec<&KeyHolder> {
                 let holders = candidates.holders[side].iter();
-                holders.filter(|holder| self.counts(side, holder, context)).collect()
+                holders.filter(|holder| counts(side, holder, context)).collect()
             };
             let (own, theirs) = (of(side), of(other));
             let pending = candidates.pending.source + candidates.pending.target;
@@ -88,6 +80,14 @@ impl Subject<'_> {
         }
         Match::Nobody
     }
+}
+
+/// Whether a holder of a key counts: not if it is excluded, and not if it is gone.
+fn counts(side: Side, holder: &KeyHolder, context: &PlanContext) -> bool {
+    holder.hold != Some(HoldReason::Excluded)
+        && (holder.link.is_some()
+            || holder.pending.is_some()
+            || !vanished(side, &holder.record, context))
 }
 
 /// A record has one link: of two entries that want it, the second one waits for the next run.
