@@ -42,6 +42,8 @@ struct Inner {
     mappings: BTreeMap<MappingName, CompiledMapping>,
     settings: Settings,
     observer: Option<Observer>,
+    #[cfg(feature = "testkit")]
+    watch: Option<Watch>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -56,6 +58,12 @@ impl std::fmt::Debug for Inner {
 }
 
 type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// See `EngineBuilder::watch`.
+#[cfg(feature = "testkit")]
+type Watch = Arc<
+    dyn Fn(&CompiledMapping, &[crate::model::Work], &crate::plan::PlanContext, &Plan) + Send + Sync,
+>;
 
 /// A connector, and the account that was behind it when the engine was built.
 struct Connection {

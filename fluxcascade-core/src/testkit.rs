@@ -1,7 +1,21 @@
-//! For the tests of those who write connectors or embed the engine: a system in memory.
+//! For the tests of those who write connectors or stores, or embed the engine: a system in memory,
+//! suites that a connector of one's own passes, crashes at every call, and an oracle that judges
+//! what is left.
 
+mod block;
+pub mod conformance;
+mod crash;
+mod oracle;
 mod sim;
 
+pub use block::block_on;
+pub use crash::{
+    CrashKind, CrashPlan, CrashPoints, CrashingClock, CrashingConnector, CrashingStore, Ended,
+    Moment, Wall, at_every_point,
+};
+pub use oracle::{
+    Act, Author, Flow, Form, Judged, Oracle, Remains, Standing, Tied, Verdict, Violation, Witness,
+};
 pub use sim::{
     Call, CallKind, EventFault, EventKind, Fault, FaultPlan, MergeSignal, Mishap, Normaliser,
     SimEvent, SimProfile, SimSystem,

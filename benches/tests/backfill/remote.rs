@@ -20,8 +20,19 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Ask {
     Account,
     Schema(ObjectType),
-    Changes { object: ObjectType, fields: Vec<FieldName>, after: Option<Cursor>, limit: usize },
-    Create { object: ObjectType, fields: Vec<FieldName>, records: Vec<Vec<(FieldName, Value)>> },
+    /// An hour passes.
+    Wait,
+    Changes {
+        object: ObjectType,
+        fields: Vec<FieldName>,
+        after: Option<Cursor>,
+        limit: usize,
+    },
+    Create {
+        object: ObjectType,
+        fields: Vec<FieldName>,
+        records: Vec<Vec<(FieldName, Value)>>,
+    },
 }
 
 /// What is answered.
@@ -29,8 +40,14 @@ pub(crate) enum Ask {
 pub(crate) enum Reply {
     Account(Account),
     Schema(ObjectSchema),
-    Changes { observations: Vec<Observation>, cursor: Cursor, more: bool },
+    Changes {
+        observations: Vec<Observation>,
+        cursor: Cursor,
+        more: bool,
+    },
     Created(Vec<(RecordId, Version, Option<Values>)>),
+    /// How many calls the systems had so far.
+    Waited(usize),
     Failed(String),
 }
 
@@ -49,6 +66,14 @@ impl Remote {
         writeln!(stream, "{place}").unwrap();
         let line = Mutex::new((BufReader::new(stream.try_clone().unwrap()), stream));
         Self { name: SystemName::new("remote").unwrap(), capabilities, line }
+    }
+
+    /// An hour passes in the systems; says how many calls they had so far.
+    pub(crate) fn wait(&self) -> usize {
+        match self.ask(&Ask::Wait) {
+            Ok(Reply::Waited(calls)) => calls,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn ask(&self, ask: &Ask) -> Result<Reply, ConnectorError> {

@@ -2,8 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::connector::{
     ChangesRequest, Connector, ConnectorError, Position, Reader, Write, WriteAction, WriteOutcome,
     WriteRequest,
@@ -15,19 +18,19 @@ use futures::executor::block_on;
 use crate::remote::{Ask, Reply};
 
 /// Serves the systems until this process ends; says where.
-pub(crate) fn serve(systems: [SimSystem; 2]) -> String {
+pub(crate) fn serve(systems: [SimSystem; 2], clock: Arc<ManualClock>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let (stream, systems) = (stream.unwrap(), systems.clone());
-            thread::spawn(move || answer_all(&stream, &systems));
+            let (stream, systems, clock) = (stream.unwrap(), systems.clone(), Arc::clone(&clock));
+            thread::spawn(move || answer_all(&stream, &systems, &clock));
         }
     });
     address
 }
 
-fn answer_all(stream: &TcpStream, systems: &[SimSystem; 2]) {
+fn answer_all(stream: &TcpStream, systems: &[SimSystem; 2], clock: &ManualClock) {
     stream.set_nodelay(true).unwrap();
     let mut writer = stream.try_clone().unwrap();
     let mut lines = BufReader::new(stream).lines();
@@ -36,7 +39,11 @@ fn answer_all(stream: &TcpStream, systems: &[SimSystem; 2]) {
     for line in lines {
         let Ok(line) = line else { return };
         let ask: Ask = serde_json::from_str(&line).unwrap();
-        let reply = block_on(answer(system, ask));
+        if let Ask::Wait = ask {
+            clock.advance(Duration::from_secs(3600));
+        }
+        let calls = systems.iter().map(|system| system.ledger().len()).sum();
+        let reply = block_on(answer(system, ask, calls));
         let reply = reply.unwrap_or_else(|error| Reply::Failed(error.to_string()));
         let mut text = serde_json::to_string(&reply).unwrap();
         text.push('\n');
@@ -46,8 +53,9 @@ fn answer_all(stream: &TcpStream, systems: &[SimSystem; 2]) {
     }
 }
 
-async fn answer(system: &SimSystem, ask: Ask) -> Result<Reply, ConnectorError> {
+async fn answer(system: &SimSystem, ask: Ask, calls: usize) -> Result<Reply, ConnectorError> {
     Ok(match ask {
+        Ask::Wait => Reply::Waited(calls),
         Ask::Account => Reply::Account(system.account().await?),
         Ask::Schema(object) => Reply::Schema(system.schema(&object).await?),
         Ask::Changes { object, fields, after, limit } => {

@@ -22,6 +22,8 @@ pub struct EngineBuilder {
     mappings: Vec<Mapping>,
     settings: Settings,
     observer: Option<Observer>,
+    #[cfg(feature = "testkit")]
+    watch: Option<super::Watch>,
 }
 
 impl fmt::Debug for EngineBuilder {
@@ -50,6 +52,8 @@ impl EngineBuilder {
                 batch: 200,
             },
             observer: None,
+            #[cfg(feature = "testkit")]
+            watch: None,
         }
     }
 
@@ -102,6 +106,25 @@ impl EngineBuilder {
     #[must_use]
     pub fn observer(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Is shown each batch of work with what was decided for it: for suites that count decisions.
+    #[cfg(feature = "testkit")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn watch(
+        mut self,
+        watch: impl Fn(
+            &crate::mapping::CompiledMapping,
+            &[crate::model::Work],
+            &crate::plan::PlanContext,
+            &crate::plan::Plan,
+        ) + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.watch = Some(Arc::new(watch));
         self
     }
 
@@ -177,6 +200,8 @@ impl EngineBuilder {
                 mappings,
                 settings: self.settings,
                 observer: self.observer,
+                #[cfg(feature = "testkit")]
+                watch: self.watch,
             }),
         })
     }

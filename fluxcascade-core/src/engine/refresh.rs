@@ -73,6 +73,10 @@ impl Run<'_> {
         for entry in decided.entries.iter_mut().filter(|entry| entry.step == Step::Needs) {
             entry.step = Step::Waits { why: "it could not be read".into() };
         }
+        #[cfg(feature = "testkit")]
+        if let Some(watch) = &self.engine.inner.watch {
+            watch(&self.mapping, &batch.works, &context, &decided);
+        }
         batch.fetched = context.fetched;
         Ok(decided)
     }

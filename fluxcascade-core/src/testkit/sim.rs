@@ -9,6 +9,7 @@ mod people;
 mod profile;
 mod read;
 mod record;
+mod testify;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,9 +21,10 @@ use self::record::{Fields, Life, Records};
 use crate::clock::Clock;
 use crate::connector::Write;
 use crate::model::{
-    FieldName, FieldSchema, FieldType, ObjectSchema, ObjectType, Projection, RecordId, SystemName,
-    Timestamp, Value,
+    FieldName, FieldSchema, FieldType, ObjectSchema, ObjectType, Projection, RecordId, Side,
+    SystemName, Timestamp, Value,
 };
+use crate::testkit::oracle::{Author, Witness};
 
 pub use event::{EventFault, EventKind, SimEvent};
 pub use fault::{Call, CallKind, Fault, FaultPlan, Mishap};
@@ -85,6 +87,9 @@ struct SimState {
     /// `None`: nobody listens.
     events: Option<Vec<SimEvent>>,
     event_faults: VecDeque<EventFault>,
+    witness: Option<(Witness, Side)>,
+    /// Whose doing what happens now is.
+    author: Author,
 }
 
 /// What happens when its time has come.
@@ -145,6 +150,11 @@ impl SimSystem {
             field.unique |= field.name.as_str() == name;
         }
         self
+    }
+
+    /// From now on a witness notes all that happens to the records, as those of this side.
+    pub fn witnessed_by(&self, witness: &Witness, side: Side) {
+        self.state().witness = Some((witness.clone(), side));
     }
 
     /// The calls so far.
@@ -224,7 +234,9 @@ impl SimSystem {
                 }
                 Pending::Edit(record, fields) => {
                     if state.records.get(&record).is_some_and(|found| found.live().is_some()) {
+                        let before = std::mem::replace(&mut state.author, Author::System);
                         self.put(state, &record, later.at, Life::Live, fields);
+                        state.author = before;
                     }
                 }
             }
@@ -259,6 +271,9 @@ impl SimSystem {
         let fault = state.next_fault(kind);
         let mishap = fault.map(|fault| Mishap { fault, took_effect: false });
         state.ledger.push(Call { kind, records, at, mishap });
+        if let Some((witness, side)) = &state.witness {
+            witness.called(*side);
+        }
         if let Some(Fault::ClockJump(seconds)) = fault {
             state.jumped += seconds;
         }
@@ -283,6 +298,8 @@ impl SimSystem {
             .and_then(record::Record::now)
             .map_or_else(Arc::default, |now| Arc::clone(&now.values));
         let mut changed = Vec::new();
+        let sent: Vec<(FieldName, Value)> =
+            if state.witness.is_some() { fields.clone().into_iter().collect() } else { Vec::new() };
         if !fields.is_empty() {
             let values = Arc::make_mut(&mut values);
             for (field, value) in fields {
@@ -301,6 +318,7 @@ impl SimSystem {
         if let Some(record) = state.records.get_mut(id) {
             record.times.extend(changed.into_iter().map(|field| (field, own)));
         }
+        state.testify(id, at, sent);
     }
 
     fn make(&self, state: &mut SimState, at: Timestamp, fields: Fields) -> RecordId {

@@ -2,7 +2,7 @@
 
 use fluxcascade_core::model::codec::{decode, encode};
 use fluxcascade_core::model::{
-    AnswerOutcome, AnswerTo, Hold, HoldKey, LinkId, RecordId, Side, Timestamp,
+    AnswerOutcome, AnswerTo, Hold, HoldKey, LinkId, RecordId, Side, Timestamp, Withheld,
 };
 use fluxcascade_core::store::Page;
 use rusqlite::{Row, params};
@@ -67,7 +67,7 @@ impl Ledger<'_> {
                 link.map(|link| link.0),
                 rules::due_since(hold).map(Timestamp::micros),
                 hold.reason.word(),
-                hold.withheld.map(|what| what.word()),
+                hold.withheld.map(Withheld::word),
                 waits,
                 awaited.map(|awaited| awaited.side.number()),
                 awaited.map(|awaited| awaited.record.as_str()),

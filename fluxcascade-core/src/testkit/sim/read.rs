@@ -19,9 +19,8 @@ impl SimSystem {
     /// The error that a read ends with, if one does.
     pub(super) fn read_fault(&self, struck: &Struck) -> Result<(), ConnectorError> {
         let error = match struck.fault {
-            Some(
-                Fault::RequestLost | Fault::AnswerLost | Fault::Timeout(_) | Fault::Unavailable,
-            ) => unavailable(),
+            Some(Fault::RequestLost | Fault::AnswerLost | Fault::Timeout(_)) => no_answer(),
+            Some(Fault::Unavailable) => unavailable(),
             Some(Fault::Partial(_) | Fault::Truncated) => {
                 let message = "the answer breaks off: it is read again later";
                 ConnectorError::new(ErrorKind::Transient, message)
@@ -137,6 +136,10 @@ pub(super) fn project(record: &Record, snapshot: &Snapshot, projection: &Project
     })
 }
 
+pub(super) fn no_answer() -> ConnectorError {
+    ConnectorError::new(ErrorKind::Transient, "there is no answer: try again later")
+}
+
 pub(super) fn unavailable() -> ConnectorError {
     let message = "the system is not there: try again later";
     ConnectorError { status: Some(503), ..ConnectorError::new(ErrorKind::Transient, message) }
@@ -196,6 +199,11 @@ impl Reader for SimSystem {
             let struck = self.call(CallKind::Fetch, batch.len());
             self.read_fault(&struck)?;
             let state = self.state();
+            if let Some((witness, side)) = &state.witness {
+                for id in batch {
+                    witness.read(*side, id, self.now());
+                }
+            }
             seen.extend(batch.iter().map(|id| {
                 Observation::fetched(id.clone(), self.fetched(&state, id, &request.projection))
             }));
@@ -239,6 +247,10 @@ impl Reader for SimSystem {
 }
 
 impl SimSystem {
+    pub(in crate::testkit) fn object_type(&self) -> &ObjectType {
+        &self.object
+    }
+
     fn check_object(&self, object: &ObjectType) -> Result<(), ConnectorError> {
         if *object == self.object {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::read::{failed, limited, project, unauthorised, unavailable};
+use super::read::{failed, limited, no_answer, project, unauthorised, unavailable};
 use super::record::{Fields, Life, Record, Sight};
 use super::{CallKind, Fault, Later, Pending, SimState, SimSystem, Struck};
 use crate::connector::{
@@ -10,6 +10,7 @@ use crate::connector::{
     WriteRequest,
 };
 use crate::model::{FieldName, FieldSchema, Projection, RecordId, Timestamp, Value};
+use crate::testkit::oracle::Author;
 
 /// The outcome of a write that is not carried out.
 type Refusal = Box<WriteOutcome>;
@@ -93,10 +94,10 @@ impl SimSystem {
                 | Fault::Stale
                 | Fault::Empty,
             ) => return self.apply_all(writes, projection),
-            Some(Fault::RequestLost) => unknown(unavailable()),
+            Some(Fault::RequestLost) => unknown(no_answer()),
             Some(Fault::AnswerLost) => {
                 self.apply_all(writes, projection);
-                unknown(unavailable())
+                unknown(no_answer())
             }
             Some(Fault::Timeout(after)) => {
                 let at = self.now() + after;
@@ -105,7 +106,7 @@ impl SimSystem {
                     what: Pending::Write((*write).clone(), projection.clone()),
                 });
                 self.state().later.extend(late);
-                unknown(ConnectorError::new(ErrorKind::Transient, "no answer in time"))
+                unknown(no_answer())
             }
             Some(Fault::DoneTwice) => {
                 self.apply_all(writes, projection);
@@ -117,7 +118,7 @@ impl SimSystem {
                 if done >= writes.len() {
                     return outcomes; // nothing was cut off
                 }
-                outcomes[done] = WriteOutcome::Unknown(unavailable());
+                outcomes[done] = WriteOutcome::Unknown(no_answer());
                 outcomes.resize(writes.len(), WriteOutcome::NotSent(unavailable()));
                 outcomes
             }
@@ -148,6 +149,19 @@ impl SimSystem {
             Err(refusal) => return *refusal,
             Ok(record) => record,
         };
+        let before = std::mem::replace(&mut state.author, Author::Engine(write.operation));
+        let outcome = self.write_checked(state, write, projection, (record, at));
+        state.author = before;
+        outcome
+    }
+
+    fn write_checked(
+        &self,
+        state: &mut SimState,
+        write: &Write,
+        projection: &Projection,
+        (record, at): (Option<RecordId>, Timestamp),
+    ) -> WriteOutcome {
         let fields: Fields = write.fields.iter().cloned().collect();
         let record = match (&write.action, record) {
             (WriteAction::Create | WriteAction::Upsert { .. }, None) => {

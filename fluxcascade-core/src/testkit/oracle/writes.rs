@@ -1,0 +1,146 @@
+//! P4, P5 and P10: what the engine wrote, where it came from, and how often.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::course::{Course, Place};
+use super::tied::{Content, Flow, is_blank};
+use super::witness::{Act, Author};
+use super::{Rewriting, Verdict};
+use crate::model::{Cause, FieldName, OperationId, Value};
+
+/// The writes of one value to one pair of one record: each operation once.
+type Writes = BTreeMap<(usize, Place, Vec<Value>), BTreeSet<OperationId>>;
+
+pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
+    let mut writes = Writes::new();
+    for (at, act) in course.acts.iter().enumerate() {
+        let Author::Engine(operation) = act.by else { continue };
+        verdict.judged.writes += 1;
+        for pair in 0..course.oracle.pairs.len() {
+            let Some(values) = written(course, pair, act) else { continue };
+            direction(course, pair, act, verdict);
+            origin(course, pair, (at, act), &values, verdict);
+            let place = (act.side, act.record.clone());
+            writes.entry((pair, place, values)).or_default().insert(operation);
+        }
+    }
+    for ((pair, place, values), operations) in &writes {
+        count(course, *pair, place, values, operations, verdict);
+    }
+}
+
+/// What was sent for a pair, in the form in which values are compared.
+fn written(course: &Course<'_>, pair: usize, act: &Act) -> Option<Vec<Value>> {
+    let tied = &course.oracle.pairs[pair];
+    let sent = |field: &FieldName| act.sent.iter().find(|(name, _)| name == field);
+    if !tied.fields[act.side].iter().any(|field| sent(field).is_some()) {
+        return None;
+    }
+    let value = |field: &FieldName| sent(field).map_or(Value::Null, |(_, value)| value.clone());
+    let values: Vec<Value> = tied.fields[act.side].iter().map(value).collect();
+    Some(tied.formed(&values))
+}
+
+/// P10: a one-way pair is never written on its origin.
+fn direction(course: &Course<'_>, pair: usize, act: &Act, verdict: &mut Verdict) {
+    let tied = &course.oracle.pairs[pair];
+    if let Flow::To(side) = tied.flow
+        && side != act.side
+    {
+        let what = format!("{} was written to the {}: {:?}", tied.id, act.side, act.sent);
+        verdict.violate("P10", what);
+    }
+}
+
+/// P4: somebody wrote the value, whole.
+fn origin(
+    course: &Course<'_>,
+    pair: usize,
+    (at, act): (usize, &Act),
+    values: &[Value],
+    verdict: &mut Verdict,
+) {
+    let tied = &course.oracle.pairs[pair];
+    let place = (act.side, act.record.clone());
+    let known = if is_blank(values) {
+        // Blanks are not unique: one of the records that it was linked to was blank.
+        course.partners(&place).any(|partner| {
+            let mut steps = course.steps(pair, &partner).iter();
+            steps.any(|step| step.act < at && is_blank(&step.values))
+        })
+    } else {
+        let by_people = |side| {
+            let steps = course.of_side(pair, side);
+            steps.filter(move |step| step.act < at && !step.by.is_engine())
+        };
+        let sides = [act.side.other(), act.side];
+        match tied.content {
+            Content::Whole => {
+                sides.iter().any(|&side| by_people(side).any(|step| step.values == values))
+            }
+            Content::Parts => sides
+                .iter()
+                .any(|&side| by_people(side).any(|step| tied.holds(values, &step.values))),
+        }
+    };
+    if !known {
+        let what = format!(
+            "{}: {values:?} was written to {}, and nobody wrote it{}",
+            tied.id,
+            act.record,
+            course.tell(pair, &place)
+        );
+        verdict.violate("P4", what);
+    }
+}
+
+/// P5: one edit causes one write on the other side and none on its own, unless the log says why.
+fn count(
+    course: &Course<'_>,
+    pair: usize,
+    place: &Place,
+    values: &[Value],
+    operations: &BTreeSet<OperationId>,
+    verdict: &mut Verdict,
+) {
+    if is_blank(values) {
+        return; // not unique: it cannot be told which edit it came from
+    }
+    let tied = &course.oracle.pairs[pair];
+    let causes = operations.iter().map(|operation| course.remains.cause(*operation, &tied.id));
+    let (mut plain, mut unanswered) = (0, 0);
+    for cause in causes {
+        match cause {
+            None => unanswered += 1,
+            Some(Cause::Edit | Cause::Create | Cause::Fill | Cause::EditOverwrites) => plain += 1,
+            // Each of these says by itself why there is one more.
+            Some(
+                Cause::Conflict { .. }
+                | Cause::FirstLinkOverwrites
+                | Cause::DriftLeft
+                | Cause::DriftRestored
+                | Cause::LeftAsFound
+                | Cause::Rewritten
+                | Cause::Answered { .. }
+                | Cause::OtherId
+                | Cause::TransformChanged
+                | Cause::TakenAsFound,
+            ) => {}
+        }
+    }
+    let mut own_edits = course.steps(pair, place).iter();
+    let own = own_edits.any(|step| !step.by.is_engine() && step.values == values);
+    let once = u64::from(course.oracle.rewriting == Rewriting::Once);
+    let allowed = if own { once } else { 1 + once };
+    // A write without an answer is repeated at most once each.
+    if plain > allowed.max(u64::from(unanswered > 0)) {
+        let what = format!(
+            "{}: {values:?} was written {plain} times to {} {}, {allowed} at most{}",
+            tied.id,
+            place.0,
+            place.1,
+            course.tell(pair, place)
+        );
+        verdict.violate("P5", what);
+    }
+}
