@@ -200,10 +200,12 @@ mod tests {
             slots: Sides::from_fn(|_| [0].into()),
             forms: [KeyForm::Text].into(),
             unique: Sides::default(),
+            own_id: None,
         };
+        let record = RecordId::new("1").unwrap();
         let key = |value: Value| {
             let values = Values::new([Slot::Present(value)]);
-            rule.fingerprint(Side::Source, &values, &FingerprintKey::new([0; 32]))
+            rule.fingerprint(Side::Source, &record, &values, &FingerprintKey::new([0; 32]))
         };
         let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
         assert_eq!(key(Value::Int(50)), key(decimal("50.00")));

@@ -83,7 +83,7 @@ contract! {
         a_work_has_all_holds_and_operations_of_its_link,
         work_comes_in_key_order_at_any_page_size,
         a_tombstones_records_count_as_unlinked,
-        a_tombstones_holds_and_operations_are_still_its_own,
+        what_is_open_for_a_tombstone_is_its_records,
         candidates_have_one_item_per_rule_with_a_key,
         a_holder_has_its_link_its_entry_and_its_open_create,
         a_holder_is_decided_earlier_if_another_record_has_its_earlier_key,

@@ -175,17 +175,21 @@ pub(crate) async fn a_tombstones_records_count_as_unlinked(store: &impl FullStor
     assert_eq!(store.links(&contacts(), None, 9).await.unwrap(), [ended]);
 }
 
-pub(crate) async fn a_tombstones_holds_and_operations_are_still_its_own(store: &impl FullStore) {
+pub(crate) async fn what_is_open_for_a_tombstone_is_its_records(store: &impl FullStore) {
     let lease = leased(store).await;
     store.commit(&lease, &links([with_status(link(1), LinkStatus::Tombstone)])).await.unwrap();
     store.begin(&lease, &[update(1, &link(1))]).await.unwrap();
+    assert_eq!(keys(store, &lease, at(0)).await, []);
     store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await.unwrap();
     let found = work(store, &lease, at(0)).await;
-    assert_eq!(found[0].key, of_link(1));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].key, of_record(Side::Source, "s1"));
     assert_eq!(found[0].operations.len(), 1);
-    assert_eq!(found[0].entries, Sides::default(), "its records are not its own any more");
-    assert_eq!(found[1].key, of_record(Side::Source, "s1"));
-    assert!(found[1].operations.is_empty());
+    assert_eq!(found[0].tombstones.len(), 1);
+    store.commit(&lease, &links([link(1)])).await.unwrap();
+    let found = work(store, &lease, at(0)).await;
+    assert_eq!((found.len(), &found[0].key), (1, &of_link(1)));
+    assert_eq!(found[0].operations.len(), 1);
 }
 
 pub(crate) async fn candidates_have_one_item_per_rule_with_a_key(store: &impl FullStore) {
