@@ -72,5 +72,6 @@ pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) ->
         };
         plan.entries.push(entry);
     }
+    partner::contend(&mut plan.entries);
     plan
 }

@@ -2,18 +2,26 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
+mod claims;
 mod config;
 mod conflicts;
 mod connectors;
 mod creates;
+mod deletes;
 mod desk;
 mod explain;
 mod failures;
+mod first_sync;
+mod foreign_ids;
 mod guards;
+mod merges;
 mod options;
+mod parked;
 mod plans;
 mod restart;
+mod restored;
 mod rewriting;
+mod scope;
 mod scripts;
 mod updates;
 mod verify;
