@@ -17,6 +17,7 @@ mod create;
 mod decide;
 mod detect;
 mod entry;
+mod explain;
 mod joint;
 mod linked;
 mod matching;
@@ -36,6 +37,7 @@ pub use entry::{
     Entry, LinkUpdate, Need, NewLink, PairAction, PairBases, PairPlan, PairTitle, Plan,
     RecordAction, Settled, Step,
 };
+pub use explain::{PolicyRow, PolicyTable};
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
 pub(crate) use settle::{Heard, settle_update};
@@ -51,6 +53,9 @@ pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) ->
     for work in works {
         let entry = match &work.link {
             Some(link) => linked::plan_link(mapping, work, link, context, &mut plan.needs),
+            None if reference::is_unanswered(mapping, work, context, &mut plan.needs) => {
+                matching::waits_for_answers(work)
+            }
             None => matching::plan_record(mapping, work, context, &mut plan.needs),
         };
         plan.entries.push(entry);

@@ -41,6 +41,9 @@ pub struct SyncReport {
     pub waiting: u64,
     /// Records that a system refused or could not be sent.
     pub failed: Vec<Failure>,
+    /// Pairs whose transform was changed, with how many links hold values that no longer mean the
+    /// same by it. What is done about them is the pair's `on_change`.
+    pub retransformed: Vec<(String, u64)>,
     /// Odd things about the mapping.
     pub warnings: Vec<String>,
 }
@@ -154,6 +157,13 @@ impl fmt::Display for SyncReport {
                 RecordId::to_string,
             );
             writeln!(f, "  failed: {} {what}: {}", self.ends[failure.side], failure.error)?;
+        }
+        for (pair, count) in &self.retransformed {
+            writeln!(
+                f,
+                "  {pair}: its transform was changed, and {} not mean the same by it",
+                if *count == 1 { "1 link does".into() } else { format!("{count} links do") }
+            )?;
         }
         self.warnings.iter().try_for_each(|warning| writeln!(f, "  warning: {warning}"))
     }

@@ -327,7 +327,7 @@ impl Run<'_> {
     ) {
         let (_, error) = refusal;
         let side = operation.side;
-        commit.closed.push(operation.id);
+        self.close_unless_owed(commit, operation);
         self.note_failure(operation, Some(error));
         let named = match &work.link {
             Some(link) => self.refused_pairs(work, entry, link.id, side, refusal),
@@ -367,7 +367,7 @@ impl Run<'_> {
         refused: &Refused,
     ) {
         let refusal = (refused.fields.as_slice(), &refused.error);
-        commit.closed.push(refused.operation.id);
+        self.close_unless_owed(commit, &refused.operation);
         self.note_failure(&refused.operation, Some(&refused.error));
         for hold in self.refused_pairs(work, entry, link, refused.operation.side, refusal) {
             self.note_hold(&hold, &entry.records);

@@ -28,6 +28,7 @@ impl Run<'_> {
     pub(super) async fn process(&mut self, works: Vec<Work>) -> Result<(), SyncError> {
         let mut batch = Batch::new(works);
         let plan = self.decide(&mut batch, Writing::Neither).await?;
+        self.note_retransformed(&plan);
         let mut commit = CommitBatch::default();
         let (mut to_target, mut to_source): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
         for (mut work, mut entry) in batch.works.into_iter().zip(plan.entries) {
@@ -411,7 +412,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::NotApplied(error) => {
-                commit.closed.push(operation.id);
+                self.close_unless_owed(commit, operation);
                 self.note_failure(operation, error.as_ref());
                 Next::Done
             }

@@ -66,6 +66,15 @@ pub(super) fn plan_record(
     }
 }
 
+/// An unlinked record of which something must be known before anything is said of it.
+pub(super) fn waits_for_answers(work: &Work) -> Entry {
+    let mut records = Sides::default();
+    if let WorkKey::Record(side, record) = &work.key {
+        records[*side] = Some(record.clone());
+    }
+    Entry { step: Step::Needs, ..Entry::new(work.key.clone(), records) }
+}
+
 /// A record that could be several waits for a person, and is looked at again by itself.
 pub(super) fn park(
     side: Side,
