@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::batch::seen;
+use super::joint::close_unless_owed;
 use super::outcome::{Applied, Proof, Refused};
 use super::run::Run;
 use crate::connector::ConnectorError;
@@ -327,7 +328,7 @@ impl Run<'_> {
     ) {
         let (_, error) = refusal;
         let side = operation.side;
-        self.close_unless_owed(commit, operation);
+        close_unless_owed(commit, operation);
         self.note_failure(operation, Some(error));
         let named = match &work.link {
             Some(link) => self.refused_pairs(work, entry, link.id, side, refusal),
@@ -367,7 +368,7 @@ impl Run<'_> {
         refused: &Refused,
     ) {
         let refusal = (refused.fields.as_slice(), &refused.error);
-        self.close_unless_owed(commit, &refused.operation);
+        close_unless_owed(commit, &refused.operation);
         self.note_failure(&refused.operation, Some(&refused.error));
         for hold in self.refused_pairs(work, entry, link, refused.operation.side, refusal) {
             self.note_hold(&hold, &entry.records);

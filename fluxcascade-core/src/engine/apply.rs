@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::batch::{Batch, put_link};
-use super::joint::{forget_early, read_before};
+use super::joint::{close_unless_owed, forget_early, read_before};
 use super::outcome::{Answer, Sent};
 use super::run::Run;
 use super::{Event, SyncError};
@@ -412,7 +412,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::NotApplied(error) => {
-                self.close_unless_owed(commit, operation);
+                close_unless_owed(commit, operation);
                 self.note_failure(operation, error.as_ref());
                 Next::Done
             }

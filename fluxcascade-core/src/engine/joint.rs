@@ -45,13 +45,6 @@ impl Run<'_> {
         })
     }
 
-    /// Closes an operation that was not carried out, but for a second half: that one is owed still.
-    pub(super) fn close_unless_owed(&self, commit: &mut CommitBatch, operation: &Operation) {
-        if !operation.is_second_half() {
-            commit.closed.push(operation.id);
-        }
-    }
-
     /// What becomes of the second half, after what became of the first: it is owed, or it may be, or
     /// it is given up.
     pub(super) fn close_half(
@@ -74,6 +67,13 @@ impl Run<'_> {
         let given_up: Vec<OperationId> = halves.map(|operation| operation.id).collect();
         work.operations.retain(|operation| !given_up.contains(&operation.id));
         commit.closed.extend(given_up);
+    }
+}
+
+/// Closes an operation that was not carried out, but for a second half: that one is owed still.
+pub(super) fn close_unless_owed(commit: &mut CommitBatch, operation: &Operation) {
+    if !operation.is_second_half() {
+        commit.closed.push(operation.id);
     }
 }
 

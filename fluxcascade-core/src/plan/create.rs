@@ -37,7 +37,7 @@ impl Subject<'_> {
                 // It is left out here, and written once the record that it refers to is linked.
                 Err(Blocked::Waits(_)) if !pair.needed[to] && !pair.required => {}
                 Err(Blocked::Waits(awaited)) => {
-                    return self.wait_for_link(&pair.label, awaited, context, entry);
+                    return self.wait_for_link(&pair.label, &awaited, context, entry);
                 }
                 Ok(send) => {
                     let mut values = Sides::new(Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ impl Subject<'_> {
     fn wait_for_link(
         &self,
         pair: &str,
-        awaited: Awaited,
+        awaited: &Awaited,
         context: &PlanContext,
         entry: Entry,
     ) -> Entry {

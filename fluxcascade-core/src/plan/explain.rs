@@ -124,7 +124,7 @@ fn alone(mapping: &CompiledMapping, pair: &CompiledPair) -> CompiledMapping {
         let end = &mut pair.ends[side];
         end.base = 0..end.slots.len();
         only.base_width[side] = end.slots.len();
-        only.base_places[side] = end.slots.clone();
+        only.base_places[side].clone_from(&end.slots);
     }
     only.mapping.conflict_scope = ConflictScope::Pair;
     only.pairs = vec![pair].into_boxed_slice();
