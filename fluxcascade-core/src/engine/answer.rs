@@ -1,30 +1,24 @@
 //! What each outcome of a write stores: bases pair by pair, log rows, holds, requeues.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::batch::seen;
 use super::joint::close_unless_owed;
 use super::outcome::{Applied, Proof, Refused};
+use super::record::{kind_of, mark_of};
+use super::retry::try_again;
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogPair,
+    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogPair,
     LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
     Work, WriteOrigin, Written,
 };
 use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
 use crate::store::{CommitBatch, RecordKeys, Requeue};
-
-/// The first wait after a refusal; each further one doubles it.
-const FIRST_BACKOFF: Duration = Duration::from_secs(60);
-/// The longest wait.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(6 * 3600);
-/// After so many refusals a record waits for a person.
-const MOST_ATTEMPTS: u32 = 10;
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
 
@@ -72,10 +66,14 @@ impl Run<'_> {
                 (settled.bases, settled.log)
             }
         };
+        let before = fetched.get(&(side, applied.record.clone())).and_then(Observation::values);
+        let mut log = log;
+        log.extend(self.stamp_row(operation, before));
         set_bases(&self.mapping, &mut link.bases, &bases);
         self.note_writes(&mut link, operation, entry);
         if let OperationKind::Create = operation.kind {
             self.base_the_rest(work, &mut link, side, &applied.values, fetched);
+            self.note_made(commit, operation, &applied.record);
         }
         link.bases[side].version = applied.version.clone();
         let conflicts = operation
@@ -86,7 +84,6 @@ impl Run<'_> {
         self.report.conflicts_decided += conflicts.len() as u64;
         commit.conflicts.extend(conflicts);
         commit.log.push(self.log_write(operation, &link, log));
-        let before = fetched.get(&(side, applied.record.clone())).and_then(Observation::values);
         if self.must_look_again(&link, operation, before, &applied.values, &bases) {
             let record = applied.record.clone();
             commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
@@ -137,7 +134,7 @@ impl Run<'_> {
         applied: &Applied,
     ) -> Link {
         let (side, record) = (operation.side, applied.record.clone());
-        let keys = self.mapping.keys(side, &applied.values, &self.key);
+        let keys = self.mapping.keys(side, &record, &applied.values, &self.key);
         commit.keys.push(RecordKeys { side, record: record.clone(), keys });
         self.new_link(operation, record)
     }
@@ -232,13 +229,7 @@ impl Run<'_> {
         LogRow {
             run: self.number,
             at: self.now(),
-            kind: match operation.kind {
-                OperationKind::Create => LogKind::Create,
-                OperationKind::Update { .. } => LogKind::Update,
-                OperationKind::Archive { .. } => LogKind::Archive,
-                OperationKind::Delete { .. } => LogKind::Delete,
-                OperationKind::Restore { .. } => LogKind::Restore,
-            },
+            kind: kind_of(operation),
             link: Some(link.id),
             side: operation.side,
             records: link.records.as_ref().map(|record| Some(record.clone())),
@@ -263,13 +254,15 @@ impl Run<'_> {
         if operation.kind == OperationKind::Create {
             let link = self.new_link(operation, record.clone());
             commit.closed.push(operation.id);
+            self.note_made(commit, operation, record);
             let pairs = operation.pairs.iter().map(|written| LogPair {
                 pair: written.pair.clone(),
                 before: Vec::new(),
                 after: written.sent.clone(),
                 cause: written.cause.clone(),
             });
-            commit.log.push(self.log_write(operation, &link, pairs.collect()));
+            let pairs = pairs.chain(self.stamp_row(operation, None)).collect();
+            commit.log.push(self.log_write(operation, &link, pairs));
             super::batch::put_link(commit, &link);
             for side in Side::BOTH {
                 let record = link.records[side].clone();
@@ -293,10 +286,10 @@ impl Run<'_> {
         let (side, origin) = (operation.side, operation.side.other());
         commit.closed.push(operation.id);
         let found = fetched.get(&(side, record.clone())).and_then(Observation::values);
-        let keys =
-            found.map(|values| self.mapping.keys(side, values, &self.key)).unwrap_or_default();
-        let shared = keys.iter().any(|key| operation.keys.contains(key));
-        commit.keys.push(RecordKeys { side, record: record.clone(), keys });
+        let keys = found.map(|values| self.mapping.keys(side, record, values, &self.key));
+        let shared = keys.iter().flatten().any(|key| operation.keys.contains(key));
+        // One that cannot be read now keeps the keys that it had.
+        commit.keys.extend(keys.map(|keys| RecordKeys { side, record: record.clone(), keys }));
         if shared {
             self.report.waiting += 1;
             let record = record.clone();
@@ -341,13 +334,8 @@ impl Run<'_> {
             };
             let detail = format!("the {side} refuses the record: {error}; edit it on either side");
             let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.values = Sides::from_fn(|side| {
-                let record = entry.records[side].clone()?;
-                let listed = || seen(work, side, fetched, self.mapping.revision);
-                let seen = fetched.get(&(side, record)).or_else(listed)?;
-                seen.values().map(Values::fingerprint)
-            });
-            let hold = self.tried_again(work, hold);
+            hold.values = self.seen_prints(work, entry, fetched);
+            let hold = try_again(&work.holds, hold, self.now());
             return self.hold_record(commit, work, hold);
         }
         // Every pair of the write was refused; what is left of the record is decided anew.
@@ -396,18 +384,35 @@ impl Run<'_> {
                 self.now(),
             );
             hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
-            Some(self.tried_again(work, hold))
+            Some(try_again(&work.holds, hold, self.now()))
         });
-        held.collect()
+        let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
+        let of_stamp =
+            stamp.zip(self.mapping.foreign_ids[side].as_ref()).map(|(stamp, foreign)| {
+                let detail = format!(
+                    "the {side} refuses the other record's id in {}: {error}; mend the field there",
+                    stamp.field
+                );
+                let key = HoldKey::Pair(link, foreign.pair_id());
+                let hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
+                try_again(&work.holds, hold, self.now())
+            });
+        held.chain(of_stamp).collect()
     }
 
-    /// A refusal is tried again by itself, each time later, until it has been tried often enough.
-    fn tried_again(&self, work: &Work, mut hold: Hold) -> Hold {
-        let same = |h: &&Hold| h.key == hold.key && h.values == hold.values;
-        hold.attempts = work.holds.iter().find(same).map_or(0, |h| h.attempts) + 1;
-        hold.not_before =
-            (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
-        hold
+    /// Fingerprints of what both records showed when a write was decided.
+    pub(super) fn seen_prints(
+        &self,
+        work: &Work,
+        entry: &Entry,
+        fetched: &Fetched,
+    ) -> Sides<Option<Fingerprint>> {
+        Sides::from_fn(|side| {
+            let record = entry.records[side].clone()?;
+            let listed = || seen(work, side, fetched, self.mapping.revision);
+            let seen = fetched.get(&(side, record)).or_else(listed)?;
+            mark_of(seen)
+        })
     }
 
     /// A write without an answer: it is settled later, and a create is looked into before it is
@@ -438,7 +443,7 @@ impl Run<'_> {
         self.hold_record(commit, work, hold);
     }
 
-    fn hold_record(&mut self, commit: &mut CommitBatch, work: &Work, hold: Hold) {
+    pub(super) fn hold_record(&mut self, commit: &mut CommitBatch, work: &Work, hold: Hold) {
         let records = match &work.link {
             Some(link) => link.records.as_ref().map(|record| Some(record.clone())),
             None => Sides::default(),
@@ -460,11 +465,6 @@ impl Run<'_> {
             error: error.clone(),
         });
     }
-}
-
-fn backoff(attempts: u32) -> Duration {
-    let doubled = FIRST_BACKOFF.saturating_mul(1 << attempts.saturating_sub(1).min(16));
-    doubled.min(LONGEST_BACKOFF)
 }
 
 /// Whether what is there differs from what was expected; absent fields say nothing.

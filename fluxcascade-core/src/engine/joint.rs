@@ -56,9 +56,14 @@ impl Run<'_> {
     ) {
         let is_open = match first.map(|sent| &sent.answer) {
             Some(Answer::Applied(_) | Answer::Unread { .. } | Answer::Unknown(_)) => true,
-            None | Some(Answer::Exists(_) | Answer::Rejected { .. } | Answer::NotApplied(_)) => {
-                false
-            }
+            None
+            | Some(
+                Answer::Exists(_)
+                | Answer::Claimed(_)
+                | Answer::Done(_)
+                | Answer::Rejected { .. }
+                | Answer::NotApplied(_),
+            ) => false,
         };
         if side == Side::Source || is_open {
             return;

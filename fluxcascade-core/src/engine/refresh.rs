@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use super::SyncError;
 use super::batch::Batch;
-use super::pull::bound;
+use super::pull::{bound, scope};
 use super::run::Run;
 use crate::connector::{
     Consistency, ErrorKind, FetchRequest, FieldTimesRequest, FindRequest, Found, Reader,
 };
 use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
-    Value, Withheld,
+    Value,
 };
-use crate::plan::{Gate, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
+use crate::plan::{Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
 
 /// A record's own needs are asked once each, for two sides and two reasons; a plan that still
 /// needs something after that waits.
@@ -48,7 +48,8 @@ impl Run<'_> {
                 }
             }),
             grace: self.engine.inner.settings.grace,
-            gate: Gate::Open(BTreeSet::from([Withheld::Blanking, Withheld::Overwrite])),
+            gate: self.guarding.gate.clone(),
+            told: self.options.told.clone(),
             unsent: self.unsent.clone(),
             retransformed: self.retransformed.clone(),
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
@@ -204,6 +205,7 @@ impl Run<'_> {
             Ok(mut found) => {
                 for Found { observation, .. } in &mut found {
                     bound(&self.mapping, side, observation);
+                    scope(&self.mapping, side, observation);
                     // A look-up may be late: nothing is written over what it shows.
                     observation.provenance = Provenance::Listed;
                 }
@@ -243,6 +245,7 @@ impl Run<'_> {
         let mut seen = reader.fetch(request).await.map_err(|error| self.failed(side, error))?;
         for observation in &mut seen {
             bound(&self.mapping, side, observation);
+            scope(&self.mapping, side, observation);
         }
         Ok(seen)
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::guard::GuardStop;
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Awaited, Cause, Conflict, ConflictId, ConflictStatus, Ending, FieldName, Hold, HoldKey, LinkId,
@@ -25,6 +26,9 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// What must be read before the entries that need it can be decided.
     pub needs: Vec<Need>,
+    /// What guards hold back, of the whole mapping.
+    #[serde(default)]
+    pub stops: Vec<GuardStop>,
 }
 
 /// What people are shown of a pair.
@@ -93,6 +97,8 @@ pub enum RecordAction {
 /// A link that changes other than in its bases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkUpdate {
+    /// The link: the work's own, or a tombstone of its record.
+    pub link: LinkId,
     /// What the log says happened.
     pub kind: LogKind,
     /// What it is from now on.
@@ -169,6 +175,10 @@ pub struct Entry {
     pub holds: Vec<Hold>,
     /// Holds that end.
     pub released: Vec<HoldKey>,
+    /// Records that are gone: their match keys are forgotten.
+    pub drops: Vec<(Side, RecordId)>,
+    /// Records that are looked at again because of this.
+    pub wakes: Vec<(Side, RecordId)>,
 }
 
 /// A link that is made.
@@ -258,6 +268,7 @@ impl Plan {
                 .collect(),
             entries: Vec::with_capacity(works),
             needs: Vec::new(),
+            stops: Vec::new(),
         }
     }
 
@@ -290,6 +301,8 @@ impl Entry {
             judged: Vec::new(),
             holds: Vec::new(),
             released: Vec::new(),
+            drops: Vec::new(),
+            wakes: Vec::new(),
         }
     }
 
@@ -331,6 +344,8 @@ impl Entry {
             && self.judged.is_empty()
             && self.holds.is_empty()
             && self.released.is_empty()
+            && self.drops.is_empty()
+            && self.wakes.is_empty()
     }
 }
 

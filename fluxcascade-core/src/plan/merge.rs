@@ -101,6 +101,7 @@ impl<'a> Case<'a> {
             Decision::OverwriteAtFirstLink(to) if self.retransformed => {
                 self.write(to, Cause::TransformChanged, None, pass, entry);
             }
+            Decision::TakeAsFound => self.adopt(entry, Some((Side::Target, Cause::TakenAsFound))),
             Decision::OverwriteAtFirstLink(to) => {
                 self.write(to, Cause::FirstLinkOverwrites, None, pass, entry);
             }

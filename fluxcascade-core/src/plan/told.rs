@@ -68,6 +68,7 @@ impl Case<'_> {
                 Decision::Nothing
                 | Decision::Adopt
                 | Decision::AdoptAsFound
+                | Decision::TakeAsFound
                 | Decision::Write(_)
                 | Decision::WriteOver(_)
                 | Decision::OverwriteAtFirstLink(_)

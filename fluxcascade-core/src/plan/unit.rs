@@ -7,9 +7,10 @@ use super::context::PlanContext;
 use super::decide::{Decision, decide_with_base, decide_without_base};
 use super::detect::{Change, View, change, pair_values};
 use super::entry::{Entry, Need};
+use super::first_sync::first_sync;
 use super::merge::Case;
 use super::{reference, retransform};
-use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, FirstSync, PairDirection};
+use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, PairDirection};
 use crate::model::{ConflictStatus, Hold, HoldKey, Link, Side, Sides, Slot, Value, Work};
 
 /// A link whose two records are both seen.
@@ -102,7 +103,8 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
     let (same, differ): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
         all.iter().partition(|case| case.equivalent);
-    let as_found = |case: &&Case<'_>| case.decision == Decision::AdoptAsFound;
+    let as_found =
+        |case: &&Case<'_>| matches!(case.decision, Decision::AdoptAsFound | Decision::TakeAsFound);
     if !in_play.iter().any(|case| case.base.is_some()) && differ.iter().any(as_found) {
         // Blanks are not filled from both sides: that would be one value of two halves.
         for case in all.iter().filter(|case| case.is_in_play()) {
@@ -183,7 +185,8 @@ impl Seen<'_> {
         }
         let equivalent = reference::equivalent(pair, &values, self.context);
         let blank = |values: &Vec<&Value>| values.iter().all(|value| value.is_blank());
-        let anew = || decide_without_base(pair.direction, values.as_ref().map(blank), equivalent);
+        let blanks = values.as_ref().map(blank);
+        let anew = || decide_without_base(pair.direction, blanks, equivalent);
         let told = rewrites.filter(|_| !equivalent).map(|on_change| {
             if hold.is_none() && !entry.retransformed.contains(&index) {
                 entry.retransformed.push(index);
@@ -192,14 +195,11 @@ impl Seen<'_> {
         });
         let decision = match told {
             Some(decision) => decision,
-            None if !has_base && self.takes_as_found(equivalent, values.as_ref().map(blank)) => {
-                Decision::AdoptAsFound
-            }
             None if has_base => {
                 let edited = changes.map(|c| c == Change::Changed);
                 decide_with_base(pair.direction, edited, equivalent)
             }
-            None => anew(),
+            None => first_sync(self.mapping.mapping.first_sync, anew()),
         };
         let first_link = !has_base || matches!(decision, Decision::FirstLinkConflict);
         Some(Case {
@@ -213,17 +213,6 @@ impl Seen<'_> {
             retransformed: told.is_some(),
             decision,
         })
-    }
-
-    /// Whether the mapping takes what it finds when records are linked: all of it, or all but the
-    /// blanks.
-    fn takes_as_found(&self, equivalent: bool, blank: Sides<bool>) -> bool {
-        let differs = !equivalent;
-        match self.mapping.mapping.first_sync {
-            FirstSync::Merge | FirstSync::UpdateExisting => false,
-            FirstSync::LinkOnly | FirstSync::Rebuild => differs,
-            FirstSync::FillBlanks => differs && !blank.source && !blank.target,
-        }
     }
 
     fn base_of(&self, pair: &CompiledPair) -> Sides<Vec<&Value>> {
