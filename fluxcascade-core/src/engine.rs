@@ -13,6 +13,7 @@ mod desk;
 mod dry;
 mod explain;
 mod guard;
+mod joint;
 mod named;
 mod options;
 mod outcome;

@@ -6,9 +6,12 @@
 //!
 //! The rooms, in the order in which a record walks through them: `matching` finds a record's
 //! partner, `detect` says what a side shows and what has changed, `decide` is the table of
-//! decisions, `merge` turns a decision into an action, `settle` closes operations whose
-//! outcome is not known, `linked` and this file put it all together.
+//! decisions for one pair, `unit` puts those together that conflict together, `conflict` asks the
+//! strategies, `told` says what becomes of what is held, `reference`, `retransform` and
+//! `oscillation` know their one thing, `merge` turns all of it into an action, `settle` closes
+//! operations whose outcome is not known, `linked` and this file put it all together.
 
+mod conflict;
 mod context;
 mod create;
 mod decide;
@@ -18,17 +21,23 @@ mod ending;
 mod entry;
 mod first_sync;
 mod guard;
+mod joint;
 mod linked;
 mod matching;
 mod merge;
 mod merged;
+mod oscillation;
 mod parked;
 mod partner;
 mod record;
+mod reference;
+mod retransform;
 mod settle;
 mod show;
 mod stamp;
+mod told;
 mod tombstone;
+mod unit;
 
 pub(crate) use context::DEFAULT_GRACE;
 pub use context::{Gate, PlanContext, Powers, SettleRule, Writing};

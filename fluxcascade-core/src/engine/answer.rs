@@ -69,7 +69,7 @@ impl Run<'_> {
         let mut log = log;
         log.extend(self.stamp_row(operation, before));
         set_bases(&self.mapping, &mut link.bases, &bases);
-        self.note_writes(&mut link, operation);
+        self.note_writes(&mut link, operation, entry);
         if let OperationKind::Create = operation.kind {
             self.base_the_rest(work, &mut link, side, &applied.values, fetched);
             self.note_made(commit, operation, &applied.record);
@@ -152,7 +152,8 @@ impl Run<'_> {
         }
     }
 
-    fn note_writes(&self, link: &mut Link, operation: &Operation) {
+    /// Notes what was written, for telling a value that flaps.
+    fn note_writes(&self, link: &mut Link, operation: &Operation, entry: &Entry) {
         for written in &operation.pairs {
             let Some(index) = self.mapping.pair_index(&written.pair) else { continue };
             let start = self.mapping.pairs[index].ends[operation.side].base.start;
@@ -160,7 +161,11 @@ impl Run<'_> {
                 position: u32::try_from(start).unwrap_or(u32::MAX),
                 fingerprint: fingerprint_values(&written.sent),
                 at: self.now(),
-                origin: WriteOrigin::Person,
+                origin: if entry.rewritings.contains(&index) {
+                    WriteOrigin::Rewriting
+                } else {
+                    WriteOrigin::Person
+                },
             });
         }
     }

@@ -210,7 +210,7 @@ impl Run<'_> {
             let mut works = self.store().gather(&self.lease, keys).await?;
             let mut seen = HashSet::new();
             works.retain(|work| seen.insert(work.key.clone()));
-            self.relay(&mut works);
+            self.relay_all(&mut works);
             for work in works {
                 match batches.last_mut() {
                     Some(batch)

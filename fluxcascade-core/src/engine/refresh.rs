@@ -50,6 +50,8 @@ impl Run<'_> {
             grace: self.engine.inner.settings.grace,
             gate: self.guarding.gate.clone(),
             told: self.options.told.clone(),
+            unsent: self.unsent.clone(),
+            retransformed: self.retransformed.clone(),
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }
     }

@@ -1,6 +1,6 @@
 //! One run: its lease, its revision, and the walk over the work in batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::apply_plan::Approved;
@@ -11,8 +11,8 @@ use super::{Connection, Engine, Event, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, FingerprintKey};
 use crate::model::{
-    Endpoint, Hold, HoldKey, HoldReason, Observation, OperationId, Revision, RunNumber, RunRow,
-    RunStatus, Side, Sides, Timestamp, Work, WorkKey,
+    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, Revision,
+    RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
 use crate::report::{HeldItem, SideReport, SyncReport};
 use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
@@ -47,6 +47,10 @@ pub(super) struct Run<'e> {
     pub(super) report: SyncReport,
     /// The look-ups for creates so far: each is asked once in a run.
     pub(super) found: HashMap<OperationId, Option<Vec<Observation>>>,
+    /// Second halves of writes to both sides that were begun in this run, and not sent.
+    pub(super) unsent: HashSet<OperationId>,
+    /// Pairs of the batch's links whose transform was changed since they were last decided.
+    pub(super) retransformed: HashMap<LinkId, Vec<usize>>,
     /// What was asked for.
     pub(super) options: RunOptions,
     pub(super) standing: Standing,
@@ -78,6 +82,8 @@ impl<'e> Run<'e> {
             started: now,
             report,
             found: HashMap::new(),
+            unsent: HashSet::new(),
+            retransformed: HashMap::new(),
             options: RunOptions::default(),
             standing: Standing::Stored,
             guarding: Guarding::default(),
@@ -216,18 +222,27 @@ impl<'e> Run<'e> {
         let Some(first) = works.first().map(kind) else { return Ok(None) };
         works.truncate(works.iter().take_while(|work| kind(work) == first).count());
         *after = works.last().map(|work| work.key.clone());
-        self.relay(&mut works);
+        self.relay_all(&mut works);
         Ok(Some(works))
     }
 
     /// Lays bases of other revisions out for this one.
-    pub(super) fn relay(&self, works: &mut [Work]) {
+    pub(super) fn relay_all(&mut self, works: &mut [Work]) {
+        self.retransformed.clear();
         let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
-        for link in links {
-            for side in Side::BOTH {
-                if link.bases[side].revision != self.mapping.revision {
-                    link.bases[side] = self.mapping.relay(side, &link.bases[side], &self.revisions);
+        links.for_each(|link| self.relay(link));
+    }
+
+    /// Lays a link's bases out for this revision, and notes whose transform is another since.
+    pub(super) fn relay(&mut self, link: &mut Link) {
+        for side in Side::BOTH {
+            let base = &link.bases[side];
+            if base.revision != self.mapping.revision {
+                let changed = self.mapping.retransformed(base.revision, &self.revisions);
+                if !changed.is_empty() {
+                    self.retransformed.insert(link.id, changed);
                 }
+                link.bases[side] = self.mapping.relay(side, base, &self.revisions);
             }
         }
     }

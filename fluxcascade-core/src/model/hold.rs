@@ -173,6 +173,8 @@ pub struct Hold {
     pub waits_for: Option<Awaited>,
     /// What is held back, for a guard.
     pub withheld: Option<Withheld>,
+    /// A fingerprint of the strategies that were asked, for a conflict: others may decide it.
+    pub asked: Option<Fingerprint>,
     /// What a person decided, until a run has carried it out.
     pub answer: Option<Answer>,
 }
@@ -197,6 +199,7 @@ impl Hold {
             since: now,
             waits_for: None,
             withheld: None,
+            asked: None,
             answer: None,
         }
     }

@@ -159,6 +159,12 @@ pub struct Entry {
     pub stamps: Sides<Option<Stamp>>,
     /// The pairs for which something is done.
     pub pairs: Vec<PairPlan>,
+    /// Pairs, by place, that are written only because a system rewrote our own last write.
+    pub rewritings: Vec<usize>,
+    /// Pairs, by place, whose transform was changed and which no longer mean the same.
+    pub retransformed: Vec<usize>,
+    /// The open half of a write to both sides that what is written here takes the place of.
+    pub resumes: Option<OperationId>,
     /// Edits that are noted in the log and left, by the side they are on.
     pub notes: Vec<(Side, LogPair)>,
     /// Conflict rows that are new; those that a write comes with are stored with it.
@@ -287,6 +293,9 @@ impl Entry {
             record: None,
             stamps: Sides::default(),
             pairs: Vec::new(),
+            rewritings: Vec::new(),
+            retransformed: Vec::new(),
+            resumes: None,
             notes: Vec::new(),
             conflicts: Vec::new(),
             judged: Vec::new(),
@@ -303,6 +312,11 @@ impl Entry {
             || self.record.is_some_and(|(on, _)| on == side)
             || self.stamps[side].is_some()
             || self.pairs.iter().any(|pair| pair.writes_to(side))
+    }
+
+    /// Whether a pair is written on both sides.
+    pub fn writes_both(&self) -> bool {
+        self.pairs.iter().any(|pair| matches!(pair.action, PairAction::WriteBoth { .. }))
     }
 
     pub(super) fn waits(mut self, why: impl Into<String>) -> Self {
@@ -353,6 +367,16 @@ impl PairPlan {
             PairAction::Adopt => false,
             PairAction::Write { to, .. } => *to == side,
             PairAction::WriteBoth { .. } => true,
+        }
+    }
+
+    /// The conflict row that comes with it.
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match &self.action {
+            PairAction::Adopt => None,
+            PairAction::Write { conflict, .. } | PairAction::WriteBoth { conflict, .. } => {
+                conflict.as_deref()
+            }
         }
     }
 }
