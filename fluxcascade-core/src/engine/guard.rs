@@ -205,16 +205,13 @@ impl Run<'_> {
 
     /// Works by key, in batches of one kind, as the walk has them.
     pub(super) async fn gather(&mut self, keys: &[WorkKey]) -> Result<Vec<Vec<Work>>, SyncError> {
-        let mut batches: Vec<Vec<Work>> = Vec::new();
         self.retransformed.clear();
+        let mut batches: Vec<Vec<Work>> = Vec::new();
         for keys in keys.chunks(self.batch_size()) {
             let mut works = self.store().gather(&self.lease, keys).await?;
             let mut seen = HashSet::new();
             works.retain(|work| seen.insert(work.key.clone()));
-            for work in &mut works {
-                let links = work.link.iter_mut().chain(&mut work.tombstones);
-                links.for_each(|link| self.relay(link));
-            }
+            self.relay_all(&mut works);
             for work in works {
                 match batches.last_mut() {
                     Some(batch)

@@ -222,13 +222,13 @@ impl<'e> Run<'e> {
         let Some(first) = works.first().map(kind) else { return Ok(None) };
         works.truncate(works.iter().take_while(|work| kind(work) == first).count());
         *after = works.last().map(|work| work.key.clone());
+        self.retransformed.clear();
         self.relay_all(&mut works);
         Ok(Some(works))
     }
 
     /// Lays bases of other revisions out for this one.
     pub(super) fn relay_all(&mut self, works: &mut [Work]) {
-        self.retransformed.clear();
         let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
         links.for_each(|link| self.relay(link));
     }
