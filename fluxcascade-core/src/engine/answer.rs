@@ -394,8 +394,8 @@ impl Run<'_> {
                     stamp.field
                 );
                 let key = HoldKey::Pair(link, foreign.pair_id());
-                let hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-                try_again(&work.holds, hold, self.now())
+                let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
+                try_again(&work.holds, refused, self.now())
             });
         held.chain(of_stamp).collect()
     }

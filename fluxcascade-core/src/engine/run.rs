@@ -323,8 +323,8 @@ impl<'e> Run<'e> {
         hold: &Hold,
         records: &Sides<Option<crate::model::RecordId>>,
     ) {
-        if hold.reason == HoldReason::Guard {
-            return; // told in numbers when all of the run is planned
+        if matches!(hold.reason, HoldReason::Guard | HoldReason::Excluded) {
+            return; // told in numbers when all of the run is planned; said by a person
         }
         let mut records = records.clone();
         if let HoldKey::Record(side, record) = &hold.key {
