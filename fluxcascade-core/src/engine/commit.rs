@@ -236,7 +236,7 @@ impl Run<'_> {
             .filter(|pair| pair.action == PairAction::Adopt)
             .map(|pair| (pair.index, pair.values.clone()))
             .collect();
-        let mut changed = !adopted.is_empty();
+        let mut changed = !adopted.is_empty() || self.retransformed.contains_key(&link.id);
         set_bases(&self.mapping, &mut link.bases, &adopted);
         let held = !entry.holds.is_empty()
             || work.holds.iter().any(|hold| !entry.released.contains(&hold.key));

@@ -230,16 +230,28 @@ impl CompiledMapping {
             end += place.fields[side].len();
             let values = base.slots.get(start..end);
             let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
-            let same = |pair: &&CompiledPair| {
-                Side::BOTH.iter().all(|&s| place.fields[s].as_slice() == &*pair.ends[s].names)
-            };
-            if let (Some(values), Some(pair)) = (values, pair.filter(same)) {
+            if let (Some(values), Some(pair)) = (values, pair.filter(|pair| pair.ties(place))) {
                 let range = pair.ends[side].base.clone();
                 relaid.written.extend(moved(base, start, range.start));
                 relaid.slots[range].clone_from_slice(values);
             }
         }
         relaid
+    }
+
+    /// The pairs, by place, that tie what they tied in another revision and have another transform
+    /// now.
+    pub fn retransformed(&self, revision: u32, stored: &[Revision]) -> Vec<usize> {
+        let Some(old) = stored.iter().find(|stored| stored.number == revision) else {
+            return Vec::new();
+        };
+        let changed = |place: &LayoutPair| {
+            let index = self.pair_index(&place.pair)?;
+            let pair = &self.pairs[index];
+            let other = place.transform.is_some_and(|print| print != pair.transform_print);
+            (other && pair.ties(place)).then_some(index)
+        };
+        old.layout.pairs.iter().filter_map(changed).collect()
     }
 
     /// The keys of a record: by rule, for the rules under which it has a valid one.
@@ -337,6 +349,11 @@ impl CompiledPair {
             on_change: pair.on_change,
             transform_print: Fingerprint::of(&[format!("{:?}", pair.transforms).as_bytes()]),
         })
+    }
+
+    /// Whether it ties the fields that it tied in another revision.
+    fn ties(&self, place: &LayoutPair) -> bool {
+        Side::BOTH.iter().all(|&side| place.fields[side].as_slice() == &*self.ends[side].names)
     }
 
     /// A side's values as the other side stores them.

@@ -78,16 +78,11 @@ impl Subject<'_> {
         entry
     }
 
-    /// A store that was lost makes nothing until a person has seen the counts.
+    /// A store that was lost, and a first sync that has found few partners, make nothing until a
+    /// person has seen the counts.
     fn is_withheld(&self, context: &PlanContext) -> bool {
         let allowed = record_hold(self.work).and_then(Hold::choice) == Some(&Choice::Allow);
-        match self.mapping.mapping.first_sync {
-            FirstSync::Rebuild => !allowed && !context.gate.lets(Withheld::Create),
-            FirstSync::Merge
-            | FirstSync::LinkOnly
-            | FirstSync::FillBlanks
-            | FirstSync::UpdateExisting => false,
-        }
+        !allowed && !context.gate.lets(Withheld::Create)
     }
 
     fn withhold(&self, mut entry: Entry, context: &PlanContext) -> Entry {
