@@ -14,6 +14,7 @@ use crate::model::{
     Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, Revision,
     RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
+use crate::plan::Plan;
 use crate::report::{HeldItem, SideReport, SyncReport};
 use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
 
@@ -305,6 +306,18 @@ impl<'e> Run<'e> {
         }
     }
 
+    /// Counts links that no longer mean the same because a transform was changed.
+    pub(super) fn note_retransformed(&mut self, plan: &Plan) {
+        for &index in plan.entries.iter().flat_map(|entry| &entry.retransformed) {
+            let pair = &self.mapping.pairs[index].label;
+            let counts = &mut self.report.retransformed;
+            match counts.iter_mut().find(|(label, _)| label == pair) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((pair.clone(), 1)),
+            }
+        }
+    }
+
     /// Notes a hold for the report.
     pub(super) fn note_hold(
         &mut self,
@@ -379,6 +392,7 @@ fn empty_report(mapping: &CompiledMapping, now: Timestamp) -> SyncReport {
         moved: Vec::new(),
         waiting: 0,
         failed: Vec::new(),
+        retransformed: Vec::new(),
         warnings: mapping.warnings.iter().map(ToString::to_string).collect(),
     }
 }
