@@ -24,7 +24,6 @@ use std::sync::Arc;
 
 use clap::Parser;
 use fluxcascade_connectors::{HubSpot, Jobber};
-use fluxcascade_core::clock::{Clock, ManualClock};
 use fluxcascade_core::connector::Connector;
 use fluxcascade_core::mapping::{ConfigError, Mapping};
 use fluxcascade_core::model::Sides;

@@ -19,6 +19,7 @@ mod detect;
 mod diff;
 mod ending;
 mod entry;
+mod explain;
 mod first_sync;
 mod guard;
 mod joint;
@@ -48,6 +49,7 @@ pub use entry::{
     Entry, LinkUpdate, Need, NewLink, PairAction, PairBases, PairPlan, PairTitle, Plan,
     RecordAction, Settled, Step,
 };
+pub use explain::{PolicyRow, PolicyTable};
 pub(crate) use guard::{Creates, MOST_EXAMPLES, Progress, Weighed};
 pub use guard::{GuardStop, StopReason};
 pub(crate) use linked::set_bases;
@@ -68,6 +70,9 @@ pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) ->
     for work in works {
         let entry = match &work.link {
             Some(link) => linked::plan_link(mapping, work, link, context, &mut plan.needs),
+            None if reference::is_unanswered(mapping, work, context, &mut plan.needs) => {
+                matching::waits_for_answers(work)
+            }
             None => matching::plan_record(mapping, work, context, &mut plan.needs),
         };
         plan.entries.push(entry);

@@ -53,6 +53,9 @@ pub struct SyncReport {
     pub waiting: u64,
     /// Records that a system refused or could not be sent.
     pub failed: Vec<Failure>,
+    /// Pairs whose transform was changed, with how many links hold values that no longer mean the
+    /// same by it. What is done about them is the pair's `on_change`.
+    pub retransformed: Vec<(String, u64)>,
     /// Odd things about the mapping.
     pub warnings: Vec<String>,
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::batch::seen;
+use super::joint::close_unless_owed;
 use super::outcome::{Applied, Proof, Refused};
 use super::record::{kind_of, mark_of};
 use super::retry::try_again;
@@ -320,7 +321,7 @@ impl Run<'_> {
     ) {
         let (_, error) = refusal;
         let side = operation.side;
-        commit.closed.push(operation.id);
+        close_unless_owed(commit, operation);
         self.note_failure(operation, Some(error));
         let named = match &work.link {
             Some(link) => self.refused_pairs(work, entry, link.id, side, refusal),
@@ -355,7 +356,7 @@ impl Run<'_> {
         refused: &Refused,
     ) {
         let refusal = (refused.fields.as_slice(), &refused.error);
-        commit.closed.push(refused.operation.id);
+        close_unless_owed(commit, &refused.operation);
         self.note_failure(&refused.operation, Some(&refused.error));
         for hold in self.refused_pairs(work, entry, link, refused.operation.side, refusal) {
             self.note_hold(&hold, &entry.records);
@@ -393,8 +394,8 @@ impl Run<'_> {
                     stamp.field
                 );
                 let key = HoldKey::Pair(link, foreign.pair_id());
-                let hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-                try_again(&work.holds, hold, self.now())
+                let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
+                try_again(&work.holds, refused, self.now())
             });
         held.chain(of_stamp).collect()
     }

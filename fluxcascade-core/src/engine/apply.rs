@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::batch::{Batch, put_link};
-use super::joint::{forget_early, read_before};
+use super::joint::{close_unless_owed, forget_early, read_before};
 use super::outcome::{Answer, Sent};
 use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
@@ -33,6 +33,7 @@ impl Run<'_> {
     /// The same for a batch of which something was fetched already.
     pub(super) async fn process_batch(&mut self, mut batch: Batch) -> Result<(), SyncError> {
         let plan = self.decide(&mut batch, self.first_look()).await?;
+        self.note_retransformed(&plan);
         let mut commit = CommitBatch::default();
         let (mut to_target, mut to_source): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
         for (mut work, mut entry) in batch.works.into_iter().zip(plan.entries) {
@@ -466,7 +467,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::NotApplied(error) => {
-                commit.closed.push(operation.id);
+                close_unless_owed(commit, operation);
                 self.note_failure(operation, error.as_ref());
                 Next::Done
             }

@@ -205,6 +205,7 @@ impl Run<'_> {
 
     /// Works by key, in batches of one kind, as the walk has them.
     pub(super) async fn gather(&mut self, keys: &[WorkKey]) -> Result<Vec<Vec<Work>>, SyncError> {
+        self.retransformed.clear();
         let mut batches: Vec<Vec<Work>> = Vec::new();
         for keys in keys.chunks(self.batch_size()) {
             let mut works = self.store().gather(&self.lease, keys).await?;

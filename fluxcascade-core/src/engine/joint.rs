@@ -75,6 +75,13 @@ impl Run<'_> {
     }
 }
 
+/// Closes an operation that was not carried out, but for a second half: that one is owed still.
+pub(super) fn close_unless_owed(commit: &mut CommitBatch, operation: &Operation) {
+    if !operation.is_second_half() {
+        commit.closed.push(operation.id);
+    }
+}
+
 /// Records of a side that were read before now.
 pub(super) fn read_before(batch: &Batch, side: Side) -> HashSet<RecordId> {
     let of_side = batch.fetched.keys().filter(|(on, _)| *on == side);

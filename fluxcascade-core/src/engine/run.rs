@@ -14,6 +14,7 @@ use crate::model::{
     Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, Revision,
     RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
+use crate::plan::Plan;
 use crate::report::{HeldItem, SideReport, SyncReport};
 use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
 
@@ -222,13 +223,13 @@ impl<'e> Run<'e> {
         let Some(first) = works.first().map(kind) else { return Ok(None) };
         works.truncate(works.iter().take_while(|work| kind(work) == first).count());
         *after = works.last().map(|work| work.key.clone());
+        self.retransformed.clear();
         self.relay_all(&mut works);
         Ok(Some(works))
     }
 
     /// Lays bases of other revisions out for this one.
     pub(super) fn relay_all(&mut self, works: &mut [Work]) {
-        self.retransformed.clear();
         let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
         links.for_each(|link| self.relay(link));
     }
@@ -305,14 +306,26 @@ impl<'e> Run<'e> {
         }
     }
 
+    /// Counts links that no longer mean the same because a transform was changed.
+    pub(super) fn note_retransformed(&mut self, plan: &Plan) {
+        for &index in plan.entries.iter().flat_map(|entry| &entry.retransformed) {
+            let pair = &self.mapping.pairs[index].label;
+            let counts = &mut self.report.retransformed;
+            match counts.iter_mut().find(|(label, _)| label == pair) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((pair.clone(), 1)),
+            }
+        }
+    }
+
     /// Notes a hold for the report.
     pub(super) fn note_hold(
         &mut self,
         hold: &Hold,
         records: &Sides<Option<crate::model::RecordId>>,
     ) {
-        if hold.reason == HoldReason::Guard {
-            return; // told in numbers when all of the run is planned
+        if matches!(hold.reason, HoldReason::Guard | HoldReason::Excluded) {
+            return; // told in numbers when all of the run is planned; said by a person
         }
         let mut records = records.clone();
         if let HoldKey::Record(side, record) = &hold.key {
@@ -379,6 +392,7 @@ fn empty_report(mapping: &CompiledMapping, now: Timestamp) -> SyncReport {
         moved: Vec::new(),
         waiting: 0,
         failed: Vec::new(),
+        retransformed: Vec::new(),
         warnings: mapping.warnings.iter().map(ToString::to_string).collect(),
     }
 }

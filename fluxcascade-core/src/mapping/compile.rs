@@ -74,6 +74,8 @@ pub struct CompiledPair {
     pub group: Option<String>,
     /// The mapping whose links translate its values.
     pub reference: Option<MappingName>,
+    /// Whether a side's system makes no record without one of its fields.
+    pub needed: Sides<bool>,
     /// What is done when its transform was changed.
     pub on_change: OnChange,
     /// A fingerprint of its transform.
@@ -120,7 +122,11 @@ impl CompiledMapping {
                 base_width[side] = end.base.end;
                 end
             });
-            pairs.push(CompiledPair::new(&mapping, pair, ends)?);
+            let needed = Sides::from_fn(|side| {
+                let known = |field| schemas[side].field(field).is_some_and(|known| known.required);
+                pair.fields(side).iter().any(known)
+            });
+            pairs.push(CompiledPair { needed, ..CompiledPair::new(&mapping, pair, ends)? });
         }
         let base_places = Sides::from_fn(|side| {
             pairs.iter().flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
@@ -346,6 +352,7 @@ impl CompiledPair {
             sensitive: pair.sensitive,
             group: pair.group.clone(),
             reference: pair.reference.clone(),
+            needed: Sides::default(),
             on_change: pair.on_change,
             transform_print: Fingerprint::of(&[format!("{:?}", pair.transforms).as_bytes()]),
         })
@@ -387,6 +394,9 @@ impl CompiledPair {
         let blank = |values: &[&Value]| values.iter().all(|value| value.is_blank());
         if blank(source) && blank(target) {
             return true;
+        }
+        if self.reference.is_some() {
+            return false; // only links say whether two ids are of one thing
         }
         // The two systems may know the field by different types; the finer one decides.
         let reads_the_same = || Side::BOTH.into_iter().any(|side| self.same(side, source, target));

@@ -7,12 +7,9 @@ use super::entry::{Entry, Need, PairAction, PairPlan, Step};
 use super::settle::{Heard, settle_update};
 use super::unit::Seen;
 use crate::mapping::CompiledMapping;
-use crate::model::{Link, Operation, OperationPair, Side, Sides, State, Value, Work};
-
-/// Whether this half is sent after the other one.
-pub(super) fn is_second(operation: &Operation) -> bool {
-    operation.joint.is_some() && operation.side == Side::Source
-}
+use crate::model::{
+    Hold, HoldKey, Link, Operation, OperationPair, Side, Sides, State, Value, Work,
+};
 
 /// Says what must be known of the second halves before anything is decided; else nothing.
 pub(super) fn awaited(
@@ -21,7 +18,7 @@ pub(super) fn awaited(
     entry: &mut Entry,
     needs: &mut Vec<Need>,
 ) -> Option<Entry> {
-    for half in work.operations.iter().filter(|operation| is_second(operation)) {
+    for half in work.operations.iter().filter(|open| open.is_second_half()) {
         let from = context.settle.from(half);
         if !context.unsent.contains(&half.id) && from > context.now {
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
@@ -44,7 +41,7 @@ pub(super) fn settle_second(
     context: &PlanContext,
     entry: &mut Entry,
 ) {
-    for half in work.operations.iter().filter(|operation| is_second(operation)) {
+    for half in work.operations.iter().filter(|open| open.is_second_half()) {
         let seen = half.kind.record().and_then(|r| context.fetched.get(&(half.side, r.clone())));
         let Some(State::Known { values, .. }) = seen.map(|seen| &seen.state) else {
             entry.closes.push(half.id); // what it owed is seen when the record is back
@@ -69,13 +66,16 @@ pub(super) fn settle_second(
 /// Writes what is owed from the intents, unless something else is done for the pair. An intent of
 /// which nothing is owed any more is given up.
 pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
-    for half in seen.work.operations.iter().filter(|operation| is_second(operation)) {
+    for half in seen.work.operations.iter().filter(|open| open.is_second_half()) {
         let done = entry.settled.iter().any(|settled| settled.operation == half.id);
         if done || entry.closes.contains(&half.id) {
             continue;
         }
         let owed: Vec<PairPlan> =
             half.pairs.iter().filter_map(|written| owed(seen, half, written, entry)).collect();
+        if owed.is_empty() && half.pairs.iter().any(|written| is_held(seen, written, entry)) {
+            continue; // refused, and tried again later
+        }
         if owed.is_empty() {
             entry.closes.push(half.id);
         } else {
@@ -94,7 +94,7 @@ fn owed(
 ) -> Option<PairPlan> {
     let index = seen.mapping.pair_index(&written.pair)?;
     let pair = &seen.mapping.pairs[index];
-    if entry.pairs.iter().any(|plan| plan.index == index) {
+    if entry.pairs.iter().any(|plan| plan.index == index) || is_held(seen, written, entry) {
         return None;
     }
     let now = |side| pair_values(pair, side, seen.views[side], &seen.link.bases[side]);
@@ -111,6 +111,13 @@ fn owed(
             conflict: None,
         },
     })
+}
+
+/// Whether a pair waits under a hold.
+fn is_held(seen: &Seen<'_>, written: &OperationPair, entry: &Entry) -> bool {
+    let key = HoldKey::Pair(seen.link.id, written.pair.clone());
+    let stays = |hold: &Hold| hold.key == key && !entry.released.contains(&key);
+    seen.work.holds.iter().any(stays) || entry.holds.iter().any(|hold| hold.key == key)
 }
 
 /// Whether a half has a pair that is owed, seen from the record that it writes.

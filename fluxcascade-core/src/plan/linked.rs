@@ -70,7 +70,7 @@ fn settle(
     if let Some(waiting) = joint::awaited(work, context, entry, needs) {
         return Some(waiting);
     }
-    for operation in work.operations.iter().filter(|operation| !joint::is_second(operation)) {
+    for operation in work.operations.iter().filter(|open| !open.is_second_half()) {
         let from = context.settle.from(operation);
         if from > context.now {
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));

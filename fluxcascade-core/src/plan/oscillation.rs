@@ -97,9 +97,10 @@ fn said(case: &Case<'_>, why: &str) -> String {
         let texts = case.values[side].iter().map(|value| format!("\"{value}\""));
         texts.collect::<Vec<_>>().join(" + ")
     });
-    let values = match case.pair().sensitive {
-        true => String::new(),
-        false => format!(": {} on the source, {} on the target", both.source, both.target),
+    let values = if case.pair().sensitive {
+        String::new()
+    } else {
+        format!(": {} on the source, {} on the target", both.source, both.target)
     };
     format!("{why}{values}; say which value stands, or stop what changes it in one of the systems")
 }

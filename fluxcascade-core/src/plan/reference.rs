@@ -1,9 +1,12 @@
 //! Values that refer to other mapped records: translated through that mapping's links (P25).
 
 use super::context::PlanContext;
+use super::detect::{View, view};
 use super::entry::Need;
-use crate::mapping::CompiledPair;
-use crate::model::{Awaited, FieldType, MappingName, RecordId, Reference, Side, Sides, Value};
+use crate::mapping::{CompiledMapping, CompiledPair};
+use crate::model::{
+    Awaited, FieldType, MappingName, RecordId, Reference, Side, Sides, Value, Work, WorkKey,
+};
 use crate::transform::Refusal;
 
 /// Why a side's value cannot be written on the other side.
@@ -73,6 +76,32 @@ pub(super) fn unanswered(
         }
     }
     needs
+}
+
+/// Whether links must be known before anything is said of an unlinked record: those of the records
+/// that it refers to.
+pub(super) fn is_unanswered(
+    mapping: &CompiledMapping,
+    work: &Work,
+    context: &PlanContext,
+    needs: &mut Vec<Need>,
+) -> bool {
+    if mapping.pairs.iter().all(|pair| pair.reference.is_none()) {
+        return false;
+    }
+    let WorkKey::Record(side, record) = &work.key else { return false };
+    let entry = work.entries[*side].as_ref();
+    let View::Known { values, .. } = view(mapping, *side, Some(record), entry, context) else {
+        return false;
+    };
+    let before = needs.len();
+    for pair in &mapping.pairs {
+        let own = pair.ends[*side].slots.iter().filter_map(|&slot| values[slot].value());
+        let mut both = Sides::default();
+        both[*side] = own.collect();
+        needs.extend(unanswered(pair, &both, context));
+    }
+    needs.len() > before
 }
 
 /// The records that a value refers to, in its order.

@@ -23,9 +23,12 @@ pub(super) fn decision(
     on_change: OnChange,
     anew: impl FnOnce() -> Decision,
 ) -> Decision {
-    let rewrite = |side: Side| match direction.writes_to(side) {
-        true => Decision::OverwriteAtFirstLink(side),
-        false => Decision::Nothing,
+    let rewrite = |side: Side| {
+        if direction.writes_to(side) {
+            Decision::OverwriteAtFirstLink(side)
+        } else {
+            Decision::Nothing
+        }
     };
     match on_change {
         OnChange::Keep => Decision::Nothing,

@@ -91,7 +91,9 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
     let news = |side| in_play.iter().any(|case| !case.equivalent && case.has_news(side));
     if !(news(Side::Source) && news(Side::Target)) {
-        in_play.iter().for_each(|case| case.decide(entry, needs));
+        for case in &in_play {
+            case.decide(entry, needs);
+        }
         return;
     }
     let all: Vec<Case<'_>> =
@@ -101,12 +103,18 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
     let (same, differ): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
         all.iter().partition(|case| case.equivalent);
-    let as_found = |case: &&Case<'_>| case.decision == Decision::AdoptAsFound;
+    let as_found =
+        |case: &&Case<'_>| matches!(case.decision, Decision::AdoptAsFound | Decision::TakeAsFound);
     if !in_play.iter().any(|case| case.base.is_some()) && differ.iter().any(as_found) {
         // Blanks are not filled from both sides: that would be one value of two halves.
-        return all.iter().filter(|case| case.is_in_play()).for_each(|case| case.take(entry));
+        for case in all.iter().filter(|case| case.is_in_play()) {
+            case.take(entry);
+        }
+        return;
     }
-    same.into_iter().filter(|case| case.is_in_play()).for_each(|case| case.decide(entry, needs));
+    for case in same.into_iter().filter(|case| case.is_in_play()) {
+        case.decide(entry, needs);
+    }
     match differ.as_slice() {
         [] => {}
         cases => Unit { seen, cases, together: Some(together) }.decide(entry, needs),
@@ -122,7 +130,7 @@ enum Want {
     All,
 }
 
-impl<'a> Seen<'a> {
+impl Seen<'_> {
     /// What the pair conflicts together with. One-way pairs never conflict, and first links only
     /// within a group.
     fn together(&self, index: usize) -> Option<Together<'_>> {
@@ -188,8 +196,8 @@ impl<'a> Seen<'a> {
         let decision = match told {
             Some(decision) => decision,
             None if has_base => {
-                let changed = changes.map(|c| c == Change::Changed);
-                decide_with_base(pair.direction, changed, equivalent)
+                let edited = changes.map(|c| c == Change::Changed);
+                decide_with_base(pair.direction, edited, equivalent)
             }
             None => first_sync(self.mapping.mapping.first_sync, anew()),
         };

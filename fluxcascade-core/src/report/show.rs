@@ -32,6 +32,13 @@ impl fmt::Display for SyncReport {
         self.guards.iter().try_for_each(|stop| writeln!(f, "  guard: {stop}"))?;
         self.show_failed(f)?;
         self.show_moved(f)?;
+        for (pair, count) in &self.retransformed {
+            writeln!(
+                f,
+                "  {pair}: its transform was changed, and {} not mean the same by it",
+                if *count == 1 { "1 link does".into() } else { format!("{count} links do") }
+            )?;
+        }
         self.warnings.iter().try_for_each(|warning| writeln!(f, "  warning: {warning}"))
     }
 }

@@ -63,10 +63,8 @@ fn join(field: &Field<'_>) -> Option<Value> {
     let kept = own.iter().filter(|one| has(&theirs, one) || !has(&base, one));
     let added = theirs.iter().filter(|one| !has(&own, one) && !has(&base, one));
     let joined = kept.chain(added).map(|&one| one.clone());
-    let in_order = match field.own {
-        Value::List(_) => true,
-        own => own.is_blank() && matches!(field.theirs, Value::List(_)),
-    };
+    let like = if field.own.is_blank() { field.theirs } else { field.own };
+    let in_order = matches!(like, Value::List(_));
     Some(if in_order { Value::List(joined.collect()) } else { Value::Set(joined.collect()) })
 }
 

@@ -1,6 +1,7 @@
 //! What a person said about a pair that is held, checked on what both sides hold.
 
 use fluxcascade_core::Side::{Source, Target};
+use fluxcascade_core::mapping::PairBuilder;
 use fluxcascade_core::model::{
     Answer, Cause, Choice, ConflictStatus, Hold, HoldKey, HoldReason, Provenance, RecordId, Winner,
 };
@@ -66,7 +67,7 @@ fn leave_takes_both_sides_as_they_are_and_the_row_has_no_winner() {
 
 #[test]
 fn an_answer_that_would_be_written_against_the_direction_is_asked_again() {
-    let mut given = given(&["x"], |m| m.pair_with("x", "x", |p| p.source_only()))
+    let mut given = given(&["x"], |m| m.pair_with("x", "x", PairBuilder::source_only))
         .agreed("x", "base")
         .with(Source, "x", "s");
     let values = {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fluxcascade_core::Side::{Source, Target};
-use fluxcascade_core::mapping::Drift;
+use fluxcascade_core::mapping::{Drift, PairBuilder};
 use fluxcascade_core::model::record::fingerprint_values;
 use fluxcascade_core::model::{HoldReason, Side, Version, WriteOrigin, Written};
 
@@ -45,13 +45,13 @@ fn a_value_that_comes_back_for_the_third_time_is_held_with_both_values_named() {
     let hold = one_hold(&entry);
     assert_eq!(hold.reason, HoldReason::Oscillating);
     assert!(hold.detail.contains("\"a\" on the source, \"b\" on the target"), "{}", hold.detail);
-    let held = by_turns(flapping(), 1).held();
-    assert!(held.entry().is_quiet(), "it waits as it did");
+    let waiting = by_turns(flapping(), 1).held();
+    assert!(waiting.entry().is_quiet(), "it waits as it did");
 }
 
 #[test]
 fn a_sensitive_value_is_not_named() {
-    let given = given(&["x"], |m| m.pair_with("x", "x", |p| p.sensitive()))
+    let given = given(&["x"], |m| m.pair_with("x", "x", PairBuilder::sensitive))
         .agreed("x", "secret-a")
         .with(Target, "x", "b");
     let given = person(given, Source, "b", NOW - 4 * HOUR);

@@ -114,13 +114,13 @@ impl Given {
         let value = value.into();
         for side in Side::BOTH {
             self.set(side, field, value.clone());
-            self.set_base(side, field, value.clone());
+            self.set_base(side, field, &value);
         }
         self
     }
 
     pub(crate) fn based(mut self, side: Side, field: &str, value: impl Into<Value>) -> Self {
-        self.set_base(side, field, value.into());
+        self.set_base(side, field, &value.into());
         self
     }
 
@@ -144,13 +144,12 @@ impl Given {
 
     fn state(&mut self, side: Side) -> (&mut Values, &mut Version) {
         let entry = self.work.entries[side].as_mut().unwrap();
-        match &mut entry.observation.as_mut().unwrap().state {
-            State::Known { values, version } => (values, version),
-            other => panic!("{other:?}"),
-        }
+        let state = &mut entry.observation.as_mut().unwrap().state;
+        let State::Known { values, version } = state else { panic!("{side} is not known") };
+        (values, version)
     }
 
-    fn set_base(&mut self, side: Side, field: &str, value: Value) {
+    fn set_base(&mut self, side: Side, field: &str, value: &Value) {
         for pair in &self.mapping.pairs {
             let end = &pair.ends[side];
             if let Some(i) = end.names.iter().position(|name| name.as_str() == field) {

@@ -187,7 +187,7 @@ fn records_that_each_have_half_of_a_group_are_in_conflict_when_linked() {
             .pair_with("street", "street", |p| p.group("address"))
             .pair_with("city", "city", |p| p.group("address"))
     };
-    let halves =
+    let mut halves =
         given(&fields, mapping).with(Source, "street", "1 Main").with(Target, "city", "Arab");
     halves.context.gate = Gate::Open([Withheld::Blanking].into());
     let entry = halves.entry();

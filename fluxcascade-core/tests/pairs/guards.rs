@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use fluxcascade_core::Side::{Source, Target};
+use fluxcascade_core::mapping::PairBuilder;
 use fluxcascade_core::model::{Cause, Choice, HoldReason, Value, Withheld};
 use fluxcascade_core::plan::Gate;
 use fluxcascade_core::resolver::Strategy;
@@ -71,7 +72,7 @@ fn filling_a_blank_and_overwriting_by_an_edit_are_not_withheld() {
 
 #[test]
 fn an_overwrite_at_a_first_link_is_withheld() {
-    let one_way = given(&["x"], |m| m.pair_with("x", "x", |p| p.source_only()))
+    let one_way = given(&["x"], |m| m.pair_with("x", "x", PairBuilder::source_only))
         .with(Source, "x", "s")
         .with(Target, "x", "t");
     let by_strategy = given(&["x"], |m| m.first_link(Strategy::SourceWins).pair("x", "x"))
