@@ -205,7 +205,6 @@ mod tests {
         let record = RecordId::new("1").unwrap();
         let key = |value: Value| {
             let values = Values::new([Slot::Present(value)]);
-            let record = RecordId::new("1").unwrap();
             rule.fingerprint(Side::Source, &record, &values, &FingerprintKey::new([0; 32]))
         };
         let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
