@@ -207,11 +207,12 @@ fn work(mapping: &CompiledMapping, record: usize, edits: Edits) -> Work {
     });
     Work {
         key: WorkKey::Link(link),
-        link: Some(Link { id: link, records, status: LinkStatus::Active, bases }),
+        link: Some(Link { id: link, records, status: LinkStatus::Active, bases, ending: None }),
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
         candidates: Vec::new(),
+        tombstones: Vec::new(),
     }
 }
 

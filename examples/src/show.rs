@@ -8,7 +8,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 use fluxcascade_core::mapping::CompiledMapping;
 use fluxcascade_core::model::{
-    Conflict, FieldName, LogRow, RecordId, Side, Sides, Timestamp, Value, Winner,
+    Conflict, FieldName, LogRow, PairId, RecordId, Side, Sides, Timestamp, Value, Winner,
 };
 use fluxcascade_core::report::SideReport;
 use fluxcascade_core::{Plan, SyncReport};
@@ -125,13 +125,14 @@ impl<'a> Show<'a> {
     /// A conflict: what each side held and when, who won and why.
     pub fn conflict(&self, conflict: &Conflict) -> Table {
         let records = conflict.records.as_ref().map(|record| Some(record.clone()));
-        let title = format!("{}: {}", (self.naming)(&records), conflict.pair);
+        let pair = conflict.pair.as_ref().map_or("(record)", PairId::as_str);
+        let title = format!("{}: {pair}", (self.naming)(&records));
         let [source, target] = Side::BOTH.map(|side| self.system(side));
         let mut table = table([title, source, target]);
         let mut add = |title: &str, of: &dyn Fn(Side) -> String| {
             table.add_row([title.to_owned(), of(Side::Source), of(Side::Target)]);
         };
-        let values = |values: &[Value]| self.values(conflict.pair.as_str(), values);
+        let values = |values: &[Value]| self.values(pair, values);
         add("agreed before", &|side| {
             conflict.base[side].as_deref().map_or_else(|| "never".into(), values)
         });

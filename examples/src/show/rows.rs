@@ -1,7 +1,7 @@
 //! Plans and log rows as rows of text. How rows look as a table is the parent's.
 
 use fluxcascade_core::model::{Cause, LogKind, LogRow, Side};
-use fluxcascade_core::plan::{Entry, PairAction};
+use fluxcascade_core::plan::Entry;
 use fluxcascade_core::{Plan, Value};
 
 use super::Show;
@@ -42,20 +42,21 @@ fn entry_rows(show: &Show<'_>, plan: &Plan, entry: &Entry) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut new = Vec::new();
     for pair in &entry.pairs {
-        let PairAction::Write { to, send, cause, .. } = &pair.action else { continue };
         let Some(title) = plan.pairs.get(pair.index) else { continue };
-        if entry.create == Some(*to) {
-            new.push(send.as_slice());
-            continue;
+        for (to, send, cause) in pair.writes() {
+            if entry.create == Some(to) {
+                new.push(send);
+                continue;
+            }
+            rows.push(Row {
+                record: record.clone(),
+                to,
+                field: title.id.to_string(),
+                before: show.values(title.id.as_str(), &pair.values[to]),
+                after: show.values(title.id.as_str(), send),
+                why: cause.to_string(),
+            });
         }
-        rows.push(Row {
-            record: record.clone(),
-            to: *to,
-            field: title.id.to_string(),
-            before: show.values(title.id.as_str(), &pair.values[*to]),
-            after: show.values(title.id.as_str(), send),
-            why: cause.to_string(),
-        });
     }
     if let Some(to) = entry.create {
         rows.push(new_record(record, to, &new));
@@ -85,10 +86,17 @@ pub(super) fn log_rows(show: &Show<'_>, row: &LogRow) -> Vec<Row> {
             let new: Vec<&[Value]> = row.pairs.iter().map(|pair| pair.after.as_slice()).collect();
             vec![new_record(record, row.side, &new)]
         }
-        LogKind::Link => vec![Row {
+        LogKind::Link
+        | LogKind::Archive
+        | LogKind::Delete
+        | LogKind::Restore
+        | LogKind::Suspend
+        | LogKind::Resume
+        | LogKind::End
+        | LogKind::Follow => vec![Row {
             record,
             to: row.side,
-            field: "(link)".into(),
+            field: format!("({})", row.kind),
             before: String::new(),
             after: String::new(),
             why: row.note.clone(),

@@ -367,10 +367,10 @@ impl CompiledPair {
         if blank(source) && blank(target) {
             return true;
         }
+        // The two systems may know the field by different types; the finer one decides.
+        let reads_the_same = || Side::BOTH.into_iter().any(|side| self.same(side, source, target));
         if self.transform.is_none() {
-            // The two systems may know the field by different types; the finer one decides.
-            return self.same(Side::Target, source, target)
-                || self.same(Side::Source, source, target);
+            return reads_the_same();
         }
         let forward = self.carry(Side::Source, source).ok();
         if let Some(forward) = &forward
@@ -380,7 +380,7 @@ impl CompiledPair {
         }
         let Ok(backward) = self.carry(Side::Target, target) else {
             // What neither way takes is still the same if it reads the same.
-            return forward.is_none() && self.same(Side::Target, source, target);
+            return forward.is_none() && reads_the_same();
         };
         if self.same(Side::Source, source, &refs(&backward)) {
             return true;

@@ -46,7 +46,11 @@ impl CompiledRule {
             let text = match value.as_text() {
                 Some(text) => normalise(text, form)?,
                 None if value.is_blank() => return None,
-                None => value.to_string(),
+                // 5 here and 5.0 there are one number.
+                None => match value.as_decimal() {
+                    Some(number) => number.normalize().to_string(),
+                    None => value.to_string(),
+                },
             };
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
@@ -122,6 +126,7 @@ pub(super) fn form_of(field_type: &FieldType) -> KeyForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Sides, Value};
 
     #[test]
     fn texts_are_folded_and_blanks_are_no_key() {
@@ -136,6 +141,24 @@ mod tests {
         assert_eq!(normalise("n/a", &KeyForm::Phone), None);
         assert_eq!(normalise("12", &KeyForm::Phone), None);
         assert_eq!(normalise("(256) 593-8310", &KeyForm::Phone).unwrap(), "2565938310");
+    }
+
+    #[test]
+    fn a_number_is_one_key_however_many_zeros_are_behind_its_point() {
+        let rule = CompiledRule {
+            label: "number".into(),
+            slots: Sides::from_fn(|_| [0].into()),
+            forms: [KeyForm::Text].into(),
+            unique: Sides::default(),
+        };
+        let key = |value: Value| {
+            let values = Values::new([Slot::Present(value)]);
+            rule.fingerprint(Side::Source, &values, &FingerprintKey::new([0; 32]))
+        };
+        let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
+        assert_eq!(key(Value::Int(50)), key(decimal("50.00")));
+        assert_ne!(key(Value::Int(50)), key(decimal("5.0")));
+        assert_eq!(key(decimal("1.50")), key("1.5".into()));
     }
 
     #[cfg(feature = "phone")]

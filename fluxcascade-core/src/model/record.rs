@@ -68,8 +68,10 @@ impl Values {
 pub fn fingerprint<'a>(slots: impl Iterator<Item = &'a Slot>) -> Fingerprint {
     let mut sink = HashSink(blake3::Hasher::new());
     for slot in slots {
-        // Writing to a hasher cannot fail, and every slot can be written.
-        let _ = postcard::to_io(slot, &mut sink);
+        match slot.value().and_then(Value::canonical) {
+            Some(canonical) => sink.take(&Slot::Present(canonical)),
+            None => sink.take(slot),
+        }
     }
     Fingerprint(super::id::first16(&sink.0.finalize()))
 }
@@ -78,12 +80,22 @@ pub fn fingerprint<'a>(slots: impl Iterator<Item = &'a Slot>) -> Fingerprint {
 pub fn fingerprint_values(values: &[Value]) -> Fingerprint {
     let mut sink = HashSink(blake3::Hasher::new());
     for value in values {
-        let _ = postcard::to_io(value, &mut sink);
+        match value.canonical() {
+            Some(canonical) => sink.take(&canonical),
+            None => sink.take(value),
+        }
     }
     Fingerprint(super::id::first16(&sink.0.finalize()))
 }
 
 struct HashSink(blake3::Hasher);
+
+impl HashSink {
+    fn take(&mut self, part: &impl Serialize) {
+        // Writing to a hasher cannot fail, and everything that is hashed here can be written.
+        let _ = postcard::to_io(part, self);
+    }
+}
 
 impl std::io::Write for HashSink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -220,6 +220,32 @@ impl Value {
         if let Value::Instant(at) = self { Some(*at) } else { None }
     }
 
+    /// The one form of all values that are equal to this one: numbers without zeros at their end.
+    /// `None` if this is it.
+    pub(super) fn canonical(&self) -> Option<Value> {
+        match self {
+            Value::Decimal(number) => canonical_number(*number).map(Value::Decimal),
+            Value::Money(money) => canonical_number(money.amount)
+                .map(|amount| Value::Money(Money { amount, ..money.clone() })),
+            Value::Set(items) => {
+                canonical_items(items.iter()).map(|items| Value::Set(items.into_iter().collect()))
+            }
+            Value::List(items) => canonical_items(items.iter()).map(Value::List),
+            Value::Map(items) => canonical_items(items.values())
+                .map(|values| Value::Map(items.keys().cloned().zip(values).collect())),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Text(_)
+            | Value::Date(_)
+            | Value::Time(_)
+            | Value::Instant(_)
+            | Value::Zoned(_)
+            | Value::Choice(_)
+            | Value::Ref(_) => None,
+        }
+    }
+
     /// About how many bytes of text the value has: what the limit of 1 MiB is about.
     pub fn size(&self) -> usize {
         match self {
@@ -239,6 +265,19 @@ impl Value {
             | Value::Instant(_) => 16,
         }
     }
+}
+
+fn canonical_number(number: Decimal) -> Option<Decimal> {
+    let canonical = number.normalize();
+    (canonical.scale() != number.scale()
+        || canonical.is_sign_negative() != number.is_sign_negative())
+    .then_some(canonical)
+}
+
+/// All items in their one form, if any of them is not.
+fn canonical_items<'a>(items: impl Iterator<Item = &'a Value> + Clone) -> Option<Vec<Value>> {
+    let canonical = |item: &Value| item.canonical().unwrap_or_else(|| item.clone());
+    items.clone().any(|item| item.canonical().is_some()).then(|| items.map(canonical).collect())
 }
 
 fn same_items(mine: &BTreeSet<Value>, theirs: &BTreeSet<Value>, field_type: &FieldType) -> bool {

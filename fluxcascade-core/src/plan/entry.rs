@@ -321,6 +321,17 @@ impl Entry {
 }
 
 impl PairPlan {
+    /// What is written: to which side, which values, and why.
+    pub fn writes(&self) -> impl Iterator<Item = (Side, &[Value], &Cause)> {
+        Side::BOTH.into_iter().filter_map(|side| match &self.action {
+            PairAction::Adopt => None,
+            PairAction::Write { to, send, cause, .. } => {
+                (*to == side).then_some((side, send.as_slice(), cause))
+            }
+            PairAction::WriteBoth { send, cause, .. } => Some((side, send[side].as_slice(), cause)),
+        })
+    }
+
     /// Whether this side is written.
     pub fn writes_to(&self, side: Side) -> bool {
         match &self.action {

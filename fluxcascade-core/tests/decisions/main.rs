@@ -110,11 +110,13 @@ fn work(mapping: &CompiledMapping, row: &Row) -> Work {
             records: Sides::from_fn(id),
             status: LinkStatus::Active,
             bases,
+            ending: None,
         }),
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
         candidates: Vec::new(),
+        tombstones: Vec::new(),
     }
 }
 
@@ -150,6 +152,7 @@ fn word(entry: &Entry) -> String {
         return match conflict.kind {
             ConflictKind::UpdateUpdate => "conflict".into(),
             ConflictKind::FirstLink => "conflict_first_link".into(),
+            ConflictKind::DeleteUpdate => panic!("{conflict:?}"),
         };
     }
     let note = entry.notes.first().map(|(_, note)| &note.cause);
@@ -168,7 +171,11 @@ fn word(entry: &Entry) -> String {
                 | Cause::Create
                 | Cause::DriftLeft
                 | Cause::LeftAsFound
-                | Cause::Rewritten => panic!("{cause:?}"),
+                | Cause::Rewritten
+                | Cause::Answered { .. }
+                | Cause::OtherId
+                | Cause::TransformChanged
+                | Cause::TakenAsFound => panic!("{cause:?}"),
             },
             other => panic!("{other:?}"),
         },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::mapping::{ConfigError, Mapping, PairBuilder};
 use fluxcascade_core::model::{FieldName, FieldSchema, FieldType};
-use fluxcascade_core::store::{Feed, FeedKey, Intake};
+use fluxcascade_core::store::{Feed, FeedKey, Intake, Sweep};
 use fluxcascade_core::testkit::{CallKind, SimProfile, SimSystem};
 use fluxcascade_core::transform::{phone_e164, value_map};
 use fluxcascade_core::{Engine, Side, Strategy, SyncError};
@@ -231,7 +231,14 @@ async fn a_place_in_the_changes_that_is_lost_is_read_anew() {
         let lease = world.store.lease(&key, now, Duration::from_secs(300)).await.unwrap();
         let feed = world.store.feed(&lease, &feed_key).await.unwrap();
         let feed = Feed { cursor: Some(Cursor::new("format 0").unwrap()), sweeping, ..feed };
-        let page = Intake { side: Side::Source, revision: 1, rows: Vec::new(), feed_key, feed };
+        let page = Intake {
+            side: Side::Source,
+            revision: 1,
+            rows: Vec::new(),
+            feed_key,
+            feed,
+            sweep: Sweep::None,
+        };
         world.store.intake(&lease, &page).await.unwrap();
         world.store.release(&lease).await.unwrap();
         world.minutes(60);

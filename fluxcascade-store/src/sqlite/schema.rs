@@ -95,7 +95,9 @@ fn tune(connection: &Connection) -> Result<(), Fault> {
         .into());
     }
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    connection.pragma_update(None, "cache_size", -32 * 1024)?;
+    // Small, so that a process holds as much for a million links as for ten thousand: the operating
+    // system keeps the rest.
+    connection.pragma_update(None, "cache_size", -8 * 1024)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // Without this promise SQLite plans a statement anew whenever other values are bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

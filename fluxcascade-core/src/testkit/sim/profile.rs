@@ -125,8 +125,8 @@ impl SimProfile {
     /// the 10 minutes that are declared) and shows 10,000 rows; read by id, 100 at a time, at once;
     /// millisecond times; a repeated e-mail is refused with the record that has it; upserts by a
     /// unique field; records are archived and say so, but are restored in HubSpot's own pages
-    /// alone; no conditional writes; a read by id says where a merged record went; each field's
-    /// history is kept.
+    /// alone; no conditional writes; survivors of a merge name those that lost; each field's history is
+    /// kept.
     pub fn hubspot_like() -> Self {
         Self {
             capabilities: Capabilities {
@@ -141,7 +141,7 @@ impl SimProfile {
             },
             list_lag: Duration::from_secs(8),
             find_lag: Duration::from_secs(8),
-            merges: MergeSignal::Fetched,
+            merges: MergeSignal::Listed,
             field_times: true,
             result_cap: Some(10_000),
             ..Self::default()

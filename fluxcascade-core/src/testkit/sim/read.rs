@@ -19,9 +19,8 @@ impl SimSystem {
     /// The error that a read ends with, if one does.
     pub(super) fn read_fault(&self, struck: &Struck) -> Result<(), ConnectorError> {
         let error = match struck.fault {
-            Some(
-                Fault::RequestLost | Fault::AnswerLost | Fault::Timeout(_) | Fault::Unavailable,
-            ) => unavailable(),
+            Some(Fault::RequestLost | Fault::AnswerLost | Fault::Timeout(_)) => no_answer(),
+            Some(Fault::Unavailable) => unavailable(),
             Some(Fault::Partial(_) | Fault::Truncated) => {
                 let message = "the answer breaks off: it is read again later";
                 ConnectorError::new(ErrorKind::Transient, message)
@@ -135,6 +134,10 @@ pub(super) fn project(record: &Record, snapshot: &Snapshot, projection: &Project
             Slot::Present(held(&snapshot.values, field))
         }
     })
+}
+
+pub(super) fn no_answer() -> ConnectorError {
+    ConnectorError::new(ErrorKind::Transient, "there is no answer: try again later")
 }
 
 pub(super) fn unavailable() -> ConnectorError {

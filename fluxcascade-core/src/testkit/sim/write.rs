@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::read::{failed, limited, project, unauthorised, unavailable};
+use super::read::{failed, limited, no_answer, project, unauthorised, unavailable};
 use super::record::{Fields, Life, Record, Sight};
 use super::{CallKind, Fault, Later, Pending, SimState, SimSystem, Struck};
 use crate::connector::{
@@ -94,10 +94,10 @@ impl SimSystem {
                 | Fault::Stale
                 | Fault::Empty,
             ) => return self.apply_all(writes, projection),
-            Some(Fault::RequestLost) => unknown(unavailable()),
+            Some(Fault::RequestLost) => unknown(no_answer()),
             Some(Fault::AnswerLost) => {
                 self.apply_all(writes, projection);
-                unknown(unavailable())
+                unknown(no_answer())
             }
             Some(Fault::Timeout(after)) => {
                 let at = self.now() + after;
@@ -106,7 +106,7 @@ impl SimSystem {
                     what: Pending::Write((*write).clone(), projection.clone()),
                 });
                 self.state().later.extend(late);
-                unknown(ConnectorError::new(ErrorKind::Transient, "no answer in time"))
+                unknown(no_answer())
             }
             Some(Fault::DoneTwice) => {
                 self.apply_all(writes, projection);
@@ -118,7 +118,7 @@ impl SimSystem {
                 if done >= writes.len() {
                     return outcomes; // nothing was cut off
                 }
-                outcomes[done] = WriteOutcome::Unknown(unavailable());
+                outcomes[done] = WriteOutcome::Unknown(no_answer());
                 outcomes.resize(writes.len(), WriteOutcome::NotSent(unavailable()));
                 outcomes
             }

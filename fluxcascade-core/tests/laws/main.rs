@@ -1,60 +1,43 @@
-//! Laws of the pure layer, over values drawn by proptest: merging, equivalence, stored forms.
+//! Laws of the pure layer, over what proptest draws: values, stored forms, and in `plans` the whole
+//! planner over linked records of any mapping.
+//!
+//! A test run tries a fixed set. `FLUXCASCADE_CASES=50000` tries as many new ones per law instead.
+
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
+mod drawn;
+mod given;
+mod outcome;
+mod plans;
+mod scene;
+mod tally;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime};
 use fluxcascade_core::mapping::PairDirection;
 use fluxcascade_core::model::codec::{decode, decode_base, encode, encode_base};
-use fluxcascade_core::model::link::Written;
 use fluxcascade_core::model::{
     Base, FieldType, Fingerprint, Money, Observation, RecordId, Side, Sides, Slot, State,
     Timestamp, Value, Values, Version,
 };
+use fluxcascade_core::model::{WriteOrigin, Written};
 use fluxcascade_core::plan::{Decision, decide_with_base, decide_without_base};
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
 
-fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::Bool),
-        any::<i64>().prop_map(Value::Int),
-        (any::<i64>(), 0_u32..10)
-            .prop_map(|(n, scale)| Value::Decimal(rust_decimal::Decimal::new(n, scale))),
-        "[ a-zA-Z0-9+@.()-]{0,12}".prop_map(Value::Text),
-        "\\PC{0,8}".prop_map(Value::Text),
-        "[a-z]{0,4}".prop_map(Value::Choice),
-        (0_i32..60_000).prop_filter_map("a day", |days| {
-            NaiveDate::from_num_days_from_ce_opt(700_000 + days).map(Value::Date)
-        }),
-        (0_u32..86_400).prop_filter_map("a time", |secs| {
-            NaiveTime::from_num_seconds_from_midnight_opt(secs, 0).map(Value::Time)
-        }),
-        any::<i32>().prop_map(|secs| Value::Instant(Timestamp::from_secs(secs.into()))),
-        (any::<i32>(), "[A-Z]{3}").prop_map(|(amount, currency)| {
-            Value::Money(Money { amount: rust_decimal::Decimal::new(amount.into(), 2), currency })
-        }),
-    ];
-    leaf.prop_recursive(2, 8, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
-            proptest::collection::btree_set(inner.clone(), 0..4).prop_map(Value::Set),
-            proptest::collection::btree_map("[a-z]{1,3}", inner, 0..3).prop_map(Value::Map),
-        ]
-    })
-}
+use crate::drawn::{field_type, value};
+use crate::scene::turned;
 
-fn field_type() -> impl Strategy<Value = FieldType> {
-    let leaf = prop_oneof![
-        Just(FieldType::Text),
-        Just(FieldType::Email),
-        Just(FieldType::Phone),
-        Just(FieldType::Decimal),
-        Just(FieldType::Choice { options: Vec::new() }),
-    ];
-    leaf.prop_recursive(1, 2, 1, |inner| {
-        inner.prop_map(|item| FieldType::Set { item: Box::new(item) })
-    })
+/// How many cases a law is tried on: these ones, or as many new ones as the environment asks for.
+fn config(quick: u32, seed: u64) -> Config {
+    let asked = std::env::var("FLUXCASCADE_CASES").ok();
+    let asked: Option<u32> = asked.map(|text| text.parse().expect("FLUXCASCADE_CASES is a number"));
+    let (cases, rng_seed) = match asked {
+        None => (quick, RngSeed::Fixed(seed)),
+        Some(asked) => (asked.max(1), RngSeed::Random),
+    };
+    Config { cases, rng_seed, failure_persistence: None, ..Config::default() }
 }
 
 fn slot() -> impl Strategy<Value = Slot> {
@@ -67,14 +50,6 @@ fn direction() -> impl Strategy<Value = PairDirection> {
         Just(PairDirection::SourceOnly),
         Just(PairDirection::TargetOnly)
     ]
-}
-
-fn mirrored(direction: PairDirection) -> PairDirection {
-    match direction {
-        PairDirection::Bidirectional => PairDirection::Bidirectional,
-        PairDirection::SourceOnly => PairDirection::TargetOnly,
-        PairDirection::TargetOnly => PairDirection::SourceOnly,
-    }
 }
 
 fn mirror(decision: Decision) -> Decision {
@@ -97,7 +72,7 @@ fn decide(direction: PairDirection, base: &Value, source: &Value, target: &Value
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(1_500, 7))]
 
     /// P9: merge(b, b, b) = nothing; merge(b, x, x) = x; merge(b, x, b) = x.
     #[test]
@@ -121,14 +96,14 @@ proptest! {
         direction in direction(), b in value(), s in value(), t in value(),
     ) {
         prop_assert_eq!(
-            decide(mirrored(direction), &b, &t, &s),
+            decide(turned(direction), &b, &t, &s),
             mirror(decide(direction, &b, &s, &t))
         );
         let equivalent = s.equivalent(&t, &FieldType::Text);
         let blank = Sides::new(s.is_blank(), t.is_blank());
         let swapped = Sides::new(blank.target, blank.source);
         prop_assert_eq!(
-            decide_without_base(mirrored(direction), swapped, equivalent),
+            decide_without_base(turned(direction), swapped, equivalent),
             mirror(decide_without_base(direction, blank, equivalent))
         );
     }
@@ -161,7 +136,25 @@ proptest! {
     fn equivalence_is_reflexive_and_symmetric(a in value(), b in value(), t in field_type()) {
         prop_assert!(a.equivalent(&a, &t));
         prop_assert_eq!(a.equivalent(&b, &t), b.equivalent(&a, &t));
+    }
+
+    #[test]
+    fn what_means_the_same_as_a_third_means_the_same(
+        a in value(), b in value(), c in value(), t in field_type(),
+    ) {
+        if a.equivalent(&b, &t) && b.equivalent(&c, &t) {
+            prop_assert!(a.equivalent(&c, &t), "{a:?}, {b:?}, {c:?}");
+        }
+    }
+
+    #[test]
+    fn changed_is_a_sane_relation(a in value(), b in value(), t in field_type()) {
+        prop_assert!(!a.changed_from(&a));
         prop_assert_eq!(a.changed_from(&b), b.changed_from(&a));
+        prop_assert_eq!(a.changed_from(&Value::Null), !a.is_blank());
+        if !a.changed_from(&b) {
+            prop_assert!(a.equivalent(&b, &t));
+        }
     }
 
     #[test]
@@ -185,7 +178,7 @@ proptest! {
             slots: slots.into(),
             fingerprint: Some(values.fingerprint()),
             version: version.clone(),
-            written: vec![Written { position: 1, fingerprint: Fingerprint([9; 16]), at }],
+            written: vec![Written { position: 1, fingerprint: Fingerprint([9; 16]), at, origin: WriteOrigin::Person }],
         };
         prop_assert_eq!(decode_base(&encode_base(&base)).unwrap(), base);
         let record = RecordId::new("r-1").unwrap();
@@ -202,15 +195,46 @@ proptest! {
     }
 
     #[test]
-    fn fingerprints_are_equal_only_for_equal_values(
+    fn a_number_with_more_zeros_is_the_same_and_has_the_same_fingerprint(a in value()) {
+        let b = finer(&a);
+        prop_assert!(!b.changed_from(&a));
+        let print = |value: Value| Values::new([Slot::Present(value)]).fingerprint();
+        prop_assert_eq!(print(a), print(b));
+    }
+
+    #[test]
+    fn fingerprints_are_equal_for_equal_values_alone(
         a in proptest::collection::vec(slot(), 1..4),
         b in proptest::collection::vec(slot(), 1..4),
     ) {
         let (a, b) = (Values::new(a), Values::new(b));
-        if a.fingerprint() == b.fingerprint() {
-            prop_assert_eq!(a, b);
-        }
+        prop_assert_eq!(a.fingerprint() == b.fingerprint(), a == b);
     }
+}
+
+/// The same value with every number in it written with more digits behind the point.
+fn finer(value: &Value) -> Value {
+    if let Value::Decimal(number) = value {
+        return Value::Decimal(finer_number(*number));
+    }
+    if let Value::Money(money) = value {
+        return Value::Money(Money { amount: finer_number(money.amount), ..money.clone() });
+    }
+    if let Value::List(items) = value {
+        return Value::List(items.iter().map(finer).collect());
+    }
+    if let Value::Set(items) = value {
+        return Value::Set(items.iter().map(finer).collect());
+    }
+    if let Value::Map(items) = value {
+        return Value::Map(items.iter().map(|(key, item)| (key.clone(), finer(item))).collect());
+    }
+    value.clone()
+}
+
+fn finer_number(mut number: rust_decimal::Decimal) -> rust_decimal::Decimal {
+    number.rescale(number.scale() + 2);
+    number
 }
 
 #[test]
