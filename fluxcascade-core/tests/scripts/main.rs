@@ -11,9 +11,12 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
 mod cells;
+mod kernels;
+mod metamorphic;
 mod people;
 mod script;
 mod setup;
+mod state;
 mod step;
 mod tally;
 mod values;
@@ -47,6 +50,17 @@ fn seeds(quick: u64, share: u64) -> Range<u64> {
     }
 }
 
+/// One script, from this seed.
+fn config(seed: u64) -> Config {
+    Config {
+        cases: 1,
+        rng_seed: RngSeed::Fixed(seed),
+        max_shrink_iters: 2000,
+        failure_persistence: None,
+        ..Config::default()
+    }
+}
+
 /// Another one each time, unless the environment says which.
 fn first_seed() -> u64 {
     match std::env::var("FLUXCASCADE_SEED") {
@@ -65,14 +79,7 @@ fn play(setup: Setup, play: &Play) -> Tally {
 
 /// Plays the script of a seed. If it fails: why, and the smallest script that fails so.
 fn play_seed(seed: u64, setups: &BoxedStrategy<Setup>, total: &Mutex<Tally>) -> Result<(), String> {
-    let config = Config {
-        cases: 1,
-        rng_seed: RngSeed::Fixed(seed),
-        max_shrink_iters: 2000,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let played = TestRunner::new(config).run(&(setups, plays()), |(setup, script)| {
+    let played = TestRunner::new(config(seed)).run(&(setups, plays()), |(setup, script)| {
         let tally = play(setup, &script);
         total.lock().unwrap().add(&tally);
         Ok(())

@@ -7,7 +7,7 @@ use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::model::{Link, RecordId, Side, Sides, Value};
 use fluxcascade_core::testkit::SimSystem;
 
-use crate::setup::{PAIRS, mail};
+use crate::setup::{PAIRS, Setup, View, mail};
 use crate::step::{Deed, Place, Start};
 use crate::values::{fields, unique};
 use crate::world::World;
@@ -54,23 +54,33 @@ impl People {
         }
     }
 
-    /// A person is there from the start.
-    pub(crate) fn begin(&self, start: &Start) {
+    /// These people are there from the start.
+    pub(crate) fn begin(&self, starts: &[Start], view: View) {
         let mut known = self.known.lock().unwrap();
-        let address = known.new_mail();
-        let mut person = Sides::default();
-        for (at, side) in Side::BOTH.into_iter().enumerate() {
-            if !start.on[at] {
-                continue;
-            }
-            let record = self.systems[side].insert([(mail(side), address.clone())]);
-            for pair in (0..PAIRS.len()).filter(|pair| start.filled[at] & (1 << pair) != 0) {
-                let value = known.new_value(pair);
-                self.write(&record, Place { person: 0, pair, side }, &value);
-            }
-            person[side] = Some(record);
+        let mut order: Vec<(usize, String, &Start)> = Vec::new();
+        for (at, start) in starts.iter().enumerate() {
+            order.push((at, known.new_mail(), start));
         }
-        known.people.push(person);
+        if view == View::IdsPermuted {
+            order.reverse();
+        }
+        known.people = vec![Sides::default(); starts.len()];
+        for (person, address, start) in &order {
+            for (at, side) in Side::BOTH.into_iter().enumerate().filter(|(at, _)| start.on[*at]) {
+                let record = self.systems[side].insert([(mail(side), address.clone())]);
+                known.people[*person][side] = Some(record);
+            }
+        }
+        // The values are the same whoever comes first.
+        for (person, start) in starts.iter().enumerate() {
+            for (at, side) in Side::BOTH.into_iter().enumerate() {
+                let Some(record) = known.record(person, side) else { continue };
+                for pair in (0..PAIRS.len()).filter(|pair| start.filled[at] & (1 << pair) != 0) {
+                    let value = known.new_value(pair);
+                    self.write(&record, Place { person, pair, side }, &value);
+                }
+            }
+        }
     }
 
     /// Nothing is done any more, also not what waits for its point.
@@ -79,14 +89,14 @@ impl People {
     }
 
     /// People learn of the records that were made for them.
-    pub(crate) fn learn(&self, links: &[Link]) {
+    pub(crate) fn learn(&self, links: &[Link], setup: &Setup) {
         for known in &mut self.known.lock().unwrap().people {
-            let is_theirs = |side: Side, record: &RecordId| known[side].as_ref() == Some(record);
-            let mut links = links.iter();
-            let link = links
-                .find(|link| Side::BOTH.iter().any(|&side| is_theirs(side, &link.records[side])));
-            if let Some(link) = link {
-                *known = Sides::from_fn(|side| Some(link.records[side].clone()));
+            let of = |link: &Link, system: Side| link.records[setup.side(system)].clone();
+            let is_theirs = |link: &&Link| {
+                Side::BOTH.iter().any(|&side| known[side].as_ref() == Some(&of(link, side)))
+            };
+            if let Some(link) = links.iter().find(is_theirs) {
+                *known = Sides::from_fn(|side| Some(of(link, side)));
             }
         }
     }
@@ -101,6 +111,14 @@ impl People {
                 if let Some(record) = known.record(place.person, place.side) {
                     let value = known.new_value(place.pair);
                     self.write(&record, place, &value);
+                }
+            }
+            Deed::Clash(person, pair) => {
+                for side in Side::BOTH {
+                    if let Some(record) = known.record(person, side) {
+                        let value = known.new_value(pair);
+                        self.write(&record, Place { person, pair, side }, &value);
+                    }
                 }
             }
             Deed::Blank(place) => {

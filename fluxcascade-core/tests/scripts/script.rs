@@ -1,13 +1,13 @@
 //! Plays a script: what people do, what fails, when runs are made and where they are cut off; then
 //! everything settles, and is judged.
 
-use fluxcascade_core::model::{Side, Sides};
-use fluxcascade_core::testkit::{CrashPlan, Ended, Oracle, Remains, Tied};
+use fluxcascade_core::model::{FieldName, Side, Sides};
+use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, Tied};
 use fluxcascade_core::{SyncError, SyncReport};
 
 use crate::people::People;
 use crate::setup::{BACK, FORTH, PAIRS, Revision, Setup, mail, same_ids};
-use crate::step::{Crash, Play, Round};
+use crate::step::{Crash, Play, Round, Start};
 use crate::tally::Tally;
 use crate::values::{Hand, form};
 use crate::world::{Sync, World};
@@ -27,13 +27,17 @@ impl Script {
         Self { world, people, tally: Tally::default() }
     }
 
+    /// A script of which nothing has happened but that there are people.
+    pub(crate) async fn begin(setup: Setup, start: &[Start]) -> Self {
+        let script = Self::new(setup).await;
+        script.people.begin(start, script.world.setup.view);
+        script.world.minutes(30);
+        script
+    }
+
     /// Plays it to its end, and says how often what happened.
     pub(crate) async fn play(setup: Setup, play: &Play) -> Tally {
-        let mut script = Self::new(setup).await;
-        for start in &play.start {
-            script.people.begin(start);
-        }
-        script.world.minutes(30);
+        let mut script = Self::begin(setup, &play.start).await;
         for round in &play.rounds {
             script.round(round).await;
         }
@@ -42,7 +46,7 @@ impl Script {
         script.finish()
     }
 
-    async fn round(&mut self, round: &Round) {
+    pub(crate) async fn round(&mut self, round: &Round) {
         for deed in &round.before {
             self.people.act(deed);
         }
@@ -81,23 +85,23 @@ impl Script {
         }
     }
 
-    async fn note(&mut self, end: Ended<Sync>) {
+    pub(crate) async fn note(&mut self, end: Ended<Sync>) {
         match end {
             Ended::Crashed(_) => {}
             Ended::Reached(Ok(report)) => self.tally.report(&report),
             Ended::Reached(Err(_)) => self.tally.count("runs failed", 1),
         }
         let remains = self.world.remains().await;
-        self.people.learn(&remains.links);
+        self.people.learn(&remains.links, &self.world.setup);
         self.tally.holds(&remains.holds);
     }
 
     /// Everything that fails is mended, and the runs go on until nothing is left to do (P1, P2).
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         self.people.stop();
         self.people.mend();
         self.world.revision = Revision::Whole;
-        for _ in 0..14 {
+        for _ in 0..4 {
             self.world.minutes(20);
             let end = Ended::Reached(self.world.sync().await);
             self.note(end).await;
@@ -114,14 +118,29 @@ impl Script {
         assert_eq!(report.writes(), 0, "a quiet sweep writes (P2): {report}");
     }
 
-    async fn run_to_the_end(&self) -> SyncReport {
+    /// As `settle`, with as many runs as a scenario without faults by seed needs.
+    pub(crate) async fn settle_quickly(&mut self) {
+        self.people.stop();
+        self.people.mend();
+        self.world.revision = Revision::Whole;
+        for minutes in [0, 20, 60 * 25, 60 * 25] {
+            self.world.minutes(minutes);
+            let end = Ended::Reached(Ok(self.run_to_the_end().await));
+            self.note(end).await;
+        }
+        self.world.minutes(15);
+        let report = self.run_to_the_end().await;
+        assert_eq!(report.writes(), 0, "a quiet run writes (P1, P2): {report}");
+    }
+
+    pub(crate) async fn run_to_the_end(&self) -> SyncReport {
         match self.world.sync().await {
             Ok(report) => report,
             Err(error) => panic!("a run fails, and nothing is wrong (P1): {error}"),
         }
     }
 
-    async fn judge(&mut self) {
+    pub(crate) async fn judge(&mut self) {
         let remains = self.world.remains().await;
         let verdict = oracle(&self.world.setup).judge(&self.world.witness, &remains);
         let told = || told(&remains);
@@ -145,7 +164,7 @@ impl Script {
         assert_eq!(names, ["somebody else"], "another endpoint was written (P20)");
     }
 
-    fn finish(mut self) -> Tally {
+    pub(crate) fn finish(mut self) -> Tally {
         for (kind, count) in self.world.points.crashes() {
             self.tally.crash(kind, count);
         }
@@ -175,29 +194,25 @@ fn told(remains: &Remains) -> String {
 
 /// What is tied, as the scripts see it.
 pub(crate) fn oracle(setup: &Setup) -> Oracle {
-    use fluxcascade_core::testkit::Flow;
+    let (source, target) = (setup.side(Side::Source), setup.side(Side::Target));
     let tied = PAIRS.iter().enumerate().map(|(at, pair)| {
-        let tied = Tied::new(
-            pair.id,
-            pair.fields.source.iter().copied(),
-            pair.fields.target.iter().copied(),
-        );
-        let tied = tied.form(form);
+        let fields = |side: Side| pair.fields[side].iter().copied();
+        let tied = Tied::new(pair.id, fields(source), fields(target)).form(form);
         match at {
-            FORTH => tied.flows(Flow::To(Side::Target)),
-            BACK => tied.flows(Flow::To(Side::Source)),
+            FORTH => tied.flows(Flow::To(target)),
+            BACK => tied.flows(Flow::To(source)),
             _ => tied,
         }
     });
-    let key = Tied::new("email = mail", ["email"], ["mail"]);
-    let name = |side: Side| fluxcascade_core::model::FieldName::new(mail(side)).unwrap();
+    let key = Tied::new("email = mail", [mail(source)], [mail(target)]);
+    let name = |side: Side| FieldName::new(mail(setup.side(side))).unwrap();
     let mut oracle = Oracle::new(tied.chain([key])).key(Sides::from_fn(name));
     if Side::BOTH.iter().any(|&side| setup.systems[side].hand != Hand::AsSent) {
         oracle = oracle.systems_rewrite();
     }
     for side in Side::BOTH {
         if setup.profile(side).capabilities.conditional_writes {
-            oracle = oracle.conditional(side);
+            oracle = oracle.conditional(setup.side(side));
         }
     }
     oracle

@@ -125,6 +125,17 @@ pub(crate) struct Setup {
     /// Systems send webhooks.
     pub(crate) webhooks: bool,
     pub(crate) storage: Storage,
+    pub(crate) view: View,
+}
+
+/// From which end the same script is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    AsDrawn,
+    /// The mapping's source is its target, and everything that it says of a side is mirrored.
+    Swapped,
+    /// The first persons get the last ids.
+    IdsPermuted,
 }
 
 fn powers() -> impl Strategy<Value = Powers> {
@@ -229,12 +240,66 @@ pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<
                     restore,
                     webhooks,
                     storage,
+                    view: View::AsDrawn,
                 }
             },
         )
 }
 
 impl Manner {
+    /// An easy system.
+    pub(crate) const PLAIN: Manner = Manner {
+        like: Like::Drawn,
+        lag: 0,
+        granularity: 1,
+        offset: 0,
+        powers: Powers {
+            answers_with_values: true,
+            conditional_writes: false,
+            refuses_duplicates: false,
+            upserts: false,
+            order_numbers: false,
+            field_times: false,
+        },
+        deletes: DeleteSignal::Absence,
+        hand: Hand::AsSent,
+        faults: None,
+    };
+
+    pub(crate) fn without_faults(self) -> Self {
+        Self { faults: None, ..self }
+    }
+
+    pub(crate) fn lagging(self, seconds: u64) -> Self {
+        Self { lag: seconds, ..self }
+    }
+
+    pub(crate) fn deleting(self, deletes: DeleteSignal) -> Self {
+        Self { deletes, ..self }
+    }
+
+    /// Answers that are no proof: what was written is read back.
+    pub(crate) fn bare(mut self) -> Self {
+        self.powers.answers_with_values = false;
+        self
+    }
+
+    pub(crate) fn conditional(mut self) -> Self {
+        self.powers.conditional_writes = true;
+        self
+    }
+
+    pub(crate) fn unique_keys(mut self) -> Self {
+        self.powers.refuses_duplicates = true;
+        self
+    }
+
+    pub(crate) fn upserting(mut self) -> Self {
+        self.powers.refuses_duplicates = true;
+        self.powers.upserts = true;
+        self
+    }
+
     fn profile(&self, batch: usize) -> SimProfile {
         let profile = match self.like {
             Like::Drawn => self.drawn(),
@@ -284,52 +349,136 @@ impl Manner {
 }
 
 impl Setup {
+    /// Two easy systems, and a mapping in which the source wins.
+    pub(crate) fn plain() -> Self {
+        Self {
+            systems: Sides::new(Manner::PLAIN, Manner::PLAIN),
+            batch: 100,
+            engine_batch: 200,
+            conflicts: vec![Conflicts::SourceWins],
+            first_link: Some(Conflicts::SourceWins),
+            primary: false,
+            restore: false,
+            webhooks: false,
+            storage: Storage::Memory,
+            view: View::AsDrawn,
+        }
+    }
+
     pub(crate) fn profile(&self, side: Side) -> SimProfile {
         self.systems[side].profile(self.batch)
     }
 
+    /// Which of the mapping's sides a system is: the CRM is the source, unless they are swapped.
+    pub(crate) fn side(&self, system: Side) -> Side {
+        match self.view {
+            View::AsDrawn | View::IdsPermuted => system,
+            View::Swapped => system.other(),
+        }
+    }
+
     fn base(&self, target: &str) -> MappingBuilder {
-        let mapping = Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target(target, "clients")
-            .match_on("email", "mail")
-            .conflicts(self.conflicts.clone());
+        let mapping = match self.view {
+            View::AsDrawn | View::IdsPermuted => Mapping::builder("contacts")
+                .source("crm", "contacts")
+                .target(target, "clients")
+                .match_on("email", "mail"),
+            View::Swapped => Mapping::builder("contacts")
+                .source(target, "clients")
+                .target("crm", "contacts")
+                .match_on("mail", "email"),
+        };
+        let mirrored = |strategy: &Conflicts| match self.view {
+            View::AsDrawn | View::IdsPermuted => strategy.clone(),
+            View::Swapped => mirror(strategy),
+        };
+        let conflicts: Vec<Conflicts> = self.conflicts.iter().map(mirrored).collect();
+        let mapping = mapping.conflicts(conflicts);
         let mapping = match &self.first_link {
-            Some(strategy) => mapping.first_link(strategy.clone()),
+            Some(strategy) => mapping.first_link(mirrored(strategy)),
             None => mapping,
         };
-        if self.primary { mapping.primary(Side::Source) } else { mapping }
+        if self.primary { mapping.primary(self.side(Side::Source)) } else { mapping }
     }
 
     pub(crate) fn mapping(&self, revision: Revision) -> Mapping {
         let mapping = self.base("field");
-        let name = |pair: PairBuilder| pair.id(PAIRS[0].id);
+        let (name, address) = (PAIRS[0].fields, PAIRS[2].fields);
         let mapping = match revision {
-            Revision::Whole => self.unnamed(mapping.pair_with("name", "name", name)),
-            Revision::Redirected => self.unnamed(mapping.pair_with("name", "nick", name)),
-            Revision::Fewer => mapping
-                .pair_fields(["address", "city"], ["street", "town"], |pair| pair)
-                .pair_with("name", "name", |pair| name(pair).transform(trim()))
-                .pair("email", "mail"),
+            Revision::Whole => self.unnamed(self.tie(mapping, 0, name, |pair| pair)),
+            Revision::Redirected => {
+                let nick = Sides { source: name.source, target: &["nick"] };
+                self.unnamed(self.tie(mapping, 0, nick, |pair| pair))
+            }
+            Revision::Fewer => {
+                let mapping = self.tie(mapping, 2, address, |pair| pair);
+                let mapping = self.tie(mapping, 0, name, |pair| pair.transform(trim()));
+                self.tie_mail(mapping)
+            }
         };
         mapping.build().unwrap()
     }
 
     /// A mapping by the same name, to an endpoint that the links are not of.
     pub(crate) fn misled(&self) -> Mapping {
-        self.base("elsewhere").pair("email", "mail").pair("name", "name").build().unwrap()
+        let mapping = self.tie_mail(self.base("elsewhere"));
+        let name = PAIRS[0].fields;
+        self.tie(mapping, 0, name, |pair| pair).build().unwrap()
     }
 
     /// All pairs but the name's.
     fn unnamed(&self, mapping: MappingBuilder) -> MappingBuilder {
         let drift = if self.restore { Drift::Restore } else { Drift::Leave };
+        let one_way = |system: Side| match self.side(system) {
+            Side::Source => |pair: PairBuilder| pair.source_only(),
+            Side::Target => |pair: PairBuilder| pair.target_only(),
+        };
+        let (forth, back) = (one_way(Side::Source), one_way(Side::Target));
+        let mut mapping = self.tie_mail(mapping);
+        for (at, pair) in PAIRS.iter().enumerate().skip(1) {
+            mapping = self.tie(mapping, at, pair.fields, |pair| match at {
+                FORTH => forth(pair).drift(drift),
+                BACK => back(pair).drift(drift),
+                _ => pair,
+            });
+        }
         mapping
-            .pair("email", "mail")
-            .pair("phone", "phone")
-            .pair_fields(["address", "city"], ["street", "town"], |pair| pair)
-            .pair_with("note", "memo", |pair| pair.source_only().drift(drift))
-            .pair_with("grade", "rank", |pair| pair.target_only().drift(drift))
-            .pair("score", "points")
+    }
+
+    fn tie_mail(&self, mapping: MappingBuilder) -> MappingBuilder {
+        let fields = Sides { source: &["email"][..], target: &["mail"][..] };
+        self.tie_fields(mapping, fields, |pair| pair.id("email = mail"))
+    }
+
+    fn tie(
+        &self,
+        mapping: MappingBuilder,
+        at: usize,
+        fields: Sides<&'static [&'static str]>,
+        with: impl FnOnce(PairBuilder) -> PairBuilder,
+    ) -> MappingBuilder {
+        self.tie_fields(mapping, fields, |pair| with(pair.id(PAIRS[at].id)))
+    }
+
+    fn tie_fields(
+        &self,
+        mapping: MappingBuilder,
+        fields: Sides<&'static [&'static str]>,
+        with: impl FnOnce(PairBuilder) -> PairBuilder,
+    ) -> MappingBuilder {
+        let of = |side: Side| fields[self.side(side)].iter();
+        mapping.pair_fields(of(Side::Source), of(Side::Target), with)
+    }
+}
+
+/// A strategy as it is from the other end.
+fn mirror(strategy: &Conflicts) -> Conflicts {
+    match strategy {
+        Conflicts::SourceWins => Conflicts::TargetWins,
+        Conflicts::TargetWins => Conflicts::SourceWins,
+        Conflicts::PreferSourceUnlessBlank => Conflicts::PreferTargetUnlessBlank,
+        Conflicts::PreferTargetUnlessBlank => Conflicts::PreferSourceUnlessBlank,
+        other => other.clone(),
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Place {
 pub(crate) enum Deed {
     /// A value that nobody wrote before, in all fields of the pair's side.
     Edit(Place),
+    /// The same on both sides: a conflict, if no run comes between.
+    Clash(usize, usize),
     Blank(Place),
     /// Another key.
     Mail(usize, Side),
@@ -117,7 +119,8 @@ fn deeds() -> impl Strategy<Value = Deed> {
     let whose = || (person(), side());
     let events = select(vec![EventFault::Repeated, EventFault::Reordered, EventFault::Dropped]);
     prop_oneof![
-        30 => place().prop_map(Deed::Edit),
+        22 => place().prop_map(Deed::Edit),
+        8 => (person(), 0..PAIRS.len()).prop_map(|(person, pair)| Deed::Clash(person, pair)),
         4 => place().prop_map(Deed::Blank),
         2 => whose().prop_map(|(person, side)| Deed::Mail(person, side)),
         3 => side().prop_map(Deed::Create),

@@ -45,7 +45,7 @@ impl World {
             target: clients(setup.profile(Side::Target), Arc::clone(&shared)),
         };
         for (side, system) in systems.iter() {
-            system.witnessed_by(&witness, side);
+            system.witnessed_by(&witness, setup.side(side));
             if let Some(plan) = setup.systems[side].fault_plan() {
                 system.fail_by(plan);
             }
