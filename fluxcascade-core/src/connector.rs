@@ -21,11 +21,20 @@ use crate::model::{
 
 /// Reads one account of one system. This is all that a dry run can reach.
 ///
+/// Each sentence of a contract is a rule of the suite that `connector_conformance!` (feature
+/// `testkit`) makes, and its test has its name.
+///
 /// # Contract
 ///
+/// - Every size that is declared is at least one.
+/// - An object type that is not known is an error.
 /// - Every observation has one slot per field of the projection, in its order.
-/// - A record id is canonical: the same record has the same id in every answer.
-/// - A failed read is an error, never an empty answer.
+/// - The same record has the same id in every answer: an id is canonical.
+/// - What changes return is listed, and what is asked for is fetched.
+/// - Values are of the types that the schema says.
+/// - A field that holds nothing is blank and not absent: absent is what the answer does not have.
+/// - A changed record has a newer version, as far as it has versions that can be compared.
+/// - A failed read is an error, and never an empty answer.
 #[async_trait]
 pub trait Reader: Debug + Send + Sync + 'static {
     /// The system.
@@ -36,11 +45,17 @@ pub trait Reader: Debug + Send + Sync + 'static {
 
     /// The account behind the credentials.
     ///
+    /// # Contract
+    /// - The account has the same id in every answer.
+    ///
     /// # Errors
     /// If the system refuses the credentials, or does not answer.
     async fn account(&self) -> Result<Account, ConnectorError>;
 
     /// The object type's fields.
+    ///
+    /// # Contract
+    /// - The schema names each field once.
     ///
     /// # Errors
     /// If the object type is not known, or the system does not answer.
@@ -49,13 +64,19 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// One page of what changed since the position.
     ///
     /// # Contract
-    /// - From [`Position::Start`], following the cursors until `more` is false returns every
-    ///   record that exists, and the last cursor then stands before every change made since the
-    ///   read began.
-    /// - From a cursor with `more` false, every later change within the declared look-back is
-    ///   returned, at least once.
+    /// - A page has at most as many rows as are asked for.
+    /// - A full read returns every record that exists: from [`Position::Start`], following the
+    ///   cursors until `more` is false, with the fields of the projection.
+    /// - Rows of one time at a page's edge are all returned.
+    /// - A change during a full read is returned by the next read: the last cursor stands before
+    ///   every change made since the read began.
+    /// - A later change is returned by the next read, at least once, from a cursor with `more`
+    ///   false.
+    /// - A row that shows late is returned within the look-back.
+    /// - A delete shows as declared: a feed has it, a flag is on the record, or it is not there.
     /// - The same cursor may be read again.
-    /// - A cursor that is not taken any more is the error `PositionLost`, whatever else is wrong.
+    /// - A cursor that is not taken any more is position lost: the error `PositionLost`, whatever
+    ///   else is wrong.
     ///
     /// # Errors
     /// If the page could not be read whole.
@@ -64,8 +85,9 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// Records by id.
     ///
     /// # Contract
-    /// - There is one observation per id asked, in the order asked.
-    /// - An id that the system does not know is `Missing`, never an error and never left out.
+    /// - There is one observation per id, in the order asked.
+    /// - An id that is asked for twice is answered twice.
+    /// - An id that is not known is missing, and never left out, nor an error.
     ///
     /// # Errors
     /// If the system could not be asked.
@@ -74,7 +96,9 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// Records that hold one of these values in a field.
     ///
     /// # Contract
-    /// - Only records whose value is equivalent to one asked for are returned.
+    /// - A record is found by its value once the look-up shows it, as late as is declared.
+    /// - Only records with an equivalent value are found.
+    /// - What is found names the place of its value.
     ///
     /// # Errors
     /// If the system could not be asked, or has no look-up by this field.
@@ -89,12 +113,23 @@ pub trait Connector: Reader {
     /// # Contract
     /// - There is one outcome per write, in the order of the writes.
     /// - No request leaves after `not_after`; what was not sent is `NotSent`.
-    /// - A write that may have been carried out and has no answer is `Unknown`, never `NotSent`.
-    /// - A create is sent at most once in a call.
+    /// - A write that may have been carried out is unknown, never `NotSent`.
+    /// - A create is sent at most once in a call, unless it is certain that it was not carried out.
     /// - Fields that are not in the write keep their values.
+    /// - A blank clears a field.
     /// - One write's failure stops no other of the batch.
-    /// - An upsert of a value that a record holds changes that record and makes none.
-    /// - Archiving or deleting a record that is gone already is `Applied`.
+    /// - A write of a record that is not there is not found: rejected, as `NotFound`.
+    /// - What an answer says of a record is what is stored.
+    ///
+    /// With the powers that are declared:
+    ///
+    /// - A create that repeats a key names the record that has it.
+    /// - A write on condition is refused once the record has moved on: `PreconditionFailed`.
+    /// - An upsert changes the record that has the value, and makes no other.
+    /// - An upsert of a new value makes a record.
+    /// - What is archived is gone, and archiving it again is applied.
+    /// - What is deleted is gone, and deleting it again is applied.
+    /// - What is restored has its id and its values.
     async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome>;
 
     /// Powers beyond these. [`Extensions::none`] is an answer.
@@ -137,7 +172,7 @@ pub struct ChangesRequest {
 /// A page of changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangesPage {
-    /// What was seen, `Listed`. A record may be on several pages.
+    /// What was seen, `Listed`. A record may be on several pages, in any order.
     pub observations: Vec<Observation>,
     /// Where the next page begins, also when there is none yet.
     pub cursor: Cursor,
@@ -318,8 +353,9 @@ pub trait FieldHistory: Debug + Send + Sync {
     /// When the fields of records were last changed.
     ///
     /// # Contract
-    /// - There is one answer per record asked, in the order asked.
-    /// - A field whose time is not known is left out.
+    /// - Times of fields are answered per record, in the order asked; a field whose time is not
+    ///   known is left out.
+    /// - A field that changed later has the later time.
     ///
     /// # Errors
     /// If the system could not be asked.

@@ -10,6 +10,7 @@ mod builder;
 mod commit;
 mod outcome;
 mod pull;
+mod record;
 mod refresh;
 mod run;
 

@@ -7,9 +7,12 @@
 mod builder;
 mod check;
 mod compile;
+mod foreign;
 mod key;
 mod pair;
 mod policy;
+mod rule;
+mod scope;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,13 +20,16 @@ pub use crate::model::Endpoint;
 pub use builder::{MappingBuilder, PairBuilder, RuleBuilder};
 pub use check::{ConfigError, Finding};
 pub(crate) use compile::refs;
-pub use compile::{CompiledMapping, CompiledPair, CompiledRule, PairEnd};
+pub use compile::{CompiledMapping, CompiledPair, PairEnd};
+pub use foreign::CompiledForeignId;
+pub(crate) use foreign::id_in;
 pub use key::FingerprintKey;
 pub use pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 pub use policy::{
     Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
     Limit, OnChange, Test,
 };
+pub use rule::CompiledRule;
 
 use crate::model::{MappingName, Side, Sides};
 use crate::resolver::Strategies;

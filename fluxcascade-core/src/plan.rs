@@ -13,12 +13,20 @@ mod context;
 mod create;
 mod decide;
 mod detect;
+mod ending;
 mod entry;
+mod first_sync;
 mod linked;
 mod matching;
 mod merge;
+mod merged;
+mod parked;
+mod partner;
+mod record;
 mod settle;
 mod show;
+mod stamp;
+mod tombstone;
 
 pub(crate) use context::DEFAULT_GRACE;
 pub use context::{Gate, PlanContext, Powers, SettleRule, Writing};
@@ -29,7 +37,9 @@ pub use entry::{
 };
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
+pub(crate) use record::gone_mark;
 pub(crate) use settle::{Heard, settle_update};
+pub(crate) use tombstone::remade;
 
 use crate::mapping::CompiledMapping;
 use crate::model::Work;

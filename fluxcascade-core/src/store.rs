@@ -154,7 +154,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// # Contract
     /// - There is one work per link, and one per unlinked record, that has an inbox entry due, a
     ///   hold due, or, for a link, an open operation; it has all holds and open operations of its link or record.
-    /// - A tombstone's records count as unlinked.
+    /// - A tombstone's records count as unlinked, and what is open for it is theirs.
     /// - For an unlinked record, `candidates` has one item per rule under which it has a key, and
     ///   `tombstones` has all that name it.
     ///

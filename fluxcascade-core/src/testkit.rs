@@ -1,10 +1,14 @@
-//! For the tests of those who write connectors or embed the engine: a system in memory, crashes at
-//! every call, and an oracle that judges what is left.
+//! For the tests of those who write connectors or stores, or embed the engine: a system in memory,
+//! suites that a connector of one's own passes, crashes at every call, and an oracle that judges
+//! what is left.
 
+mod block;
+pub mod conformance;
 mod crash;
 mod oracle;
 mod sim;
 
+pub use block::block_on;
 pub use crash::{
     CrashKind, CrashPlan, CrashPoints, CrashingClock, CrashingConnector, CrashingStore, Ended,
     Moment, Wall, at_every_point,

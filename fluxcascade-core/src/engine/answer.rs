@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::batch::seen;
 use super::outcome::{Applied, Proof, Refused};
+use super::record::{kind_of, mark_of};
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogPair,
-    LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
-    Work, WriteOrigin, Written,
+    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogPair, LogRow,
+    Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values, Work,
+    WriteOrigin, Written,
 };
 use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
@@ -71,10 +72,14 @@ impl Run<'_> {
                 (settled.bases, settled.log)
             }
         };
+        let before = fetched.get(&(side, applied.record.clone())).and_then(Observation::values);
+        let mut log = log;
+        log.extend(self.stamp_row(operation, before));
         set_bases(&self.mapping, &mut link.bases, &bases);
         self.note_writes(&mut link, operation);
         if let OperationKind::Create = operation.kind {
             self.base_the_rest(work, &mut link, side, &applied.values, fetched);
+            self.note_made(commit, operation, &applied.record);
         }
         link.bases[side].version = applied.version.clone();
         let conflicts = operation
@@ -85,7 +90,6 @@ impl Run<'_> {
         self.report.conflicts_decided += conflicts.len() as u64;
         commit.conflicts.extend(conflicts);
         commit.log.push(self.log_write(operation, &link, log));
-        let before = fetched.get(&(side, applied.record.clone())).and_then(Observation::values);
         if self.must_look_again(&link, operation, before, &applied.values, &bases) {
             let record = applied.record.clone();
             commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
@@ -136,7 +140,7 @@ impl Run<'_> {
         applied: &Applied,
     ) -> Link {
         let (side, record) = (operation.side, applied.record.clone());
-        let keys = self.mapping.keys(side, &applied.values, &self.key);
+        let keys = self.mapping.keys(side, &record, &applied.values, &self.key);
         commit.keys.push(RecordKeys { side, record: record.clone(), keys });
         self.new_link(operation, record)
     }
@@ -226,13 +230,7 @@ impl Run<'_> {
         LogRow {
             run: self.number,
             at: self.now(),
-            kind: match operation.kind {
-                OperationKind::Create => LogKind::Create,
-                OperationKind::Update { .. } => LogKind::Update,
-                OperationKind::Archive { .. } => LogKind::Archive,
-                OperationKind::Delete { .. } => LogKind::Delete,
-                OperationKind::Restore { .. } => LogKind::Restore,
-            },
+            kind: kind_of(operation),
             link: Some(link.id),
             side: operation.side,
             records: link.records.as_ref().map(|record| Some(record.clone())),
@@ -257,13 +255,15 @@ impl Run<'_> {
         if operation.kind == OperationKind::Create {
             let link = self.new_link(operation, record.clone());
             commit.closed.push(operation.id);
+            self.note_made(commit, operation, record);
             let pairs = operation.pairs.iter().map(|written| LogPair {
                 pair: written.pair.clone(),
                 before: Vec::new(),
                 after: written.sent.clone(),
                 cause: written.cause.clone(),
             });
-            commit.log.push(self.log_write(operation, &link, pairs.collect()));
+            let pairs = pairs.chain(self.stamp_row(operation, None)).collect();
+            commit.log.push(self.log_write(operation, &link, pairs));
             super::batch::put_link(commit, &link);
             for side in Side::BOTH {
                 let record = link.records[side].clone();
@@ -287,10 +287,10 @@ impl Run<'_> {
         let (side, origin) = (operation.side, operation.side.other());
         commit.closed.push(operation.id);
         let found = fetched.get(&(side, record.clone())).and_then(Observation::values);
-        let keys =
-            found.map(|values| self.mapping.keys(side, values, &self.key)).unwrap_or_default();
-        let shared = keys.iter().any(|key| operation.keys.contains(key));
-        commit.keys.push(RecordKeys { side, record: record.clone(), keys });
+        let keys = found.map(|values| self.mapping.keys(side, record, values, &self.key));
+        let shared = keys.iter().flatten().any(|key| operation.keys.contains(key));
+        // One that cannot be read now keeps the keys that it had.
+        commit.keys.extend(keys.map(|keys| RecordKeys { side, record: record.clone(), keys }));
         if shared {
             self.report.waiting += 1;
             let record = record.clone();
@@ -339,7 +339,7 @@ impl Run<'_> {
                 let record = entry.records[side].clone()?;
                 let listed = || seen(work, side, fetched, self.mapping.revision);
                 let seen = fetched.get(&(side, record)).or_else(listed)?;
-                seen.values().map(Values::fingerprint)
+                mark_of(seen)
             });
             let hold = self.tried_again(work, hold);
             return self.hold_record(commit, work, hold);
@@ -392,7 +392,17 @@ impl Run<'_> {
             hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
             Some(self.tried_again(work, hold))
         });
-        held.collect()
+        let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
+        let of_stamp =
+            stamp.zip(self.mapping.foreign_ids[side].as_ref()).map(|(stamp, foreign)| {
+                let detail = format!(
+                    "the {side} refuses the other record's id in {}: {error}; mend the field there",
+                    stamp.field
+                );
+                let key = HoldKey::Pair(link, foreign.pair_id());
+                self.tried_again(work, Hold::new(key, HoldReason::Rejected, detail, self.now()))
+            });
+        held.chain(of_stamp).collect()
     }
 
     /// A refusal is tried again by itself, each time later, until it has been tried often enough.
@@ -432,7 +442,7 @@ impl Run<'_> {
         self.hold_record(commit, work, hold);
     }
 
-    fn hold_record(&mut self, commit: &mut CommitBatch, work: &Work, hold: Hold) {
+    pub(super) fn hold_record(&mut self, commit: &mut CommitBatch, work: &Work, hold: Hold) {
         let records = match &work.link {
             Some(link) => link.records.as_ref().map(|record| Some(record.clone())),
             None => Sides::default(),

@@ -11,7 +11,7 @@ use crate::model::{
     FieldName, Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side,
     Timestamp, Value, Work,
 };
-use crate::plan::{Entry, PairAction, Plan, Writing, link_id};
+use crate::plan::{Entry, PairAction, Plan, RecordAction, Writing, link_id, remade};
 use crate::store::{Begun, CommitBatch};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
@@ -79,8 +79,9 @@ impl Run<'_> {
         let plan = self.decide(&mut batch, Writing::Only(side)).await?;
         let mut entries = self.prepare(&mut batch, plan).await?;
         let operations = self.operations(side, &batch, &entries);
-        let operations = self.begin(operations).await?;
+        let (operations, unsent) = self.begin(operations).await?;
         let mut sent = self.send(side, &operations, &batch, read_at).await?;
+        sent.extend(unsent);
         self.send_without_refused(side, &mut sent, &batch, read_at).await?;
         let unread = self.read_back(side, &mut sent, &mut batch.fetched).await;
         let mut commit = CommitBatch::default();
@@ -137,13 +138,12 @@ impl Run<'_> {
         fetched: &Fetched,
     ) -> Option<Operation> {
         let origin = entry.records[side.other()].clone()?;
-        let kind = match (&entry.create, &entry.records[side]) {
-            (Some(_), _) => OperationKind::Create,
-            (None, record) => OperationKind::Update { record: record.clone()? },
-        };
-        let link = match &work.link {
-            Some(link) => link.id,
-            None => link_id(&self.mapping, side.other(), &origin, self.number),
+        let kind = kind_on(side, entry)?;
+        let link = match (&work.link, &entry.after, remade(work, side.other())) {
+            (Some(link), _, _) => link.id,
+            (None, Some(update), _) => update.link,
+            (None, None, Some(tombstone)) => tombstone.id,
+            (None, None, None) => link_id(&self.mapping, side.other(), &origin, self.number),
         };
         let mut pairs = Vec::new();
         let mut conflicts = Vec::new();
@@ -161,6 +161,15 @@ impl Run<'_> {
                 cause: cause.clone(),
             });
         }
+        let (keys, claims) = match kind {
+            OperationKind::Create => {
+                (self.keys_of(work, side.other(), fetched), self.claims_of(work, side, fetched))
+            }
+            OperationKind::Update { .. }
+            | OperationKind::Archive { .. }
+            | OperationKind::Delete { .. }
+            | OperationKind::Restore { .. } => (Vec::new(), Vec::new()),
+        };
         Some(Operation {
             id: OperationId::of(&[
                 self.mapping.key.tenant.as_str().as_bytes(),
@@ -172,15 +181,9 @@ impl Run<'_> {
             link,
             side,
             origin,
-            keys: match kind {
-                OperationKind::Create => self.keys_of(work, side.other(), fetched),
-                OperationKind::Update { .. }
-                | OperationKind::Archive { .. }
-                | OperationKind::Delete { .. }
-                | OperationKind::Restore { .. } => Vec::new(),
-            },
-            claims: Vec::new(),
-            stamp: None,
+            keys,
+            claims,
+            stamp: entry.stamps[side].clone(),
             joint: None,
             kind,
             pairs,
@@ -192,14 +195,26 @@ impl Run<'_> {
         })
     }
 
-    /// Makes intents durable; a create that another mapping claims is left for a later run.
-    async fn begin(&mut self, operations: Vec<Operation>) -> Result<Vec<Operation>, SyncError> {
-        let begun = self.store().begin(&self.lease, &operations).await?;
-        let begun = operations.into_iter().zip(begun);
-        Ok(begun
-            .filter(|(_, begun)| *begun == Begun::Yes)
-            .map(|(operation, _)| operation)
-            .collect())
+    /// Makes intents durable. A create that another mapping claims is not sent: it waits, or has
+    /// run into the record that the other one has made.
+    async fn begin(
+        &mut self,
+        operations: Vec<Operation>,
+    ) -> Result<(Vec<Operation>, Vec<Sent>), SyncError> {
+        let answers = self.store().begin(&self.lease, &operations).await?;
+        let (mut begun, mut unsent) = (Vec::new(), Vec::new());
+        for (operation, answer) in operations.into_iter().zip(answers) {
+            match answer {
+                Begun::Yes => begun.push(operation),
+                Begun::ClaimedBy(by) => {
+                    unsent.push(Sent::unsent(operation, Answer::Claimed(by)));
+                }
+                Begun::MadeBy(_, record) => {
+                    unsent.push(Sent::unsent(operation, Answer::Exists(record)));
+                }
+            }
+        }
+        Ok((begun, unsent))
     }
 
     /// Sends the operations in batches; one outcome for each.
@@ -250,7 +265,7 @@ impl Run<'_> {
         if operations.is_empty() {
             return Ok(());
         }
-        let operations = self.begin(operations).await?;
+        let (operations, _) = self.begin(operations).await?;
         for again in self.send(side, &operations, batch, read_at).await? {
             let of = operations.iter().position(|operation| operation.id == again.operation.id);
             if let Some(&place) = of.and_then(|of| places.get(of)) {
@@ -271,7 +286,12 @@ impl Run<'_> {
         };
         let mut again = sent.operation.clone();
         again.pairs.retain(|written| !is_refused(written));
-        if again.pairs.is_empty() || again.pairs.len() == sent.operation.pairs.len() {
+        again.stamp = again.stamp.filter(|stamp| !fields.contains(&stamp.field));
+        let is_same =
+            again.pairs.len() == sent.operation.pairs.len() && again.stamp == sent.operation.stamp;
+        let is_empty = again.pairs.is_empty()
+            && (again.stamp.is_none() || again.kind == OperationKind::Create);
+        if is_same || is_empty {
             return None;
         }
         again.conflicts.retain(|row| {
@@ -289,6 +309,13 @@ impl Run<'_> {
             let names = self.mapping.pairs[index].ends[side].names.iter().cloned();
             fields.extend(names.zip(pair.sent.iter().cloned()));
         }
+        let foreign = self.mapping.foreign_ids[side].as_ref();
+        if let (Some(stamp), Some(foreign)) = (&operation.stamp, foreign) {
+            fields.push((stamp.field.clone(), foreign.value(&stamp.id)));
+        }
+        let upserts_by = foreign
+            .filter(|foreign| foreign.unique && self.capabilities(side).upserts)
+            .filter(|_| operation.stamp.is_some());
         let tag_of = |record: &RecordId| {
             let seen = batch.fetched.get(&(side, record.clone()));
             seen.and_then(Observation::known).and_then(|(_, version)| version.tag.clone())
@@ -296,7 +323,10 @@ impl Run<'_> {
         let action = match &operation.kind {
             OperationKind::Create => {
                 fields.retain(|(_, value)| !value.is_blank());
-                WriteAction::Create
+                match upserts_by {
+                    Some(foreign) => WriteAction::Upsert { by: foreign.field.clone() },
+                    None => WriteAction::Create,
+                }
             }
             OperationKind::Update { record } => {
                 WriteAction::Update { record: record.clone(), if_tag: tag_of(record) }
@@ -367,6 +397,15 @@ impl Run<'_> {
                 self.unread(commit, work, operation, record, error.as_ref());
                 Next::Done
             }
+            Answer::Done(record) => {
+                self.done(commit, entry, operation);
+                fetched.remove(&(side, record.clone()));
+                self.go_on(commit, work, entry, side, fetched)
+            }
+            Answer::Claimed(by) => {
+                self.claimed(commit, work, operation, by);
+                Next::Done
+            }
             Answer::Exists(record) => {
                 self.exists(commit, work, operation, record, fetched);
                 Next::Done
@@ -411,6 +450,21 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// What is done to an entry's record of this side.
+fn kind_on(side: Side, entry: &Entry) -> Option<OperationKind> {
+    if entry.create == Some(side) {
+        return Some(OperationKind::Create);
+    }
+    let record = entry.records[side].clone()?;
+    let action = entry.record.filter(|(on, _)| *on == side).map(|(_, action)| action);
+    Some(match action {
+        Some(RecordAction::Archive) => OperationKind::Archive { record },
+        Some(RecordAction::Delete) => OperationKind::Delete { record },
+        Some(RecordAction::Restore) => OperationKind::Restore { record },
+        None => OperationKind::Update { record },
+    })
 }
 
 /// One outcome per operation; a connector that gives fewer leaves the rest unknown. Values that

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Link, Observation, RecordId, Side, Work, WorkKey};
+use crate::model::{Link, Observation, RecordId, Side, State, Work, WorkKey};
 use crate::store::{CommitBatch, LinkChange};
 
 /// Work that is decided together.
@@ -20,10 +20,17 @@ impl Batch {
     /// Forgets what was read of the records that are to be written: other requests have been sent
     /// since, and each is read again directly before its write.
     pub(super) fn forget(&mut self, side: Side) {
-        for work in &self.works {
+        let works = std::mem::take(&mut self.works);
+        for work in &works {
             if let Some(link) = &work.link {
-                self.fetched.remove(&(side, link.records[side].clone()));
+                self.forget_chain(side, link.records[side].clone());
                 continue;
+            }
+            for tombstone in &work.tombstones {
+                self.forget_chain(side, tombstone.records[side].clone());
+            }
+            for (_, record) in work.holds.iter().flat_map(|hold| &hold.candidates) {
+                self.fetched.remove(&(side, record.clone()));
             }
             if let WorkKey::Record(own, record) = &work.key
                 && *own == side
@@ -33,6 +40,26 @@ impl Batch {
             for holder in work.candidates.iter().flat_map(|found| &found.holders[side]) {
                 self.fetched.remove(&(side, holder.record.clone()));
             }
+        }
+        self.works = works;
+    }
+
+    /// Forgets a record, and where it lives on if it was merged into another.
+    fn forget_chain(&mut self, side: Side, record: RecordId) {
+        let mut next = Some(record);
+        while let Some(record) = next {
+            let seen = self.fetched.remove(&(side, record)).map(|seen| seen.state);
+            next = match seen {
+                Some(State::MergedInto(survivor)) => Some(survivor),
+                Some(
+                    State::Known { .. }
+                    | State::Deleted(_)
+                    | State::Missing
+                    | State::OutOfScope
+                    | State::Unreadable(_),
+                )
+                | None => None,
+            };
         }
     }
 }
@@ -50,9 +77,10 @@ pub(super) fn seen<'a>(
         (None, WorkKey::Record(own, record)) if *own == side => record,
         (None, _) => &entry?.record,
     };
-    fetched
-        .get(&(side, record.clone()))
-        .or_else(|| entry.filter(|e| e.revision == revision)?.observation.as_ref())
+    fetched.get(&(side, record.clone())).or_else(|| {
+        let entry = entry.filter(|e| e.revision == revision && e.record == *record);
+        entry?.observation.as_ref()
+    })
 }
 
 /// Puts a link into what is stored; a link stands in it once.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Connection, Engine, Event, Inner, Observer, Settings, SyncError};
 use crate::clock::{Clock, SystemClock};
-use crate::connector::Connector;
-use crate::mapping::{CompiledMapping, ConfigError, Endpoint, Finding, Mapping};
+use crate::connector::{Capabilities, Connector};
+use crate::mapping::{CompiledMapping, ConfigError, DeletePolicy, Endpoint, Finding, Mapping};
 use crate::model::{ConnectionName, ObjectSchema, ObjectType, Side, Sides, TenantId};
 use crate::plan::DEFAULT_GRACE;
 use crate::store::Store;
@@ -259,6 +259,29 @@ async fn connect(
     Ok(connections)
 }
 
+/// A policy for deletes needs a system that can carry it out.
+fn check_removals(mapping: &Mapping, side: Side, capabilities: &Capabilities) -> Option<Finding> {
+    let of_other = mapping.on_delete[side.other()];
+    let lacking = match of_other {
+        DeletePolicy::Archive if !capabilities.archives => "put records away",
+        DeletePolicy::Delete if !capabilities.deletes_for_good => "delete records for good",
+        DeletePolicy::Unlink
+        | DeletePolicy::Archive
+        | DeletePolicy::Delete
+        | DeletePolicy::Recreate => return None,
+    };
+    mapping.direction.writes_to(side).then(|| {
+        Finding::new(
+            format!("mapping {}, on_delete of the {}", mapping.name, side.other()),
+            format!(
+                "{} cannot {lacking}: choose another policy for deletes of the {}",
+                mapping.endpoint(side),
+                side.other()
+            ),
+        )
+    })
+}
+
 /// Reads each schema once, and compiles; the findings of all mappings come together.
 async fn compile(
     tenant: &TenantId,
@@ -285,6 +308,11 @@ async fn compile(
             &schemas[&(connection, object)]
         };
         let both = Sides::new(of(Side::Source), of(Side::Target));
+        for side in Side::BOTH {
+            let Endpoint { connection, object } = mapping.endpoint(side);
+            let capabilities = connections[connection].connector.capabilities(object);
+            findings.extend(check_removals(&mapping, side, &capabilities));
+        }
         let name = mapping.name.clone();
         match CompiledMapping::new(tenant.clone(), mapping, both) {
             Ok(mapping) => {

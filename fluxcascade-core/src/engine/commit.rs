@@ -28,11 +28,30 @@ impl Run<'_> {
         for settled in std::mem::take(&mut entry.settled) {
             self.fold_settled(commit, work, entry, settled);
         }
+        for id in &entry.closes {
+            let removed = work.operations.iter().find(|op| op.id == *id).filter(|op| {
+                let is_ended = entry.after.is_some();
+                let removes = |kind: &OperationKind| match kind {
+                    OperationKind::Archive { .. } | OperationKind::Delete { .. } => true,
+                    OperationKind::Create
+                    | OperationKind::Update { .. }
+                    | OperationKind::Restore { .. } => false,
+                };
+                is_ended && removes(&op.kind)
+            });
+            if let Some(operation) = removed {
+                commit.log.push(self.record_row(entry, operation, "its answer was missing"));
+                self.report.settled += 1;
+            }
+        }
         commit.closed.extend(&entry.closes);
         work.operations.retain(|operation| !entry.closes.contains(&operation.id));
         entry.closes.clear();
         if let Some(link) = entry.link.take() {
             self.fold_link(commit, work, link);
+        }
+        if let Some(update) = entry.before.take() {
+            self.update_link(commit, work, &update);
         }
     }
 
@@ -159,7 +178,9 @@ impl Run<'_> {
             }
             Step::Unchanged | Step::Decided | Step::Ignored => {}
         }
-        commit.released.extend(entry.released.iter().cloned());
+        // A hold that stays keeps its answer, so it is not taken away first.
+        let stays = |key: &HoldKey| entry.holds.iter().any(|hold| hold.key == *key);
+        commit.released.extend(entry.released.iter().filter(|key| !stays(key)).cloned());
         for hold in &entry.holds {
             let mut hold = hold.clone();
             let before = work.holds.iter().find(|h| h.key == hold.key && h.reason == hold.reason);
@@ -173,6 +194,10 @@ impl Run<'_> {
         commit.judged.extend(entry.judged.iter().copied());
         self.finish_link(commit, work, entry, fetched);
         self.log_notes(commit, work, entry);
+        if let Some(update) = &entry.after {
+            self.update_link(commit, work, update);
+        }
+        self.finish_records(commit, entry);
         commit.cleared.extend(marks(work));
     }
 
@@ -216,7 +241,9 @@ impl Run<'_> {
             || work.holds.iter().any(|hold| !entry.released.contains(&hold.key));
         for side in Side::BOTH {
             let record = link.records[side].clone();
-            let entry = work.entries[side].as_ref().filter(|e| e.revision == self.mapping.revision);
+            let entry = work.entries[side]
+                .as_ref()
+                .filter(|e| e.revision == self.mapping.revision && e.record == record);
             let listed = entry.and_then(|entry| entry.observation.as_ref());
             let Some((values, version)) =
                 fetched.get(&(side, record)).or(listed).and_then(Observation::known)
@@ -258,8 +285,21 @@ impl Run<'_> {
         side: Side,
         fetched: &Fetched,
     ) -> Vec<(u16, Fingerprint)> {
-        let values = seen(work, side, fetched, self.mapping.revision).and_then(Observation::values);
-        values.map(|values| self.mapping.keys(side, values, &self.key)).unwrap_or_default()
+        let seen = seen(work, side, fetched, self.mapping.revision);
+        seen.and_then(|seen| Some(self.mapping.keys(side, &seen.record, seen.values()?, &self.key)))
+            .unwrap_or_default()
+    }
+
+    /// What a create for a work's record claims among all mappings of the tenant.
+    pub(super) fn claims_of(&self, work: &Work, to: Side, fetched: &Fetched) -> Vec<Fingerprint> {
+        let seen = seen(work, to.other(), fetched, self.mapping.revision);
+        let Some((record, values)) = seen.and_then(|seen| Some((&seen.record, seen.values()?)))
+        else {
+            return Vec::new();
+        };
+        let place = (to, self.mapping.endpoint(to), self.mapping.projections[to].fields());
+        let rules = self.mapping.rules.iter();
+        rules.filter_map(|rule| rule.claim(place, record, values, &self.key)).collect()
     }
 }
 

@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use crate::connector::{ConnectorError, ErrorKind, WriteOutcome};
-use crate::model::{FieldName, Observation, Operation, RecordId, Side, State, Values, Version};
+use crate::model::{
+    FieldName, MappingName, Observation, Operation, OperationKind, RecordId, Side, State, Values,
+    Version,
+};
 use crate::plan::Entry;
 
 /// A write that was sent, and what became of it.
@@ -31,8 +34,12 @@ pub(super) enum Answer {
     Applied(Applied),
     /// It was carried out, and what the record holds could not be read.
     Unread { record: RecordId, error: Option<ConnectorError> },
+    /// A whole record was archived, deleted or brought back.
+    Done(RecordId),
     /// A create was refused because this record has the key.
     Exists(RecordId),
+    /// It was not sent: a create of this mapping claims the same.
+    Claimed(MappingName),
     /// It was refused for good.
     Rejected { fields: Vec<FieldName>, error: ConnectorError },
     /// It was not carried out, and is decided anew.
@@ -78,7 +85,14 @@ impl Applied {
 
 impl Sent {
     pub(super) fn new(operation: Operation, outcome: WriteOutcome) -> Self {
+        let is_of_whole = match operation.kind {
+            OperationKind::Create | OperationKind::Update { .. } => false,
+            OperationKind::Archive { .. }
+            | OperationKind::Delete { .. }
+            | OperationKind::Restore { .. } => true,
+        };
         let answer = match outcome {
+            WriteOutcome::Applied { record, .. } if is_of_whole => Answer::Done(record),
             WriteOutcome::Applied { record, version, values: Some(values) } => {
                 Answer::Applied(Applied { record, version, values, proof: Proof::Answer })
             }
@@ -91,6 +105,11 @@ impl Sent {
             WriteOutcome::NotSent(error) => Answer::NotApplied(Some(error)),
             WriteOutcome::Unknown(error) => Answer::Unknown(error),
         };
+        Self { operation, answer, refused: None }
+    }
+
+    /// A create that was not sent, because another mapping's claims the same.
+    pub(super) fn unsent(operation: Operation, answer: Answer) -> Self {
         Self { operation, answer, refused: None }
     }
 
@@ -151,7 +170,9 @@ impl Sent {
             Answer::NotApplied(Some(error)) if error.kind == ErrorKind::Auth => Some(error),
             Answer::Applied(_)
             | Answer::Unread { .. }
+            | Answer::Done(_)
             | Answer::Exists(_)
+            | Answer::Claimed(_)
             | Answer::Rejected { .. }
             | Answer::NotApplied(_)
             | Answer::Unknown(_) => None,

@@ -90,10 +90,13 @@ impl Run<'_> {
 
     fn row(&self, side: Side, mut seen: Observation) -> IntakeRow {
         bound(&self.mapping, side, &mut seen);
-        let values = seen.values();
+        // What is out of scope has its keys all the same: nothing is created beside it.
+        let keys =
+            seen.values().map(|values| self.mapping.keys(side, &seen.record, values, &self.key));
+        scope(&self.mapping, side, &mut seen);
         IntakeRow {
-            fingerprint: values.map(crate::model::Values::fingerprint),
-            keys: values.map(|values| self.mapping.keys(side, values, &self.key)),
+            fingerprint: seen.values().map(crate::model::Values::fingerprint),
+            keys,
             observation: seen,
         }
     }
@@ -137,5 +140,12 @@ pub(super) fn bound(mapping: &CompiledMapping, side: Side, seen: &mut Observatio
     });
     if let Some(why) = broken {
         seen.state = State::Unreadable(why);
+    }
+}
+
+/// A record that the mapping's filter leaves out is out of scope.
+pub(super) fn scope(mapping: &CompiledMapping, side: Side, seen: &mut Observation) {
+    if seen.values().is_some_and(|values| !mapping.is_in_scope(side, values)) {
+        seen.state = State::OutOfScope;
     }
 }

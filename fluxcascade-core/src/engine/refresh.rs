@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::SyncError;
 use super::batch::Batch;
-use super::pull::bound;
+use super::pull::{bound, scope};
 use super::run::Run;
 use crate::connector::{
     Consistency, ErrorKind, FetchRequest, FieldTimesRequest, FindRequest, Found, Reader,
@@ -201,6 +201,7 @@ impl Run<'_> {
             Ok(mut found) => {
                 for Found { observation, .. } in &mut found {
                     bound(&self.mapping, side, observation);
+                    scope(&self.mapping, side, observation);
                     // A look-up may be late: nothing is written over what it shows.
                     observation.provenance = Provenance::Listed;
                 }
@@ -240,6 +241,7 @@ impl Run<'_> {
         let mut seen = reader.fetch(request).await.map_err(|error| self.failed(side, error))?;
         for observation in &mut seen {
             bound(&self.mapping, side, observation);
+            scope(&self.mapping, side, observation);
         }
         Ok(seen)
     }

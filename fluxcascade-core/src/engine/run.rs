@@ -181,7 +181,8 @@ impl<'e> Run<'e> {
         let Some(first) = works.first().map(kind) else { return Ok(None) };
         works.truncate(works.iter().take_while(|work| kind(work) == first).count());
         *after = works.last().map(|work| work.key.clone());
-        for link in works.iter_mut().filter_map(|work| work.link.as_mut()) {
+        let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
+        for link in links {
             for side in Side::BOTH {
                 if link.bases[side].revision != self.mapping.revision {
                     link.bases[side] = self.mapping.relay(side, &link.bases[side], &self.revisions);

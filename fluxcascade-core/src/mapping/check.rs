@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::pair::{FieldPair, PairDirection};
+use super::policy::{Condition, IdWrites};
 use super::{Direction, Mapping};
 use crate::model::{ConflictKind, FieldName, ObjectSchema, SeenBy, Side, Sides};
 use crate::resolver::{Strategies, Strategy};
@@ -79,6 +80,7 @@ pub(super) fn alone(mapping: &Mapping) -> Vec<Finding> {
         check_pair(mapping, pair, &mut findings);
     }
     check_ids(mapping, &mut findings);
+    check_foreign_ids(mapping, &mut findings);
     for side in Side::BOTH {
         check_written_once(mapping, side, &mut findings);
     }
@@ -103,7 +105,7 @@ fn check_endpoints(mapping: &Mapping, findings: &mut Vec<Finding>) {
 }
 
 fn check_rules(mapping: &Mapping, findings: &mut Vec<Finding>) {
-    if mapping.rules.is_empty() {
+    if mapping.rules.is_empty() && mapping.foreign_ids.iter().all(|(_, id)| id.is_none()) {
         findings.push(Finding::new(
             "match",
             "there is no match rule, so that every record would be created again: \
@@ -172,6 +174,24 @@ fn check_ids(mapping: &Mapping, findings: &mut Vec<Finding>) {
             let message =
                 format!("the id {} is used twice: give one of the pairs another", pair.id());
             findings.push(Finding::new(place(pair), message));
+        }
+    }
+}
+
+/// The engine's own fields are outside of all pairs.
+fn check_foreign_ids(mapping: &Mapping, findings: &mut Vec<Finding>) {
+    for (side, foreign) in mapping.foreign_ids.iter() {
+        let Some(foreign) = foreign else { continue };
+        let has = |pair: &&FieldPair| pair.fields(side).contains(&foreign.field);
+        if let Some(pair) = mapping.pairs.iter().find(has) {
+            findings.push(Finding::new(
+                format!("foreign id of the {side}"),
+                format!(
+                    "{} is in the pair {} too: leave it to one of them",
+                    foreign.field,
+                    pair.label()
+                ),
+            ));
         }
     }
 }
@@ -263,9 +283,40 @@ pub(super) fn against_schemas(
                 }
             }
         }
+        check_own_fields(mapping, side, schema, &mut errors);
         check_required(mapping, side, schema, &mut errors);
     }
     (errors, warnings)
+}
+
+/// The fields of filters and of the other side's ids.
+fn check_own_fields(
+    mapping: &Mapping,
+    side: Side,
+    schema: &ObjectSchema,
+    errors: &mut Vec<Finding>,
+) {
+    for Condition { field, .. } in &mapping.filter[side] {
+        if schema.field(field).is_none() {
+            let place = format!("filter of the {side}");
+            errors.push(unknown_field(place, mapping, side, schema, field));
+        }
+    }
+    let Some(foreign) = &mapping.foreign_ids[side] else { return };
+    let place = format!("foreign id of the {side}");
+    let is_written = mapping.creates_on(side) || foreign.writes == IdWrites::Always;
+    match schema.field(&foreign.field) {
+        None => errors.push(unknown_field(place, mapping, side, schema, &foreign.field)),
+        Some(known) if known.read_only && is_written => errors.push(Finding::new(
+            place,
+            format!(
+                "{} cannot be written in {}: name another field",
+                foreign.field,
+                mapping.endpoint(side)
+            ),
+        )),
+        Some(_) => {}
+    }
 }
 
 fn check_required(mapping: &Mapping, side: Side, schema: &ObjectSchema, errors: &mut Vec<Finding>) {
@@ -277,7 +328,8 @@ fn check_required(mapping: &Mapping, side: Side, schema: &ObjectSchema, errors: 
             let direction = pair.direction.unwrap_or_else(|| mapping.direction.into());
             direction.writes_to(side) && pair.fields(side).contains(&field.name)
         });
-        if !written {
+        let is_id = mapping.foreign_ids[side].as_ref().is_some_and(|id| id.field == field.name);
+        if !written && !is_id {
             errors.push(Finding::new(
                 format!("{side} field {}", field.name),
                 format!(

@@ -4,13 +4,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::check::{self, ConfigError, Finding};
+use super::foreign::CompiledForeignId;
 use super::key;
-use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
+use super::pair::{Drift, FieldPair, PairDirection};
+use super::rule::CompiledRule;
+use super::scope::CompiledCondition;
 use super::{Endpoint, Mapping, OnChange};
 use crate::model::link::Written;
 use crate::model::{
     Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, MappingName,
-    ObjectSchema, PairId, Projection, Revision, Side, Sides, Slot, TenantId, Value, Values,
+    ObjectSchema, PairId, Projection, RecordId, Revision, Side, Sides, Slot, TenantId, Value,
+    Values,
 };
 use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Refusal, Transform, TransformSpec};
@@ -32,8 +36,13 @@ pub struct CompiledMapping {
     pub base_width: Sides<usize>,
     /// The slot in a record of each position in a base.
     pub base_places: Sides<Box<[usize]>>,
-    /// The match rules in order.
+    /// The rules by which records are matched, in order: ids of the other side's record that are
+    /// stored in fields of ours, then the match rules.
     pub rules: Box<[CompiledRule]>,
+    /// The field of a side that holds the id of the other side's record.
+    pub foreign_ids: Sides<Option<CompiledForeignId>>,
+    /// What a record of a side must meet to be in scope.
+    pub(super) filters: Sides<Box<[CompiledCondition]>>,
     /// What is odd, and stops nothing.
     pub warnings: Vec<Finding>,
 }
@@ -84,19 +93,6 @@ pub struct PairEnd {
     pub names: Box<[FieldName]>,
 }
 
-/// A match rule in slots.
-#[derive(Debug, Clone)]
-pub struct CompiledRule {
-    /// Its fields for people; also what tells its keys from another rule's.
-    pub label: String,
-    /// The fields' slots in a record.
-    pub slots: Sides<Box<[usize]>>,
-    /// How each field is brought into one form.
-    pub forms: Box<[KeyForm]>,
-    /// Whether the system keeps the key unique among its records.
-    pub unique: Sides<bool>,
-}
-
 impl CompiledMapping {
     /// Compiles a mapping. The revision is 0 until [`CompiledMapping::adopt`] gives it its number.
     ///
@@ -129,11 +125,11 @@ impl CompiledMapping {
         let base_places = Sides::from_fn(|side| {
             pairs.iter().flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
         });
-        let rules = mapping
-            .rules
-            .iter()
-            .map(|rule| CompiledRule::new(&mapping, rule, &projections, schemas))
-            .collect();
+        let foreign_ids =
+            Sides::from_fn(|side| CompiledForeignId::new(&mapping, side, &projections, schemas));
+        let rules = CompiledRule::all(&mapping, &foreign_ids, &projections, schemas);
+        let filters =
+            Sides::from_fn(|side| CompiledCondition::all(&mapping, side, &projections, schemas));
         Ok(Self {
             key: MappingKey { tenant, mapping: mapping.name.clone() },
             mapping,
@@ -143,6 +139,8 @@ impl CompiledMapping {
             base_width,
             base_places,
             rules,
+            foreign_ids,
+            filters,
             warnings,
         })
     }
@@ -185,6 +183,9 @@ impl CompiledMapping {
         }
         for rule in &self.rules {
             parts.push(format!("{} {:?}", rule.label, rule.forms).into_bytes());
+        }
+        for (side, conditions) in self.mapping.filter.iter().filter(|(_, all)| !all.is_empty()) {
+            parts.push(format!("{side} {conditions:?}").into_bytes());
         }
         Fingerprint::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
@@ -245,12 +246,13 @@ impl CompiledMapping {
     pub fn keys(
         &self,
         side: Side,
+        record: &RecordId,
         values: &Values,
         key: &key::FingerprintKey,
     ) -> Vec<(u16, Fingerprint)> {
         (0_u16..)
             .zip(&self.rules)
-            .filter_map(|(i, rule)| Some((i, rule.fingerprint(side, values, key)?)))
+            .filter_map(|(i, rule)| Some((i, rule.fingerprint(side, record, values, key)?)))
             .collect()
     }
 }
@@ -266,7 +268,9 @@ fn project(mapping: &Mapping, side: Side) -> Projection {
     let mut fields: Vec<FieldName> = Vec::new();
     let of_pairs = mapping.pairs.iter().flat_map(|pair| pair.fields(side));
     let of_rules = mapping.rules.iter().flat_map(|rule| rule.fields(side));
-    for field in of_pairs.chain(of_rules) {
+    let of_filter = mapping.filter[side].iter().map(|condition| &condition.field);
+    let of_ids = mapping.foreign_ids[side].iter().map(|foreign| &foreign.field);
+    for field in of_pairs.chain(of_rules).chain(of_filter).chain(of_ids) {
         if !fields.contains(field) {
             fields.push(field.clone());
         }
@@ -274,12 +278,12 @@ fn project(mapping: &Mapping, side: Side) -> Projection {
     Projection::new(fields)
 }
 
-fn slot_of(projection: &Projection, field: &FieldName) -> usize {
+pub(super) fn slot_of(projection: &Projection, field: &FieldName) -> usize {
     // A projection has every field of its mapping.
     projection.slot(field.as_str()).unwrap_or(usize::MAX)
 }
 
-fn type_of(schema: &ObjectSchema, field: &FieldName) -> FieldType {
+pub(super) fn type_of(schema: &ObjectSchema, field: &FieldName) -> FieldType {
     // Unknown fields have been reported before.
     schema.field(field).map_or(FieldType::Text, |known| known.field_type.clone())
 }
@@ -403,58 +407,4 @@ impl CompiledPair {
 /// Borrows each value.
 pub(crate) fn refs(values: &[Value]) -> Vec<&Value> {
     values.iter().collect()
-}
-
-impl CompiledRule {
-    fn new(
-        mapping: &Mapping,
-        rule: &MatchRule,
-        projections: &Sides<Projection>,
-        schemas: Sides<&ObjectSchema>,
-    ) -> Self {
-        let forms = rule.forms.clone().unwrap_or_else(|| {
-            rule.source
-                .iter()
-                .zip(&rule.target)
-                .map(|(source, target)| {
-                    phone_form(mapping, source, target)
-                        .unwrap_or_else(|| default_form(schemas, source, target))
-                })
-                .collect()
-        });
-        Self {
-            label: rule.label(),
-            slots: Sides::from_fn(|side| {
-                rule.fields(side).iter().map(|field| slot_of(&projections[side], field)).collect()
-            }),
-            forms: forms.into_boxed_slice(),
-            unique: Sides::from_fn(|side| {
-                let known = |field| schemas[side].field(field).is_some_and(|known| known.unique);
-                matches!(rule.fields(side), [field] if known(field))
-            }),
-        }
-    }
-}
-
-/// Phones are matched in the form that their pair gives them.
-fn phone_form(mapping: &Mapping, source: &FieldName, target: &FieldName) -> Option<KeyForm> {
-    let pair = mapping
-        .pairs
-        .iter()
-        .find(|pair| pair.source == [source.clone()] && pair.target == [target.clone()])?;
-    pair.transforms.iter().find_map(|spec| match spec {
-        TransformSpec::PhoneE164 { region } => Some(KeyForm::PhoneE164 { region: region.clone() }),
-        TransformSpec::Trim
-        | TransformSpec::Lowercase
-        | TransformSpec::ValueMap(_)
-        | TransformSpec::Custom(_) => None,
-    })
-}
-
-/// An e-mail or a phone on either side makes the key one.
-fn default_form(schemas: Sides<&ObjectSchema>, source: &FieldName, target: &FieldName) -> KeyForm {
-    match key::form_of(&type_of(schemas.source, source)) {
-        KeyForm::Text => key::form_of(&type_of(schemas.target, target)),
-        form @ (KeyForm::Email | KeyForm::Phone | KeyForm::PhoneE164 { .. }) => form,
-    }
 }

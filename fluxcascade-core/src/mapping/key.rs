@@ -4,9 +4,10 @@
 
 use std::fmt;
 
-use super::compile::CompiledRule;
+use super::foreign::id_in;
 use super::pair::KeyForm;
-use crate::model::{FieldType, Fingerprint, Side, Slot, Values};
+use super::rule::CompiledRule;
+use crate::model::{Endpoint, FieldName, FieldType, Fingerprint, RecordId, Side, Slot, Values};
 use crate::transform::Refusal;
 
 /// The key of a tenant's fingerprints.
@@ -36,27 +37,76 @@ impl CompiledRule {
     pub fn fingerprint(
         &self,
         side: Side,
+        record: &RecordId,
         values: &Values,
         key: &FingerprintKey,
     ) -> Option<Fingerprint> {
         let mut hasher = blake3::Hasher::new_keyed(&key.0);
         hasher.update(self.label.as_bytes());
-        for (&slot, form) in self.slots[side].iter().zip(&self.forms) {
-            let Slot::Present(value) = &values[slot] else { return None };
-            let text = match value.as_text() {
-                Some(text) => normalise(text, form)?,
-                None if value.is_blank() => return None,
-                // 5 here and 5.0 there are one number.
-                None => match value.as_decimal() {
-                    Some(number) => number.normalize().to_string(),
-                    None => value.to_string(),
-                },
-            };
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
+        for text in self.texts(side, record, values)? {
+            take(&mut hasher, &text);
         }
         Some(Fingerprint(crate::model::id::first16(&hasher.finalize())))
     }
+
+    /// A fingerprint of the key that a new record would get: the same in every mapping that makes
+    /// a record with this key there, whatever it is called and however its rules are. `None` for
+    /// rules by ids.
+    pub(crate) fn claim(
+        &self,
+        (side, endpoint, fields): (Side, &Endpoint, &[FieldName]),
+        record: &RecordId,
+        values: &Values,
+        key: &FingerprintKey,
+    ) -> Option<Fingerprint> {
+        if self.own_id.is_some() {
+            return None;
+        }
+        let texts = self.texts(side.other(), record, values)?;
+        let names = self.slots[side].iter().filter_map(|&slot| fields.get(slot));
+        let mut named: Vec<(&FieldName, String)> = names.zip(texts).collect();
+        named.sort();
+        let mut hasher = blake3::Hasher::new_keyed(&key.0);
+        hasher.update(b"claim");
+        take(&mut hasher, endpoint.connection.as_str());
+        take(&mut hasher, endpoint.object.as_str());
+        for (name, text) in &named {
+            take(&mut hasher, name.as_str());
+            take(&mut hasher, text);
+        }
+        Some(Fingerprint(crate::model::id::first16(&hasher.finalize())))
+    }
+
+    /// The normalised texts of a record's key; `None` if one of them is blank or invalid.
+    fn texts(&self, side: Side, record: &RecordId, values: &Values) -> Option<Vec<String>> {
+        if let Some(own_id) = self.own_id {
+            if own_id == side {
+                return Some(vec![record.as_str().to_owned()]);
+            }
+            let slot = *self.slots[side].first()?;
+            return Some(vec![id_in(values[slot].value()?)?]);
+        }
+        let fields = self.slots[side].iter().zip(&self.forms);
+        fields
+            .map(|(&slot, form)| {
+                let Slot::Present(value) = &values[slot] else { return None };
+                match value.as_text() {
+                    Some(text) => normalise(text, form),
+                    None if value.is_blank() => None,
+                    // 5 here and 5.0 there are one number.
+                    None => Some(match value.as_decimal() {
+                        Some(number) => number.normalize().to_string(),
+                        None => value.to_string(),
+                    }),
+                }
+            })
+            .collect()
+    }
+}
+
+fn take(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&(text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
 }
 
 /// The one form of a key's text; `None` if it is blank or invalid.

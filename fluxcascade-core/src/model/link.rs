@@ -30,6 +30,9 @@ pub enum Ending {
     BothDeleted,
     /// A person ended it: these two records are not linked again by themselves.
     Unlinked,
+    /// This side's record was deleted, and is made again from the other one: the link is in use
+    /// again with the new record.
+    Remade(Side),
 }
 
 /// The stored fact that two records are the same thing.

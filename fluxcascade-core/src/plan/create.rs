@@ -3,10 +3,13 @@
 use super::context::PlanContext;
 use super::detect::is_refused_still;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
-use super::matching::{Subject, owned, park, present};
+use super::matching::{By, Subject, owned, present};
+use super::parked::{park, record_hold};
+use super::stamp;
+use crate::mapping::{CompiledMapping, FirstSync};
 use crate::model::{
-    Cause, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation, RecordId,
-    Sides, Timestamp,
+    Cause, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation,
+    RecordId, Side, Sides, Timestamp, Value, Withheld,
 };
 
 impl Subject<'_> {
@@ -14,7 +17,8 @@ impl Subject<'_> {
     pub(super) fn create(&self, context: &PlanContext, mut entry: Entry) -> Entry {
         let (mapping, to) = (self.mapping, self.side.other());
         entry.released = self.work.holds.iter().map(|hold| hold.key.clone()).collect();
-        if !mapping.mapping.creates_on(to) {
+        let never = mapping.mapping.first_sync == FirstSync::UpdateExisting;
+        if never || !mapping.mapping.creates_on(to) {
             entry.step = Step::Ignored;
             return entry;
         }
@@ -24,7 +28,13 @@ impl Subject<'_> {
                 continue;
             }
             let slots = pair.ends[self.side].slots.iter();
-            let Some(origin) = present(slots, self.values) else { continue };
+            let Some(origin) = present(slots, self.values) else {
+                if pair.required {
+                    let why = format!("{} is required, and its value is not shown", pair.label);
+                    return self.refuse(&why, context, entry);
+                }
+                continue;
+            };
             if origin.iter().all(|value| value.is_blank()) {
                 if pair.required {
                     let why = format!("{} is required, and blank; fill it in", pair.label);
@@ -59,9 +69,57 @@ impl Subject<'_> {
         if self.work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
             return Entry::new(entry.key, entry.records);
         }
+        if self.is_withheld(context) {
+            return self.withhold(entry, context);
+        }
         entry.create = Some(to);
+        entry.stamps[to] = stamp::of_new(mapping, to, self.record);
         entry.step = Step::Decided;
         entry
+    }
+
+    /// A store that was lost makes nothing until a person has seen the counts.
+    fn is_withheld(&self, context: &PlanContext) -> bool {
+        let allowed = record_hold(self.work).and_then(Hold::choice) == Some(&Choice::Allow);
+        match self.mapping.mapping.first_sync {
+            FirstSync::Rebuild => !allowed && !context.gate.lets(Withheld::Create),
+            FirstSync::Merge
+            | FirstSync::LinkOnly
+            | FirstSync::FillBlanks
+            | FirstSync::UpdateExisting => false,
+        }
+    }
+
+    fn withhold(&self, mut entry: Entry, context: &PlanContext) -> Entry {
+        let (side, record) = (self.side, self.record);
+        entry.pairs.clear();
+        let mut hold = Hold::new(
+            HoldKey::Record(side, record.clone()),
+            HoldReason::Guard,
+            format!(
+                "the {side} record {record} has no partner: it is created on the {} when creates \
+                 are let through",
+                side.other()
+            ),
+            context.now,
+        );
+        hold.withheld = Some(Withheld::Create);
+        entry.released.retain(|key| *key != hold.key);
+        entry.holds.push(hold);
+        entry.step = Step::Decided;
+        entry
+    }
+
+    /// The create was not carried out: it is given up, and decided anew on what the record holds
+    /// now.
+    pub(super) fn again(
+        &self,
+        operation: &Operation,
+        context: &PlanContext,
+        mut entry: Entry,
+    ) -> Entry {
+        entry.closes.push(operation.id);
+        self.create(context, entry)
     }
 
     fn refuse(&self, why: &str, context: &PlanContext, mut entry: Entry) -> Entry {
@@ -94,17 +152,20 @@ pub(super) fn unanswered(
     // Only a record that still has the key would be refused beside the one that was made.
     let is_unique = |(rule, key): &(u16, Fingerprint)| {
         let rule = subject.mapping.rules.get(usize::from(*rule)).filter(|rule| rule.unique[to]);
-        rule.is_some_and(|rule| {
-            rule.fingerprint(subject.side, subject.values, &context.key) == Some(*key)
+        rule.filter(|rule| rule.own_id != Some(to)).is_some_and(|rule| {
+            let now = rule.fingerprint(subject.side, subject.record, subject.values, &context.key);
+            now == Some(*key)
         })
     };
-    if context.refuses_duplicates[to] && operation.keys.iter().any(is_unique) {
+    let is_safe = upserts(subject.mapping, to, context)
+        || context.refuses_duplicates[to] && operation.keys.iter().any(is_unique);
+    if is_safe {
         if settled > context.now {
             return unknown_outcome(operation, record, Some(settled), context, entry);
         }
-        return again(subject, operation, context, entry);
+        return subject.again(operation, context, entry);
     }
-    let Some(need) = look_up(subject, operation) else {
+    let Some((need, wanted)) = look_up(subject, operation) else {
         return unknown_outcome(operation, record, None, context, entry);
     };
     let shown = settled + context.find_lag[to];
@@ -117,47 +178,63 @@ pub(super) fn unanswered(
             Entry { step: Step::Needs, ..entry }
         }
         Some(None) => unknown_outcome(operation, record, None, context, entry),
-        Some(Some(found)) => found_records(subject, operation, found, context, entry, needs),
+        Some(Some(found)) => {
+            found_records(subject, operation, wanted, found, context, entry, needs)
+        }
     }
 }
 
-/// The look-up by the first field of the operation's first key.
-fn look_up(subject: &Subject<'_>, operation: &Operation) -> Option<Need> {
+/// Whether a create on this side changes the record that it has made before, if it is sent again: it
+/// goes by the origin's id in a unique field of ours.
+fn upserts(mapping: &CompiledMapping, to: Side, context: &PlanContext) -> bool {
+    context.powers[to].upserts && mapping.foreign_ids[to].as_ref().is_some_and(|id| id.unique)
+}
+
+/// The look-up by the first field of the first of the operation's keys that was sent.
+fn look_up(subject: &Subject<'_>, operation: &Operation) -> Option<(Need, (u16, Fingerprint))> {
     let to = operation.side;
-    let (rule, _) = operation.keys.first()?;
-    let slot = *subject.mapping.rules.get(usize::from(*rule))?.slots[to].first()?;
-    let field = subject.mapping.projections[to].fields().get(slot)?;
-    let value = operation.pairs.iter().find_map(|sent| {
-        let pair = &subject.mapping.pairs[subject.mapping.pair_index(&sent.pair)?];
-        let at = pair.ends[to].slots.iter().position(|&s| s == slot)?;
-        sent.sent.get(at)
-    })?;
-    Some(Need::Find {
-        operation: operation.id,
-        side: to,
-        field: field.clone(),
-        value: value.clone(),
+    operation.keys.iter().find_map(|&(rule, key)| {
+        let slot = *subject.mapping.rules.get(usize::from(rule))?.slots[to].first()?;
+        let field = subject.mapping.projections[to].fields().get(slot)?;
+        let value = sent_in(subject.mapping, operation, slot)?;
+        let need = Need::Find { operation: operation.id, side: to, field: field.clone(), value };
+        Some((need, (rule, key)))
     })
+}
+
+/// What an operation sent for a field.
+fn sent_in(mapping: &CompiledMapping, operation: &Operation, slot: usize) -> Option<Value> {
+    let to = operation.side;
+    let of_pairs = operation.pairs.iter().find_map(|sent| {
+        let pair = &mapping.pairs[mapping.pair_index(&sent.pair)?];
+        let at = pair.ends[to].slots.iter().position(|&s| s == slot)?;
+        sent.sent.get(at).cloned()
+    });
+    let of_stamp = || {
+        let foreign = mapping.foreign_ids[to].as_ref().filter(|foreign| foreign.slot == slot)?;
+        operation.stamp.as_ref().map(|stamp| foreign.value(&stamp.id))
+    };
+    of_pairs.or_else(of_stamp)
 }
 
 fn found_records(
     subject: &Subject<'_>,
     operation: &Operation,
+    (rule, key): (u16, Fingerprint),
     found: &[Observation],
     context: &PlanContext,
     entry: Entry,
     needs: &mut Vec<Need>,
 ) -> Entry {
-    let Some(&(rule, key)) = operation.keys.first() else {
-        return unknown_outcome(operation, subject.record, None, context, entry);
-    };
     let compiled = &subject.mapping.rules[usize::from(rule)];
     let has_key = |seen: &&Observation| {
         let values = seen.values();
-        values.and_then(|v| compiled.fingerprint(operation.side, v, &context.key)) == Some(key)
+        let held = values
+            .and_then(|v| compiled.fingerprint(operation.side, &seen.record, v, &context.key));
+        held == Some(key)
     };
     match found.iter().filter(has_key).collect::<Vec<_>>().as_slice() {
-        [] => again(subject, operation, context, entry),
+        [] => subject.again(operation, context, entry),
         [one] => {
             let partner = KeyHolder {
                 record: one.record.clone(),
@@ -167,7 +244,7 @@ fn found_records(
                 decided_earlier: false,
                 hold: None,
             };
-            subject.link(rule, &partner, Some(operation), context, entry, needs)
+            subject.link(By::Rule(compiled), &partner, Some(operation), context, entry, needs)
         }
         several => {
             let candidates = several.iter().map(|o| (operation.side, o.record.clone())).collect();
@@ -175,17 +252,6 @@ fn found_records(
             park(subject.side, subject.record, candidates, why, context, entry)
         }
     }
-}
-
-/// The create was not carried out: it is given up, and decided anew on what the record holds now.
-fn again(
-    subject: &Subject<'_>,
-    operation: &Operation,
-    context: &PlanContext,
-    mut entry: Entry,
-) -> Entry {
-    entry.closes.push(operation.id);
-    subject.create(context, entry)
 }
 
 /// What became of a create is not known, and is not found out before this time, or not by itself.

@@ -12,6 +12,8 @@ pub enum Decision {
     Adopt,
     /// The sides differ, and stay as they are: what they hold is the new base.
     AdoptAsFound,
+    /// The same, because the mapping takes both sides as they were found when they were linked.
+    TakeAsFound,
     /// The other side's value is written to this side.
     Write(Side),
     /// The same, and an edit of this side is overwritten: the log keeps it.

@@ -46,6 +46,7 @@ pub(super) fn view<'a>(
     let fetched = record
         .filter(|_| !context.fetched.is_empty())
         .and_then(|record| context.fetched.get(&(side, record.clone())));
+    let entry = entry.filter(|entry| record.is_none_or(|record| *record == entry.record));
     let listed = || entry.filter(|e| e.revision == mapping.revision)?.observation.as_ref();
     match fetched.or_else(listed) {
         Some(observation) => match &observation.state {
@@ -136,6 +137,11 @@ pub(super) fn is_stale(mapping: &CompiledMapping, side: Side, view: View<'_>, ba
         }
         View::Known { .. } | View::Unseen | View::IdOnly | View::Other(_) => false,
     }
+}
+
+/// Whether a record was read by its id in this run.
+pub(super) fn is_read(side: Side, record: &RecordId, context: &PlanContext) -> bool {
+    !context.fetched.is_empty() && context.fetched.contains_key(&(side, record.clone()))
 }
 
 /// Whether what was refused is not to be tried again yet: its time has not come, and no side has

@@ -93,6 +93,8 @@ pub enum RecordAction {
 /// A link that changes other than in its bases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkUpdate {
+    /// The link: the work's own, or a tombstone of its record.
+    pub link: LinkId,
     /// What the log says happened.
     pub kind: LogKind,
     /// What it is from now on.
@@ -163,6 +165,10 @@ pub struct Entry {
     pub holds: Vec<Hold>,
     /// Holds that end.
     pub released: Vec<HoldKey>,
+    /// Records that are gone: their match keys are forgotten.
+    pub drops: Vec<(Side, RecordId)>,
+    /// Records that are looked at again because of this.
+    pub wakes: Vec<(Side, RecordId)>,
 }
 
 /// A link that is made.
@@ -281,6 +287,8 @@ impl Entry {
             judged: Vec::new(),
             holds: Vec::new(),
             released: Vec::new(),
+            drops: Vec::new(),
+            wakes: Vec::new(),
         }
     }
 
@@ -317,6 +325,8 @@ impl Entry {
             && self.judged.is_empty()
             && self.holds.is_empty()
             && self.released.is_empty()
+            && self.drops.is_empty()
+            && self.wakes.is_empty()
     }
 }
 

@@ -3,15 +3,20 @@
 use super::context::PlanContext;
 use super::decide::{Decision, decide_with_base, decide_without_base};
 use super::detect::{
-    Change, View, change, is_refused_still, is_stale, is_unchanged, pair_values, view,
+    Change, View, change, is_read, is_refused_still, is_stale, is_unchanged, pair_values, view,
 };
+use super::ending::{end, resumed};
 use super::entry::{Entry, Need, Step};
+use super::first_sync::first_sync;
 use super::merge::Case;
-use super::settle::{Heard, settle_update};
+use super::merged::{Followed, follow};
+use super::record::Loss;
+use super::settle::{Heard, settle_lost, settle_update};
+use super::stamp;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Base, ConflictId, ConflictStatus, Hold, HoldKey, HoldReason, Link, LinkStatus, Modified,
-    Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
+    Base, ConflictId, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkStatus,
+    Modified, OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
 
 /// Decides what is to be done for a link.
@@ -25,17 +30,33 @@ pub(super) fn plan_link(
     let records = link.records.as_ref().map(|record| Some(record.clone()));
     let mut entry = Entry::new(WorkKey::Link(link.id), records);
     match link.status {
-        LinkStatus::Active => {}
-        LinkStatus::Suspended | LinkStatus::Tombstone => return entry,
+        LinkStatus::Active | LinkStatus::Suspended => {}
+        // What is open for it is settled with its records, which are unlinked.
+        LinkStatus::Tombstone => return entry,
     }
     if work.operations.is_empty() {
-        decide_link(mapping, work, link, context, entry, needs)
-    } else {
-        let mut settled = link.clone();
-        if let Some(waiting) = settle(mapping, work, &mut settled, context, &mut entry, needs) {
-            return waiting;
-        }
-        decide_link(mapping, work, &settled, context, entry, needs)
+        return follow_and_decide(mapping, work, link, context, entry, needs);
+    }
+    let mut settled = link.clone();
+    if let Some(waiting) = settle(mapping, work, &mut settled, context, &mut entry, needs) {
+        return waiting;
+    }
+    follow_and_decide(mapping, work, &settled, context, entry, needs)
+}
+
+/// Decides what is to be done for a link without open operations: first, which records it is of.
+pub(super) fn follow_and_decide(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    context: &PlanContext,
+    mut entry: Entry,
+    needs: &mut Vec<Need>,
+) -> Entry {
+    match follow(work, link, context, &mut entry, needs) {
+        Followed::Stays => decide_link(mapping, work, link, context, entry, needs),
+        Followed::Moved(link) => decide_link(mapping, work, &link, context, entry, needs),
+        Followed::Settled(entry) => *entry,
     }
 }
 
@@ -55,26 +76,50 @@ fn settle(
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
         }
         let side = operation.side;
-        let record = operation.kind.record().unwrap_or(&link.records[side]);
-        match context.fetched.get(&(side, record.clone())).map(|observation| &observation.state) {
-            None => {
-                needs.push(Need::Fetch { side, record: record.clone() });
-                entry.step = Step::Needs;
+        let Some(record) = operation.kind.record() else {
+            // The record has its partner; what else the create made is seen as one that has none.
+            entry.closes.push(operation.id);
+            entry.step = Step::Decided;
+            continue;
+        };
+        let seen = context.fetched.get(&(side, record.clone()));
+        let Some(seen) = seen else {
+            needs.push(Need::Fetch { side, record: record.clone() });
+            entry.step = Step::Needs;
+            return Some(entry.clone());
+        };
+        entry.step = Step::Decided;
+        match (&operation.kind, &seen.state) {
+            (_, State::Unreadable(why)) => {
+                entry.holds.push(unreadable(link, side, why, context));
                 return Some(entry.clone());
             }
-            Some(State::Known { values, .. }) => {
+            (OperationKind::Create | OperationKind::Restore { .. }, _)
+            | (
+                OperationKind::Archive { .. } | OperationKind::Delete { .. },
+                State::Known { .. } | State::OutOfScope,
+            ) => entry.closes.push(operation.id),
+            (
+                OperationKind::Archive { .. } | OperationKind::Delete { .. },
+                State::Deleted(_) | State::Missing | State::MergedInto(_),
+            ) => {
+                entry.closes.push(operation.id);
+                let why = "the other record was removed for it; the answer was missing";
+                let ending = Ending::TwinRemoved(side.other());
+                let mut ended = end(work, link, ending, why, entry.clone());
+                ended.drops.push((side, record.clone()));
+                return Some(ended);
+            }
+            (OperationKind::Update { .. }, State::Known { values, .. }) => {
                 let settled =
                     settle_update(mapping, operation, values, Heard::Nothing, context.now);
                 set_bases(mapping, &mut link.bases, &settled.bases);
-                entry.step = Step::Decided;
                 entry.settled.push(settled);
             }
-            Some(other) => {
-                let mut held = entry.clone();
-                held.holds.push(gone(link, side, other, context));
-                held.step = Step::Decided;
-                return Some(held);
-            }
+            (
+                OperationKind::Update { .. },
+                State::Deleted(_) | State::Missing | State::MergedInto(_) | State::OutOfScope,
+            ) => entry.settled.push(settle_lost(operation)),
         }
     }
     None
@@ -97,7 +142,7 @@ pub(crate) fn set_bases(
 }
 
 /// Decides what is to be done for a link without open operations.
-pub(super) fn decide_link(
+fn decide_link(
     mapping: &CompiledMapping,
     work: &Work,
     link: &Link,
@@ -109,12 +154,13 @@ pub(super) fn decide_link(
         view(mapping, side, Some(&link.records[side]), work.entries[side].as_ref(), context)
     });
     let unchanged = |side: Side| is_unchanged(mapping, side, views[side], &link.bases[side]);
-    if work.holds.is_empty() && entry.is_quiet() && Side::BOTH.into_iter().all(unchanged) {
+    let is_idle = link.status == LinkStatus::Active && work.holds.is_empty() && entry.is_quiet();
+    if is_idle && Side::BOTH.into_iter().all(unchanged) && stamp::agree(mapping, link, &views) {
         return entry;
     }
     let before = needs.len();
     for side in Side::BOTH {
-        if must_fetch(mapping, work, link, &views, side) {
+        if must_fetch(mapping, work, link, &views, side, context) {
             needs.push(Need::Fetch { side, record: link.records[side].clone() });
         }
     }
@@ -122,12 +168,11 @@ pub(super) fn decide_link(
         entry.step = Step::Needs;
         return entry;
     }
-    for side in Side::BOTH {
-        if let View::Other(state) = views[side] {
-            entry.holds.push(gone(link, side, state, context));
-            entry.step = Step::Decided;
-            return entry;
-        }
+    if Side::BOTH.into_iter().any(|side| matches!(views[side], View::Other(_))) {
+        return Loss { mapping, work, link, views: &views, context }.decide(entry);
+    }
+    if link.status == LinkStatus::Suspended {
+        entry.before = Some(resumed(link, "both records are there to be synced"));
     }
     let seen = views.map(|view| match view {
         View::Known { values, .. } => Some(values),
@@ -141,6 +186,9 @@ pub(super) fn decide_link(
         decide_pair(mapping, work, link, &views, index, context, &mut entry);
     }
     judge_record_conflict(work, &mut entry);
+    if !entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_))) {
+        stamp::add(mapping, work, link, &views, context, &mut entry);
+    }
     if !entry.is_quiet() {
         entry.step = Step::Decided;
     }
@@ -160,15 +208,27 @@ fn must_fetch(
     link: &Link,
     views: &Sides<View<'_>>,
     side: Side,
+    context: &PlanContext,
 ) -> bool {
+    let is_hidden = |side: Side| matches!(views[side], View::Other(State::OutOfScope));
+    let stays_hidden =
+        link.status == LinkStatus::Suspended && (is_hidden(side) || is_hidden(side.other()));
+    // What is done for a record that is gone rests on what the other one holds now, and a link that
+    // was suspended may have missed edits.
+    let is_pressing = link.status == LinkStatus::Suspended
+        || matches!(views[side.other()], View::Other(_)) && !is_hidden(side.other());
     match views[side] {
         View::IdOnly => true,
         // What is held may have changed unseen, and a pair without a base must be seen.
         View::Unseen => {
-            !work.holds.is_empty() || link.bases[side].slots.iter().any(Slot::is_absent)
+            !stays_hidden
+                && (is_pressing
+                    || !work.holds.is_empty()
+                    || link.bases[side].slots.iter().any(Slot::is_absent))
         }
+        View::Known { provenance: Provenance::Listed, .. } if is_pressing && !stays_hidden => true,
         View::Known { .. } => is_stale(mapping, side, views[side], &link.bases[side]),
-        View::Other(_) => false,
+        View::Other(_) => !stays_hidden && !is_read(side, &link.records[side], context),
     }
 }
 
@@ -237,7 +297,8 @@ fn decide_pair(
         decide_with_base(pair.direction, changes.map(|c| c == Change::Changed), equivalent)
     } else {
         let blank = |values: &Vec<&Value>| values.iter().all(|value| value.is_blank());
-        decide_without_base(pair.direction, values.as_ref().map(blank), equivalent)
+        let decision = decide_without_base(pair.direction, values.as_ref().map(blank), equivalent);
+        first_sync(mapping.mapping.first_sync, decision)
     };
     let base = has_base.then(|| {
         Sides::from_fn(|side| {
@@ -284,20 +345,15 @@ fn changed_at(view: View<'_>, base: &Base) -> Option<Modified> {
     }
 }
 
-/// A record that is not there to be synced holds its link; nothing is written.
-fn gone(link: &Link, side: Side, state: &State, context: &PlanContext) -> Hold {
+/// A record of which it cannot be read what a write left of it holds its link.
+fn unreadable(link: &Link, side: Side, why: &str, context: &PlanContext) -> Hold {
     let record = &link.records[side];
-    let (reason, why) = match state {
-        State::Missing => (HoldReason::Missing, "was not found".to_owned()),
-        State::Unreadable(why) => (HoldReason::Unreadable, format!("cannot be read ({why})")),
-        State::Known { .. } | State::Deleted(_) | State::MergedInto(_) | State::OutOfScope => {
-            (HoldReason::Gone, format!("is {}", state.word()))
-        }
-    };
     Hold::new(
         HoldKey::Link(link.id),
-        reason,
-        format!("the {side} record {record} {why}: nothing is written for it until it is back"),
+        HoldReason::Unreadable,
+        format!(
+            "the {side} record {record} cannot be read ({why}): nothing is written for it until it can"
+        ),
         context.now,
     )
 }

@@ -1,30 +1,19 @@
 //! Unlinked records: who their partner is, or that one is created, or that a person must say.
 
-use std::time::Duration;
-
 use super::context::PlanContext;
 use super::create::{unanswered, unknown_outcome};
-use super::detect::{View, view};
+use super::detect::{View, is_read, view};
+use super::ending::suspended;
 use super::entry::{Entry, Need, NewLink, PairBases, Step};
-use super::linked::{decide_link, set_bases};
-use crate::mapping::{CompiledMapping, refs};
+use super::linked::{follow_and_decide, set_bases};
+use super::parked::{PARKED_FOR, Said, exclude, is_excluded, park, said};
+use super::partner::{Match, is_vanished, parked_beside};
+use super::tombstone::{Freedom, remade};
+use crate::mapping::{CompiledMapping, CompiledRule, refs};
 use crate::model::{
-    Candidates, Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation,
-    OperationKind, RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
+    Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation, OperationKind,
+    RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
 };
-
-/// A parked record is looked at again by itself after this time: others may have moved away.
-const PARKED_FOR: Duration = Duration::from_secs(24 * 3600);
-
-/// What the match rules say of a record.
-enum Match<'a> {
-    /// Nobody else has any of its keys.
-    Nobody,
-    /// Exactly this record has its key, by this rule.
-    Partner(&'a Candidates, &'a KeyHolder),
-    /// Several records could be meant; why, in words.
-    Ambiguous(Vec<(Side, RecordId)>, &'static str),
-}
 
 /// Decides what is to be done for an unlinked record.
 pub(super) fn plan_record(
@@ -40,91 +29,38 @@ pub(super) fn plan_record(
     let mut records = Sides::default();
     records[side] = Some(record.clone());
     let mut entry = Entry::new(work.key.clone(), records);
+    let said = said(work, side, record, context);
+    match said {
+        Said::Never => return exclude(side, record, context, entry),
+        Said::Nothing if is_excluded(work) => return entry,
+        Said::Nothing | Said::Same(_) | Said::Another | Said::NotMade | Said::Leave => {}
+    }
     let values = match view(mapping, side, Some(record), work.entries[side].as_ref(), context) {
         View::IdOnly | View::Unseen => {
             needs.push(Need::Fetch { side, record: record.clone() });
             entry.step = Step::Needs;
             return entry;
         }
-        View::Other(state) => return not_there(work, side, record, state, context, entry),
+        View::Other(state) => return not_there(work, side, record, state, context, entry, needs),
         View::Known { values, .. } => values,
     };
-    let own_create = work.operations.iter().find(|op| op.kind == OperationKind::Create);
-    match find_partner(work, side, record) {
-        Match::Partner(rule, partner) => {
-            let subject = Subject { mapping, work, side, record, values };
-            subject.link(rule.rule, partner, own_create, context, entry, needs)
-        }
-        Match::Ambiguous(candidates, why) => park(side, record, candidates, why, context, entry),
-        Match::Nobody => match own_create {
-            Some(operation) => {
-                let subject = Subject { mapping, work, side, record, values };
-                unanswered(&subject, operation, context, entry, needs)
-            }
-            None => Subject { mapping, work, side, record, values }.create(context, entry),
-        },
+    if let Some(entry) = settle_restores(work, context, &mut entry) {
+        return entry;
     }
+    Subject { mapping, work, side, record, values }.decide(said, context, entry, needs)
 }
 
-/// A record that could be several waits for a person, and is looked at again by itself.
-pub(super) fn park(
-    side: Side,
-    record: &RecordId,
-    candidates: Vec<(Side, RecordId)>,
-    why: &str,
-    context: &PlanContext,
-    mut entry: Entry,
-) -> Entry {
-    let mut hold = Hold::new(
-        HoldKey::Record(side, record.clone()),
-        HoldReason::Ambiguous,
-        format!("{why}: say which one is meant, or change a key in one of the systems"),
-        context.now,
-    );
-    hold.candidates = candidates;
-    hold.not_before = Some(context.now + PARKED_FOR);
-    entry.holds.push(hold);
-    entry.step = Step::Decided;
-    entry
-}
-
-/// The first rule whose key another record has decides alone.
-fn find_partner<'a>(work: &'a Work, side: Side, record: &RecordId) -> Match<'a> {
-    let other = side.other();
-    for candidates in &work.candidates {
-        let own = &candidates.holders[side];
-        let theirs = &candidates.holders[other];
-        let pending = candidates.pending.source + candidates.pending.target;
-        if theirs.is_empty() && own.len() <= 1 && pending == 0 {
-            continue;
+/// A restore without an answer is given up once no request for it can be under way: what the record
+/// is now is read, and decided anew.
+fn settle_restores(work: &Work, context: &PlanContext, entry: &mut Entry) -> Option<Entry> {
+    for operation in work.operations.iter().filter(|op| op.kind != OperationKind::Create) {
+        let from = context.settle.from(operation);
+        if from > context.now {
+            return Some(entry.clone().wait_until(from, "a write without an answer settles"));
         }
-        let everyone = || {
-            candidates
-                .holders
-                .iter()
-                .flat_map(|(side, holders)| holders.iter().map(move |h| (side, h.record.clone())))
-                .filter(|(s, r)| (*s, r) != (side, record))
-                .collect()
-        };
-        // A create that claims the key is this record, if the sole partner waits for its answer.
-        let settles = theirs.len() == 1 && theirs[0].pending.is_some();
-        let claims = pending.saturating_sub(u32::from(settles));
-        return match (own.len(), theirs.as_slice()) {
-            _ if claims > 0 => {
-                Match::Ambiguous(everyone(), "a create whose answer is missing claims its key")
-            }
-            (0 | 1, [partner]) if partner.link.is_some() => {
-                Match::Ambiguous(everyone(), "the only record with its key is linked already")
-            }
-            (0 | 1, [partner]) if partner.decided_earlier => Match::Ambiguous(
-                everyone(),
-                "the only record with its key has another partner by an earlier rule",
-            ),
-            (0 | 1, [partner]) => Match::Partner(candidates, partner),
-            _ => Match::Ambiguous(everyone(), "several records have the same key"),
-        };
+        entry.closes.push(operation.id);
     }
-    Match::Nobody
+    None
 }
 
 /// An unlinked record that can be read.
@@ -136,11 +72,69 @@ pub(super) struct Subject<'a> {
     pub(super) values: &'a Values,
 }
 
+/// By what two records are linked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By<'a> {
+    /// A match rule.
+    Rule(&'a CompiledRule),
+    /// A person's word.
+    Person,
+}
+
 impl Subject<'_> {
-    /// Links the record to its sole partner by a rule.
+    fn decide(
+        &self,
+        said: Said<'_>,
+        context: &PlanContext,
+        entry: Entry,
+        needs: &mut Vec<Need>,
+    ) -> Entry {
+        let own_create = self.work.operations.iter().find(|op| op.kind == OperationKind::Create);
+        match (said, own_create) {
+            (Said::Same(partner), _) => {
+                return self.link_as_said(partner, own_create, context, entry, needs);
+            }
+            (Said::NotMade, Some(operation)) => return self.again(operation, context, entry),
+            (Said::Another, None) => return self.create(context, entry),
+            (Said::Leave, _) => return self.leave(context, entry),
+            (Said::Nothing | Said::NotMade | Said::Another | Said::Never, _) => {}
+        }
+        if self.is_left() {
+            return entry;
+        }
+        let (freedom, mut entry) = match self.rise(context, entry, needs) {
+            Ok(free) => free,
+            Err(decided) => return *decided,
+        };
+        self.drop_vanished(context, &mut entry);
+        match (self.find_partner(context), own_create) {
+            (Match::Partner(rule, partner), _) => {
+                let by = By::Rule(&self.mapping.rules[usize::from(rule.rule)]);
+                self.link(by, partner, own_create, context, entry, needs)
+            }
+            (Match::Ambiguous(candidates, why), _) => {
+                park(self.side, self.record, candidates, why, context, entry)
+            }
+            (Match::Nobody, Some(operation)) => unanswered(self, operation, context, entry, needs),
+            (Match::Nobody, None) => match freedom {
+                Freedom::Free | Freedom::Remade => self.create(context, entry),
+                Freedom::Ended => self.ignore(entry),
+            },
+            (Match::Parted, _) => self.ignore(entry),
+        }
+    }
+
+    /// It is unlinked, and stays so.
+    fn ignore(&self, mut entry: Entry) -> Entry {
+        entry.released.extend(self.work.holds.iter().map(|hold| hold.key.clone()));
+        entry.step = Step::Ignored;
+        entry
+    }
+
+    /// Links the record to its partner.
     pub(super) fn link(
         &self,
-        rule: u16,
+        by: By<'_>,
         partner: &KeyHolder,
         own_create: Option<&Operation>,
         context: &PlanContext,
@@ -155,51 +149,95 @@ impl Subject<'_> {
             return entry;
         }
         let seen = view(mapping, other, Some(&partner.record), partner.entry.as_ref(), context);
+        let operation = own_create.or(partner.pending.as_ref());
         let theirs = match seen {
-            View::Known { values, .. } => values,
+            View::Known { values, .. } => Some(values),
             View::IdOnly | View::Unseen => {
                 needs.push(Need::Fetch { side: other, record: partner.record.clone() });
                 entry.step = Step::Needs;
                 return entry;
             }
+            View::Other(State::OutOfScope) => None,
+            View::Other(_) if !is_read(other, &partner.record, context) => {
+                needs.push(Need::Fetch { side: other, record: partner.record.clone() });
+                entry.step = Step::Needs;
+                return entry;
+            }
+            // The record that a create was for is gone: what it made is linked all the same, and
+            // then decided as a link of which one record is gone.
+            View::Other(_) if partner.pending.is_some() => None,
             View::Other(state) => return self.beside(partner, state, context, entry),
         };
-        let rule = &mapping.rules[usize::from(rule)];
-        let key = |side, values| rule.fingerprint(side, values, &context.key);
-        let operation = own_create.or(partner.pending.as_ref());
-        if operation.is_none() && key(side, self.values) != key(other, theirs) {
-            return entry.waits("a match key has just changed");
+        if let (By::Rule(rule), None, Some(theirs)) = (by, operation, theirs) {
+            let own = rule.fingerprint(side, self.record, self.values, &context.key);
+            if own != rule.fingerprint(other, &partner.record, theirs, &context.key) {
+                return entry.waits("a match key has just changed");
+            }
         }
+        let link = self.new_link(by, partner, operation, theirs, context, &mut entry);
+        let linked = self.work_of_link(partner);
+        if theirs.is_some() {
+            return follow_and_decide(mapping, &linked, &link, context, entry, needs);
+        }
+        entry.step = Step::Decided;
+        if let View::Other(State::OutOfScope) = seen {
+            let why = format!("the {other} record {} is out of scope", partner.record);
+            entry.after = Some(suspended(&link, why));
+        } else {
+            entry.wakes.push((other, partner.record.clone()));
+        }
+        entry
+    }
+
+    /// The link as it is made, which is noted in the entry.
+    fn new_link(
+        &self,
+        by: By<'_>,
+        partner: &KeyHolder,
+        operation: Option<&Operation>,
+        theirs: Option<&Values>,
+        context: &PlanContext,
+        entry: &mut Entry,
+    ) -> Link {
+        let (mapping, side) = (self.mapping, self.side);
         let records = match side {
             Side::Source => Sides::new(self.record.clone(), partner.record.clone()),
             Side::Target => Sides::new(partner.record.clone(), self.record.clone()),
         };
-        let id = operation.map_or_else(
-            || link_id(mapping, Side::Source, &records.source, context.run),
-            |operation| operation.link,
-        );
+        let again = remade(self.work, side).map(|tombstone| tombstone.id);
+        let id = operation
+            .map(|operation| operation.link)
+            .or(again)
+            .unwrap_or_else(|| link_id(mapping, Side::Source, &records.source, context.run));
         entry.records = records.as_ref().map(|record| Some(record.clone()));
         entry.released = vec![
             HoldKey::Record(Side::Source, records.source.clone()),
             HoldKey::Record(Side::Target, records.target.clone()),
         ];
         let created = operation.map_or_else(Vec::new, |operation| {
-            let written = if operation.side == side { self.values } else { theirs };
-            created_bases(mapping, operation, written)
+            let written = if operation.side == side { Some(self.values) } else { theirs };
+            written.map(|w| created_bases(mapping, operation, w)).unwrap_or_default()
         });
         let mut bases = mapping.empty_bases();
         set_bases(mapping, &mut bases, &created);
         entry.link = Some(NewLink {
             id,
             records: records.clone(),
-            rule: rule.label.clone(),
+            rule: match by {
+                By::Rule(rule) => rule.label.clone(),
+                By::Person => "thing, as a person says".into(),
+            },
             settles: operation.map(|operation| operation.id),
             bases: created,
         });
-        let link = Link { id, records, status: LinkStatus::Active, bases, ending: None };
+        Link { id, records, status: LinkStatus::Active, bases, ending: None }
+    }
+
+    /// The work of the link that is made.
+    fn work_of_link(&self, partner: &KeyHolder) -> Work {
         let mut entries = self.work.entries.clone();
-        entries[other].clone_from(&partner.entry);
-        let linked = Work {
+        entries[self.side.other()].clone_from(&partner.entry);
+        Work {
             key: self.work.key.clone(),
             link: None,
             entries,
@@ -207,11 +245,10 @@ impl Subject<'_> {
             operations: Vec::new(),
             candidates: Vec::new(),
             tombstones: Vec::new(),
-        };
-        decide_link(mapping, &linked, &link, context, entry, needs)
+        }
     }
 
-    /// Nothing is created beside a partner that is archived or out of scope.
+    /// Nothing is created beside a partner that is archived or cannot be read.
     fn beside(
         &self,
         partner: &KeyHolder,
@@ -299,8 +336,19 @@ fn not_there(
     state: &State,
     context: &PlanContext,
     mut entry: Entry,
+    needs: &mut Vec<Need>,
 ) -> Entry {
     let own_create = work.operations.iter().find(|op| op.kind == OperationKind::Create);
+    let is_known_so = is_read(side, record, context) || matches!(state, State::OutOfScope);
+    let is_of_account = !work.candidates.is_empty()
+        || !work.holds.is_empty()
+        || !work.operations.is_empty()
+        || matches!(state, State::Unreadable(_));
+    if !is_known_so && is_of_account {
+        needs.push(Need::Fetch { side, record: record.clone() });
+        entry.step = Step::Needs;
+        return entry;
+    }
     match (state, own_create) {
         (_, Some(operation)) => unknown_outcome(operation, record, None, context, entry),
         (State::Unreadable(why), None) => {
@@ -323,6 +371,10 @@ fn not_there(
             None,
         ) => {
             entry.released = work.holds.iter().map(|hold| hold.key.clone()).collect();
+            if is_vanished(state) && !work.candidates.is_empty() {
+                entry.drops.push((side, record.clone()));
+                entry.wakes = parked_beside(work, side, record);
+            }
             entry.step = Step::Ignored;
             entry
         }

@@ -62,6 +62,7 @@ impl Case<'_> {
                 };
                 self.adopt(entry, Some((side, Cause::LeftAsFound)));
             }
+            Decision::TakeAsFound => self.adopt(entry, Some((Side::Target, Cause::TakenAsFound))),
             Decision::Write(to) if self.base.is_none() => self.write(to, Cause::Fill, None, entry),
             Decision::Write(to) => self.write(to, Cause::Edit, None, entry),
             Decision::WriteOver(to) => self.write(to, Cause::EditOverwrites, None, entry),

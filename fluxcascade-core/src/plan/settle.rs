@@ -109,6 +109,25 @@ pub(crate) fn settle_update(
     settled
 }
 
+/// Settles an update of a record that is not there any more. What it may have overwritten is kept in
+/// the log, and what it left is seen if the record comes back.
+pub(crate) fn settle_lost(operation: &Operation) -> Settled {
+    let log = operation.pairs.iter().map(|written| LogPair {
+        pair: written.pair.clone(),
+        before: written.planned.clone(),
+        after: written.sent.clone(),
+        cause: written.cause.clone(),
+    });
+    Settled {
+        operation: operation.id,
+        side: operation.side,
+        bases: Vec::new(),
+        log: log.collect(),
+        conflicts: operation.conflicts.clone(),
+        holds: Vec::new(),
+    }
+}
+
 fn unsettled(
     operation: &Operation,
     pair: &CompiledPair,

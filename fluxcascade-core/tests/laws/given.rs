@@ -9,7 +9,7 @@ use fluxcascade_core::model::{
     ObjectSchema, ObjectType, Observation, RecordId, RunNumber, Side, Sides, Slot, State, TenantId,
     Timestamp, Version, Work, WorkKey,
 };
-use fluxcascade_core::plan::{Entry, PairAction, PlanContext, SettleRule, Writing};
+use fluxcascade_core::plan::{Entry, PlanContext, SettleRule, Writing};
 
 pub(crate) fn schema<'a>(fields: impl IntoIterator<Item = (&'a str, FieldType)>) -> ObjectSchema {
     let fields = fields
@@ -67,6 +67,7 @@ impl Linked {
                 records: Sides::from_fn(|side| self.record(side)),
                 status: LinkStatus::Active,
                 bases,
+                ending: None,
             }),
             entries: Sides::from_fn(|side| {
                 let seen = self.seen[side].clone()?;
@@ -75,6 +76,7 @@ impl Linked {
             holds: self.holds.clone(),
             operations: Vec::new(),
             candidates: Vec::new(),
+            tombstones: Vec::new(),
         }
     }
 
@@ -85,12 +87,12 @@ impl Linked {
         for planned in &entry.pairs {
             let ends = &mapping.pairs[planned.index].ends;
             let mut values = planned.values.clone();
-            if let PairAction::Write { to, send, .. } = &planned.action {
-                values[*to].clone_from(send);
+            for (to, send, _) in planned.writes() {
+                values[to] = send.to_vec();
                 if let Some(State::Known { values, .. }) =
-                    after.seen[*to].as_mut().map(|seen| &mut seen.state)
+                    after.seen[to].as_mut().map(|seen| &mut seen.state)
                 {
-                    for (&slot, value) in ends[*to].slots.iter().zip(send) {
+                    for (&slot, value) in ends[to].slots.iter().zip(send) {
                         values.slots_mut()[slot] = Slot::Present(value.clone());
                     }
                 }

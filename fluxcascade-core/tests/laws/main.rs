@@ -9,19 +9,21 @@ mod drawn;
 mod given;
 mod outcome;
 mod plans;
+mod quiet;
 mod scene;
 mod tally;
+mod unmoved;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fluxcascade_core::mapping::PairDirection;
 use fluxcascade_core::model::codec::{decode, decode_base, encode, encode_base};
+use fluxcascade_core::model::link::{WriteOrigin, Written};
 use fluxcascade_core::model::{
     Base, FieldType, Fingerprint, Money, Observation, RecordId, Side, Sides, Slot, State,
     Timestamp, Value, Values, Version,
 };
-use fluxcascade_core::model::{WriteOrigin, Written};
 use fluxcascade_core::plan::{Decision, decide_with_base, decide_without_base};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
@@ -178,7 +180,12 @@ proptest! {
             slots: slots.into(),
             fingerprint: Some(values.fingerprint()),
             version: version.clone(),
-            written: vec![Written { position: 1, fingerprint: Fingerprint([9; 16]), at, origin: WriteOrigin::Person }],
+            written: vec![Written {
+                position: 1,
+                fingerprint: Fingerprint([9; 16]),
+                at,
+                origin: WriteOrigin::Person,
+            }],
         };
         prop_assert_eq!(decode_base(&encode_base(&base)).unwrap(), base);
         let record = RecordId::new("r-1").unwrap();

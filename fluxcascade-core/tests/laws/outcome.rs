@@ -17,6 +17,7 @@ use crate::scene::{Scene, swap};
 pub(crate) enum Act {
     Adopt(Sides<Vec<Value>>),
     Write { to: Side, send: Vec<Value>, values: Sides<Vec<Value>>, cause: &'static str },
+    WriteBoth { send: Sides<Vec<Value>>, values: Sides<Vec<Value>> },
 }
 
 /// A conflict row.
@@ -33,7 +34,8 @@ pub(crate) struct Row {
 pub(crate) struct Outcome {
     pub(crate) acts: BTreeMap<PairId, Act>,
     pub(crate) notes: BTreeSet<(PairId, Side, &'static str)>,
-    pub(crate) conflicts: BTreeMap<PairId, Row>,
+    /// `None`: the whole record.
+    pub(crate) conflicts: BTreeMap<Option<PairId>, Row>,
     /// `None`: the whole record.
     pub(crate) holds: BTreeSet<(Option<PairId>, String)>,
 }
@@ -50,10 +52,14 @@ pub(crate) fn word(cause: &Cause) -> &'static str {
         Cause::DriftRestored => "drift restored",
         Cause::LeftAsFound => "left as found",
         Cause::Rewritten => "rewritten",
+        Cause::Answered { .. } => "answered",
+        Cause::OtherId => "other id",
+        Cause::TransformChanged => "transform changed",
+        Cause::TakenAsFound => "taken as found",
     }
 }
 
-fn row(row: &Conflict) -> (PairId, Row) {
+fn row(row: &Conflict) -> (Option<PairId>, Row) {
     let shown = Row {
         kind: format!("{:?}", row.kind),
         winner: row.winner,
@@ -74,6 +80,10 @@ impl Outcome {
                 PairAction::Write { to, send, cause, conflict } => {
                     rows.extend(conflict.as_deref());
                     Act::Write { to: *to, send: send.clone(), values, cause: word(cause) }
+                }
+                PairAction::WriteBoth { send, conflict, .. } => {
+                    rows.extend(conflict.as_deref());
+                    Act::WriteBoth { send: send.clone(), values }
                 }
             };
             let before = outcome.acts.insert(mapping.pairs[planned.index].id.clone(), act);
@@ -102,11 +112,14 @@ impl Outcome {
         };
         let act = |act: &Act| match act {
             Act::Adopt(values) => Act::Adopt(swap(values)),
+            Act::WriteBoth { send, values } => {
+                Act::WriteBoth { send: swap(send), values: swap(values) }
+            }
             Act::Write { to, send, values, cause } => {
                 Act::Write { to: to.other(), send: send.clone(), values: swap(values), cause }
             }
         };
-        let turned = |(pair, row): (&PairId, &Row)| {
+        let turned = |(pair, row): (&Option<PairId>, &Row)| {
             let values = swap(&row.values);
             (pair.clone(), Row { winner: winner(row.winner), values, ..row.clone() })
         };

@@ -74,13 +74,19 @@ pub(crate) fn turned(direction: PairDirection) -> PairDirection {
 }
 
 fn turned_strategy(strategy: &Strategy) -> Strategy {
-    match strategy {
-        Strategy::SourceWins => Strategy::TargetWins,
-        Strategy::TargetWins => Strategy::SourceWins,
-        Strategy::PreferSourceUnlessBlank => Strategy::PreferTargetUnlessBlank,
-        Strategy::PreferTargetUnlessBlank => Strategy::PreferSourceUnlessBlank,
-        same => same.clone(),
+    let mirrored = [
+        (Strategy::SourceWins, Strategy::TargetWins),
+        (Strategy::PreferSourceUnlessBlank, Strategy::PreferTargetUnlessBlank),
+    ];
+    for (one, other) in mirrored {
+        if *strategy == one {
+            return other;
+        }
+        if *strategy == other {
+            return one;
+        }
     }
+    strategy.clone()
 }
 
 /// A resolver of a host's: the value that reads shorter wins.
@@ -163,7 +169,7 @@ impl Pair {
         }
     }
 
-    /// The same pair, seen as it was confirmed: nothing has happened to it.
+    /// Whether a field of it is not in an answer.
     pub(crate) fn is_absent(&self) -> bool {
         self.seen.iter().any(|(_, slots)| slots.iter().any(Slot::is_absent))
     }
@@ -220,17 +226,11 @@ impl Scene {
         })
     }
 
-    pub(crate) fn observed(
-        &self,
-        mapping: &CompiledMapping,
-        side: Side,
-        provenance: Provenance,
-    ) -> State {
-        // Only a fetched record may be told without a version that is newer than the base's.
-        let at = match provenance {
-            Provenance::Fetched | Provenance::Listed => self.times[side].changed,
-        };
-        State::Known { values: self.held(mapping, side), version: self.version(side, at) }
+    fn observed(&self, mapping: &CompiledMapping, side: Side) -> State {
+        State::Known {
+            values: self.held(mapping, side),
+            version: self.version(side, self.times[side].changed),
+        }
     }
 
     /// The link, with both of its records seen in this way.
@@ -250,7 +250,7 @@ impl Scene {
             holds: Vec::new(),
         };
         linked.seen = Sides::from_fn(|side| {
-            let state = self.observed(mapping, side, how[side]);
+            let state = self.observed(mapping, side);
             Some(Observation { record: linked.record(side), state, provenance: how[side] })
         });
         linked

@@ -83,9 +83,15 @@ impl Tally {
             self.count(format!("carried: {:?}", pair.carried));
         }
         for planned in &entry.pairs {
-            if let PairAction::Write { cause, conflict, .. } = &planned.action {
-                self.count(format!("written: {}", word(cause)));
-                conflict.iter().for_each(|row| self.asked(row));
+            match &planned.action {
+                PairAction::Adopt => {}
+                PairAction::Write { cause, conflict, .. }
+                | PairAction::WriteBoth { cause, conflict, .. } => {
+                    self.count(format!("written: {}", word(cause)));
+                    if let Some(row) = conflict {
+                        self.asked(row);
+                    }
+                }
             }
         }
         for (_, note) in &entry.notes {

@@ -98,7 +98,8 @@ impl Ledger {
                 self.holds.of_link(*id).any(|hold| rules::hold_is_due(hold, now))
                     || live_records(link)
                         .any(|(side, record)| self.record_is_due(side, record, now))
-                    || self.operations_of_link(link).next().is_some()
+                    || link.status != LinkStatus::Tombstone
+                        && self.operations_of_link(link).next().is_some()
             }),
             WorkKey::Record(side, record) => {
                 self.links.of(*side, record).is_none() && self.record_is_due(*side, record, now)
@@ -119,15 +120,16 @@ impl Ledger {
         self.operations.of_link(link.id).chain(strays)
     }
 
-    /// Operations that name a record and serve a link that does not exist.
+    /// Operations that name a record and serve a link that does not exist, or has ended.
     pub(super) fn stray_operations(
         &self,
         side: Side,
         record: &RecordId,
     ) -> impl Iterator<Item = &Operation> {
-        self.operations
-            .of_record(side, record)
-            .filter(|operation| self.links.get(operation.link).is_none())
+        self.operations.of_record(side, record).filter(|operation| {
+            let link = self.links.get(operation.link);
+            link.is_none_or(|link| link.status == LinkStatus::Tombstone)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use fluxcascade_core::model::codec::{decode, encode};
 use fluxcascade_core::model::{
-    AnswerOutcome, AnswerTo, Hold, HoldKey, LinkId, RecordId, Side, Timestamp,
+    AnswerOutcome, AnswerTo, Hold, HoldKey, LinkId, RecordId, Side, Timestamp, Withheld,
 };
 use fluxcascade_core::store::Page;
 use rusqlite::{Row, params};

@@ -295,6 +295,8 @@ fn ending_number(ending: Ending) -> u8 {
         Ending::TwinRemoved(Side::Target) => 3,
         Ending::BothDeleted => 4,
         Ending::Unlinked => 5,
+        Ending::Remade(Side::Source) => 6,
+        Ending::Remade(Side::Target) => 7,
     }
 }
 
@@ -306,6 +308,8 @@ fn ending(number: u8) -> Result<Ending, Fault> {
         3 => Ok(Ending::TwinRemoved(Side::Target)),
         4 => Ok(Ending::BothDeleted),
         5 => Ok(Ending::Unlinked),
+        6 => Ok(Ending::Remade(Side::Source)),
+        7 => Ok(Ending::Remade(Side::Target)),
         _ => Err(Fault::damaged("ending of a link")),
     }
 }

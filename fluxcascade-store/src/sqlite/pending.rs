@@ -9,12 +9,12 @@ use super::fault::Fault;
 use super::ledger::{Ledger, blob};
 use crate::rules::{self, Held};
 
-/// Operations of a record that serve a link which does not exist. A cross join is read in the
+/// Operations of a record that serve a link which does not exist, or has ended. A cross join is read in the
 /// order in which it is written; left to itself the planner reads all operations.
 pub(super) const STRAYS: &str = "SELECT o.operation FROM operation_records r
      CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
      WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 AND NOT EXISTS
-     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
+     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link AND l.status < 2)
      ORDER BY r.operation";
 
 /// All operations of a record.
@@ -36,12 +36,12 @@ pub(super) const WAITING: &str = "SELECT 1 WHERE EXISTS
          CROSS JOIN operation_records r ON r.mapping = k.mapping AND r.side = 0 AND r.record = k.source
          CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
          WHERE k.mapping = ?1 AND k.id = ?2 AND NOT EXISTS
-         (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))
+         (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link AND l.status < 2))
      OR EXISTS (SELECT 1 FROM links k
          CROSS JOIN operation_records r ON r.mapping = k.mapping AND r.side = 1 AND r.record = k.target
          CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
          WHERE k.mapping = ?1 AND k.id = ?2 AND NOT EXISTS
-         (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link))";
+         (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link AND l.status < 2))";
 
 impl Ledger<'_> {
     pub(super) fn begin(&self, operations: &[Operation]) -> Result<Vec<Begun>, Fault> {
@@ -128,7 +128,7 @@ impl Ledger<'_> {
         )
     }
 
-    /// Operations that name a record and serve a link that does not exist.
+    /// Operations that name a record and serve a link that does not exist, or has ended.
     pub(super) fn stray_operations(
         &self,
         side: Side,

@@ -18,7 +18,8 @@ use super::links::id_bytes;
 use crate::rules;
 
 /// Links that have work, each query in order of their ids: by due entries, due holds, own
-/// operations, and operations that name a record of theirs for a link that does not exist.
+/// operations, and operations that name a record of theirs for a link that does not exist or has
+/// ended.
 pub(super) const DUE_LINKS: [&str; 4] = [
     "SELECT DISTINCT link FROM inbox
      WHERE mapping = ?1 AND link > ?2 AND ifnull(not_before, ?3) <= ?3 ORDER BY link LIMIT ?4",
@@ -28,14 +29,14 @@ pub(super) const DUE_LINKS: [&str; 4] = [
      ORDER BY h.link LIMIT ?4",
     "SELECT DISTINCT o.link FROM operations o
      WHERE o.mapping = ?1 AND o.link > ?2 AND ?3 = ?3 AND EXISTS
-     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
+     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link AND l.status < 2)
      ORDER BY o.link LIMIT ?4",
     // Few operations are open at any time, so these may be sorted.
     "SELECT DISTINCT d.link FROM operation_records r
      JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
      JOIN linked d ON d.mapping = r.mapping AND d.side = r.side AND d.record = r.record
      WHERE r.mapping = ?1 AND d.link > ?2 AND ?3 = ?3 AND NOT EXISTS
-     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link)
+     (SELECT 1 FROM links l WHERE l.mapping = o.mapping AND l.id = o.link AND l.status < 2)
      ORDER BY d.link LIMIT ?4",
 ];
 

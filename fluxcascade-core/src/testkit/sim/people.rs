@@ -11,7 +11,10 @@ impl SimSystem {
         values: impl IntoIterator<Item = (&'static str, V)>,
     ) -> RecordId {
         let values = values.into_iter().map(|(name, value)| (field_name(name), value.into()));
-        let fields = values.collect();
+        self.insert_fields(values.collect())
+    }
+
+    pub(in crate::testkit) fn insert_fields(&self, fields: Fields) -> RecordId {
         self.make(&mut self.state(), self.now(), fields)
     }
 

@@ -247,6 +247,10 @@ impl Reader for SimSystem {
 }
 
 impl SimSystem {
+    pub(in crate::testkit) fn object_type(&self) -> &ObjectType {
+        &self.object
+    }
+
     fn check_object(&self, object: &ObjectType) -> Result<(), ConnectorError> {
         if *object == self.object {
             return Ok(());

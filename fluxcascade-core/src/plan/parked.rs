@@ -1,0 +1,157 @@
+//! Records that wait for a person: how they are parked, and what is done when a person has said
+//! what they are.
+
+use std::time::Duration;
+
+use super::context::PlanContext;
+use super::entry::{Entry, Need, Step};
+use super::matching::{By, Subject};
+use crate::model::{Choice, Hold, HoldKey, HoldReason, KeyHolder, Operation, RecordId, Side, Work};
+
+/// A parked record is looked at again by itself after this time: others may have moved away.
+pub(super) const PARKED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// What a person said of an unlinked record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said<'a> {
+    /// Nothing that bears on it now.
+    Nothing,
+    /// It is the same as this record of the other side.
+    Same(&'a RecordId),
+    /// It is none of those: it is created on the other side.
+    Another,
+    /// It is never matched or created.
+    Never,
+    /// The create that has no answer made nothing.
+    NotMade,
+    /// It is left as it is until it is edited.
+    Leave,
+}
+
+/// What a person said of the record: by naming two records, or by answering its hold.
+pub(super) fn said<'a>(
+    work: &'a Work,
+    side: Side,
+    record: &RecordId,
+    context: &'a PlanContext,
+) -> Said<'a> {
+    if let Some(partner) = context.told.get(&(side, record.clone())) {
+        return Said::Same(partner);
+    }
+    let Some(choice) = record_hold(work).and_then(Hold::choice) else { return Said::Nothing };
+    match choice {
+        Choice::LinkTo(partner) => Said::Same(partner),
+        Choice::Create | Choice::Recreate => Said::Another,
+        Choice::Never => Said::Never,
+        Choice::NotMade => Said::NotMade,
+        Choice::Leave => Said::Leave,
+        Choice::Take(_) | Choice::Set(_) | Choice::Allow | Choice::Retry => Said::Nothing,
+    }
+}
+
+/// The hold of an unlinked record.
+pub(super) fn record_hold(work: &Work) -> Option<&Hold> {
+    work.holds.iter().find(|hold| matches!(hold.key, HoldKey::Record(..)))
+}
+
+/// Whether a person said that the record is never matched or created.
+pub(super) fn is_excluded(work: &Work) -> bool {
+    record_hold(work).is_some_and(|hold| hold.reason == HoldReason::Excluded)
+}
+
+/// The record is never looked at again by itself.
+pub(super) fn exclude(
+    side: Side,
+    record: &RecordId,
+    context: &PlanContext,
+    mut entry: Entry,
+) -> Entry {
+    let detail = "a person said that it is never matched or created";
+    let key = HoldKey::Record(side, record.clone());
+    entry.holds.push(Hold::new(key, HoldReason::Excluded, detail, context.now));
+    entry.step = Step::Decided;
+    entry
+}
+
+/// A record that could be several waits for a person, and is looked at again by itself.
+pub(super) fn park(
+    side: Side,
+    record: &RecordId,
+    candidates: Vec<(Side, RecordId)>,
+    why: &str,
+    context: &PlanContext,
+    mut entry: Entry,
+) -> Entry {
+    let mut hold = Hold::new(
+        HoldKey::Record(side, record.clone()),
+        HoldReason::Ambiguous,
+        format!("{why}: say which one is meant, or change a key in one of the systems"),
+        context.now,
+    );
+    hold.candidates = candidates;
+    hold.not_before = Some(context.now + PARKED_FOR);
+    entry.holds.push(hold);
+    entry.step = Step::Decided;
+    entry
+}
+
+impl Subject<'_> {
+    /// Links the record to the one that a person named, if that one is free.
+    pub(super) fn link_as_said(
+        &self,
+        partner: &RecordId,
+        own_create: Option<&Operation>,
+        context: &PlanContext,
+        mut entry: Entry,
+        needs: &mut Vec<Need>,
+    ) -> Entry {
+        let other = self.side.other();
+        match context.linked.get(&(other, partner.clone())) {
+            None => {
+                needs.push(Need::Linked { side: other, record: partner.clone() });
+                entry.step = Step::Needs;
+                entry
+            }
+            Some(Some(_)) => {
+                let why = format!("a person said that it is {partner}, which is linked already");
+                park(self.side, self.record, vec![(other, partner.clone())], &why, context, entry)
+            }
+            Some(None) => {
+                let partner = KeyHolder {
+                    record: partner.clone(),
+                    link: None,
+                    entry: None,
+                    pending: None,
+                    decided_earlier: false,
+                    hold: None,
+                };
+                self.link(By::Person, &partner, own_create, context, entry, needs)
+            }
+        }
+    }
+
+    /// A person said that the create without an answer is left alone: nothing is made until the
+    /// record is edited.
+    pub(super) fn leave(&self, context: &PlanContext, mut entry: Entry) -> Entry {
+        entry.closes.extend(self.work.operations.iter().map(|operation| operation.id));
+        let mut hold = Hold::new(
+            HoldKey::Record(self.side, self.record.clone()),
+            HoldReason::UnknownOutcome,
+            "a person left it: nothing is made for it until it is edited",
+            context.now,
+        );
+        hold.values[self.side] = Some(self.values.fingerprint());
+        entry.holds.push(hold);
+        entry.step = Step::Decided;
+        entry
+    }
+
+    /// Whether a person left it, and it was not edited since.
+    pub(super) fn is_left(&self) -> bool {
+        record_hold(self.work).is_some_and(|hold| {
+            hold.reason == HoldReason::UnknownOutcome
+                && self.work.operations.is_empty()
+                && hold.values[self.side] == Some(self.values.fingerprint())
+        })
+    }
+}

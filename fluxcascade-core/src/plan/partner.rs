@@ -1,0 +1,121 @@
+//! Who else has an unlinked record's keys: the one partner, nobody, or a question for a person.
+
+use super::context::PlanContext;
+use super::entry::Entry;
+use super::matching::Subject;
+use super::tombstone::is_parted;
+use crate::model::{
+    Candidates, DeleteEvidence, HoldReason, KeyHolder, RecordId, Side, State, Work,
+};
+
+/// What the match rules say of a record.
+pub(super) enum Match<'a> {
+    /// Nobody else has any of its keys.
+    Nobody,
+    /// Exactly this record has its key, by this rule.
+    Partner(&'a Candidates, &'a KeyHolder),
+    /// The only record with its key is one that a person said is another.
+    Parted,
+    /// Several records could be meant; why, in words.
+    Ambiguous(Vec<(Side, RecordId)>, &'static str),
+}
+
+impl Subject<'_> {
+    /// Whether a holder of a key counts: not if it is excluded, and not if it is gone.
+    fn counts(&self, side: Side, holder: &KeyHolder, context: &PlanContext) -> bool {
+        holder.hold != Some(HoldReason::Excluded)
+            && (holder.link.is_some()
+                || holder.pending.is_some()
+                || !vanished(side, &holder.record, context))
+    }
+
+    /// Records that were read and are not there any more free their keys.
+    pub(super) fn drop_vanished(&self, context: &PlanContext, entry: &mut Entry) {
+        for (side, holders) in self.work.candidates.iter().flat_map(|c| c.holders.iter()) {
+            for holder in holders {
+                let is_free = holder.link.is_none() && holder.pending.is_none();
+                let place = (side, holder.record.clone());
+                if is_free
+                    && vanished(side, &holder.record, context)
+                    && !entry.drops.contains(&place)
+                {
+                    entry.drops.push(place);
+                }
+            }
+        }
+    }
+
+    /// The first rule whose key another record has decides alone.
+    pub(super) fn find_partner(&self, context: &PlanContext) -> Match<'_> {
+        let (side, other) = (self.side, self.side.other());
+        for candidates in &self.work.candidates {
+            let of = |side: Side| -> Vec<&KeyHolder> {
+                let holders = candidates.holders[side].iter();
+                holders.filter(|holder| self.counts(side, holder, context)).collect()
+            };
+            let (own, theirs) = (of(side), of(other));
+            let pending = candidates.pending.source + candidates.pending.target;
+            if theirs.is_empty() && own.len() <= 1 && pending == 0 {
+                continue;
+            }
+            let everyone = || {
+                let own = own.iter().map(|h| (side, h.record.clone()));
+                let all = own.chain(theirs.iter().map(|h| (other, h.record.clone())));
+                let mut all: Vec<_> = all.filter(|(s, r)| (*s, r) != (side, self.record)).collect();
+                all.sort();
+                all
+            };
+            // A create that claims the key is this record, if the sole partner waits for its answer.
+            let settles = theirs.len() == 1 && theirs[0].pending.is_some();
+            let claims = pending.saturating_sub(u32::from(settles));
+            return match (own.len(), theirs.as_slice()) {
+                _ if claims > 0 => {
+                    Match::Ambiguous(everyone(), "a create whose answer is missing claims its key")
+                }
+                (0 | 1, [partner]) if partner.link.is_some() => {
+                    Match::Ambiguous(everyone(), "the only record with its key is linked already")
+                }
+                (0 | 1, [partner]) if is_parted(self.work, side, &partner.record) => Match::Parted,
+                (0 | 1, [partner]) if partner.decided_earlier => Match::Ambiguous(
+                    everyone(),
+                    "the only record with its key has another partner by an earlier rule",
+                ),
+                (0 | 1, &[partner]) => Match::Partner(candidates, partner),
+                _ => Match::Ambiguous(everyone(), "several records have the same key"),
+            };
+        }
+        Match::Nobody
+    }
+}
+
+/// Whether a record was read and is not there any more, so that it holds no key. One that is archived
+/// does.
+fn vanished(side: Side, record: &RecordId, context: &PlanContext) -> bool {
+    let seen = context.fetched.get(&(side, record.clone()));
+    seen.is_some_and(|seen| is_vanished(&seen.state))
+}
+
+pub(super) fn is_vanished(state: &State) -> bool {
+    match state {
+        State::Missing
+        | State::MergedInto(_)
+        | State::Deleted(DeleteEvidence::Feed | DeleteEvidence::Missing) => true,
+        State::Known { .. }
+        | State::Deleted(DeleteEvidence::Flag)
+        | State::OutOfScope
+        | State::Unreadable(_) => false,
+    }
+}
+
+/// Records that wait because they share a key with this one.
+pub(super) fn parked_beside(work: &Work, side: Side, record: &RecordId) -> Vec<(Side, RecordId)> {
+    let mut parked = Vec::new();
+    for (on, holders) in work.candidates.iter().flat_map(|found| found.holders.iter()) {
+        let waiting = holders.iter().filter(|h| h.hold == Some(HoldReason::Ambiguous));
+        parked.extend(waiting.map(|holder| (on, holder.record.clone())));
+    }
+    parked.retain(|(on, other)| (*on, other) != (side, record));
+    parked.sort();
+    parked.dedup();
+    parked
+}

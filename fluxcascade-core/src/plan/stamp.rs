@@ -1,0 +1,66 @@
+//! Ids of the other side's record, in fields of ours: which of a link's are to be written.
+
+use super::context::PlanContext;
+use super::detect::View;
+use super::entry::Entry;
+use crate::mapping::{CompiledForeignId, CompiledMapping, IdWrites, id_in};
+use crate::model::{Hold, HoldKey, HoldReason, Link, RecordId, Side, Sides, Stamp, Work};
+
+/// Whether every field that is always to hold the other record's id does, as far as it is seen.
+pub(super) fn agree(mapping: &CompiledMapping, link: &Link, views: &Sides<View<'_>>) -> bool {
+    Side::BOTH.into_iter().all(|side| missing(mapping, link, views, side).is_none())
+}
+
+/// Writes the ids that are missing, unless the system refuses them still.
+pub(super) fn add(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    views: &Sides<View<'_>>,
+    context: &PlanContext,
+    entry: &mut Entry,
+) {
+    for side in Side::BOTH {
+        let Some(foreign) = &mapping.foreign_ids[side] else { continue };
+        let key = HoldKey::Pair(link.id, foreign.pair_id());
+        let hold = work.holds.iter().find(|hold| hold.key == key);
+        let Some(stamp) = missing(mapping, link, views, side) else {
+            entry.released.extend(hold.map(|hold| hold.key.clone()));
+            continue;
+        };
+        let waits = |hold: &Hold| {
+            hold.reason == HoldReason::Rejected
+                && hold.not_before.is_none_or(|due| due > context.now)
+        };
+        if !hold.is_some_and(waits) {
+            entry.released.extend(hold.map(|hold| hold.key.clone()));
+            entry.stamps[side] = Some(stamp);
+        }
+    }
+}
+
+/// The id that a new record gets.
+pub(super) fn of_new(mapping: &CompiledMapping, side: Side, origin: &RecordId) -> Option<Stamp> {
+    mapping.foreign_ids[side].as_ref().map(|foreign| stamp(foreign, origin))
+}
+
+fn missing(
+    mapping: &CompiledMapping,
+    link: &Link,
+    views: &Sides<View<'_>>,
+    side: Side,
+) -> Option<Stamp> {
+    let foreign = mapping.foreign_ids[side].as_ref()?;
+    let View::Known { values, .. } = views[side] else { return None };
+    let partner = &link.records[side.other()];
+    let held = values[foreign.slot].value()?;
+    match foreign.writes {
+        IdWrites::OnCreate => None,
+        IdWrites::Always if id_in(held).as_deref() == Some(partner.as_str()) => None,
+        IdWrites::Always => Some(stamp(foreign, partner)),
+    }
+}
+
+fn stamp(foreign: &CompiledForeignId, id: &RecordId) -> Stamp {
+    Stamp { field: foreign.field.clone(), id: id.clone() }
+}

@@ -1,0 +1,195 @@
+//! Unlinked records that tombstones name: what was deleted does not come back as something new, and
+//! a record that is seen again has its link again.
+
+use super::ending::resumed;
+use super::entry::{Entry, Need, RecordAction, Step};
+use super::linked::follow_and_decide;
+use super::matching::Subject;
+use super::parked::park;
+use crate::model::{
+    DeleteEvidence, Ending, HoldKey, Link, LinkStatus, RecordId, Side, State, Work, WorkKey,
+};
+use crate::plan::context::PlanContext;
+
+/// What an unlinked record is free for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freedom {
+    /// No tombstone names it.
+    Free,
+    /// Its twin was deleted, and is made again.
+    Remade,
+    /// A link of it ended: it is linked to what it matches, and nothing is created for it.
+    Ended,
+}
+
+/// Whether a tombstone's record of this side is the one that was gone when the link ended.
+fn was_gone(tombstone: &Link, side: Side) -> bool {
+    match tombstone.ending {
+        Some(Ending::Deleted(gone) | Ending::Remade(gone)) => gone == side,
+        Some(Ending::TwinRemoved(_) | Ending::BothDeleted) => true,
+        Some(Ending::Unlinked) | None => false,
+    }
+}
+
+/// The tombstone whose link is made again with a new record on the side other than this one.
+pub(crate) fn remade(work: &Work, side: Side) -> Option<&Link> {
+    work.tombstones.iter().find(|t| t.ending == Some(Ending::Remade(side.other())))
+}
+
+/// Whether a person said that these two are not the same.
+pub(super) fn is_parted(work: &Work, side: Side, other: &RecordId) -> bool {
+    let parted = |t: &&Link| t.ending == Some(Ending::Unlinked);
+    work.tombstones.iter().filter(parted).any(|t| t.records[side.other()] == *other)
+}
+
+impl Subject<'_> {
+    /// What the record's tombstones say: its link is in use again, or what it is free for.
+    pub(super) fn rise(
+        &self,
+        context: &PlanContext,
+        entry: Entry,
+        needs: &mut Vec<Need>,
+    ) -> Result<(Freedom, Entry), Box<Entry>> {
+        let other = self.side.other();
+        let back: Vec<&Link> =
+            self.work.tombstones.iter().filter(|t| was_gone(t, self.side)).collect();
+        let before = needs.len();
+        for tombstone in &back {
+            ask(other, &tombstone.records[other], context, needs);
+        }
+        if needs.len() > before {
+            return Err(Box::new(Entry { step: Step::Needs, ..entry }));
+        }
+        let twin = |t: &Link| (other, t.records[other].clone());
+        let is_taken = |t: &Link| matches!(context.linked.get(&twin(t)), Some(Some(_)));
+        let state = |t: &Link| context.fetched.get(&twin(t)).map(|seen| &seen.state);
+        let (taken, free): (Vec<&Link>, Vec<&Link>) = back.into_iter().partition(|t| is_taken(t));
+        let there: Vec<&Link> =
+            free.iter().copied().filter(|t| state(t).is_some_and(is_there)).collect();
+        let ours: Vec<&Link> = free
+            .iter()
+            .copied()
+            .filter(|t| t.ending == Some(Ending::TwinRemoved(self.side)))
+            .filter(|t| !state(t).is_some_and(is_there))
+            .collect();
+        match (there.as_slice(), ours.as_slice(), taken.as_slice()) {
+            ([one], _, _) => Err(Box::new(self.revive(one, context, entry, needs))),
+            ([_, _, ..], _, _) => Err(Box::new(self.park_beside(
+                &there,
+                "several former partners are there",
+                context,
+                entry,
+            ))),
+            ([], [one], _) => Err(Box::new(self.restore_twin(one, context, entry))),
+            ([], [_, _, ..], _) => Err(Box::new(self.park_beside(
+                &ours,
+                "several of its former partners were removed for it",
+                context,
+                entry,
+            ))),
+            ([], [], [_, ..]) => Err(Box::new(self.park_beside(
+                &taken,
+                "it was deleted and is back, and its former partner is linked to another record",
+                context,
+                entry,
+            ))),
+            ([], [], []) => Ok((self.freedom(), entry)),
+        }
+    }
+
+    fn freedom(&self) -> Freedom {
+        match (remade(self.work, self.side), self.work.tombstones.is_empty()) {
+            (Some(_), _) => Freedom::Remade,
+            (None, true) => Freedom::Free,
+            (None, false) => Freedom::Ended,
+        }
+    }
+
+    /// The link is in use again, with its old bases: what was edited since flows as ever.
+    fn revive(
+        &self,
+        tombstone: &Link,
+        context: &PlanContext,
+        mut entry: Entry,
+        needs: &mut Vec<Need>,
+    ) -> Entry {
+        let link = Link { status: LinkStatus::Active, ending: None, ..tombstone.clone() };
+        let why = format!("the {} record {} is back", self.side, self.record);
+        entry.before = Some(resumed(&link, &why));
+        entry.records = link.records.as_ref().map(|record| Some(record.clone()));
+        for (side, record) in link.records.iter() {
+            entry.released.push(HoldKey::Record(side, record.clone()));
+        }
+        entry.step = Step::Decided;
+        let revived = Work {
+            key: WorkKey::Link(link.id),
+            link: Some(link.clone()),
+            entries: self.work.entries.clone(),
+            holds: Vec::new(),
+            operations: Vec::new(),
+            candidates: Vec::new(),
+            tombstones: Vec::new(),
+        };
+        follow_and_decide(self.mapping, &revived, &link, context, entry, needs)
+    }
+
+    /// The engine removed the other record when this one was deleted: it is brought back, if the
+    /// system can do that.
+    fn restore_twin(&self, tombstone: &Link, context: &PlanContext, mut entry: Entry) -> Entry {
+        let other = self.side.other();
+        let twin = (other, tombstone.records[other].clone());
+        let is_archived = matches!(
+            context.fetched.get(&twin).map(|seen| &seen.state),
+            Some(State::Deleted(DeleteEvidence::Flag))
+        );
+        let can = context.powers[other].restores && self.mapping.mapping.direction.writes_to(other);
+        if !(is_archived && can) {
+            let why = "it was deleted, its partner was removed for it, and now it is back: restore \
+                       the partner in its system, or";
+            return self.park_beside(&[tombstone], why, context, entry);
+        }
+        let link = Link { status: LinkStatus::Active, ending: None, ..tombstone.clone() };
+        entry.records = link.records.as_ref().map(|record| Some(record.clone()));
+        entry.record = Some((other, RecordAction::Restore));
+        let why = format!("the {} record {} is back, and the other one", self.side, self.record);
+        entry.after = Some(resumed(&link, &why));
+        for (side, record) in link.records.iter() {
+            entry.released.push(HoldKey::Record(side, record.clone()));
+            entry.wakes.push((side, record.clone()));
+        }
+        entry.step = Step::Decided;
+        entry
+    }
+
+    fn park_beside(
+        &self,
+        tombstones: &[&Link],
+        why: &str,
+        context: &PlanContext,
+        entry: Entry,
+    ) -> Entry {
+        let other = self.side.other();
+        let candidates = tombstones.iter().map(|t| (other, t.records[other].clone())).collect();
+        park(self.side, self.record, candidates, why, context, entry)
+    }
+}
+
+fn ask(side: Side, record: &RecordId, context: &PlanContext, needs: &mut Vec<Need>) {
+    let key = (side, record.clone());
+    if !context.linked.contains_key(&key) {
+        needs.push(Need::Linked { side, record: record.clone() });
+    }
+    if !context.fetched.contains_key(&key) {
+        needs.push(Need::Fetch { side, record: record.clone() });
+    }
+}
+
+/// Whether a record is there in one way or another: it is not deleted.
+fn is_there(state: &State) -> bool {
+    match state {
+        State::Known { .. } | State::OutOfScope | State::Unreadable(_) | State::MergedInto(_) => {
+            true
+        }
+        State::Deleted(_) | State::Missing => false,
+    }
+}
