@@ -66,7 +66,8 @@ impl People {
         }
         known.people = vec![Sides::default(); starts.len()];
         for (person, address, start) in &order {
-            for (at, side) in Side::BOTH.into_iter().enumerate().filter(|(at, _)| start.on[*at]) {
+            let on = Side::BOTH.into_iter().zip(start.on);
+            for side in on.filter(|(_, on)| *on).map(|(side, _)| side) {
                 let record = self.systems[side].insert([(mail(side), address.clone())]);
                 known.people[*person][side] = Some(record);
             }
@@ -92,11 +93,14 @@ impl People {
     pub(crate) fn learn(&self, links: &[Link], setup: &Setup) {
         for known in &mut self.known.lock().unwrap().people {
             let of = |link: &Link, system: Side| link.records[setup.side(system)].clone();
-            let is_theirs = |link: &&Link| {
-                Side::BOTH.iter().any(|&side| known[side].as_ref() == Some(&of(link, side)))
-            };
-            if let Some(link) = links.iter().find(is_theirs) {
-                *known = Sides::from_fn(|side| Some(of(link, side)));
+            for side in Side::BOTH {
+                let Some(own) = known[side].clone() else { continue };
+                let twin = &mut known[side.other()];
+                let there = self.systems[side.other()].records();
+                if twin.as_ref().is_none_or(|twin| !there.contains(twin)) {
+                    let link = links.iter().find(|link| of(link, side) == own);
+                    *twin = link.map(|link| of(link, side.other())).or(twin.take());
+                }
             }
         }
     }
@@ -218,21 +222,16 @@ impl People {
 
     /// Whatever is hidden or refused is not any more.
     pub(crate) fn mend(&self) {
-        let known = self.known.lock().unwrap();
         for side in Side::BOTH {
-            self.systems[side].fail_no_more();
+            let system = &self.systems[side];
+            system.fail_no_more();
             for pair in 0..PAIRS.len() {
                 self.accept(side, pair);
             }
-            for person in 0..known.people.len() {
-                let Some(record) = known.record(person, side) else { continue };
-                self.systems[side].show(&record);
-                for pair in 0..PAIRS.len() {
-                    self.see(
-                        &record,
-                        Place { person, pair, side },
-                        &Deed::ShowField(Place { person, pair, side }),
-                    );
+            for record in system.records() {
+                system.show(&record);
+                for field in (0..PAIRS.len()).flat_map(|pair| fields(pair, side)) {
+                    system.show_field(&record, field);
                 }
             }
         }

@@ -95,16 +95,16 @@ pub(crate) struct Powers {
 pub(crate) struct Manner {
     pub(crate) like: Like,
     /// How late its listing and its look-up show a write, in seconds.
-    lag: u64,
+    pub(crate) lag: u64,
     /// How finely it tells times, in milliseconds.
-    granularity: u64,
+    pub(crate) granularity: u64,
     /// How far its clock is ahead, in seconds.
     pub(crate) offset: i64,
-    powers: Powers,
-    deletes: DeleteSignal,
+    pub(crate) powers: Powers,
+    pub(crate) deletes: DeleteSignal,
     pub(crate) hand: Hand,
     /// Calls that go wrong by a seed: so many of a thousand for each fault that can strike.
-    faults: Option<(u64, u32)>,
+    pub(crate) faults: Option<(u64, u32)>,
 }
 
 /// What stays the same through a script.

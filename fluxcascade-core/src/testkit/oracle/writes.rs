@@ -112,10 +112,11 @@ fn count(
     for cause in causes {
         match cause {
             None => unanswered += 1,
-            Some(Cause::Edit | Cause::Create | Cause::Fill | Cause::EditOverwrites) => plain += 1,
+            Some(Cause::Edit | Cause::Create | Cause::EditOverwrites) => plain += 1,
             // Each of these says by itself why there is one more.
             Some(
                 Cause::Conflict { .. }
+                | Cause::Fill
                 | Cause::FirstLinkOverwrites
                 | Cause::DriftLeft
                 | Cause::DriftRestored
