@@ -13,6 +13,8 @@
 
 #[path = "quickstart/scenes.rs"]
 mod scenes;
+#[path = "quickstart/waiting.rs"]
+mod waiting;
 #[path = "quickstart/world.rs"]
 mod world;
 
@@ -22,7 +24,6 @@ use std::sync::Arc;
 
 use clap::Parser;
 use fluxcascade_connectors::{HubSpot, Jobber};
-use fluxcascade_core::clock::{Clock, ManualClock};
 use fluxcascade_core::connector::Connector;
 use fluxcascade_core::mapping::{ConfigError, Mapping};
 use fluxcascade_core::model::Sides;
@@ -53,11 +54,14 @@ async fn main() -> Outcome<()> {
     folder.disable_cleanup(args.keep);
     let stage = Stage::set(&folder.path().join("sync.db")).await?;
     stage.introduce(&folder.path().join("sync.db"), args.keep)?;
+    stage.guard_stops_a_wrong_mapping().await?;
     stage.first_sync().await?;
     stage.phone_changes_in_hubspot().await?;
     stage.address_changes_in_jobber().await?;
     stage.phone_changes_in_both().await?;
     stage.show_log().await?;
+    stage.things_wait_for_a_person().await?;
+    stage.a_person_answers().await?;
     stage.quiet_run().await
 }
 
@@ -71,7 +75,8 @@ fn contacts() -> Result<Mapping, ConfigError> {
         .pair_with("firstname", "firstName", |pair| pair.id("first name"))
         .pair_with("lastname", "lastName", |pair| pair.id("last name"))
         .pair_with("phone", "phones.primary", |pair| pair.id("phone").transform(phone_e164("US")))
-        .pair_with("company", "companyName", |pair| pair.id("company"))
+        // Whose name a company goes by is no question of who typed last.
+        .pair_with("company", "companyName", |pair| pair.id("company").conflicts(Strategy::Manual))
         // An address is decided and written as a whole: half of one and half of another is none.
         .pair_fields(
             ["address", "city", "state", "zip"],
@@ -100,7 +105,7 @@ struct Stage {
 impl Stage {
     async fn set(store: &Path) -> Outcome<Self> {
         let world = World::start().await?;
-        let clock = || -> Arc<dyn Clock> { Arc::<ManualClock>::clone(&world.clock) };
+        let clock = || world.shared_clock();
         let hubspot = HubSpot::builder().token("any-token").base_url(world.hubspot.base_url());
         let hubspot = Arc::new(hubspot.clock(clock()).build()?);
         let jobber = Jobber::builder().token("any-token").base_url(world.jobber.base_url());

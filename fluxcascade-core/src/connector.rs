@@ -30,7 +30,8 @@ use crate::model::{
 /// - An object type that is not known is an error.
 /// - Every observation has one slot per field of the projection, in its order.
 /// - The same record has the same id in every answer: an id is canonical.
-/// - What changes return is listed, and what is asked for is fetched.
+/// - What changes return is listed, and what is read by id is fetched: a look-up says which of both
+///   its answer is as fresh as.
 /// - Values are of the types that the schema says.
 /// - A field that holds nothing is blank and not absent: absent is what the answer does not have.
 /// - A changed record has a newer version, as far as it has versions that can be compared.
@@ -68,8 +69,8 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// - A full read returns every record that exists: from [`Position::Start`], following the
     ///   cursors until `more` is false, with the fields of the projection.
     /// - Rows of one time at a page's edge are all returned.
-    /// - A change during a full read is returned by the next read: the last cursor stands before
-    ///   every change made since the read began.
+    /// - A change during a full read is returned by it or by the next: the last cursor stands before
+    ///   every change made since the read began that its pages do not have.
     /// - A later change is returned by the next read, at least once, from a cursor with `more`
     ///   false.
     /// - A row that shows late is returned within the look-back.

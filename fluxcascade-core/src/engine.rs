@@ -5,20 +5,38 @@
 
 mod answer;
 mod apply;
+mod apply_plan;
 mod batch;
 mod builder;
 mod commit;
+mod desk;
+mod dry;
+mod explain;
+mod guard;
+mod joint;
+mod named;
+mod options;
 mod outcome;
 mod pull;
 mod record;
 mod refresh;
+mod retry;
 mod run;
+mod verify;
+mod what_if;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::EngineBuilder;
+pub use desk::{Desk, DeskAnswer, DeskConflict, DeskError, DeskItem, DeskPage};
+pub use explain::{
+    ExplainedConflict, ExplainedLink, ExplainedPair, ExplainedWrite, Explanation, Waiting,
+};
+pub use options::RunRequest;
+pub use verify::{Divergence, Example, Finding, Reason, Verification};
+pub use what_if::{Change, PairChange, WhatIf};
 
 use crate::clock::Clock;
 use crate::connector::{Connector, ConnectorError};
@@ -141,6 +159,25 @@ pub enum SyncError {
         /// The endpoints that it names now.
         now: String,
     },
+    /// A full read shows nothing of a side that had records.
+    #[error(
+        "{end} shows no record at all, where {mapping} knows {had}: nothing was taken in; look into \
+         the permissions, filters and the account, and if it is really empty, run once with \
+         accept_empty({side})"
+    )]
+    EmptyRead {
+        /// The mapping.
+        mapping: MappingName,
+        /// The connection and object type.
+        end: String,
+        /// The side.
+        side: Side,
+        /// How many records were known there.
+        had: u64,
+    },
+    /// The plan was made for other pairs than the mapping has now.
+    #[error("the plan of {0} was made for other pairs than the mapping has now: make a new plan")]
+    PlanOutdated(MappingName),
     /// Another account stands behind a connection than the one that was synced before.
     #[error(
         "{connection} is now the account {now}, but {mapping} was synced with the account {before}: \
@@ -170,10 +207,7 @@ impl Engine {
     /// # Errors
     /// If a system cannot be read, the store fails, or another sync of the mapping is under way.
     pub async fn plan(&self, mapping: &str) -> Result<Plan, SyncError> {
-        let mut run = run::Run::lease(self, mapping).await?;
-        let result = run.dry().await;
-        run.release().await;
-        result
+        self.run(mapping).plan().await
     }
 
     /// Syncs a mapping once.
@@ -181,10 +215,20 @@ impl Engine {
     /// # Errors
     /// If the run could not be done; a record that failed is data in the report.
     pub async fn sync(&self, mapping: &str) -> Result<SyncReport, SyncError> {
-        let mut run = run::Run::lease(self, mapping).await?;
-        let result = run.sync().await;
-        run.release().await;
-        result
+        self.run(mapping).sync().await
+    }
+
+    /// Asks for a run that is not the ordinary one: both sides read whole, named records only, or
+    /// guards overridden once.
+    ///
+    /// ```no_run
+    /// # async fn f(engine: fluxcascade_core::Engine) -> Result<(), fluxcascade_core::SyncError> {
+    /// use fluxcascade_core::model::Withheld;
+    /// let report = engine.run("contacts").full().override_guards([Withheld::Archive]).sync().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn run(&self, mapping: &str) -> RunRequest<'_> {
+        RunRequest::new(self, mapping)
     }
 
     /// Where the engine keeps what it remembers: the log, conflicts, holds and links are read there.

@@ -6,39 +6,57 @@
 //!
 //! The rooms, in the order in which a record walks through them: `matching` finds a record's
 //! partner, `detect` says what a side shows and what has changed, `decide` is the table of
-//! decisions, `merge` turns a decision into an action, `settle` closes operations whose
-//! outcome is not known, `linked` and this file put it all together.
+//! decisions for one pair, `unit` puts those together that conflict together, `conflict` asks the
+//! strategies, `told` says what becomes of what is held, `reference`, `retransform` and
+//! `oscillation` know their one thing, `merge` turns all of it into an action, `settle` closes
+//! operations whose outcome is not known, `linked` and this file put it all together.
 
+mod conflict;
 mod context;
 mod create;
 mod decide;
 mod detect;
+mod diff;
 mod ending;
 mod entry;
+mod explain;
 mod first_sync;
+mod guard;
+mod joint;
 mod linked;
 mod matching;
 mod merge;
 mod merged;
+mod oscillation;
 mod parked;
 mod partner;
 mod record;
+mod reference;
+mod retransform;
 mod settle;
 mod show;
 mod stamp;
+mod told;
 mod tombstone;
+mod unit;
 
 pub(crate) use context::DEFAULT_GRACE;
 pub use context::{Gate, PlanContext, Powers, SettleRule, Writing};
 pub use decide::{Decision, decide_with_base, decide_without_base};
+pub use diff::PlanDiff;
+pub(crate) use diff::{same_decision, same_writes};
 pub use entry::{
     Entry, LinkUpdate, Need, NewLink, PairAction, PairBases, PairPlan, PairTitle, Plan,
     RecordAction, Settled, Step,
 };
+pub use explain::{PolicyRow, PolicyTable};
+pub(crate) use guard::{Creates, MOST_EXAMPLES, Progress, Weighed};
+pub use guard::{GuardStop, StopReason};
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
 pub(crate) use record::gone_mark;
 pub(crate) use settle::{Heard, settle_update};
+pub(crate) use show::show_values;
 pub(crate) use tombstone::remade;
 
 use crate::mapping::CompiledMapping;
@@ -52,9 +70,13 @@ pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) ->
     for work in works {
         let entry = match &work.link {
             Some(link) => linked::plan_link(mapping, work, link, context, &mut plan.needs),
+            None if reference::is_unanswered(mapping, work, context, &mut plan.needs) => {
+                matching::waits_for_answers(work)
+            }
             None => matching::plan_record(mapping, work, context, &mut plan.needs),
         };
         plan.entries.push(entry);
     }
+    partner::contend(&mut plan.entries);
     plan
 }

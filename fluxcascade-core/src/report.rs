@@ -1,14 +1,20 @@
 //! What a run did, in numbers and in words.
 
-use std::fmt;
+mod replay;
+mod show;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use replay::{Replayed, ReplayedRecord, replay};
+pub(crate) use show::{counted, names};
 
 use crate::connector::ConnectorError;
 use crate::model::{
     HoldReason, MappingName, RecordId, RunNumber, RunStatus, Side, Sides, Timestamp,
 };
+pub use crate::plan::{GuardStop, StopReason};
 
 /// What a run did.
 ///
@@ -37,10 +43,19 @@ pub struct SyncReport {
     pub conflicts_decided: u64,
     /// What began to wait in this run, or was looked at and still waits.
     pub held: Vec<HeldItem>,
+    /// What guards hold back, of the whole mapping.
+    #[serde(default)]
+    pub guards: Vec<GuardStop>,
+    /// Entries of an approved plan that were not carried out: their records have moved since.
+    #[serde(default)]
+    pub moved: Vec<Moved>,
     /// Records that were looked at and stay for a later run.
     pub waiting: u64,
     /// Records that a system refused or could not be sent.
     pub failed: Vec<Failure>,
+    /// Pairs whose transform was changed, with how many links hold values that no longer mean the
+    /// same by it. What is done about them is the pair's `on_change`.
+    pub retransformed: Vec<(String, u64)>,
     /// Odd things about the mapping.
     pub warnings: Vec<String>,
 }
@@ -88,6 +103,19 @@ pub struct HeldItem {
     pub detail: String,
     /// Records that could be meant.
     pub candidates: Vec<(Side, RecordId)>,
+    /// What happens next, or what a person can do, in words.
+    pub next: String,
+}
+
+/// An entry of an approved plan that was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Its records.
+    pub records: Sides<Option<RecordId>>,
+    /// What was approved, in words.
+    pub planned: Vec<String>,
+    /// What would be done now.
+    pub now: Vec<String>,
 }
 
 /// A write that was refused or could not be sent.
@@ -108,58 +136,12 @@ impl SyncReport {
     pub fn writes(&self) -> u64 {
         self.sides.source.writes() + self.sides.target.writes()
     }
-}
 
-impl fmt::Display for SyncReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "run {} of {}: {}, {} linked, {} decided, {} held, {} waiting, {} failed",
-            self.run,
-            self.mapping,
-            counted(self.writes(), "write"),
-            self.linked,
-            counted(self.conflicts_decided, "conflict"),
-            self.held.len(),
-            self.waiting,
-            self.failed.len()
-        )?;
-        for (side, report) in self.sides.iter() {
-            writeln!(
-                f,
-                "  {}: {} listed on {}, {} looked at, {} fetched, {} created, {} updated",
-                self.ends[side],
-                report.listed,
-                counted(report.pages, "page"),
-                report.taken,
-                report.fetched,
-                report.created,
-                report.updated
-            )?;
-        }
-        for held in &self.held {
-            let name = |side: Side| held.records[side].as_ref().map_or("-", RecordId::as_str);
-            writeln!(
-                f,
-                "  held ({}): {} ↔ {}: {}",
-                held.reason,
-                name(Side::Source),
-                name(Side::Target),
-                held.detail
-            )?;
-        }
-        for failure in &self.failed {
-            let what = failure.record.as_ref().map_or_else(
-                || format!("a new record for {}", failure.origin),
-                RecordId::to_string,
-            );
-            writeln!(f, "  failed: {} {what}: {}", self.ends[failure.side], failure.error)?;
-        }
-        self.warnings.iter().try_for_each(|warning| writeln!(f, "  warning: {warning}"))
+    /// Whether something was left undone.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.waiting > 0
+            || !self.failed.is_empty()
+            || !self.guards.is_empty()
+            || !self.moved.is_empty()
     }
-}
-
-/// `1 write`, `2 writes`.
-fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,6 +1,7 @@
 //! Who wins when both sides hold another value: the strategies, and the trait for one's own.
 
 mod builtin;
+mod merged;
 mod ordered;
 
 use std::fmt::{self, Debug};
@@ -15,7 +16,8 @@ use crate::model::{ConflictKind, FieldType, Modified, PairId, Side, Sides, Value
 /// A conflict as a resolver sees it. Values are in each side's own representation.
 #[derive(Debug, Clone)]
 pub struct ConflictCase<'a> {
-    /// The pair.
+    /// The pair; of several that conflict together, the first. Values, types and bases are then
+    /// those of all of them, one after the other.
     pub pair: &'a PairId,
     /// What sort of conflict it is.
     pub kind: ConflictKind,
@@ -23,12 +25,35 @@ pub struct ConflictCase<'a> {
     pub base: Option<Sides<Vec<&'a Value>>>,
     /// What each side holds.
     pub values: Sides<Vec<&'a Value>>,
+    /// What each side holds, as the other side stores it; `None` where that cannot be said.
+    pub carried: Sides<Option<Vec<Value>>>,
     /// The types of each side's fields.
     pub types: Sides<&'a [FieldType]>,
-    /// When each side's record was changed, if that is newer than its base.
+    /// When each side was changed, if that is newer than its base.
     pub times: Sides<Option<Modified>>,
+    /// What the times are of.
+    pub timed_by: Sides<TimedBy>,
     /// The mapping's primary side, if it names one.
     pub primary: Option<Side>,
+}
+
+/// What a time of a [`ConflictCase`] is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimedBy {
+    /// The record's: any of its fields may have been changed then.
+    #[default]
+    Record,
+    /// The newest of the fields in conflict.
+    Fields,
+}
+
+impl fmt::Display for TimedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            TimedBy::Record => "record",
+            TimedBy::Fields => "field",
+        })
+    }
 }
 
 impl ConflictCase<'_> {
@@ -43,6 +68,9 @@ impl ConflictCase<'_> {
 pub enum Resolution {
     /// One side's value stands.
     Wins(Side, String),
+    /// A value made of both stands, written here as each side stores it. A side that holds it
+    /// already is not written; a person is asked if the two do not mean the same.
+    Merges(Sides<Vec<Value>>, String),
     /// Both values stay where they are; nothing is written until one of them is edited again.
     Leaves(String),
     /// A person decides; the pair waits, others go on.
@@ -94,6 +122,12 @@ pub enum Strategy {
     Min,
     /// The longer text wins. Declines if both are as long, or are no texts.
     Longest,
+    /// Both sides' items, without those that either side has removed since the base. Declines for
+    /// what is no set.
+    Union,
+    /// Both sides' texts, one after the other; what one has of the other is not repeated. Declines
+    /// for what is no text.
+    Append,
     /// A person decides; the pair waits, others go on.
     Manual,
     /// Both values stay where they are, and become the base.
@@ -125,6 +159,8 @@ impl Strategy {
             Strategy::Max => "max",
             Strategy::Min => "min",
             Strategy::Longest => "longest",
+            Strategy::Union => "union",
+            Strategy::Append => "append",
             Strategy::Manual => "manual",
             Strategy::Skip => "skip",
             Strategy::Error => "error",
@@ -151,6 +187,8 @@ impl Strategy {
             Strategy::Max => builtin::largest(case),
             Strategy::Min => builtin::smallest(case),
             Strategy::Longest => builtin::longest(case),
+            Strategy::Union => merged::union(case),
+            Strategy::Append => merged::append(case),
             Strategy::Manual => Resolution::AsksPerson("a person decides".into()),
             Strategy::Skip => Resolution::Leaves("skip: both values stay".into()),
             Strategy::Error => Resolution::HoldsRecord("error: the record waits".into()),

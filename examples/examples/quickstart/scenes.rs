@@ -161,11 +161,12 @@ impl Stage {
     }
 
     pub(crate) async fn quiet_run(&self) -> Outcome<()> {
-        self.at("14:30")?;
+        self.at_day("04", "15:30")?;
         self.heading("Nobody has changed anything since");
         let report = self.sync(3).await?;
         ensure(report.writes() == 0, "the quiet run wrote something")?;
-        println!("Both sides agree on all {PEOPLE} customers: {} writes", report.writes());
+        let linked = self.engine.counts(MAPPING).await?.active_links;
+        println!("Both sides agree on all {linked} customers: {} writes", report.writes());
         Ok(())
     }
 
@@ -229,15 +230,19 @@ impl Stage {
         Ok(())
     }
 
-    fn heading(&self, title: &str) {
+    pub(crate) fn heading(&self, title: &str) {
         println!();
         let now = clock_time(self.world.clock.now());
         println!("── {} ── {title}", now.strip_suffix(":00").unwrap_or(&now));
         println!();
     }
 
-    fn at(&self, time: &str) -> Outcome<()> {
-        let to = format!("2026-03-02T{time}:00Z").parse()?;
+    pub(crate) fn at(&self, time: &str) -> Outcome<()> {
+        self.at_day("02", time)
+    }
+
+    pub(crate) fn at_day(&self, day: &str, time: &str) -> Outcome<()> {
+        let to = format!("2026-03-{day}T{time}:00Z").parse()?;
         ensure(to >= self.world.clock.now(), "the clock is past that already")?;
         self.world.clock.set(to);
         Ok(())

@@ -57,6 +57,15 @@ impl World {
         Ok(Self { clock, hubspot, jobber })
     }
 
+    pub(crate) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::<ManualClock>::clone(&self.clock)
+    }
+
+    /// The e-mail of the person of this number, as HubSpot has it.
+    pub(crate) fn email(number: u64) -> String {
+        Person::of(SEED, number).email
+    }
+
     /// The person of this number, as both systems have them.
     pub(crate) fn customer(&self, number: u64) -> Result<Customer, Box<dyn Error>> {
         let email = Person::of(SEED, number).email;

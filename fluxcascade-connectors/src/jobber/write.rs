@@ -235,9 +235,25 @@ impl Writing<'_> {
         for (n, one) in ready.iter().enumerate() {
             let answer = Answered { document: &document, errors: &reply.errors, n };
             let outcome = answer.outcome(&payloads, &one.fields);
+            let outcome = self.explained(&one.edit.record, outcome).await;
             self.set(one.place, outcome);
         }
         Ok(())
+    }
+
+    /// A refusal of Jobber's has no code: where it names no field, it is asked whether the client
+    /// is there at all.
+    async fn explained(&self, record: &RecordId, outcome: WriteOutcome) -> WriteOutcome {
+        let WriteOutcome::Rejected { fields, error } = &outcome else { return outcome };
+        if !fields.is_empty() || error.kind != ErrorKind::Validation {
+            return outcome;
+        }
+        let found = by_id(self.api, std::slice::from_ref(record), &[], self.sending()).await;
+        let found = found.ok().and_then(|mut found| found.pop());
+        match found.filter(|found| found.client.is_none()) {
+            Some(gone) => rejected(not_there(&gone.state)),
+            None => outcome,
+        }
     }
 
     fn fail(&mut self, ready: &[Ready], failure: &Failure) {

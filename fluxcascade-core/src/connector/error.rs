@@ -34,6 +34,26 @@ pub enum ErrorKind {
     Protocol,
 }
 
+impl ErrorKind {
+    /// What to do about it, in words.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            ErrorKind::Auth => "reconnect the account: its credentials are not accepted",
+            ErrorKind::Permission => "give the account the permission, or leave the field out",
+            ErrorKind::RateLimited => "nothing: it goes on when the system takes requests again",
+            ErrorKind::NotFound => "look whether the record, or the field, still exists there",
+            ErrorKind::Validation => "mend the value in the system that it comes from",
+            ErrorKind::PreconditionFailed => "nothing: it is decided anew on what is there now",
+            ErrorKind::PositionLost => "nothing: everything is read anew",
+            ErrorKind::Transient => "nothing: it is tried again by itself",
+            ErrorKind::Permanent => "change the record or the mapping: the system never takes this",
+            ErrorKind::Protocol => {
+                "report it with the connector's version: the answer is not as documented"
+            }
+        }
+    }
+}
+
 /// An error at a system.
 ///
 /// The text says what happened and what to do. No token and no value of a sensitive field is in it.

@@ -1,30 +1,24 @@
 //! What each outcome of a write stores: bases pair by pair, log rows, holds, requeues.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::batch::seen;
+use super::joint::close_unless_owed;
 use super::outcome::{Applied, Proof, Refused};
 use super::record::{kind_of, mark_of};
+use super::retry::try_again;
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogPair, LogRow,
-    Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values, Work,
-    WriteOrigin, Written,
+    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogPair,
+    LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
+    Work, WriteOrigin, Written,
 };
 use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
 use crate::store::{CommitBatch, RecordKeys, Requeue};
-
-/// The first wait after a refusal; each further one doubles it.
-const FIRST_BACKOFF: Duration = Duration::from_secs(60);
-/// The longest wait.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(6 * 3600);
-/// After so many refusals a record waits for a person.
-const MOST_ATTEMPTS: u32 = 10;
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
 
@@ -76,7 +70,7 @@ impl Run<'_> {
         let mut log = log;
         log.extend(self.stamp_row(operation, before));
         set_bases(&self.mapping, &mut link.bases, &bases);
-        self.note_writes(&mut link, operation);
+        self.note_writes(&mut link, operation, entry);
         if let OperationKind::Create = operation.kind {
             self.base_the_rest(work, &mut link, side, &applied.values, fetched);
             self.note_made(commit, operation, &applied.record);
@@ -159,7 +153,8 @@ impl Run<'_> {
         }
     }
 
-    fn note_writes(&self, link: &mut Link, operation: &Operation) {
+    /// Notes what was written, for telling a value that flaps.
+    fn note_writes(&self, link: &mut Link, operation: &Operation, entry: &Entry) {
         for written in &operation.pairs {
             let Some(index) = self.mapping.pair_index(&written.pair) else { continue };
             let start = self.mapping.pairs[index].ends[operation.side].base.start;
@@ -167,7 +162,11 @@ impl Run<'_> {
                 position: u32::try_from(start).unwrap_or(u32::MAX),
                 fingerprint: fingerprint_values(&written.sent),
                 at: self.now(),
-                origin: WriteOrigin::Person,
+                origin: if entry.rewritings.contains(&index) {
+                    WriteOrigin::Rewriting
+                } else {
+                    WriteOrigin::Person
+                },
             });
         }
     }
@@ -322,7 +321,7 @@ impl Run<'_> {
     ) {
         let (_, error) = refusal;
         let side = operation.side;
-        commit.closed.push(operation.id);
+        close_unless_owed(commit, operation);
         self.note_failure(operation, Some(error));
         let named = match &work.link {
             Some(link) => self.refused_pairs(work, entry, link.id, side, refusal),
@@ -335,13 +334,8 @@ impl Run<'_> {
             };
             let detail = format!("the {side} refuses the record: {error}; edit it on either side");
             let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.values = Sides::from_fn(|side| {
-                let record = entry.records[side].clone()?;
-                let listed = || seen(work, side, fetched, self.mapping.revision);
-                let seen = fetched.get(&(side, record)).or_else(listed)?;
-                mark_of(seen)
-            });
-            let hold = self.tried_again(work, hold);
+            hold.values = self.seen_prints(work, entry, fetched);
+            let hold = try_again(&work.holds, hold, self.now());
             return self.hold_record(commit, work, hold);
         }
         // Every pair of the write was refused; what is left of the record is decided anew.
@@ -362,7 +356,7 @@ impl Run<'_> {
         refused: &Refused,
     ) {
         let refusal = (refused.fields.as_slice(), &refused.error);
-        commit.closed.push(refused.operation.id);
+        close_unless_owed(commit, &refused.operation);
         self.note_failure(&refused.operation, Some(&refused.error));
         for hold in self.refused_pairs(work, entry, link, refused.operation.side, refusal) {
             self.note_hold(&hold, &entry.records);
@@ -390,7 +384,7 @@ impl Run<'_> {
                 self.now(),
             );
             hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
-            Some(self.tried_again(work, hold))
+            Some(try_again(&work.holds, hold, self.now()))
         });
         let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
         let of_stamp =
@@ -400,18 +394,25 @@ impl Run<'_> {
                     stamp.field
                 );
                 let key = HoldKey::Pair(link, foreign.pair_id());
-                self.tried_again(work, Hold::new(key, HoldReason::Rejected, detail, self.now()))
+                let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
+                try_again(&work.holds, refused, self.now())
             });
         held.chain(of_stamp).collect()
     }
 
-    /// A refusal is tried again by itself, each time later, until it has been tried often enough.
-    fn tried_again(&self, work: &Work, mut hold: Hold) -> Hold {
-        let same = |h: &&Hold| h.key == hold.key && h.values == hold.values;
-        hold.attempts = work.holds.iter().find(same).map_or(0, |h| h.attempts) + 1;
-        hold.not_before =
-            (hold.attempts < MOST_ATTEMPTS).then(|| self.now() + backoff(hold.attempts));
-        hold
+    /// Fingerprints of what both records showed when a write was decided.
+    pub(super) fn seen_prints(
+        &self,
+        work: &Work,
+        entry: &Entry,
+        fetched: &Fetched,
+    ) -> Sides<Option<Fingerprint>> {
+        Sides::from_fn(|side| {
+            let record = entry.records[side].clone()?;
+            let listed = || seen(work, side, fetched, self.mapping.revision);
+            let seen = fetched.get(&(side, record)).or_else(listed)?;
+            mark_of(seen)
+        })
     }
 
     /// A write without an answer: it is settled later, and a create is looked into before it is
@@ -464,11 +465,6 @@ impl Run<'_> {
             error: error.clone(),
         });
     }
-}
-
-fn backoff(attempts: u32) -> Duration {
-    let doubled = FIRST_BACKOFF.saturating_mul(1 << attempts.saturating_sub(1).min(16));
-    doubled.min(LONGEST_BACKOFF)
 }
 
 /// Whether what is there differs from what was expected; absent fields say nothing.

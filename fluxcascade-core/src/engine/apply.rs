@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::batch::{Batch, put_link};
+use super::joint::{close_unless_owed, forget_early, read_before};
 use super::outcome::{Answer, Sent};
+use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
 use super::{Event, SyncError};
 use crate::connector::{ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest};
@@ -25,11 +27,19 @@ enum Next {
 impl Run<'_> {
     /// Takes a batch through decide, apply and commit.
     pub(super) async fn process(&mut self, works: Vec<Work>) -> Result<(), SyncError> {
-        let mut batch = Batch::new(works);
-        let plan = self.decide(&mut batch, Writing::Neither).await?;
+        self.process_batch(Batch::new(works)).await
+    }
+
+    /// The same for a batch of which something was fetched already.
+    pub(super) async fn process_batch(&mut self, mut batch: Batch) -> Result<(), SyncError> {
+        let plan = self.decide(&mut batch, self.first_look()).await?;
+        self.note_retransformed(&plan);
         let mut commit = CommitBatch::default();
         let (mut to_target, mut to_source): (Vec<Work>, Vec<Work>) = (Vec::new(), Vec::new());
         for (mut work, mut entry) in batch.works.into_iter().zip(plan.entries) {
+            if self.passes_over(&work, &entry) {
+                continue;
+            }
             if entry.writes_to(Side::Target) {
                 to_target.push(work);
             } else if entry.writes_to(Side::Source) {
@@ -76,10 +86,19 @@ impl Run<'_> {
         let mut batch = Batch { works, fetched: std::mem::take(fetched) };
         batch.forget(side);
         let read_at = self.now();
-        let plan = self.decide(&mut batch, Writing::Only(side)).await?;
+        let early = read_before(&batch, side.other());
+        let mut plan = self.decide(&mut batch, Writing::Only(side)).await?;
+        if forget_early(&mut batch, &plan, side.other(), &early) {
+            plan = self.decide(&mut batch, Writing::Only(side)).await?;
+        }
+        self.keep_approved(side, &mut batch, &mut plan);
         let mut entries = self.prepare(&mut batch, plan).await?;
-        let operations = self.operations(side, &batch, &entries);
-        let (operations, unsent) = self.begin(operations).await?;
+        let operations = self.operations(side, &mut batch, &entries);
+        let (mut operations, unsent) = self.begin(operations).await?;
+        operations.retain(|operation| operation.side == side); // second halves are sent later
+        for operation in &operations {
+            self.unsent.remove(&operation.id);
+        }
         let mut sent = self.send(side, &operations, &batch, read_at).await?;
         sent.extend(unsent);
         self.send_without_refused(side, &mut sent, &batch, read_at).await?;
@@ -87,11 +106,19 @@ impl Run<'_> {
         let mut commit = CommitBatch::default();
         let mut left = Vec::new();
         let mut stop = unread.err();
+        if let Some(error) = refused_everywhere(&mut sent) {
+            stop.get_or_insert_with(|| self.failed(side, error));
+        }
+        let reach = reach(&sent);
         for (mut work, entry) in batch.works.into_iter().zip(entries.drain(..)) {
             let own = sent.iter().position(|sent| sent.is_for(&entry, side));
             let own = own.map(|at| sent.swap_remove(at));
             if let Some(error) = own.as_ref().and_then(Sent::stops_the_run) {
                 stop.get_or_insert_with(|| self.failed(side, error.clone()));
+            }
+            self.close_half(&mut commit, &mut work, side, own.as_ref());
+            if let (Reach::Record, Some(sent)) = (reach, &own) {
+                self.hold_failed(&mut commit, &work, &entry, sent, &batch.fetched);
             }
             match self.close(&mut commit, &mut work, &entry, side, own, &mut batch.fetched) {
                 Next::Done => {}
@@ -119,15 +146,24 @@ impl Run<'_> {
         Ok(entries)
     }
 
-    /// What is written to the side, as intents.
-    fn operations(&self, side: Side, batch: &Batch, entries: &[Entry]) -> Vec<Operation> {
-        batch
-            .works
-            .iter()
-            .zip(entries)
-            .filter(|(_, entry)| entry.writes_to(side))
-            .filter_map(|(work, entry)| self.operation(side, work, entry, &batch.fetched))
-            .collect()
+    /// What is written to the side, as intents, with the second halves of what is written on both.
+    fn operations(&mut self, side: Side, batch: &mut Batch, entries: &[Entry]) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        for (work, entry) in batch.works.iter_mut().zip(entries) {
+            if !entry.writes_to(side) {
+                continue;
+            }
+            let Some(mut operation) = self.operation(side, work, entry, &batch.fetched) else {
+                continue;
+            };
+            if let Some(half) = self.other_half(&mut operation, entry) {
+                self.unsent.insert(half.id);
+                work.operations.push(half.clone());
+                operations.push(half);
+            }
+            operations.push(operation);
+        }
+        operations
     }
 
     fn operation(
@@ -148,10 +184,19 @@ impl Run<'_> {
         let mut pairs = Vec::new();
         let mut conflicts = Vec::new();
         for pair in &entry.pairs {
-            let PairAction::Write { to, send, cause, conflict } = &pair.action else { continue };
-            if *to != side {
-                continue;
-            }
+            let (send, cause, conflict) = match &pair.action {
+                PairAction::Write { to, send, cause, conflict } if *to == side => {
+                    (send, cause, conflict)
+                }
+                // The target goes first. What only turns out on the source to be written on both
+                // sides is left for the next run.
+                PairAction::WriteBoth { send, cause, conflict } if side == Side::Target => {
+                    (&send.target, cause, conflict)
+                }
+                PairAction::Adopt | PairAction::Write { .. } | PairAction::WriteBoth { .. } => {
+                    continue;
+                }
+            };
             conflicts.extend(conflict.iter().map(|row| row.as_ref().clone()));
             pairs.push(OperationPair {
                 pair: self.mapping.pairs[pair.index].id.clone(),
@@ -160,6 +205,9 @@ impl Run<'_> {
                 sent: send.clone(),
                 cause: cause.clone(),
             });
+        }
+        if pairs.is_empty() && entry.writes_both() {
+            return None;
         }
         let (keys, claims) = match kind {
             OperationKind::Create => {
@@ -170,21 +218,25 @@ impl Run<'_> {
             | OperationKind::Delete { .. }
             | OperationKind::Restore { .. } => (Vec::new(), Vec::new()),
         };
-        Some(Operation {
-            id: OperationId::of(&[
+        let resumed = work.operations.iter().find(|open| Some(open.id) == entry.resumes);
+        let id = || {
+            OperationId::of(&[
                 self.mapping.key.tenant.as_str().as_bytes(),
                 self.mapping.key.mapping.as_str().as_bytes(),
                 &[side.number()],
                 origin.as_str().as_bytes(),
                 &self.number.0.to_le_bytes(),
-            ]),
+            ])
+        };
+        Some(Operation {
+            id: resumed.map_or_else(id, |open| open.id),
             link,
             side,
             origin,
             keys,
             claims,
             stamp: entry.stamps[side].clone(),
-            joint: None,
+            joint: resumed.and_then(|open| open.joint),
             kind,
             pairs,
             conflicts,
@@ -415,7 +467,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::NotApplied(error) => {
-                commit.closed.push(operation.id);
+                close_unless_owed(commit, operation);
                 self.note_failure(operation, error.as_ref());
                 Next::Done
             }

@@ -184,6 +184,7 @@ impl EngineBuilder {
             for side in Side::BOTH {
                 check_connection(mapping, side, &connectors, &mut findings);
             }
+            check_references(mapping, &self.mappings, &mut findings);
         }
         ConfigError::unless_empty(findings)?;
         let connections = connect(connectors).await?;
@@ -242,6 +243,36 @@ fn check_connection(
                 endpoint.connection, endpoint.connection
             ),
         ));
+    }
+}
+
+/// A pair's references are translated by the links of a mapping of this engine.
+fn check_references(mapping: &Mapping, all: &[Mapping], findings: &mut Vec<Finding>) {
+    for pair in &mapping.pairs {
+        let Some(wanted) = &pair.reference else { continue };
+        let referred = all.iter().find(|other| other.name == *wanted);
+        let message = match referred {
+            None => {
+                let known: Vec<&str> = all.iter().map(|other| other.name.as_str()).collect();
+                format!(
+                    "refers to records of the mapping {wanted}, which the engine does not have; \
+                     it has: {}",
+                    known.join(", ")
+                )
+            }
+            Some(referred) => {
+                let other = |side: &Side| {
+                    referred.endpoint(*side).connection != mapping.endpoint(*side).connection
+                };
+                let Some(side) = Side::BOTH.into_iter().find(other) else { continue };
+                format!(
+                    "refers to records of the mapping {wanted}, whose {side} is at another \
+                     connection: both mappings must have the same systems on the same sides"
+                )
+            }
+        };
+        let place = format!("mapping {}, pair {}", mapping.name, pair.label());
+        findings.push(Finding::new(place, message));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::batch::{put_link, seen};
+use super::record::finish_records;
 use super::run::Run;
 use crate::model::{
     Fingerprint, HoldKey, Link, LinkStatus, LogKind, LogPair, LogRow, Observation, Operation,
@@ -30,7 +31,7 @@ impl Run<'_> {
         }
         for id in &entry.closes {
             let removed = work.operations.iter().find(|op| op.id == *id).filter(|op| {
-                let is_ended = entry.after.is_some();
+                let is_ended = entry.after.is_some() && entry.record.is_none();
                 let removes = |kind: &OperationKind| match kind {
                     OperationKind::Archive { .. } | OperationKind::Delete { .. } => true,
                     OperationKind::Create
@@ -197,7 +198,7 @@ impl Run<'_> {
         if let Some(update) = &entry.after {
             self.update_link(commit, work, update);
         }
-        self.finish_records(commit, entry);
+        finish_records(commit, entry);
         commit.cleared.extend(marks(work));
     }
 
@@ -235,7 +236,7 @@ impl Run<'_> {
             .filter(|pair| pair.action == PairAction::Adopt)
             .map(|pair| (pair.index, pair.values.clone()))
             .collect();
-        let mut changed = !adopted.is_empty();
+        let mut changed = !adopted.is_empty() || self.retransformed.contains_key(&link.id);
         set_bases(&self.mapping, &mut link.bases, &adopted);
         let held = !entry.holds.is_empty()
             || work.holds.iter().any(|hold| !entry.released.contains(&hold.key));

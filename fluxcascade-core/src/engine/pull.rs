@@ -1,6 +1,9 @@
 //! pull → inbox: what changed on a side, page by page, each page stored with its cursor.
 
-use super::run::Run;
+use std::time::Duration;
+
+use super::options::Scope;
+use super::run::{Run, Standing};
 use super::{Event, SyncError};
 use crate::connector::{ChangesPage, ChangesRequest, ConnectorError, ErrorKind, Position, Reader};
 use crate::mapping::CompiledMapping;
@@ -15,7 +18,15 @@ impl Run<'_> {
         let mut feed = self.store().feed(&self.lease, &feed_key).await?;
         self.check_account(side, &feed)?;
         feed.account = Some(self.account(side).to_owned());
-        begin_sweep(&mut feed, self.now(), self.engine.inner.settings.sweep_every);
+        let before = feed.sweep_rows;
+        let every = match self.options.scope {
+            Scope::Full => Duration::ZERO,
+            Scope::Changed | Scope::Records(_) => self.engine.inner.settings.sweep_every,
+        };
+        if self.standing == Standing::Tried {
+            feed = read_again(feed); // for the keys of this revision
+        }
+        begin_sweep(&mut feed, self.now(), every);
         loop {
             self.keep_lease().await?;
             let position = feed.cursor.clone().map_or(Position::Start, Position::After);
@@ -39,6 +50,7 @@ impl Run<'_> {
                 feed.sweep_rows += page.observations.len() as u64;
             }
             if feed.sweeping && !page.more {
+                self.check_empty(side, &feed, before).await?;
                 feed.sweeping = false;
                 feed.swept = feed.sweep_began.take();
             }
@@ -53,7 +65,11 @@ impl Run<'_> {
                 revision: self.mapping.revision,
                 rows,
                 feed_key: feed_key.clone(),
-                feed: feed.clone(),
+                feed: match self.standing {
+                    Standing::Stored => feed.clone(),
+                    // Whichever revision is stored next reads everything again.
+                    Standing::Tried => read_again(feed.clone()),
+                },
                 sweep,
             };
             let taken = self.store().intake(&self.lease, &intake).await?;
@@ -88,7 +104,26 @@ impl Run<'_> {
         }
     }
 
-    fn row(&self, side: Side, mut seen: Observation) -> IntakeRow {
+    /// A full read that shows nothing of a side that had records is a lost permission, or a
+    /// changed filter, as likely as it is true: it is not taken in (P8, P18).
+    async fn check_empty(&self, side: Side, feed: &Feed, before: u64) -> Result<(), SyncError> {
+        if feed.sweep_rows > 0 || self.options.empty.contains(&side) {
+            return Ok(());
+        }
+        let counts = self.store().counts(&self.mapping.key).await?;
+        let had = before.max(counts.active_links + counts.suspended_links);
+        if had < self.mapping.mapping.guards.empty_from.max(1) {
+            return Ok(());
+        }
+        Err(SyncError::EmptyRead {
+            mapping: self.mapping.mapping.name.clone(),
+            end: self.mapping.endpoint(side).to_string(),
+            side,
+            had,
+        })
+    }
+
+    pub(super) fn row(&self, side: Side, mut seen: Observation) -> IntakeRow {
         bound(&self.mapping, side, &mut seen);
         // What is out of scope has its keys all the same: nothing is created beside it.
         let keys =
@@ -100,6 +135,11 @@ impl Run<'_> {
             observation: seen,
         }
     }
+}
+
+/// A feed that is read whole again.
+pub(super) fn read_again(feed: Feed) -> Feed {
+    Feed { cursor: None, sweeping: true, sweep_began: None, ..feed }
 }
 
 /// Which part a page has in a full read; the feed stands before the page.
@@ -114,7 +154,7 @@ fn part(feed: &Feed, more: bool) -> Sweep {
 }
 
 /// A full read begins when there was none, or the last is too old; one under way goes on.
-fn begin_sweep(feed: &mut Feed, now: Timestamp, every: std::time::Duration) {
+fn begin_sweep(feed: &mut Feed, now: Timestamp, every: Duration) {
     let due = feed.swept.is_none_or(|swept| now.since(swept) >= every);
     if !feed.sweeping && due {
         feed.sweeping = true;

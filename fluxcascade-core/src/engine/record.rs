@@ -74,17 +74,6 @@ impl Run<'_> {
         }
     }
 
-    /// What an entry says of match keys, and of records that are to be looked at again.
-    pub(super) fn finish_records(&self, commit: &mut CommitBatch, entry: &Entry) {
-        for (side, record) in &entry.drops {
-            commit.keys.push(RecordKeys { side: *side, record: record.clone(), keys: Vec::new() });
-        }
-        for (side, record) in &entry.wakes {
-            let (side, record) = (*side, record.clone());
-            commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
-        }
-    }
-
     /// A create has made a record: its claims are kept until every listing shows it, and the origin
     /// gets its id, if it is to have it.
     pub(super) fn note_made(
@@ -147,6 +136,17 @@ impl Run<'_> {
         );
         hold.not_before = Some(self.now());
         self.hold_record(commit, work, hold);
+    }
+}
+
+/// What an entry says of match keys, and of records that are to be looked at again.
+pub(super) fn finish_records(commit: &mut CommitBatch, entry: &Entry) {
+    for (side, record) in &entry.drops {
+        commit.keys.push(RecordKeys { side: *side, record: record.clone(), keys: Vec::new() });
+    }
+    for (side, record) in &entry.wakes {
+        let (side, record) = (*side, record.clone());
+        commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
     }
 }
 

@@ -48,6 +48,10 @@ impl Run<'_> {
                 }
             }),
             grace: self.engine.inner.settings.grace,
+            gate: self.guarding.gate.clone(),
+            told: self.options.told.clone(),
+            unsent: self.unsent.clone(),
+            retransformed: self.retransformed.clone(),
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }
     }

@@ -1,21 +1,40 @@
 //! One run: its lease, its revision, and the walk over the work in batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::batch::Batch;
+use super::apply_plan::Approved;
+use super::guard::Guarding;
+use super::options::{RunOptions, Scope};
+use super::pull::read_again;
 use super::{Connection, Engine, Event, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, FingerprintKey};
 use crate::model::{
-    Endpoint, Hold, HoldKey, Observation, OperationId, Revision, RunNumber, RunRow, RunStatus,
-    Side, Sides, Timestamp, Work, WorkKey,
+    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, Revision,
+    RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
-use crate::plan::{Plan, Step, Writing};
+use crate::plan::Plan;
 use crate::report::{HeldItem, SideReport, SyncReport};
-use crate::store::{
-    Counts, Feed, FeedKey, Intake, Lease, Page, RunStart, Store, Sweep, WorkRequest,
-};
+use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
+
+/// What a lease is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The line stops before anything is written: what is stored is pages, cursors and keys (P19).
+    Plan,
+    /// Everything.
+    Write,
+}
+
+/// Whether the mapping's revision is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is.
+    Stored,
+    /// A plan is made for it, and nothing that is stored may be taken for it later.
+    Tried,
+}
 
 /// A run under its lease.
 pub(super) struct Run<'e> {
@@ -29,24 +48,30 @@ pub(super) struct Run<'e> {
     pub(super) report: SyncReport,
     /// The look-ups for creates so far: each is asked once in a run.
     pub(super) found: HashMap<OperationId, Option<Vec<Observation>>>,
+    /// Second halves of writes to both sides that were begun in this run, and not sent.
+    pub(super) unsent: HashSet<OperationId>,
+    /// Pairs of the batch's links whose transform was changed since they were last decided.
+    pub(super) retransformed: HashMap<LinkId, Vec<usize>>,
+    /// What was asked for.
+    pub(super) options: RunOptions,
+    pub(super) standing: Standing,
+    pub(super) guarding: Guarding,
+    /// The plan that is carried out, if one was approved.
+    pub(super) approved: Option<Approved>,
 }
 
 impl<'e> Run<'e> {
     /// Takes the lease and finds the mapping's revision.
-    pub(super) async fn lease(engine: &'e Engine, name: &str) -> Result<Run<'e>, SyncError> {
-        let mut mapping = engine.mapping(name)?.clone();
+    pub(super) async fn lease(
+        engine: &'e Engine,
+        name: &str,
+        purpose: Purpose,
+    ) -> Result<Run<'e>, SyncError> {
+        let mapping = engine.mapping(name)?.clone();
         let inner = &engine.inner;
         let now = inner.clock.now();
         let key = FingerprintKey::new(inner.store.fingerprint_key(&mapping.key).await?);
-        let mut revisions = inner.store.revisions(&mapping.key).await?;
         let lease = inner.store.lease(&mapping.key, now, inner.settings.lease).await?;
-        if let Some(last) = revisions.last()
-            && let Err(error) = check_ends(engine, &mapping, last).await
-        {
-            let _ = inner.store.release(&lease).await;
-            return Err(error);
-        }
-        let new = mapping.adopt(&revisions);
         let report = empty_report(&mapping, now);
         let mut run = Run {
             engine,
@@ -58,16 +83,41 @@ impl<'e> Run<'e> {
             started: now,
             report,
             found: HashMap::new(),
+            unsent: HashSet::new(),
+            retransformed: HashMap::new(),
+            options: RunOptions::default(),
+            standing: Standing::Stored,
+            guarding: Guarding::default(),
+            approved: None,
         };
-        if let Some(revision) = new {
-            if let Err(error) = run.begin_revision(&revision).await {
+        match run.find_revision(purpose).await {
+            Ok(()) => Ok(run),
+            Err(error) => {
                 run.release().await;
-                return Err(error);
+                Err(error)
             }
-            revisions.push(revision);
         }
-        run.revisions = revisions;
-        Ok(run)
+    }
+
+    async fn find_revision(&mut self, purpose: Purpose) -> Result<(), SyncError> {
+        self.revisions = self.store().revisions(&self.mapping.key).await?;
+        if let Some(last) = self.revisions.last() {
+            check_ends(self.engine, &self.mapping, last).await?;
+        }
+        let Some(revision) = self.mapping.adopt(&self.revisions) else { return Ok(()) };
+        match purpose {
+            Purpose::Write => {
+                self.begin_revision(&revision).await?;
+                self.revisions.push(revision);
+            }
+            Purpose::Plan => {
+                // A number that no stored revision ever has: what is read for this plan is never
+                // taken for an observation of the revision that will have the next one.
+                self.mapping.revision = revision.fingerprint.tried();
+                self.standing = Standing::Tried;
+            }
+        }
+        Ok(())
     }
 
     /// A new revision reads both sides whole, so that the key index and the inbox are of it. The
@@ -76,7 +126,7 @@ impl<'e> Run<'e> {
         for side in Side::BOTH {
             let feed_key = self.feed_key(side);
             let feed = self.store().feed(&self.lease, &feed_key).await?;
-            let again = Feed { cursor: None, sweeping: true, sweep_began: None, ..feed };
+            let again = read_again(feed);
             let page = Intake {
                 side,
                 revision: revision.number,
@@ -105,9 +155,7 @@ impl<'e> Run<'e> {
         let ended = self.now();
         let status = match &result {
             Err(_) => RunStatus::Failed,
-            Ok(()) if self.report.waiting > 0 || !self.report.failed.is_empty() => {
-                RunStatus::Partial
-            }
+            Ok(()) if self.report.is_partial() => RunStatus::Partial,
             Ok(()) => RunStatus::Completed,
         };
         let row = RunRow {
@@ -127,7 +175,21 @@ impl<'e> Run<'e> {
     }
 
     async fn walk(&mut self) -> Result<(), SyncError> {
+        if self.approved.is_some() {
+            return self.walk_approved().await;
+        }
+        if let Scope::Records(named) = self.options.scope.clone() {
+            return self.walk_named(&named).await;
+        }
         self.pull_both().await?;
+        self.weigh().await?;
+        self.match_first().await?;
+        self.walk_work().await?;
+        self.pass_guards(None).await
+    }
+
+    /// Takes all work that is due through the line.
+    pub(super) async fn walk_work(&mut self) -> Result<(), SyncError> {
         let (mut after, mut seen) = (None, 0);
         while let Some(works) = self.next_work(&mut after).await? {
             seen += works.len() as u64;
@@ -137,27 +199,7 @@ impl<'e> Run<'e> {
         Ok(())
     }
 
-    /// The line stopped in the middle: everything is planned, nothing is begun.
-    pub(super) async fn dry(&mut self) -> Result<Plan, SyncError> {
-        let last =
-            self.store().runs(&self.mapping.key, &Page { limit: 1, ..Page::default() }).await?;
-        self.number = RunNumber(last.first().map_or(0, |run| run.number.0) + 1);
-        self.pull_both().await?;
-        let mut whole = crate::plan::plan(&self.mapping, &[], &self.context(Writing::Both));
-        let mut after = None;
-        while let Some(works) = self.next_work(&mut after).await? {
-            let mut batch = Batch::new(works);
-            let plan = self.decide(&mut batch, Writing::Both).await?;
-            let told = plan
-                .entries
-                .into_iter()
-                .filter(|entry| !entry.is_quiet() || matches!(entry.step, Step::Waits { .. }));
-            whole.entries.extend(told);
-        }
-        Ok(whole)
-    }
-
-    async fn pull_both(&mut self) -> Result<(), SyncError> {
+    pub(super) async fn pull_both(&mut self) -> Result<(), SyncError> {
         for side in Side::BOTH {
             self.pull(side).await?;
         }
@@ -166,7 +208,7 @@ impl<'e> Run<'e> {
 
     /// The next batch of work, of links or of one side's unlinked records: target records are
     /// looked at only when all source records have been, whatever the size of batches.
-    async fn next_work(
+    pub(super) async fn next_work(
         &mut self,
         after: &mut Option<WorkKey>,
     ) -> Result<Option<Vec<Work>>, SyncError> {
@@ -181,19 +223,33 @@ impl<'e> Run<'e> {
         let Some(first) = works.first().map(kind) else { return Ok(None) };
         works.truncate(works.iter().take_while(|work| kind(work) == first).count());
         *after = works.last().map(|work| work.key.clone());
-        let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
-        for link in links {
-            for side in Side::BOTH {
-                if link.bases[side].revision != self.mapping.revision {
-                    link.bases[side] = self.mapping.relay(side, &link.bases[side], &self.revisions);
-                }
-            }
-        }
+        self.retransformed.clear();
+        self.relay_all(&mut works);
         Ok(Some(works))
     }
 
+    /// Lays bases of other revisions out for this one.
+    pub(super) fn relay_all(&mut self, works: &mut [Work]) {
+        let links = works.iter_mut().flat_map(|w| w.link.iter_mut().chain(&mut w.tombstones));
+        links.for_each(|link| self.relay(link));
+    }
+
+    /// Lays a link's bases out for this revision, and notes whose transform is another since.
+    pub(super) fn relay(&mut self, link: &mut Link) {
+        for side in Side::BOTH {
+            let base = &link.bases[side];
+            if base.revision != self.mapping.revision {
+                let changed = self.mapping.retransformed(base.revision, &self.revisions);
+                if !changed.is_empty() {
+                    self.retransformed.insert(link.id, changed);
+                }
+                link.bases[side] = self.mapping.relay(side, base, &self.revisions);
+            }
+        }
+    }
+
     /// Creates fill their requests: the batch is a multiple of the larger create batch.
-    fn batch_size(&self) -> usize {
+    pub(super) fn batch_size(&self) -> usize {
         let creates = Side::BOTH.map(|side| self.capabilities(side).create_batch.max(1));
         let unit = creates[0].max(creates[1]);
         self.engine.inner.settings.batch.div_ceil(unit) * unit
@@ -250,12 +306,27 @@ impl<'e> Run<'e> {
         }
     }
 
+    /// Counts links that no longer mean the same because a transform was changed.
+    pub(super) fn note_retransformed(&mut self, plan: &Plan) {
+        for &index in plan.entries.iter().flat_map(|entry| &entry.retransformed) {
+            let pair = &self.mapping.pairs[index].label;
+            let counts = &mut self.report.retransformed;
+            match counts.iter_mut().find(|(label, _)| label == pair) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((pair.clone(), 1)),
+            }
+        }
+    }
+
     /// Notes a hold for the report.
     pub(super) fn note_hold(
         &mut self,
         hold: &Hold,
         records: &Sides<Option<crate::model::RecordId>>,
     ) {
+        if matches!(hold.reason, HoldReason::Guard | HoldReason::Excluded) {
+            return; // told in numbers when all of the run is planned; said by a person
+        }
         let mut records = records.clone();
         if let HoldKey::Record(side, record) = &hold.key {
             records[*side] = Some(record.clone());
@@ -265,6 +336,7 @@ impl<'e> Run<'e> {
             reason: hold.reason,
             detail: hold.detail.clone(),
             candidates: hold.candidates.clone(),
+            next: hold.next_step(),
         });
     }
 }
@@ -316,8 +388,11 @@ fn empty_report(mapping: &CompiledMapping, now: Timestamp) -> SyncReport {
         settled: 0,
         conflicts_decided: 0,
         held: Vec::new(),
+        guards: Vec::new(),
+        moved: Vec::new(),
         waiting: 0,
         failed: Vec::new(),
+        retransformed: Vec::new(),
         warnings: mapping.warnings.iter().map(ToString::to_string).collect(),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::pair::{FieldPair, PairDirection};
 use super::policy::{Condition, IdWrites};
 use super::{Direction, Mapping};
-use crate::model::{ConflictKind, FieldName, ObjectSchema, SeenBy, Side, Sides};
+use crate::model::{ConflictKind, FieldName, FieldType, ObjectSchema, SeenBy, Side, Sides};
 use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Shape, Transform};
 
@@ -85,6 +85,8 @@ pub(super) fn alone(mapping: &Mapping) -> Vec<Finding> {
         check_written_once(mapping, side, &mut findings);
     }
     check_strategies(mapping, &mut findings);
+    check_groups(mapping, &mut findings);
+    check_references(mapping, &mut findings);
     findings
 }
 
@@ -257,6 +259,15 @@ pub(super) fn against_schemas(
         for pair in &mapping.pairs {
             let direction = pair.direction.unwrap_or_else(|| mapping.direction.into());
             for field in pair.fields(side) {
+                if let Some(known) = schema.field(field).filter(|_| pair.reference.is_some())
+                    && !is_reference(&known.field_type)
+                {
+                    let message = format!(
+                        "{field} in {} refers to no record: leave .references(...) out",
+                        mapping.endpoint(side)
+                    );
+                    errors.push(Finding::new(place(pair), message));
+                }
                 match schema.field(field) {
                     None => errors.push(unknown_field(place(pair), mapping, side, schema, field)),
                     Some(known) if known.read_only && direction.writes_to(side) => {
@@ -287,6 +298,52 @@ pub(super) fn against_schemas(
         check_required(mapping, side, schema, &mut errors);
     }
     (errors, warnings)
+}
+
+fn is_reference(field_type: &FieldType) -> bool {
+    match field_type {
+        FieldType::Ref { .. } => true,
+        FieldType::Set { item } | FieldType::List { item } => is_reference(item),
+        FieldType::Bool
+        | FieldType::Int
+        | FieldType::Decimal
+        | FieldType::Text
+        | FieldType::Email
+        | FieldType::Phone
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Instant
+        | FieldType::Zoned
+        | FieldType::Choice { .. }
+        | FieldType::Map
+        | FieldType::Money => false,
+    }
+}
+
+/// Strategies are asked once for pairs that conflict together.
+fn check_groups(mapping: &Mapping, findings: &mut Vec<Finding>) {
+    let mut first: BTreeMap<&str, &FieldPair> = BTreeMap::new();
+    for pair in &mapping.pairs {
+        let Some(group) = pair.group.as_deref() else { continue };
+        let leader = first.entry(group).or_insert(pair);
+        if (&leader.conflicts, &leader.first_link) != (&pair.conflicts, &pair.first_link) {
+            let message = format!(
+                "conflicts together with {}, and has other strategies: give both the same",
+                leader.label()
+            );
+            findings.push(Finding::new(place(pair), message));
+        }
+    }
+}
+
+/// A reference is translated by links, and by nothing else.
+fn check_references(mapping: &Mapping, findings: &mut Vec<Finding>) {
+    for pair in mapping.pairs.iter().filter(|pair| pair.reference.is_some()) {
+        if !pair.transforms.is_empty() {
+            let message = "is translated by links: leave its transforms out";
+            findings.push(Finding::new(place(pair), message));
+        }
+    }
 }
 
 /// The fields of filters and of the other side's ids.

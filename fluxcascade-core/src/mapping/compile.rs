@@ -74,6 +74,8 @@ pub struct CompiledPair {
     pub group: Option<String>,
     /// The mapping whose links translate its values.
     pub reference: Option<MappingName>,
+    /// Whether a side's system makes no record without one of its fields.
+    pub needed: Sides<bool>,
     /// What is done when its transform was changed.
     pub on_change: OnChange,
     /// A fingerprint of its transform.
@@ -120,7 +122,11 @@ impl CompiledMapping {
                 base_width[side] = end.base.end;
                 end
             });
-            pairs.push(CompiledPair::new(&mapping, pair, ends)?);
+            let needed = Sides::from_fn(|side| {
+                let known = |field| schemas[side].field(field).is_some_and(|known| known.required);
+                pair.fields(side).iter().any(known)
+            });
+            pairs.push(CompiledPair { needed, ..CompiledPair::new(&mapping, pair, ends)? });
         }
         let base_places = Sides::from_fn(|side| {
             pairs.iter().flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
@@ -230,16 +236,28 @@ impl CompiledMapping {
             end += place.fields[side].len();
             let values = base.slots.get(start..end);
             let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
-            let same = |pair: &&CompiledPair| {
-                Side::BOTH.iter().all(|&s| place.fields[s].as_slice() == &*pair.ends[s].names)
-            };
-            if let (Some(values), Some(pair)) = (values, pair.filter(same)) {
+            if let (Some(values), Some(pair)) = (values, pair.filter(|pair| pair.ties(place))) {
                 let range = pair.ends[side].base.clone();
                 relaid.written.extend(moved(base, start, range.start));
                 relaid.slots[range].clone_from_slice(values);
             }
         }
         relaid
+    }
+
+    /// The pairs, by place, that tie what they tied in another revision and have another transform
+    /// now.
+    pub fn retransformed(&self, revision: u32, stored: &[Revision]) -> Vec<usize> {
+        let Some(old) = stored.iter().find(|stored| stored.number == revision) else {
+            return Vec::new();
+        };
+        let changed = |place: &LayoutPair| {
+            let index = self.pair_index(&place.pair)?;
+            let pair = &self.pairs[index];
+            let other = place.transform.is_some_and(|print| print != pair.transform_print);
+            (other && pair.ties(place)).then_some(index)
+        };
+        old.layout.pairs.iter().filter_map(changed).collect()
     }
 
     /// The keys of a record: by rule, for the rules under which it has a valid one.
@@ -334,9 +352,15 @@ impl CompiledPair {
             sensitive: pair.sensitive,
             group: pair.group.clone(),
             reference: pair.reference.clone(),
+            needed: Sides::default(),
             on_change: pair.on_change,
             transform_print: Fingerprint::of(&[format!("{:?}", pair.transforms).as_bytes()]),
         })
+    }
+
+    /// Whether it ties the fields that it tied in another revision.
+    fn ties(&self, place: &LayoutPair) -> bool {
+        Side::BOTH.iter().all(|&side| place.fields[side].as_slice() == &*self.ends[side].names)
     }
 
     /// A side's values as the other side stores them.
@@ -370,6 +394,9 @@ impl CompiledPair {
         let blank = |values: &[&Value]| values.iter().all(|value| value.is_blank());
         if blank(source) && blank(target) {
             return true;
+        }
+        if self.reference.is_some() {
+            return false; // only links say whether two ids are of one thing
         }
         // The two systems may know the field by different types; the finer one decides.
         let reads_the_same = || Side::BOTH.into_iter().any(|side| self.same(side, source, target));

@@ -64,13 +64,13 @@ impl CompiledRule {
         }
         let texts = self.texts(side.other(), record, values)?;
         let names = self.slots[side].iter().filter_map(|&slot| fields.get(slot));
-        let mut named: Vec<(&FieldName, String)> = names.zip(texts).collect();
-        named.sort();
+        let mut parts: Vec<(&FieldName, String)> = names.zip(texts).collect();
+        parts.sort();
         let mut hasher = blake3::Hasher::new_keyed(&key.0);
         hasher.update(b"claim");
         take(&mut hasher, endpoint.connection.as_str());
         take(&mut hasher, endpoint.object.as_str());
-        for (name, text) in &named {
+        for (name, text) in &parts {
             take(&mut hasher, name.as_str());
             take(&mut hasher, text);
         }
@@ -200,10 +200,12 @@ mod tests {
             slots: Sides::from_fn(|_| [0].into()),
             forms: [KeyForm::Text].into(),
             unique: Sides::default(),
+            own_id: None,
         };
+        let record = RecordId::new("1").unwrap();
         let key = |value: Value| {
             let values = Values::new([Slot::Present(value)]);
-            rule.fingerprint(Side::Source, &values, &FingerprintKey::new([0; 32]))
+            rule.fingerprint(Side::Source, &record, &values, &FingerprintKey::new([0; 32]))
         };
         let decimal = |text: &str| Value::Decimal(text.parse().unwrap());
         assert_eq!(key(Value::Int(50)), key(decimal("50.00")));

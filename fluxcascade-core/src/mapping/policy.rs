@@ -101,6 +101,9 @@ pub struct Guards {
     pub match_from: u64,
     /// … of which less than this share of the smaller side was matched creates nothing unasked.
     pub match_percent: u8,
+    /// A full read that shows nothing of a side that held at least so many records stops the run.
+    /// 1 unless said otherwise.
+    pub empty_from: u64,
 }
 
 impl Default for Guards {
@@ -110,6 +113,7 @@ impl Default for Guards {
             overwrites: Limit { count: 100, percent: 10 },
             match_from: 100,
             match_percent: 5,
+            empty_from: 1,
         }
     }
 }

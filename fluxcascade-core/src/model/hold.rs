@@ -88,6 +88,15 @@ pub enum Withheld {
 }
 
 impl Withheld {
+    /// All kinds, in order.
+    pub const ALL: [Withheld; 5] = [
+        Withheld::Delete,
+        Withheld::Archive,
+        Withheld::Blanking,
+        Withheld::Overwrite,
+        Withheld::Create,
+    ];
+
     /// The word that stores and reports use.
     pub fn word(self) -> &'static str {
         match self {
@@ -164,6 +173,8 @@ pub struct Hold {
     pub waits_for: Option<Awaited>,
     /// What is held back, for a guard.
     pub withheld: Option<Withheld>,
+    /// A fingerprint of the strategies that were asked, for a conflict: others may decide it.
+    pub asked: Option<Fingerprint>,
     /// What a person decided, until a run has carried it out.
     pub answer: Option<Answer>,
 }
@@ -188,6 +199,7 @@ impl Hold {
             since: now,
             waits_for: None,
             withheld: None,
+            asked: None,
             answer: None,
         }
     }
@@ -205,6 +217,63 @@ impl Hold {
             self.attempts,
         );
         Fingerprint::of(&[&super::codec::encode(&asked)])
+    }
+
+    /// Whether it waits for a person, and not for a time, an edit or another record.
+    pub fn asks_a_person(&self) -> bool {
+        match self.reason {
+            HoldReason::Conflict
+            | HoldReason::Oscillating
+            | HoldReason::Unsettled
+            | HoldReason::Ambiguous
+            | HoldReason::Guard
+            | HoldReason::Invalid
+            | HoldReason::Schema
+            | HoldReason::Missing
+            | HoldReason::Unreadable => true,
+            // What is tried again, or looked into, by itself asks nobody until that has failed.
+            HoldReason::Rejected | HoldReason::UnknownOutcome => self.not_before.is_none(),
+            HoldReason::Reference | HoldReason::Gone | HoldReason::Excluded => false,
+        }
+    }
+
+    /// What happens next, or what a person can do, in words.
+    pub fn next_step(&self) -> String {
+        if let Some(answer) = &self.answer {
+            return format!("the next run carries out the answer: {}", answer.choice.word());
+        }
+        let again = self.not_before.map(|at| format!("it is looked at again at {at}"));
+        let step = match self.reason {
+            HoldReason::Conflict => "say on the desk which value stands, or edit one of them",
+            HoldReason::Oscillating => {
+                "take one of the two values on the desk: the systems do not settle on one"
+            }
+            HoldReason::Unsettled => {
+                "take one of the two values on the desk, or edit the field on either side"
+            }
+            HoldReason::Ambiguous => {
+                "say on the desk which record is meant, that it is a new one, or never; or change a key"
+            }
+            HoldReason::UnknownOutcome => {
+                "look into the system, and say on the desk which record was made, or that none was"
+            }
+            HoldReason::Guard => "allow it on the desk, or run once with an override",
+            HoldReason::Rejected => "mend it in either system, or retry it on the desk",
+            HoldReason::Invalid => "mend the value in the system that it comes from",
+            HoldReason::Schema => "mend the mapping, or the field in the system",
+            HoldReason::Unreadable => "mend the record in its system",
+            HoldReason::Missing => {
+                "bring the record back in its system, or wait: then it counts as deleted"
+            }
+            HoldReason::Reference => "link the record that it refers to; then it goes on by itself",
+            HoldReason::Gone => "nothing, until the record is back",
+            HoldReason::Excluded => "include it again, if it is to be synced",
+        };
+        match again {
+            Some(again) if !self.asks_a_person() => again,
+            Some(again) => format!("{step}; {again}"),
+            None => step.to_owned(),
+        }
     }
 
     /// What a person decided, if they have.

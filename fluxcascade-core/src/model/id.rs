@@ -356,6 +356,14 @@ hash_id!(
     Fingerprint
 );
 
+impl Fingerprint {
+    /// The number of a mapping's revision that is tried and not stored: no stored revision has it.
+    pub(crate) fn tried(self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        u32::from_le_bytes([a, b, c, d]) | 1 << 31
+    }
+}
+
 fn hash16(domain: &str, parts: &[&[u8]]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(domain.as_bytes());

@@ -107,3 +107,11 @@ pub struct Operation {
     /// No request for it leaves after this.
     pub not_after: Timestamp,
 }
+
+impl Operation {
+    /// Whether it is the half on the source of a write to both sides: it is sent once the other half
+    /// is confirmed, and is owed until it is carried out or given up.
+    pub fn is_second_half(&self) -> bool {
+        self.joint.is_some() && self.side == Side::Source
+    }
+}

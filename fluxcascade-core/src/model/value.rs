@@ -169,8 +169,13 @@ impl Value {
         if let (Some(mine), Some(theirs)) = (self.as_decimal(), other.as_decimal()) {
             return mine == theirs;
         }
+        let is_set = matches!(field_type, FieldType::Set { .. });
+        let are_sets = matches!((self, other), (Value::Set(_), Value::Set(_)));
+        if let (true, Some(mine), Some(theirs)) = (is_set || are_sets, self.items(), other.items())
+        {
+            return same_items(&mine, &theirs, field_type);
+        }
         match (self, other) {
-            (Value::Set(mine), Value::Set(theirs)) => same_items(mine, theirs, field_type),
             (Value::List(mine), Value::List(theirs)) => {
                 mine.len() == theirs.len()
                     && mine.iter().zip(theirs).all(|(m, t)| m.equivalent(t, field_type))
@@ -183,6 +188,14 @@ impl Value {
                 },
             },
         }
+    }
+
+    /// The items of a set or a list; a system may write a set down as a list.
+    pub fn items(&self) -> Option<Vec<&Value>> {
+        if let Value::Set(items) = self {
+            return Some(items.iter().collect());
+        }
+        if let Value::List(items) = self { Some(items.iter().collect()) } else { None }
     }
 
     /// The text of a text or a choice.
@@ -280,8 +293,8 @@ fn canonical_items<'a>(items: impl Iterator<Item = &'a Value> + Clone) -> Option
     items.clone().any(|item| item.canonical().is_some()).then(|| items.map(canonical).collect())
 }
 
-fn same_items(mine: &BTreeSet<Value>, theirs: &BTreeSet<Value>, field_type: &FieldType) -> bool {
-    let covers = |a: &BTreeSet<Value>, b: &BTreeSet<Value>| {
+fn same_items(mine: &[&Value], theirs: &[&Value], field_type: &FieldType) -> bool {
+    let covers = |a: &[&Value], b: &[&Value]| {
         a.iter().all(|x| b.iter().any(|y| x.equivalent(y, field_type)))
     };
     covers(mine, theirs) && covers(theirs, mine)

@@ -134,7 +134,8 @@ impl Gate {
 }
 
 impl PlanContext {
-    /// A context in which nothing was fetched, of systems that promise nothing about creates.
+    /// A context in which nothing was fetched, of systems that promise nothing about creates. Of
+    /// what guards are about, creates alone are let through.
     pub fn new(
         run: RunNumber,
         now: Timestamp,
@@ -157,7 +158,7 @@ impl PlanContext {
             field_times: HashMap::new(),
             knows_field_times: Sides::new(false, false),
             powers: Sides::default(),
-            gate: Gate::Closed,
+            gate: Gate::Open(BTreeSet::from([Withheld::Create])),
             told: HashMap::new(),
             grace: DEFAULT_GRACE,
             retransformed: HashMap::new(),

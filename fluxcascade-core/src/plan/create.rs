@@ -5,11 +5,12 @@ use super::detect::is_refused_still;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
 use super::matching::{By, Subject, owned, present};
 use super::parked::{park, record_hold};
+use super::reference::{self, Blocked};
 use super::stamp;
 use crate::mapping::{CompiledMapping, FirstSync};
 use crate::model::{
-    Cause, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation, Operation,
-    RecordId, Side, Sides, Timestamp, Value, Withheld,
+    Awaited, Cause, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation,
+    Operation, RecordId, Side, Sides, Timestamp, Value, Withheld,
 };
 
 impl Subject<'_> {
@@ -42,7 +43,12 @@ impl Subject<'_> {
                 }
                 continue;
             }
-            match pair.carry(self.side, &origin) {
+            match reference::carry(pair, self.side, &origin, &[], context) {
+                // It is left out here, and written once the record that it refers to is linked.
+                Err(Blocked::Waits(_)) if !pair.needed[to] && !pair.required => {}
+                Err(Blocked::Waits(awaited)) => {
+                    return self.wait_for_link(&pair.label, &awaited, context, entry);
+                }
                 Ok(send) => {
                     let mut values = Sides::new(Vec::new(), Vec::new());
                     values[self.side] = owned(&origin);
@@ -51,7 +57,7 @@ impl Subject<'_> {
                     entry.pairs.push(PairPlan { index, values, action });
                 }
                 // It is left out here, and held once the records are linked.
-                Err(refusal) => {
+                Err(Blocked::Refused(refusal)) => {
                     let why = format!("{} is refused: {refusal}", pair.label);
                     if pair.required {
                         return self.refuse(&why, context, entry);
@@ -78,16 +84,31 @@ impl Subject<'_> {
         entry
     }
 
-    /// A store that was lost makes nothing until a person has seen the counts.
+    /// A record that cannot be made without its reference waits for the link of that one.
+    fn wait_for_link(
+        &self,
+        pair: &str,
+        awaited: &Awaited,
+        context: &PlanContext,
+        entry: Entry,
+    ) -> Entry {
+        let why = format!(
+            "{pair} refers to {} of {}, which is not linked there yet",
+            awaited.record, awaited.mapping
+        );
+        let mut entry = self.refuse(&why, context, entry);
+        for hold in &mut entry.holds {
+            hold.reason = HoldReason::Reference;
+            hold.waits_for = Some(awaited.clone());
+        }
+        entry
+    }
+
+    /// A store that was lost, and a first sync that has found few partners, make nothing until a
+    /// person has seen the counts.
     fn is_withheld(&self, context: &PlanContext) -> bool {
         let allowed = record_hold(self.work).and_then(Hold::choice) == Some(&Choice::Allow);
-        match self.mapping.mapping.first_sync {
-            FirstSync::Rebuild => !allowed && !context.gate.lets(Withheld::Create),
-            FirstSync::Merge
-            | FirstSync::LinkOnly
-            | FirstSync::FillBlanks
-            | FirstSync::UpdateExisting => false,
-        }
+        !allowed && !context.gate.lets(Withheld::Create)
     }
 
     fn withhold(&self, mut entry: Entry, context: &PlanContext) -> Entry {

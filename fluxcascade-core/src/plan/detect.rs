@@ -148,6 +148,7 @@ pub(super) fn is_read(side: Side, record: &RecordId, context: &PlanContext) -> b
 /// been edited since.
 pub(super) fn is_refused_still(hold: &Hold, seen: &Sides<Option<&Values>>, now: Timestamp) -> bool {
     hold.reason == HoldReason::Rejected
+        && hold.answer.is_none()
         && hold.not_before.is_none_or(|due| due > now)
         && hold.values == seen.as_ref().map(|values| values.map(Values::fingerprint))
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::guard::GuardStop;
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Awaited, Cause, Conflict, ConflictId, ConflictStatus, Ending, FieldName, Hold, HoldKey, LinkId,
@@ -25,6 +26,9 @@ pub struct Plan {
     pub entries: Vec<Entry>,
     /// What must be read before the entries that need it can be decided.
     pub needs: Vec<Need>,
+    /// What guards hold back, of the whole mapping.
+    #[serde(default)]
+    pub stops: Vec<GuardStop>,
 }
 
 /// What people are shown of a pair.
@@ -155,6 +159,12 @@ pub struct Entry {
     pub stamps: Sides<Option<Stamp>>,
     /// The pairs for which something is done.
     pub pairs: Vec<PairPlan>,
+    /// Pairs, by place, that are written only because a system rewrote our own last write.
+    pub rewritings: Vec<usize>,
+    /// Pairs, by place, whose transform was changed and which no longer mean the same.
+    pub retransformed: Vec<usize>,
+    /// The open half of a write to both sides that what is written here takes the place of.
+    pub resumes: Option<OperationId>,
     /// Edits that are noted in the log and left, by the side they are on.
     pub notes: Vec<(Side, LogPair)>,
     /// Conflict rows that are new; those that a write comes with are stored with it.
@@ -258,6 +268,7 @@ impl Plan {
                 .collect(),
             entries: Vec::with_capacity(works),
             needs: Vec::new(),
+            stops: Vec::new(),
         }
     }
 
@@ -282,6 +293,9 @@ impl Entry {
             record: None,
             stamps: Sides::default(),
             pairs: Vec::new(),
+            rewritings: Vec::new(),
+            retransformed: Vec::new(),
+            resumes: None,
             notes: Vec::new(),
             conflicts: Vec::new(),
             judged: Vec::new(),
@@ -298,6 +312,11 @@ impl Entry {
             || self.record.is_some_and(|(on, _)| on == side)
             || self.stamps[side].is_some()
             || self.pairs.iter().any(|pair| pair.writes_to(side))
+    }
+
+    /// Whether a pair is written on both sides.
+    pub fn writes_both(&self) -> bool {
+        self.pairs.iter().any(|pair| matches!(pair.action, PairAction::WriteBoth { .. }))
     }
 
     pub(super) fn waits(mut self, why: impl Into<String>) -> Self {
@@ -348,6 +367,16 @@ impl PairPlan {
             PairAction::Adopt => false,
             PairAction::Write { to, .. } => *to == side,
             PairAction::WriteBoth { .. } => true,
+        }
+    }
+
+    /// The conflict row that comes with it.
+    pub fn conflict(&self) -> Option<&Conflict> {
+        match &self.action {
+            PairAction::Adopt => None,
+            PairAction::Write { conflict, .. } | PairAction::WriteBoth { conflict, .. } => {
+                conflict.as_deref()
+            }
         }
     }
 }

@@ -1,22 +1,19 @@
 //! Linked records: from what both sides show to what is done for each pair.
 
-use super::context::PlanContext;
-use super::decide::{Decision, decide_with_base, decide_without_base};
-use super::detect::{
-    Change, View, change, is_read, is_refused_still, is_stale, is_unchanged, pair_values, view,
-};
+use super::context::{PlanContext, Writing};
+use super::detect::{View, is_read, is_refused_still, is_stale, is_unchanged, view};
 use super::ending::{end, resumed};
 use super::entry::{Entry, Need, Step};
-use super::first_sync::first_sync;
-use super::merge::Case;
+use super::joint;
 use super::merged::{Followed, follow};
 use super::record::Loss;
 use super::settle::{Heard, settle_lost, settle_update};
 use super::stamp;
+use super::unit::{Seen, decide_pairs};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Base, ConflictId, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkStatus,
-    Modified, OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
+    OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
 
 /// Decides what is to be done for a link.
@@ -70,7 +67,10 @@ fn settle(
     entry: &mut Entry,
     needs: &mut Vec<Need>,
 ) -> Option<Entry> {
-    for operation in &work.operations {
+    if let Some(waiting) = joint::awaited(work, context, entry, needs) {
+        return Some(waiting);
+    }
+    for operation in work.operations.iter().filter(|open| !open.is_second_half()) {
         let from = context.settle.from(operation);
         if from > context.now {
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
@@ -122,6 +122,7 @@ fn settle(
             ) => entry.settled.push(settle_lost(operation)),
         }
     }
+    joint::settle_second(mapping, work, link, context, entry);
     None
 }
 
@@ -154,7 +155,11 @@ fn decide_link(
         view(mapping, side, Some(&link.records[side]), work.entries[side].as_ref(), context)
     });
     let unchanged = |side: Side| is_unchanged(mapping, side, views[side], &link.bases[side]);
-    let is_idle = link.status == LinkStatus::Active && work.holds.is_empty() && entry.is_quiet();
+    let is_idle = link.status == LinkStatus::Active
+        && work.holds.is_empty()
+        && work.operations.is_empty()
+        && !context.retransformed.contains_key(&link.id)
+        && entry.is_quiet();
     if is_idle && Side::BOTH.into_iter().all(unchanged) && stamp::agree(mapping, link, &views) {
         return entry;
     }
@@ -182,10 +187,10 @@ fn decide_link(
         return entry;
     }
     release_link_holds(work, &mut entry);
-    for index in 0..mapping.pairs.len() {
-        decide_pair(mapping, work, link, &views, index, context, &mut entry);
-    }
+    let both = Seen { mapping, work, link, views, context };
+    decide_pairs(&both, &mut entry, needs);
     judge_record_conflict(work, &mut entry);
+    joint::resume(&both, &mut entry);
     if !entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_))) {
         stamp::add(mapping, work, link, &views, context, &mut entry);
     }
@@ -193,10 +198,14 @@ fn decide_link(
         entry.step = Step::Decided;
     }
     for side in Side::BOTH {
-        if context.writing.to(side) && entry.writes_to(side) && !is_fetched(views[side]) {
+        let both = entry.writes_both() && context.writing != Writing::Neither;
+        let written = context.writing.to(side) && entry.writes_to(side);
+        if (both || written) && !is_fetched(views[side]) {
             needs.push(Need::Fetch { side, record: link.records[side].clone() });
-            entry.step = Step::Needs;
         }
+    }
+    if needs.len() > before {
+        entry.step = Step::Needs;
     }
     entry
 }
@@ -227,6 +236,10 @@ fn must_fetch(
                     || link.bases[side].slots.iter().any(Slot::is_absent))
         }
         View::Known { provenance: Provenance::Listed, .. } if is_pressing && !stays_hidden => true,
+        // What a person decided is checked again on what both sides hold now.
+        View::Known { .. } if work.holds.iter().any(|hold| hold.answer.is_some()) => {
+            !is_fetched(views[side])
+        }
         View::Known { .. } => is_stale(mapping, side, views[side], &link.bases[side]),
         View::Other(_) => !stays_hidden && !is_read(side, &link.records[side], context),
     }
@@ -254,7 +267,9 @@ fn judge_record_conflict(work: &Work, entry: &mut Entry) {
     if held.is_some() {
         // The whole record waits: nothing of it is written, and nothing becomes a base.
         entry.pairs.clear();
+        entry.rewritings.clear();
         entry.notes.clear();
+        entry.conflicts.retain(|row| row.status == ConflictStatus::Open);
     }
     if let Some(before) = record_conflict(work)
         && waits_for != Some(before)
@@ -269,80 +284,6 @@ fn judge_record_conflict(work: &Work, entry: &mut Entry) {
 
 fn record_conflict(work: &Work) -> Option<ConflictId> {
     work.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)))?.conflict
-}
-
-fn decide_pair(
-    mapping: &CompiledMapping,
-    work: &Work,
-    link: &Link,
-    views: &Sides<View<'_>>,
-    index: usize,
-    context: &PlanContext,
-    entry: &mut Entry,
-) {
-    let pair = &mapping.pairs[index];
-    let changes = Sides::from_fn(|side| change(pair, side, views[side], &link.bases[side]));
-    let hold = find_hold(work, link, pair);
-    let has_base = match (changes.source, changes.target) {
-        (Change::Absent, _) | (_, Change::Absent) => return,
-        (Change::Same, Change::Same) if hold.is_none() => return,
-        (Change::NoBase, _) | (_, Change::NoBase) => false,
-        (Change::Same | Change::Changed, Change::Same | Change::Changed) => true,
-    };
-    let values = Sides::from_fn(|side| pair_values(pair, side, views[side], &link.bases[side]));
-    let (Some(source), Some(target)) = (values.source, values.target) else { return };
-    let equivalent = pair.equivalent(&source, &target);
-    let values = Sides::new(source, target);
-    let decision = if has_base {
-        decide_with_base(pair.direction, changes.map(|c| c == Change::Changed), equivalent)
-    } else {
-        let blank = |values: &Vec<&Value>| values.iter().all(|value| value.is_blank());
-        let decision = decide_without_base(pair.direction, values.as_ref().map(blank), equivalent);
-        first_sync(mapping.mapping.first_sync, decision)
-    };
-    let base = has_base.then(|| {
-        Sides::from_fn(|side| {
-            let slots = &link.bases[side].slots[pair.ends[side].base.clone()];
-            slots.iter().filter_map(Slot::value).collect()
-        })
-    });
-    let case = Case {
-        mapping,
-        index,
-        link: link.id,
-        records: &link.records,
-        values,
-        base,
-        times: Sides::from_fn(|side| changed_at(views[side], &link.bases[side])),
-        hold,
-        waits_for: record_conflict(work),
-        run: context.run,
-        now: context.now,
-    };
-    case.merge(decision, entry);
-    debug_assert!(decision != Decision::Nothing || hold.is_some());
-}
-
-fn find_hold<'a>(
-    work: &'a Work,
-    link: &Link,
-    pair: &crate::mapping::CompiledPair,
-) -> Option<&'a Hold> {
-    if work.holds.is_empty() {
-        return None;
-    }
-    let key = HoldKey::Pair(link.id, pair.id.clone());
-    work.holds.iter().find(|hold| hold.key == key)
-}
-
-/// A record's time, if it is newer than the version in the base: only then it tells of this change.
-fn changed_at(view: View<'_>, base: &Base) -> Option<Modified> {
-    let View::Known { version, .. } = view else { return None };
-    let modified = version.modified?;
-    match base.version.modified {
-        Some(confirmed) if modified.at <= confirmed.at => None,
-        Some(_) | None => Some(modified),
-    }
 }
 
 /// A record of which it cannot be read what a write left of it holds its link.

@@ -50,6 +50,15 @@ pub(super) fn plan_record(
     Subject { mapping, work, side, record, values }.decide(said, context, entry, needs)
 }
 
+/// An unlinked record of which something must be known before anything is said of it.
+pub(super) fn waits_for_answers(work: &Work) -> Entry {
+    let mut records = Sides::default();
+    if let WorkKey::Record(side, record) = &work.key {
+        records[*side] = Some(record.clone());
+    }
+    Entry { step: Step::Needs, ..Entry::new(work.key.clone(), records) }
+}
+
 /// A restore without an answer is given up once no request for it can be under way: what the record
 /// is now is read, and decided anew.
 fn settle_restores(work: &Work, context: &PlanContext, entry: &mut Entry) -> Option<Entry> {

@@ -1,111 +1,144 @@
-//! From a pair's decision to what is done: values carried over, conflicts resolved, refusals held.
+//! From a pair's decision to what is done: values carried over, refusals held, guards asked.
+//! What decides a conflict is in `conflict`, what ends a hold in `told`.
 
+use super::conflict::Unit;
 use super::decide::Decision;
-use super::entry::{Entry, PairAction, PairPlan};
-use crate::mapping::{CompiledMapping, CompiledPair, Drift, refs};
+use super::detect::Change;
+use super::entry::{Entry, Need, PairAction, PairPlan};
+use super::oscillation::{self, Look};
+use super::reference::{self, Blocked};
+use super::told::Held;
+use super::unit::Seen;
+use crate::mapping::{CompiledPair, Drift, FirstSync, PairDirection, refs};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Conflict, ConflictId, ConflictKind, ConflictStatus, Hold, HoldKey, HoldReason, LinkId,
-    LogPair, Modified, RecordId, RunNumber, Side, Sides, Timestamp, Value, WorkKey,
+    Cause, Conflict, ConflictKind, Fingerprint, Hold, HoldKey, HoldReason, LogPair, Side, Sides,
+    Value, Withheld,
 };
-use crate::resolver::{ConflictCase, Resolution};
 
 /// A pair of a link on which something is to be decided.
 pub(super) struct Case<'a> {
-    pub(super) mapping: &'a CompiledMapping,
+    pub(super) seen: &'a Seen<'a>,
     pub(super) index: usize,
-    pub(super) link: LinkId,
-    pub(super) records: &'a Sides<RecordId>,
+    /// How each side stands against its base.
+    pub(super) changes: Sides<Change>,
     /// What each side holds.
     pub(super) values: Sides<Vec<&'a Value>>,
-    /// What each side was last confirmed to hold; `None` without a base.
+    /// What each side was last confirmed to hold; `None` where it is decided without a base.
     pub(super) base: Option<Sides<Vec<&'a Value>>>,
-    /// When each side's record was changed, if that is newer than its base.
-    pub(super) times: Sides<Option<Modified>>,
     /// The hold that the pair is under.
-    pub(super) hold: Option<&'a Hold>,
-    /// The conflict row that the whole record waits for.
-    pub(super) waits_for: Option<ConflictId>,
-    pub(super) run: RunNumber,
-    pub(super) now: Timestamp,
+    pub(super) hold: Option<Hold>,
+    /// Whether both sides mean the same.
+    pub(super) equivalent: bool,
+    /// Whether it is decided because its transform was changed.
+    pub(super) retransformed: bool,
+    /// What the tables say of the pair by itself.
+    pub(super) decision: Decision,
 }
 
-impl Case<'_> {
-    fn pair(&self) -> &CompiledPair {
-        &self.mapping.pairs[self.index]
+/// How freely a pair may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Guards are asked, and a value that flaps is held.
+    Guarded,
+    /// The same, and a person has let this through.
+    Allowed(Withheld),
+    /// A person has decided.
+    Told,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn pair(&self) -> &'a CompiledPair {
+        &self.seen.mapping.pairs[self.index]
     }
 
-    fn owned(&self) -> Sides<Vec<Value>> {
+    pub(super) fn owned(&self) -> Sides<Vec<Value>> {
         Sides::from_fn(|side| self.values[side].iter().map(|&value| value.clone()).collect())
     }
 
-    fn fingerprints(&self) -> Sides<Option<crate::model::Fingerprint>> {
+    pub(super) fn fingerprints(&self) -> Sides<Option<Fingerprint>> {
         self.owned().map(|values| Some(fingerprint_values(&values)))
     }
 
-    /// Turns the decision into what is done, and notes it in the entry.
-    pub(super) fn merge(&self, decision: Decision, entry: &mut Entry) {
-        if !self.stays_held(decision, entry) {
-            self.act(decision, entry);
+    /// Whether a side says something that the other may not know: an edit, or, without a base, a
+    /// value.
+    pub(super) fn has_news(&self, side: Side) -> bool {
+        match self.changes[side] {
+            Change::Changed => true,
+            Change::NoBase => !is_blank(&self.values[side]),
+            Change::Same | Change::Absent => false,
         }
     }
 
-    fn act(&self, decision: Decision, entry: &mut Entry) {
-        match decision {
+    /// Whether something may be done for it by itself.
+    pub(super) fn is_in_play(&self) -> bool {
+        self.changes != Sides::new(Change::Same, Change::Same)
+            || self.hold.is_some()
+            || self.retransformed
+    }
+
+    /// Turns the decision into what is done, and notes it in the entry.
+    pub(super) fn decide(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
+        if self.seen.leaves_record() {
+            return self.leave(entry);
+        }
+        match self.held(entry) {
+            Held::Waits | Held::Told => {}
+            Held::Goes(pass) => self.act(pass, entry, needs),
+        }
+    }
+
+    pub(super) fn act(&self, pass: Pass, entry: &mut Entry, needs: &mut Vec<Need>) {
+        match self.decision {
             Decision::Nothing => {}
             Decision::Adopt => self.adopt(entry, None),
-            Decision::AdoptAsFound => {
-                let side = if self.pair().direction.writes_to(Side::Target) {
-                    Side::Target
-                } else {
-                    Side::Source
-                };
-                self.adopt(entry, Some((side, Cause::LeftAsFound)));
+            Decision::AdoptAsFound => self.take(entry),
+            Decision::Write(to) if self.base.is_none() => {
+                self.write(to, Cause::Fill, None, pass, entry);
+            }
+            Decision::Write(to) => self.write(to, Cause::Edit, None, pass, entry),
+            Decision::WriteOver(to) => self.write(to, Cause::EditOverwrites, None, pass, entry),
+            Decision::OverwriteAtFirstLink(to) if self.retransformed => {
+                self.write(to, Cause::TransformChanged, None, pass, entry);
             }
             Decision::TakeAsFound => self.adopt(entry, Some((Side::Target, Cause::TakenAsFound))),
-            Decision::Write(to) if self.base.is_none() => self.write(to, Cause::Fill, None, entry),
-            Decision::Write(to) => self.write(to, Cause::Edit, None, entry),
-            Decision::WriteOver(to) => self.write(to, Cause::EditOverwrites, None, entry),
             Decision::OverwriteAtFirstLink(to) => {
-                self.write(to, Cause::FirstLinkOverwrites, None, entry);
+                self.write(to, Cause::FirstLinkOverwrites, None, pass, entry);
             }
             Decision::Drift(side) => match self.pair().drift {
                 Drift::Leave => self.adopt(entry, Some((side, Cause::DriftLeft))),
-                Drift::Restore => self.write(side, Cause::DriftRestored, None, entry),
+                Drift::Restore => self.write(side, Cause::DriftRestored, None, pass, entry),
             },
-            Decision::Conflict => self.conflict(ConflictKind::UpdateUpdate, entry),
-            Decision::FirstLinkConflict => self.conflict(ConflictKind::FirstLink, entry),
+            Decision::Conflict | Decision::FirstLinkConflict => {
+                let unit = Unit { seen: self.seen, cases: &[self], together: None };
+                if !unit.is_record_told(entry) {
+                    unit.resolve(entry, needs, &|_, _| Some(pass));
+                }
+            }
         }
     }
 
-    /// A held pair stays held while both sides hold what they held; else its hold ends, and its
-    /// conflict row is resolved or stale.
-    fn stays_held(&self, decision: Decision, entry: &mut Entry) -> bool {
-        let Some(hold) = self.hold else { return false };
-        let agreed = matches!(decision, Decision::Nothing | Decision::Adopt);
-        let same = hold.values == self.fingerprints();
-        let due = hold.not_before.is_some_and(|due| due <= self.now);
-        let over = agreed && hold.reason == HoldReason::Conflict
-            || hold.reason == HoldReason::Invalid && !self.is_refused_again(decision, hold);
-        if same && !due && !over {
-            return true;
-        }
-        entry.released.push(hold.key.clone());
-        if let Some(conflict) = hold.conflict {
-            let status = if agreed { ConflictStatus::Resolved } else { ConflictStatus::Stale };
-            entry.judged.push((conflict, status));
-        }
-        false
+    /// The side that a one-way pair writes; the target of one that flows both ways.
+    pub(super) fn flows_to(&self) -> Side {
+        if self.pair().direction.writes_to(Side::Target) { Side::Target } else { Side::Source }
     }
 
-    /// Whether the mapping still takes no such value: its transforms may have been mended since.
-    fn is_refused_again(&self, decision: Decision, hold: &Hold) -> bool {
-        let mut anew = Entry::new(WorkKey::Link(self.link), Sides::default());
-        self.act(decision, &mut anew);
-        anew.holds.iter().any(|held| held.reason == hold.reason && held.detail == hold.detail)
+    /// Both sides are taken as they were found when the records were linked.
+    pub(super) fn take(&self, entry: &mut Entry) {
+        let both_ways = self.pair().direction == PairDirection::Bidirectional;
+        let cause = match self.seen.mapping.mapping.first_sync {
+            FirstSync::LinkOnly | FirstSync::Rebuild => Cause::TakenAsFound,
+            FirstSync::FillBlanks if both_ways => Cause::TakenAsFound,
+            FirstSync::FillBlanks | FirstSync::Merge | FirstSync::UpdateExisting => {
+                Cause::LeftAsFound
+            }
+        };
+        let note = (!self.equivalent).then(|| (self.flows_to(), cause));
+        self.adopt(entry, note);
     }
 
-    fn adopt(&self, entry: &mut Entry, note: Option<(Side, Cause)>) {
+    /// What both sides hold becomes the base; an edit that is left is noted.
+    pub(super) fn adopt(&self, entry: &mut Entry, note: Option<(Side, Cause)>) {
         let values = self.owned();
         if let Some((side, cause)) = note {
             let before = self.base.as_ref().map_or(&self.values[side], |base| &base[side]);
@@ -122,117 +155,197 @@ impl Case<'_> {
         entry.pairs.push(PairPlan { index: self.index, values, action: PairAction::Adopt });
     }
 
-    fn write(&self, to: Side, cause: Cause, conflict: Option<Conflict>, entry: &mut Entry) {
+    /// Carries the other side's value to this side, if nothing stands against it.
+    pub(super) fn write(
+        &self,
+        to: Side,
+        cause: Cause,
+        row: Option<Conflict>,
+        pass: Pass,
+        entry: &mut Entry,
+    ) {
         let pair = self.pair();
         let origin = &self.values[to.other()];
-        if pair.required && origin.iter().all(|value| value.is_blank()) {
+        if pair.required && is_blank(origin) {
             let why = format!("required, and blank on the {}: fill it in there", to.other());
-            return self.hold(HoldReason::Invalid, &why, entry);
+            return self.wait(HoldReason::Invalid, &why, entry);
         }
-        match pair.carry(to.other(), origin) {
-            Err(refusal) => {
+        match reference::carry(pair, to.other(), origin, &self.values[to], self.seen.context) {
+            Err(Blocked::Refused(refusal)) => {
                 let why = format!("the value on the {} is refused: {refusal}", to.other());
-                self.hold(HoldReason::Invalid, &why, entry);
+                self.wait(HoldReason::Invalid, &why, entry);
             }
-            Ok(send) if pair.same(to, &refs(&send), &self.values[to]) => self.adopt(entry, None),
-            Ok(send) => entry.pairs.push(PairPlan {
+            Err(Blocked::Waits(awaited)) => {
+                let why = format!(
+                    "refers to the {} record {} of {}, which is not linked there yet: it is \
+                     written when it is",
+                    awaited.side, awaited.record, awaited.mapping
+                );
+                let mut hold = self.new_hold(HoldReason::Reference, &why);
+                hold.waits_for = Some(awaited);
+                entry.holds.push(hold);
+            }
+            Ok(send) => self.send(to, send, cause, row, pass, entry),
+        }
+    }
+
+    /// Writes a value to a side, as that side stores it.
+    pub(super) fn send(
+        &self,
+        to: Side,
+        send: Vec<Value>,
+        cause: Cause,
+        row: Option<Conflict>,
+        pass: Pass,
+        entry: &mut Entry,
+    ) {
+        if self.pair().same(to, &refs(&send), &self.values[to]) {
+            entry.conflicts.extend(row);
+            return self.adopt(entry, None);
+        }
+        let sends = [(to, send.as_slice())];
+        if !self.may_send(&sends, &cause, row.as_ref(), pass, entry) {
+            return;
+        }
+        entry.pairs.push(PairPlan {
+            index: self.index,
+            values: self.owned(),
+            action: PairAction::Write { to, send, cause, conflict: row.map(Box::new) },
+        });
+    }
+
+    /// Writes a value to both sides, each as that side stores it; a side that holds it is left out.
+    pub(super) fn send_both(
+        &self,
+        send: Sides<Vec<Value>>,
+        cause: Cause,
+        row: Option<Conflict>,
+        pass: Pass,
+        entry: &mut Entry,
+    ) {
+        let pair = self.pair();
+        if pair.required && send.as_ref().map(|values| is_blank(&refs(values))) == ALL_BLANK {
+            let why = "required, and would be blank on both sides: fill it in on one of them";
+            return self.wait(HoldReason::Invalid, why, entry);
+        }
+        let holds = |side: Side| pair.same(side, &refs(&send[side]), &self.values[side]);
+        let to = match (holds(Side::Source), holds(Side::Target)) {
+            (false, false) => None,
+            (true, _) => Some(Side::Target),
+            (false, true) => Some(Side::Source),
+        };
+        if let Some(to) = to {
+            let Sides { source, target } = send;
+            let send = if to == Side::Source { source } else { target };
+            return self.send(to, send, cause, row, pass, entry);
+        }
+        let sends = [(Side::Source, &*send.source), (Side::Target, &*send.target)];
+        if self.may_send(&sends, &cause, row.as_ref(), pass, entry) {
+            entry.pairs.push(PairPlan {
                 index: self.index,
                 values: self.owned(),
-                action: PairAction::Write { to, send, cause, conflict: conflict.map(Box::new) },
-            }),
+                action: PairAction::WriteBoth { send, cause, conflict: row.map(Box::new) },
+            });
         }
     }
 
-    fn conflict(&self, kind: ConflictKind, entry: &mut Entry) {
-        let pair = self.pair();
-        let strategies = match kind {
-            // A delete against an edit is decided by the mapping, for the whole record.
-            ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate => &pair.conflicts,
-            ConflictKind::FirstLink => &pair.first_link,
+    /// Whether guards and the last writes let these values through; else the pair is held.
+    fn may_send(
+        &self,
+        sends: &[(Side, &[Value])],
+        cause: &Cause,
+        row: Option<&Conflict>,
+        pass: Pass,
+        entry: &mut Entry,
+    ) -> bool {
+        if pass == Pass::Told {
+            return true;
+        }
+        let first_link = row.is_some_and(|row| row.kind == ConflictKind::FirstLink);
+        for &(to, send) in sends {
+            let Some(what) = self.withheld(to, send, cause, first_link) else { continue };
+            if pass != Pass::Allowed(what) && !self.seen.context.gate.lets(what) {
+                self.withhold(to, what, entry);
+                return false;
+            }
+        }
+        for &(to, send) in sends {
+            match oscillation::look(self, to, send) {
+                Look::Fresh => {}
+                Look::Rewriting => entry.rewritings.push(self.index),
+                Look::Flaps(why) => {
+                    self.wait(HoldReason::Oscillating, &why, entry);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// What a guard has to say about this write.
+    fn withheld(
+        &self,
+        to: Side,
+        send: &[Value],
+        cause: &Cause,
+        first_link: bool,
+    ) -> Option<Withheld> {
+        if is_blank(&self.values[to]) {
+            return None;
+        }
+        if is_blank(&refs(send)) {
+            return Some(Withheld::Blanking);
+        }
+        match cause {
+            Cause::FirstLinkOverwrites | Cause::TransformChanged => Some(Withheld::Overwrite),
+            Cause::Conflict { .. } => first_link.then_some(Withheld::Overwrite),
+            Cause::Edit
+            | Cause::EditOverwrites
+            | Cause::Fill
+            | Cause::Create
+            | Cause::DriftLeft
+            | Cause::DriftRestored
+            | Cause::LeftAsFound
+            | Cause::Rewritten
+            | Cause::Answered { .. }
+            | Cause::OtherId
+            | Cause::TakenAsFound => None,
+        }
+    }
+
+    fn withhold(&self, to: Side, what: Withheld, entry: &mut Entry) {
+        let becomes = match what {
+            Withheld::Blanking => "blanked",
+            Withheld::Overwrite => "overwritten",
+            Withheld::Delete | Withheld::Archive | Withheld::Create => "changed",
         };
-        let resolution = strategies.resolve(&ConflictCase {
-            pair: &pair.id,
-            kind,
-            base: self.base.clone(),
-            values: self.values.clone(),
-            types: pair.ends.as_ref().map(|end| &*end.types),
-            times: self.times,
-            primary: self.mapping.mapping.primary,
-        });
-        let mut row = self.row(kind, &strategies.name());
-        match resolution {
-            Resolution::Wins(winner, why) => {
-                row.winner = Some(winner.into());
-                row.status = ConflictStatus::Auto;
-                row.why.clone_from(&why);
-                let cause = Cause::Conflict { conflict: row.id, why };
-                self.write(winner.other(), cause, Some(row), entry);
-            }
-            Resolution::Leaves(why) => {
-                row.status = ConflictStatus::Auto;
-                row.why = why;
-                entry.conflicts.push(row);
-                self.adopt(entry, None);
-            }
-            Resolution::AsksPerson(why) | Resolution::Declines(why) => {
-                let words = format!(
-                    "both sides differ, and {why}: decide which value stands, or edit one of them"
-                );
-                let hold = self.new_hold(HoldReason::Conflict, &words);
-                self.wait(hold, row, why, entry);
-            }
-            Resolution::HoldsRecord(why) => {
-                let words = format!(
-                    "both sides differ, and {why}: decide which value stands, or edit one of them"
-                );
-                let mut hold = self.new_hold(HoldReason::Conflict, &words);
-                hold.key = HoldKey::Link(self.link);
-                self.wait(hold, row, why, entry);
-            }
-        }
-    }
-
-    /// The row is open, and what it is about waits.
-    fn wait(&self, mut hold: Hold, mut row: Conflict, why: String, entry: &mut Entry) {
-        row.why = why;
-        hold.conflict = Some(row.id);
+        let why = format!(
+            "the value on the {to} would be {becomes}, which waits until the whole run is \
+             planned: let it through, or leave both sides as they are"
+        );
+        let mut hold = self.new_hold(HoldReason::Guard, &why);
+        hold.withheld = Some(what);
         entry.holds.push(hold);
-        if self.waits_for != Some(row.id) {
-            entry.conflicts.push(row);
-        }
     }
 
-    fn row(&self, kind: ConflictKind, strategy: &str) -> Conflict {
-        let values = self.owned();
-        let pair = self.pair().id.clone();
-        let owned = |values: &Vec<&Value>| values.iter().map(|&value| value.clone()).collect();
-        Conflict {
-            id: Conflict::id_of(self.link, Some(&pair), &values),
-            link: self.link,
-            records: self.records.clone(),
-            pair: Some(pair),
-            kind,
-            base: Sides::from_fn(|side| self.base.as_ref().map(|base| owned(&base[side]))),
-            values,
-            times: self.times.map(|modified| modified.map(|m| m.at)),
-            strategy: strategy.to_owned(),
-            winner: None,
-            why: String::new(),
-            status: ConflictStatus::Open,
-            run: self.run,
-            at: self.now,
-        }
-    }
-
-    fn hold(&self, reason: HoldReason, why: &str, entry: &mut Entry) {
+    /// Holds the pair.
+    pub(super) fn wait(&self, reason: HoldReason, why: &str, entry: &mut Entry) {
         entry.holds.push(self.new_hold(reason, why));
     }
 
-    fn new_hold(&self, reason: HoldReason, why: &str) -> Hold {
+    pub(super) fn new_hold(&self, reason: HoldReason, why: &str) -> Hold {
         let pair = self.pair();
-        let key = HoldKey::Pair(self.link, pair.id.clone());
-        let mut hold = Hold::new(key, reason, format!("{}: {why}", pair.label), self.now);
+        let key = HoldKey::Pair(self.seen.link.id, pair.id.clone());
+        let now = self.seen.context.now;
+        let mut hold = Hold::new(key, reason, format!("{}: {why}", pair.label), now);
         hold.values = self.fingerprints();
         hold
     }
+}
+
+const ALL_BLANK: Sides<bool> = Sides { source: true, target: true };
+
+/// Whether all of these are blank.
+pub(super) fn is_blank(values: &[&Value]) -> bool {
+    values.iter().all(|value| value.is_blank())
 }

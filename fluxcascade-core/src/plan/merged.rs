@@ -27,7 +27,7 @@ pub(super) fn follow(
     needs: &mut Vec<Need>,
 ) -> Followed {
     let before = needs.len();
-    let trails = Sides::from_fn(|side| trail(work, link, side, context, needs));
+    let trails = Sides::from_fn(|side| trail(link, side, context, needs));
     if needs.len() > before {
         let mut waiting = entry.clone();
         waiting.step = Step::Needs;
@@ -53,25 +53,21 @@ pub(super) fn follow(
     }
 }
 
-/// Where a record lives on: the end of the chain of merges. A person may have said it.
+/// Where a record lives on: the end of the chain of merges.
 fn trail(
-    work: &Work,
     link: &Link,
     side: Side,
     context: &PlanContext,
     needs: &mut Vec<Need>,
 ) -> Option<RecordId> {
-    let said = link_hold(work).filter(|hold| hold.reason == HoldReason::Ambiguous);
-    let said = said.filter(|hold| hold.candidates.iter().any(|(on, _)| *on == side));
     let mut chain = vec![link.records[side].clone()];
     loop {
         let here = chain.last()?;
         let seen = context.fetched.get(&(side, here.clone())).map(|seen| &seen.state);
-        let next = match (said.and_then(Hold::choice), chain.len(), seen) {
-            (Some(Choice::LinkTo(record)), 1, _) => record,
-            (_, _, Some(State::MergedInto(next))) if !chain.contains(next) => next,
-            _ => break,
-        };
+        let Some(State::MergedInto(next)) = seen else { break };
+        if chain.contains(next) {
+            break;
+        }
         let key = (side, next.clone());
         if !context.linked.contains_key(&key) {
             needs.push(Need::Linked { side, record: next.clone() });
@@ -151,6 +147,17 @@ fn park(
             let why = format!("the {side} record was merged away, and is made again");
             entry.wakes.push((twin, link.records[twin].clone()));
             return settled(end(work, link, Ending::Remade(side), &why, entry));
+        }
+        Some(Choice::LinkTo(record)) => {
+            let why = format!("the {side} record was merged away; a person named another one");
+            let key = HoldKey::Record(twin, link.records[twin].clone());
+            let mut said =
+                Hold::new(key, HoldReason::Ambiguous, "a person named its partner", context.now);
+            said.candidates = vec![(side, record.clone())];
+            said.answer = hold.and_then(|hold| hold.answer.clone());
+            said.not_before = Some(context.now);
+            entry.holds.push(said);
+            return settled(end(work, link, Ending::Deleted(side), &why, entry));
         }
         Some(_) | None => {}
     }

@@ -1,11 +1,13 @@
 //! Who else has an unlinked record's keys: the one partner, nobody, or a question for a person.
 
+use std::collections::HashSet;
+
 use super::context::PlanContext;
-use super::entry::Entry;
+use super::entry::{Entry, LinkUpdate};
 use super::matching::Subject;
 use super::tombstone::is_parted;
 use crate::model::{
-    Candidates, DeleteEvidence, HoldReason, KeyHolder, RecordId, Side, State, Work,
+    Candidates, DeleteEvidence, HoldReason, KeyHolder, LinkStatus, RecordId, Side, State, Work,
 };
 
 /// What the match rules say of a record.
@@ -21,14 +23,6 @@ pub(super) enum Match<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether a holder of a key counts: not if it is excluded, and not if it is gone.
-    fn counts(&self, side: Side, holder: &KeyHolder, context: &PlanContext) -> bool {
-        holder.hold != Some(HoldReason::Excluded)
-            && (holder.link.is_some()
-                || holder.pending.is_some()
-                || !vanished(side, &holder.record, context))
-    }
-
     /// Records that were read and are not there any more free their keys.
     pub(super) fn drop_vanished(&self, context: &PlanContext, entry: &mut Entry) {
         for (side, holders) in self.work.candidates.iter().flat_map(|c| c.holders.iter()) {
@@ -51,7 +45,7 @@ impl Subject<'_> {
         for candidates in &self.work.candidates {
             let of = |side: Side| -> Vec<&KeyHolder> {
                 let holders = candidates.holders[side].iter();
-                holders.filter(|holder| self.counts(side, holder, context)).collect()
+                holders.filter(|holder| counts(side, holder, context)).collect()
             };
             let (own, theirs) = (of(side), of(other));
             let pending = candidates.pending.source + candidates.pending.target;
@@ -85,6 +79,40 @@ impl Subject<'_> {
             };
         }
         Match::Nobody
+    }
+}
+
+/// Whether a holder of a key counts: not if it is excluded, and not if it is gone.
+fn counts(side: Side, holder: &KeyHolder, context: &PlanContext) -> bool {
+    holder.hold != Some(HoldReason::Excluded)
+        && (holder.link.is_some()
+            || holder.pending.is_some()
+            || !vanished(side, &holder.record, context))
+}
+
+/// A record has one link: of two entries that want it, the second one waits for the next run.
+pub(super) fn contend(entries: &mut [Entry]) {
+    let mut taken: HashSet<(Side, RecordId)> = HashSet::new();
+    for entry in entries {
+        let of_update = |update: &LinkUpdate| {
+            (update.status != LinkStatus::Tombstone).then(|| update.records.clone())
+        };
+        let wanted = entry
+            .link
+            .as_ref()
+            .map(|link| link.records.clone())
+            .or_else(|| entry.before.as_ref().and_then(of_update))
+            .or_else(|| entry.after.as_ref().and_then(of_update));
+        let Some(wanted) = wanted else { continue };
+        let wanted = wanted.iter().map(|(side, record)| (side, record.clone()));
+        let wanted: Vec<(Side, RecordId)> = wanted.collect();
+        if wanted.iter().any(|place| taken.contains(place)) {
+            let records = entry.records.clone();
+            *entry = Entry::new(entry.key.clone(), records)
+                .waits("another record is linked to the same one in this run");
+        } else {
+            taken.extend(wanted);
+        }
     }
 }
 

@@ -78,9 +78,10 @@ impl Loss<'_> {
 
     fn standing(&self, side: Side) -> Standing<'_> {
         match self.views[side] {
-            View::Known { values, .. } => Standing::Here(Some(values)),
+            View::Known { values, .. } | View::Other(State::Known { values, .. }) => {
+                Standing::Here(Some(values))
+            }
             View::Unseen | View::IdOnly => Standing::Here(None),
-            View::Other(State::Known { values, .. }) => Standing::Here(Some(values)),
             View::Other(State::Deleted(_)) => Standing::Gone,
             View::Other(State::OutOfScope) => Standing::Hidden,
             View::Other(State::Unreadable(why)) => Standing::Unreadable(why),
@@ -240,7 +241,7 @@ impl Loss<'_> {
     ) -> Entry {
         let twin = gone.other();
         let record = &self.link.records[twin];
-        let marks = self.marks(gone, values);
+        let marks = marks(gone, values);
         let hold = link_hold(self.work).filter(|hold| hold.values == marks);
         let powers = self.context.powers[twin];
         let can = match action {
@@ -326,7 +327,7 @@ impl Loss<'_> {
     /// What a person said of exactly this conflict.
     fn said(&self, gone: Side, values: &Values, row: &Conflict) -> Option<&Choice> {
         let hold = link_hold(self.work)?;
-        let same = hold.conflict == Some(row.id) && hold.values == self.marks(gone, values);
+        let same = hold.conflict == Some(row.id) && hold.values == marks(gone, values);
         hold.choice().filter(|_| same)
     }
 
@@ -339,7 +340,7 @@ impl Loss<'_> {
             self.link.records[gone], self.link.records[twin]
         );
         let mut hold = self.hold(HoldReason::Conflict, detail);
-        hold.values = self.marks(gone, values);
+        hold.values = marks(gone, values);
         hold.conflict = Some(row.id);
         let before = link_hold(self.work).and_then(|hold| hold.conflict);
         if before != Some(row.id) {
@@ -382,14 +383,6 @@ impl Loss<'_> {
         }
     }
 
-    /// What a hold of a delete is about: an answer to anything else is stale.
-    fn marks(&self, gone: Side, values: &Values) -> Sides<Option<Fingerprint>> {
-        let mut marks = Sides::default();
-        marks[gone] = Some(gone_mark());
-        marks[gone.other()] = Some(values.fingerprint());
-        marks
-    }
-
     fn hold(&self, reason: HoldReason, detail: String) -> Hold {
         Hold::new(HoldKey::Link(self.link.id), reason, detail, self.context.now)
     }
@@ -408,6 +401,14 @@ impl Loss<'_> {
         };
         end(self.work, self.link, ending, &why, entry)
     }
+}
+
+/// What a hold of a delete is about: an answer to anything else is stale.
+fn marks(gone: Side, values: &Values) -> Sides<Option<Fingerprint>> {
+    let mut marks = Sides::default();
+    marks[gone] = Some(gone_mark());
+    marks[gone.other()] = Some(values.fingerprint());
+    marks
 }
 
 /// What of a record was edited since it was synced.

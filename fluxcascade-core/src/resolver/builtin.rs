@@ -35,9 +35,11 @@ fn by_time(case: &ConflictCase<'_>, winner: impl Fn(Side) -> Side, name: &str) -
     Resolution::Wins(
         winner(later),
         format!(
-            "{name}: the {later} record was changed at {}, the {} record at {}",
+            "{name}: the {later} {} was changed at {}, the {} {} at {}",
+            case.timed_by[later],
             newer.at,
             later.other(),
+            case.timed_by[later.other()],
             older.at
         ),
     )
@@ -173,7 +175,9 @@ mod tests {
                 kind: ConflictKind::UpdateUpdate,
                 base: None,
                 values: Sides::new(vec![&self.values.source], vec![&self.values.target]),
+                carried: Sides::default(),
                 types: Sides::new(&types, &types),
+                timed_by: Sides::default(),
                 times: self.times.map(|time| {
                     time.map(|secs| Modified {
                         at: Timestamp::from_secs(secs),

@@ -87,6 +87,11 @@ impl Strategies {
         self.0.iter().map(Strategy::name).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether one of them goes by time.
+    pub fn go_by_time(&self) -> bool {
+        self.iter().any(Strategy::goes_by_time)
+    }
+
     /// What the first strategy says that does not decline; after the last one a person is asked.
     pub fn resolve(&self, case: &ConflictCase<'_>) -> Resolution {
         let mut reasons: Vec<String> = Vec::new();
@@ -94,6 +99,7 @@ impl Strategies {
             match strategy.resolve(case) {
                 Resolution::Declines(why) => reasons.push(why),
                 said @ (Resolution::Wins(..)
+                | Resolution::Merges(..)
                 | Resolution::Leaves(_)
                 | Resolution::AsksPerson(_)
                 | Resolution::HoldsRecord(_)) => return said,

@@ -31,6 +31,7 @@ pub(crate) struct Memory {
     pub(crate) last_times: BTreeMap<String, Timestamp>,
     pub(crate) versions: BTreeMap<RecordId, BTreeSet<Timestamp>>,
     pub(crate) in_full_read: bool,
+    pub(crate) returned: BTreeSet<RecordId>,
     pub(crate) newest: Option<Timestamp>,
 }
 

@@ -109,14 +109,15 @@ impl Broken {
                 versions.len() < 3
             });
         }
-        if self.breaks("a_change_during_a_full_read_is_returned_by_the_next_read") {
-            // The cursor is the time of the newest row.
+        if self.breaks("a_change_during_a_full_read_is_returned_by_it_or_by_the_next") {
+            // A full read has each record once, and the cursor is the time of its newest row.
             if is_start {
                 *memory = Memory { in_full_read: true, ..Memory::default() };
             }
             if memory.in_full_read {
                 memory.newest = memory.newest.max(rows.iter().filter_map(time_of).max());
                 memory.in_full_read = page.more;
+                rows.retain(|seen| memory.returned.insert(seen.record.clone()));
             } else {
                 rows.retain(|seen| time_of(seen) > memory.newest);
             }
@@ -146,6 +147,9 @@ impl Broken {
             seen.retain(|seen| seen.state != State::Missing);
         }
         for seen in &mut seen {
+            if self.breaks("what_changes_return_is_listed_and_what_is_read_by_id_is_fetched") {
+                seen.provenance = Provenance::Listed;
+            }
             if self.breaks("a_delete_shows_as_declared") && matches!(seen.state, State::Deleted(_))
             {
                 seen.state = State::Missing;
@@ -179,9 +183,6 @@ impl Broken {
         for Found { value, observation } in &mut hits {
             if self.breaks("what_is_found_names_the_place_of_its_value") {
                 *value = 0;
-            }
-            if self.breaks("what_changes_return_is_listed_and_what_is_asked_for_is_fetched") {
-                observation.provenance = Provenance::Listed;
             }
             let slots = slots(observation).unwrap_or_default();
             if self.breaks("every_observation_has_one_slot_per_field_of_the_projection") {

@@ -13,9 +13,9 @@ use fluxcascade_core::mapping::{
 use fluxcascade_core::model::{
     Base, Cause, ConflictKind, FieldName, FieldSchema, FieldType, InboxEntry, Link, LinkId,
     LinkStatus, ObjectSchema, ObjectType, Observation, RecordId, RunNumber, Side, Sides, Slot,
-    State, TenantId, Timestamp, Value, Values, Version, Work, WorkKey,
+    State, TenantId, Timestamp, Value, Values, Version, Withheld, Work, WorkKey,
 };
-use fluxcascade_core::plan::{Entry, PairAction, PlanContext, SettleRule, Writing, plan};
+use fluxcascade_core::plan::{Entry, Gate, PairAction, PlanContext, SettleRule, Writing, plan};
 use fluxcascade_core::resolver::Strategy;
 use serde::Deserialize;
 
@@ -136,7 +136,10 @@ fn context() -> PlanContext {
     let settle =
         SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) };
     let key = FingerprintKey::new([0; 32]);
-    PlanContext::new(RunNumber(1), Timestamp::from_secs(1000), Writing::Both, settle, key)
+    let gate = Gate::Open([Withheld::Blanking, Withheld::Overwrite].into());
+    let context =
+        PlanContext::new(RunNumber(1), Timestamp::from_secs(1000), Writing::Both, settle, key);
+    PlanContext { gate, ..context }
 }
 
 fn decide(row: &Row, drift: Drift) -> Entry {

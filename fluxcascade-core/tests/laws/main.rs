@@ -63,6 +63,7 @@ fn mirror(decision: Decision) -> Decision {
         same @ (Decision::Nothing
         | Decision::Adopt
         | Decision::AdoptAsFound
+        | Decision::TakeAsFound
         | Decision::Conflict
         | Decision::FirstLinkConflict) => same,
     }

@@ -2,13 +2,32 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
+mod claims;
 mod config;
 mod conflicts;
 mod connectors;
 mod creates;
+mod deletes;
+mod desk;
+mod explain;
 mod failures;
+mod first_sync;
+mod foreign_ids;
+mod groups;
+mod guards;
+mod merged;
+mod merges;
+mod options;
+mod oscillation;
+mod parked;
+mod plans;
+mod references;
 mod restart;
+mod restored;
+mod retransform;
 mod rewriting;
+mod scope;
 mod scripts;
 mod updates;
+mod verify;
 mod world;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use fluxcascade_core::clock::{Clock, ManualClock};
 use fluxcascade_core::mapping::{Mapping, MappingBuilder};
-use fluxcascade_core::model::{Conflict, FieldType, Hold, Link, LogRow, RecordId};
+use fluxcascade_core::model::{
+    Answer, AnswerOutcome, AnswerTo, Choice, Conflict, FieldType, Hold, HoldKey, Link, LinkStatus,
+    LogRow, RecordId,
+};
 use fluxcascade_core::store::{Page, Store};
 use fluxcascade_core::testkit::{SimProfile, SimSystem};
 use fluxcascade_core::{Engine, SyncReport, Timestamp};
@@ -47,12 +50,15 @@ impl World {
             .typed_field("email", FieldType::Email)
             .field("name")
             .typed_field("phone", FieldType::Phone)
-            .field("address");
+            .field("address")
+            .field("status")
+            .field("field_id");
         let field = SimSystem::new("field", "clients", field, shared)
             .typed_field("mail", FieldType::Email)
             .field("name")
             .typed_field("phone", FieldType::Phone)
-            .field("street");
+            .field("street")
+            .field("crm_id");
         Self {
             clock,
             crm,
@@ -129,6 +135,49 @@ impl World {
     pub(crate) async fn holds(&self) -> Vec<Hold> {
         let key = self.engine().await.mapping_key(&self.mapping.name);
         self.store.holds(&key, &Page::all()).await.unwrap()
+    }
+
+    /// A person answers the only hold there is.
+    pub(crate) async fn answer(&self, choice: Choice) -> AnswerOutcome {
+        let holds = self.holds().await;
+        assert_eq!(holds.len(), 1, "{holds:?}");
+        let to = AnswerTo {
+            hold: holds[0].key.clone(),
+            version: holds[0].version(),
+            answer: Answer { choice, at: self.clock.now() },
+        };
+        let key = self.engine().await.mapping_key(&self.mapping.name);
+        self.store.answer(&key, &[to]).await.unwrap()[0]
+    }
+
+    /// A person answers the hold of an unlinked record.
+    pub(crate) async fn answer_record(&self, record: &RecordId, choice: Choice) -> AnswerOutcome {
+        let holds = self.holds().await;
+        let on = |hold: &&Hold| matches!(&hold.key, HoldKey::Record(_, held) if held == record);
+        let hold = holds.iter().find(on).unwrap();
+        let to = AnswerTo {
+            hold: hold.key.clone(),
+            version: hold.version(),
+            answer: Answer { choice, at: self.clock.now() },
+        };
+        let key = self.engine().await.mapping_key(&self.mapping.name);
+        self.store.answer(&key, &[to]).await.unwrap()[0]
+    }
+
+    /// The link of a record, an ended one if there is no other.
+    pub(crate) async fn link_of(&self, record: &RecordId) -> Link {
+        let mut links = self.links().await;
+        links.retain(|link| link.records.iter().any(|(_, other)| other == record));
+        links.sort_by_key(|link| link.status == LinkStatus::Tombstone);
+        assert!(!links.is_empty(), "{record} has no link");
+        links.remove(0)
+    }
+
+    /// The only link there is.
+    pub(crate) async fn link(&self) -> Link {
+        let mut links = self.links().await;
+        assert_eq!(links.len(), 1, "{links:?}");
+        links.remove(0)
     }
 
     pub(crate) async fn links(&self) -> Vec<Link> {

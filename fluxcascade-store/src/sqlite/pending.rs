@@ -9,8 +9,8 @@ use super::fault::Fault;
 use super::ledger::{Ledger, blob};
 use crate::rules::{self, Held};
 
-/// Operations of a record that serve a link which does not exist, or has ended. A cross join is read in the
-/// order in which it is written; left to itself the planner reads all operations.
+/// Operations of a record that serve a link which does not exist, or has ended. A cross join is
+/// read in the order in which it is written; left to itself the planner reads all operations.
 pub(super) const STRAYS: &str = "SELECT o.operation FROM operation_records r
      CROSS JOIN operations o ON o.mapping = r.mapping AND o.id = r.operation
      WHERE r.mapping = ?1 AND r.side = ?2 AND r.record = ?3 AND NOT EXISTS

@@ -1,7 +1,7 @@
 //! What becomes of a batch.
 
 use fluxcascade_core::model::{
-    Conflict, ConflictStatus, HoldKey, LinkStatus, Side, Sides, Work, WorkKey,
+    Conflict, ConflictStatus, Ending, HoldKey, Link, LinkStatus, Side, Work, WorkKey,
 };
 use fluxcascade_core::store::{
     CommitBatch, Counts, InboxMark, Lease, Page, Requeue, StoreErrorKind,
@@ -189,6 +189,14 @@ pub(crate) async fn a_link_is_read_as_it_was_committed(store: &impl FullStore) {
     changed.status = LinkStatus::Suspended;
     store.commit(&lease, &links([changed.clone()])).await.unwrap();
     assert_eq!(store.links(&contacts(), None, 9).await.unwrap(), [changed, link(2)]);
+    let endings = Side::BOTH
+        .into_iter()
+        .flat_map(|side| [Ending::Deleted(side), Ending::TwinRemoved(side), Ending::Remade(side)]);
+    for ending in endings.chain([Ending::BothDeleted, Ending::Unlinked]) {
+        let ended = Link { ending: Some(ending), ..with_status(link(2), LinkStatus::Tombstone) };
+        store.commit(&lease, &links([ended.clone()])).await.unwrap();
+        assert_eq!(store.links(&contacts(), Some(link_id(1)), 9).await.unwrap(), [ended]);
+    }
 }
 
 pub(crate) async fn what_is_closed_or_released_is_no_more(store: &impl FullStore) {
@@ -227,21 +235,6 @@ pub(crate) async fn what_is_closed_or_released_is_no_more(store: &impl FullStore
 fn hold_on_link(n: u8) -> fluxcascade_core::model::Hold {
     let key = HoldKey::Link(link_id(n));
     hold(key, fluxcascade_core::model::HoldReason::Missing, Some(at(0)))
-}
-
-pub(crate) async fn an_operation_begun_again_replaces_itself(store: &impl FullStore) {
-    let lease = leased(store).await;
-    let key: &[(u16, u8)] = &[(0, 1)];
-    store
-        .intake(&lease, &page(Side::Source, [keyed("p", key), keyed("q", &[(0, 2)])]))
-        .await
-        .unwrap();
-    store.begin(&lease, &[create(30, Side::Target, "r", key)]).await.unwrap();
-    store.begin(&lease, &[create(30, Side::Target, "r", &[(0, 2)])]).await.unwrap();
-    let found = work(store, &lease).await;
-    assert_eq!(found[0].candidates[0].pending, Sides::new(0, 0));
-    assert_eq!(found[1].candidates[0].pending, Sides::new(0, 1));
-    assert_eq!(store.counts(&contacts()).await.unwrap().operations, 1);
 }
 
 pub(crate) async fn match_keys_of_a_commit_replace_those_that_the_record_had(

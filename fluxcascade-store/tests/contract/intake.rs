@@ -33,10 +33,11 @@ async fn entry(store: &impl FullStore, lease: &Lease, id: &str) -> InboxEntry {
 pub(crate) async fn a_feed_is_where_the_last_page_left_it(store: &impl FullStore) {
     let lease = leased(store).await;
     assert_eq!(store.feed(&lease, &feed_key()).await.unwrap(), Feed::default());
-    for cursor in ["page 1", "page 2"] {
-        let read = Intake { feed: feed_at(cursor), ..page(Side::Source, []) };
+    for (cursor, sweep_rows) in [("page 1", 7), ("page 2", 12)] {
+        let feed = Feed { sweep_rows, ..feed_at(cursor) };
+        let read = Intake { feed: feed.clone(), ..page(Side::Source, []) };
         assert_eq!(store.intake(&lease, &read).await.unwrap(), Taken::default());
-        assert_eq!(store.feed(&lease, &feed_key()).await.unwrap(), feed_at(cursor));
+        assert_eq!(store.feed(&lease, &feed_key()).await.unwrap(), feed);
     }
     let other = feed_of("hubspot", "companies", "contacts");
     assert_eq!(store.feed(&lease, &other).await.unwrap(), Feed::default());

@@ -1,7 +1,8 @@
 //! Leases, revisions and runs, and what is kept apart.
 
 use fluxcascade_core::model::{
-    ConnectionName, ObjectType, RunNumber, RunRow, RunStatus, Side, Sides, TenantId,
+    Answer, AnswerOutcome, AnswerTo, Choice, ConnectionName, ObjectType, RunNumber, RunRow,
+    RunStatus, Side, Sides, TenantId, WorkKey,
 };
 use fluxcascade_core::store::{
     CommitBatch, Counts, Feed, Hint, Intake, Lease, Page, RunStart, StoreErrorKind,
@@ -55,6 +56,7 @@ async fn refused_by(store: &impl FullStore, lease: &Lease) -> Vec<&'static str> 
         ("feed", store.feed(lease, &feed_key()).await.err()),
         ("intake", store.intake(lease, &page(Side::Source, [row("s9", 1)])).await.err()),
         ("work", store.work(lease, &all_work(at(0))).await.err()),
+        ("gather", store.gather(lease, &[]).await.err()),
         ("begin", store.begin(lease, &[update(9, &link(1))]).await.err()),
         ("commit", store.commit(lease, &links([link(9)])).await.err()),
     ];
@@ -65,7 +67,7 @@ async fn refused_by(store: &impl FullStore, lease: &Lease) -> Vec<&'static str> 
         .collect()
 }
 
-const UNDER_A_LEASE: [&str; 9] = [
+const UNDER_A_LEASE: [&str; 10] = [
     "renew",
     "add_revision",
     "start_run",
@@ -73,6 +75,7 @@ const UNDER_A_LEASE: [&str; 9] = [
     "feed",
     "intake",
     "work",
+    "gather",
     "begin",
     "commit",
 ];
@@ -161,6 +164,17 @@ pub(crate) async fn nothing_of_one_tenant_or_mapping_is_seen_by_a_call_for_anoth
         assert!(store.holds(&other, &Page::all()).await.unwrap().is_empty());
         assert!(store.runs(&other, &Page::all()).await.unwrap().is_empty());
         assert!(store.work(&lease, &all_work(at(9))).await.unwrap().is_empty());
+        assert_eq!(store.linked(&other, Side::Source, &[record("s2")]).await.unwrap(), [None]);
+        let rows = store.conflict_rows(&other, &[conflict(2, 1).id]).await.unwrap();
+        assert_eq!(rows, [None]);
+        let keys = [WorkKey::Link(link_id(2)), WorkKey::Record(Side::Source, record("s1"))];
+        assert!(store.gather(&lease, &keys).await.unwrap().is_empty());
+        let answer = AnswerTo {
+            hold: batch.holds[0].key.clone(),
+            version: batch.holds[0].version(),
+            answer: Answer { choice: Choice::Leave, at: at(1) },
+        };
+        assert_eq!(store.answer(&other, &[answer]).await.unwrap(), [AnswerOutcome::Gone]);
         let feed = feed_of("hubspot", "contacts", other.mapping.as_str());
         assert_eq!(store.feed(&lease, &feed).await.unwrap(), Feed::default());
 

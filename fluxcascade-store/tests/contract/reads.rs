@@ -1,7 +1,8 @@
 //! Reading calls: order, filters and pages.
 
 use fluxcascade_core::model::{
-    Conflict, ConflictStatus, HoldKey, HoldReason, LinkStatus, RunNumber, Side,
+    Conflict, ConflictStatus, Hold, HoldKey, HoldReason, LinkStatus, Linked, RunNumber, Side,
+    Withheld,
 };
 use fluxcascade_core::store::{CommitBatch, Counts, Page, RunStart};
 
@@ -17,6 +18,9 @@ pub(crate) async fn counts_are_of_everything(store: &impl FullStore) {
             pair_hold(1, "name", None),
             pair_hold(2, "name", None),
             hold(HoldKey::Link(link_id(1)), HoldReason::Missing, None),
+            withheld(2, "a", Withheld::Blanking),
+            withheld(2, "b", Withheld::Delete),
+            withheld(2, "c", Withheld::Blanking),
         ],
         conflicts: vec![
             conflict(1, 1),
@@ -45,15 +49,21 @@ pub(crate) async fn counts_are_of_everything(store: &impl FullStore) {
             (HoldReason::Conflict, 2),
             (HoldReason::Ambiguous, 1),
             (HoldReason::Missing, 1),
+            (HoldReason::Guard, 3),
         ],
         open_conflicts: 2,
-        withheld: Vec::new(),
+        withheld: vec![(Withheld::Delete, 1), (Withheld::Blanking, 2)],
     };
     assert_eq!(store.counts(&contacts()).await.unwrap(), expected);
     let resolved = Conflict { status: ConflictStatus::Resolved, ..conflict(1, 1) };
     let batch = CommitBatch { conflicts: vec![resolved], ..CommitBatch::default() };
     store.commit(&lease, &batch).await.unwrap();
     assert_eq!(store.counts(&contacts()).await.unwrap().open_conflicts, 1);
+}
+
+fn withheld(n: u8, name: &str, what: Withheld) -> Hold {
+    let key = HoldKey::Pair(link_id(n), pair(name));
+    Hold { withheld: Some(what), ..hold(key, HoldReason::Guard, None) }
 }
 
 pub(crate) async fn links_come_in_id_order_after_an_id(store: &impl FullStore) {
@@ -131,6 +141,54 @@ pub(crate) async fn holds_come_in_key_order(store: &impl FullStore) {
     store.commit(&lease, &batch).await.unwrap();
     assert_eq!(store.holds(&contacts(), &Page::all()).await.unwrap(), expected);
     assert_eq!(store.holds(&contacts(), &cut(1, 3)).await.unwrap(), expected[1..4]);
+}
+
+pub(crate) async fn holds_are_found_by_their_reason(store: &impl FullStore) {
+    let lease = leased(store).await;
+    let conflicts =
+        [pair_hold(1, "b", None), pair_hold(2, "a", Some(at(3))), pair_hold(3, "a", None)];
+    let other = hold(HoldKey::Link(link_id(1)), HoldReason::Missing, None);
+    let batch = holds(conflicts.iter().rev().cloned().chain([other.clone()]));
+    store.commit(&lease, &batch).await.unwrap();
+    let of = async |reason, skip, limit| {
+        let page = Page { reason: Some(reason), ..cut(skip, limit) };
+        store.holds(&contacts(), &page).await.unwrap()
+    };
+    assert_eq!(of(HoldReason::Conflict, 0, 9).await, conflicts);
+    assert_eq!(of(HoldReason::Conflict, 1, 1).await, conflicts[1..2]);
+    assert_eq!(of(HoldReason::Missing, 0, 9).await, [other]);
+    assert!(of(HoldReason::Guard, 0, 9).await.is_empty());
+}
+
+pub(crate) async fn linked_records_come_in_the_order_asked(store: &impl FullStore) {
+    let ids = ["t2", "t9", "t1", "s1", "t3"].map(record);
+    assert_eq!(store.linked(&contacts(), Side::Target, &ids).await.unwrap(), vec![None; 5]);
+    let lease = leased(store).await;
+    let batch = links([
+        link(1),
+        with_status(link(2), LinkStatus::Suspended),
+        with_status(link(3), LinkStatus::Tombstone),
+    ]);
+    store.commit(&lease, &batch).await.unwrap();
+    let linked = |n: u8, status| {
+        Some(Linked { link: link_id(n), status, partner: record(&format!("s{n}")) })
+    };
+    let expected =
+        [linked(2, LinkStatus::Suspended), None, linked(1, LinkStatus::Active), None, None];
+    assert_eq!(store.linked(&contacts(), Side::Target, &ids).await.unwrap(), expected);
+    let found = store.linked(&contacts(), Side::Source, &[record("s1")]).await.unwrap();
+    assert_eq!(found[0].as_ref().map(|linked| linked.partner.as_str()), Some("t1"));
+}
+
+pub(crate) async fn conflict_rows_are_found_by_id_in_the_order_asked(store: &impl FullStore) {
+    let ids = [2, 9, 1].map(|n| conflict(n, 1).id);
+    assert_eq!(store.conflict_rows(&contacts(), &ids).await.unwrap(), vec![None; 3]);
+    let lease = leased(store).await;
+    let conflicts = vec![conflict(1, 1), Conflict { pair: None, ..conflict(2, 1) }];
+    let batch = CommitBatch { conflicts: conflicts.clone(), ..CommitBatch::default() };
+    store.commit(&lease, &batch).await.unwrap();
+    let expected = [Some(conflicts[1].clone()), None, Some(conflicts[0].clone())];
+    assert_eq!(store.conflict_rows(&contacts(), &ids).await.unwrap(), expected);
 }
 
 pub(crate) async fn runs_come_newest_first(store: &impl FullStore) {

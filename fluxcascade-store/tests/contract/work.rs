@@ -175,17 +175,34 @@ pub(crate) async fn a_tombstones_records_count_as_unlinked(store: &impl FullStor
     assert_eq!(store.links(&contacts(), None, 9).await.unwrap(), [ended]);
 }
 
-pub(crate) async fn a_tombstones_holds_and_operations_are_still_its_own(store: &impl FullStore) {
+pub(crate) async fn what_is_open_for_a_tombstone_is_its_records(store: &impl FullStore) {
     let lease = leased(store).await;
     store.commit(&lease, &links([with_status(link(1), LinkStatus::Tombstone)])).await.unwrap();
     store.begin(&lease, &[update(1, &link(1))]).await.unwrap();
+    assert!(keys(store, &lease, at(0)).await.is_empty());
+    store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await.unwrap();
+    let found = work(store, &lease, at(0)).await;
+    assert_eq!(found[0].key, of_record(Side::Source, "s1"));
+    assert_eq!(found[0].operations, [update(1, &link(1))]);
+    assert_eq!(found.len(), 1);
+    // Another link of its record takes it over.
+    store.commit(&lease, &links([link_between(2, "s2", "t1")])).await.unwrap();
+    let found = work(store, &lease, at(0)).await;
+    assert_eq!(found[0].key, of_link(2));
+    assert_eq!(found[0].operations, [update(1, &link(1))]);
+}
+
+pub(crate) async fn a_tombstones_holds_are_its_own(store: &impl FullStore) {
+    let lease = leased(store).await;
+    store.commit(&lease, &links([with_status(link(1), LinkStatus::Tombstone)])).await.unwrap();
+    store.commit(&lease, &holds([pair_hold(1, "name", Some(at(0)))])).await.unwrap();
     store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await.unwrap();
     let found = work(store, &lease, at(0)).await;
     assert_eq!(found[0].key, of_link(1));
-    assert_eq!(found[0].operations.len(), 1);
+    assert_eq!(found[0].holds.len(), 1);
     assert_eq!(found[0].entries, Sides::default(), "its records are not its own any more");
     assert_eq!(found[1].key, of_record(Side::Source, "s1"));
-    assert!(found[1].operations.is_empty());
+    assert!(found[1].holds.is_empty());
 }
 
 pub(crate) async fn candidates_have_one_item_per_rule_with_a_key(store: &impl FullStore) {
@@ -335,4 +352,105 @@ pub(crate) async fn asking_for_work_changes_nothing(store: &impl FullStore) {
     let first = work(store, &lease, at(0)).await;
     assert_eq!(first.len(), 2);
     assert_eq!(work(store, &lease, at(0)).await, first);
+}
+
+pub(crate) async fn an_unlinked_record_has_all_tombstones_that_name_it(store: &impl FullStore) {
+    let lease = leased(store).await;
+    let ended =
+        |n, source, target| with_status(link_between(n, source, target), LinkStatus::Tombstone);
+    let all = [ended(3, "s1", "t1"), ended(2, "s1", "t2"), ended(1, "t1", "s1"), link(5)];
+    store.commit(&lease, &links(all.clone())).await.unwrap();
+    store.intake(&lease, &page(Side::Source, [row("s1", 1), row("s5", 1)])).await.unwrap();
+    let found = work(store, &lease, at(0)).await;
+    assert!(found[0].tombstones.is_empty(), "a link's work has none");
+    assert_eq!(found[1].tombstones, [all[1].clone(), all[0].clone()]);
+    // Alive again, and with another record, they name it no more.
+    let moved = [link_between(2, "s2", "t2"), ended(3, "s3", "t1")];
+    store.commit(&lease, &links(moved)).await.unwrap();
+    assert!(work(store, &lease, at(0)).await[1].tombstones.is_empty());
+}
+
+pub(crate) async fn a_holder_has_the_reason_of_its_hold(store: &impl FullStore) {
+    let lease = leased(store).await;
+    let rows = ["t1", "t2"].map(|id| keyed(id, &[(0, 1)]));
+    store.intake(&lease, &page(Side::Target, rows)).await.unwrap();
+    store.commit(&lease, &holds([record_hold(Side::Target, "t2", None)])).await.unwrap();
+    let found = work(store, &lease, at(0)).await.remove(0);
+    let holders = found.candidates[0].holders.target.iter();
+    let reasons: Vec<_> = holders.map(|holder| holder.hold).collect();
+    assert_eq!(reasons, [None, Some(HoldReason::Ambiguous)]);
+}
+
+async fn gathered(store: &impl FullStore, lease: &Lease, keys: &[WorkKey]) -> Vec<WorkKey> {
+    let work = store.gather(lease, keys).await.unwrap();
+    work.into_iter().map(|work| work.key).collect()
+}
+
+pub(crate) async fn gathered_work_comes_in_the_order_asked_and_each_once(store: &impl FullStore) {
+    let lease = leased(store).await;
+    store.commit(&lease, &links([link(1), link(2)])).await.unwrap();
+    let rows = ["s2", "s8"].map(|id| keyed(id, &[(0, 1)]));
+    store.intake(&lease, &page(Side::Source, rows)).await.unwrap();
+    let asked = [
+        of_record(Side::Source, "s8"),
+        of_link(2),
+        of_record(Side::Target, "t2"),
+        of_record(Side::Target, "t1"),
+        of_record(Side::Source, "s8"),
+        of_link(1),
+    ];
+    let keys = [of_record(Side::Source, "s8"), of_link(2), of_link(1)];
+    assert_eq!(gathered(store, &lease, &asked).await, keys);
+    // It is the work that is handed out.
+    let due = work(store, &lease, at(0)).await;
+    assert_eq!(store.gather(&lease, &asked[..2]).await.unwrap(), [due[1].clone(), due[0].clone()]);
+    assert_eq!(gathered(store, &lease, &[]).await, []);
+}
+
+pub(crate) async fn work_is_gathered_whether_it_is_due_or_not(store: &impl FullStore) {
+    let lease = leased(store).await;
+    store.commit(&lease, &links([link(1)])).await.unwrap();
+    let requeue = Requeue {
+        side: Side::Source,
+        record: record("s8"),
+        not_before: Some(at(60)),
+        failed: None,
+    };
+    let batch = CommitBatch {
+        keys: vec![record_keys(Side::Source, "s6", &[(0, 1)])],
+        requeued: vec![requeue],
+        ..holds([record_hold(Side::Source, "s7", None)])
+    };
+    store.commit(&lease, &batch).await.unwrap();
+    store.begin(&lease, &[create(30, Side::Target, "s9", &[])]).await.unwrap();
+    assert!(keys(store, &lease, at(0)).await.is_empty());
+    let mut asked: Vec<_> = ["s6", "s7", "s8", "s9"].map(|id| of_record(Side::Source, id)).into();
+    asked.push(of_link(1));
+    assert_eq!(gathered(store, &lease, &asked).await, asked);
+    assert!(keys(store, &lease, at(0)).await.is_empty(), "nothing is changed by it");
+}
+
+pub(crate) async fn a_key_of_which_nothing_is_stored_has_no_work(store: &impl FullStore) {
+    let lease = leased(store).await;
+    store.commit(&lease, &links([link(1)])).await.unwrap();
+    let asked = [
+        of_link(7),
+        of_record(Side::Source, "s7"),
+        of_record(Side::Target, "s1"),
+        of_record(Side::Source, "s1"),
+    ];
+    assert_eq!(gathered(store, &lease, &asked).await, [of_link(1)]);
+}
+
+pub(crate) async fn a_tombstones_key_gives_its_work(store: &impl FullStore) {
+    let lease = leased(store).await;
+    let ended = with_status(link(1), LinkStatus::Tombstone);
+    store.commit(&lease, &links([ended.clone()])).await.unwrap();
+    store.commit(&lease, &holds([pair_hold(1, "name", None)])).await.unwrap();
+    let found = store.gather(&lease, &[of_link(1), of_record(Side::Source, "s1")]).await.unwrap();
+    assert_eq!(found[0].link, Some(ended.clone()));
+    assert_eq!(found[0].holds, [pair_hold(1, "name", None)]);
+    // Its record is not linked: it has a work of its own.
+    assert_eq!(found[1].key, of_record(Side::Source, "s1"));
+    assert_eq!(found[1].tombstones, [ended]);
 }

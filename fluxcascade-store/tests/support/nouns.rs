@@ -286,8 +286,12 @@ fn endpoint(connection: &str, object: &str) -> Endpoint {
     }
 }
 
+pub(crate) fn field(name: &str) -> FieldName {
+    FieldName::new(name).unwrap()
+}
+
 fn fields(names: &[&str]) -> Vec<FieldName> {
-    names.iter().map(|name| FieldName::new(name).unwrap()).collect()
+    names.iter().map(|name| field(name)).collect()
 }
 
 pub(crate) fn revision(number: u32) -> Revision {

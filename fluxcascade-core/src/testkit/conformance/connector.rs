@@ -145,7 +145,7 @@ macro_rules! __connector_rules {
                 an_object_type_that_is_not_known_is_an_error
                 every_observation_has_one_slot_per_field_of_the_projection
                 the_same_record_has_the_same_id_in_every_answer
-                what_changes_return_is_listed_and_what_is_asked_for_is_fetched
+                what_changes_return_is_listed_and_what_is_read_by_id_is_fetched
                 values_are_of_the_types_that_the_schema_says
                 a_field_that_holds_nothing_is_blank_and_not_absent
                 a_page_has_at_most_as_many_rows_as_are_asked_for
@@ -157,7 +157,7 @@ macro_rules! __connector_rules {
             }
             changing {
                 a_later_change_is_returned_by_the_next_read
-                a_change_during_a_full_read_is_returned_by_the_next_read
+                a_change_during_a_full_read_is_returned_by_it_or_by_the_next
                 a_row_that_shows_late_is_returned_within_the_look_back
                 a_changed_record_has_a_newer_version
                 a_delete_shows_as_declared

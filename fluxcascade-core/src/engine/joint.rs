@@ -1,0 +1,106 @@
+//! Writes to both sides of a pair, as two operations that name each other: both are durable before
+//! the first request, and the second is sent once the first is confirmed.
+
+use std::collections::HashSet;
+
+use super::batch::Batch;
+use super::outcome::{Answer, Sent};
+use super::run::Run;
+use crate::model::{Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Work};
+use crate::plan::{Entry, PairAction, Plan};
+use crate::store::CommitBatch;
+
+impl Run<'_> {
+    /// The half on the source of what an operation on the target is the first half of.
+    pub(super) fn other_half(&self, first: &mut Operation, entry: &Entry) -> Option<Operation> {
+        let record = entry.records[Side::Source].clone()?;
+        let mut pairs = Vec::new();
+        for pair in &entry.pairs {
+            let PairAction::WriteBoth { send, cause, .. } = &pair.action else { continue };
+            pairs.push(OperationPair {
+                pair: self.mapping.pairs[pair.index].id.clone(),
+                origin: send.target.clone(),
+                planned: pair.values.source.clone(),
+                sent: send.source.clone(),
+                cause: cause.clone(),
+            });
+        }
+        if pairs.is_empty() || first.side != Side::Target {
+            return None;
+        }
+        let id = OperationId::of(&[&first.id.0, b"other half"]);
+        first.joint = Some(id);
+        Some(Operation {
+            id,
+            side: Side::Source,
+            origin: entry.records[Side::Target].clone()?,
+            kind: OperationKind::Update { record },
+            pairs,
+            conflicts: Vec::new(),
+            keys: Vec::new(),
+            claims: Vec::new(),
+            stamp: None,
+            joint: Some(first.id),
+            ..first.clone()
+        })
+    }
+
+    /// What becomes of the second half, after what became of the first: it is owed, or it may be, or
+    /// it is given up.
+    pub(super) fn close_half(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        side: Side,
+        first: Option<&Sent>,
+    ) {
+        let is_open = match first.map(|sent| &sent.answer) {
+            Some(Answer::Applied(_) | Answer::Unread { .. } | Answer::Unknown(_)) => true,
+            None
+            | Some(
+                Answer::Exists(_)
+                | Answer::Claimed(_)
+                | Answer::Done(_)
+                | Answer::Rejected { .. }
+                | Answer::NotApplied(_),
+            ) => false,
+        };
+        if side == Side::Source || is_open {
+            return;
+        }
+        let halves = work.operations.iter().filter(|operation| self.unsent.contains(&operation.id));
+        let given_up: Vec<OperationId> = halves.map(|operation| operation.id).collect();
+        work.operations.retain(|operation| !given_up.contains(&operation.id));
+        commit.closed.extend(given_up);
+    }
+}
+
+/// Closes an operation that was not carried out, but for a second half: that one is owed still.
+pub(super) fn close_unless_owed(commit: &mut CommitBatch, operation: &Operation) {
+    if !operation.is_second_half() {
+        commit.closed.push(operation.id);
+    }
+}
+
+/// Records of a side that were read before now.
+pub(super) fn read_before(batch: &Batch, side: Side) -> HashSet<RecordId> {
+    let of_side = batch.fetched.keys().filter(|(on, _)| *on == side);
+    of_side.map(|(_, record)| record.clone()).collect()
+}
+
+/// Forgets what was read earlier of records that are written on both sides: says whether there was
+/// any, so that they are read again directly before.
+pub(super) fn forget_early(
+    batch: &mut Batch,
+    plan: &Plan,
+    side: Side,
+    early: &HashSet<RecordId>,
+) -> bool {
+    let mut forgotten = false;
+    for entry in plan.entries.iter().filter(|entry| entry.writes_both()) {
+        if let Some(record) = entry.records[side].as_ref().filter(|r| early.contains(*r)) {
+            forgotten |= batch.fetched.remove(&(side, record.clone())).is_some();
+        }
+    }
+    forgotten
+}

@@ -1,0 +1,444 @@
+//! Conflicts: pairs that conflict together are put to the strategies once, and one side wins all.
+
+use super::detect::View;
+use super::entry::{Entry, Need};
+use super::merge::{Case, Pass};
+use super::reference;
+use super::told::{Held, asked, is_due};
+use super::unit::{Seen, Together};
+use crate::mapping::{CompiledPair, refs};
+use crate::model::record::fingerprint_values;
+use crate::model::{
+    Base, Cause, Choice, Conflict, ConflictKind, ConflictStatus, FieldType, Hold, HoldKey,
+    HoldReason, Modified, PairId, Side, Sides, Value, Winner,
+};
+use crate::resolver::{ConflictCase, Resolution, Strategies, TimedBy};
+
+/// When each side was changed, as far as its system says.
+type ChangedAt = Sides<Option<Modified>>;
+
+/// How freely a pair of the unit may be written; `None`: it waits for something else.
+type PassOf<'p> = &'p dyn Fn(&Case<'_>, &mut Entry) -> Option<Pass>;
+
+/// Pairs that conflict together.
+pub(super) struct Unit<'a> {
+    pub(super) seen: &'a Seen<'a>,
+    /// Those that differ, at least one.
+    pub(super) cases: &'a [&'a Case<'a>],
+    pub(super) together: Option<Together<'a>>,
+}
+
+impl<'a> Unit<'a> {
+    /// Decides pairs of a group or of a record that are in conflict.
+    pub(super) fn decide(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
+        if self.is_told(entry) || self.waits_on() {
+            return;
+        }
+        let held_by_conflict = |case: &&&Case<'_>| {
+            case.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::Conflict)
+        };
+        for case in self.cases.iter().filter(held_by_conflict) {
+            case.hold.iter().for_each(|hold| case.release(hold, entry));
+        }
+        self.resolve(entry, needs, &|case, entry| match &case.hold {
+            Some(hold) if hold.reason != HoldReason::Conflict => match case.held(entry) {
+                Held::Goes(pass) => Some(pass),
+                Held::Waits | Held::Told => None,
+            },
+            Some(_) | None => Some(Pass::Guarded),
+        });
+    }
+
+    /// Carries out what a person said about the unit: one answer is for all of its pairs.
+    fn is_told(&self, entry: &mut Entry) -> bool {
+        if self.together == Some(Together::Record) {
+            return self.is_record_told(entry);
+        }
+        let holds: Option<Vec<&Hold>> = self.cases.iter().map(|case| waiting(case)).collect();
+        let Some(holds) = holds else { return false };
+        let for_all = |choice: &&Choice| matches!(choice, Choice::Take(_) | Choice::Leave);
+        let shared = holds.iter().filter_map(|hold| hold.choice()).find(for_all).cloned();
+        for (case, hold) in self.cases.iter().zip(&holds) {
+            let Some(choice) = hold.choice().or(shared.as_ref()) else { return false };
+            case.carry_out(hold, choice, entry);
+        }
+        true
+    }
+
+    /// Carries out what a person said about a conflict that the whole record waits for.
+    pub(super) fn is_record_told(&self, entry: &mut Entry) -> bool {
+        let row = self.whole_row();
+        let of_this = |hold: &&Hold| hold.conflict == Some(row.id);
+        let Some(hold) = self.seen.record_hold().filter(of_this) else { return false };
+        let (choice, winner) = match hold.choice() {
+            Some(choice @ Choice::Take(side)) => (choice, Some(Winner::from(*side))),
+            Some(choice @ Choice::Leave) => (choice, None),
+            Some(choice @ Choice::Set(_)) if self.cases.len() == 1 => {
+                (choice, Some(Winner::Merged))
+            }
+            Some(_) | None => return false,
+        };
+        for case in self.cases {
+            let own = Hold { conflict: None, ..case.new_hold(HoldReason::Conflict, "") };
+            case.carry_out(&own, choice, entry);
+        }
+        let holds = &self.seen.work.holds;
+        entry.released.retain(|key| holds.iter().any(|hold| hold.key == *key));
+        let why = format!("a person decided: {}", choice.word());
+        let status = ConflictStatus::Resolved;
+        entry.conflicts.push(Conflict { status, winner, why, at: hold.since, ..row });
+        true
+    }
+
+    /// Whether all pairs wait for a person as they did.
+    fn waits_on(&self) -> bool {
+        let now = asked(self.strategies());
+        let waits = |hold: &Hold| {
+            !is_due(hold, self.seen.context) && hold.asked.is_none_or(|before| before == now)
+        };
+        self.together != Some(Together::Record)
+            && self.cases.iter().all(|case| waiting(case).is_some_and(waits))
+    }
+
+    fn kind(&self) -> ConflictKind {
+        if self.cases.iter().any(|case| case.base.is_some()) {
+            ConflictKind::UpdateUpdate
+        } else {
+            ConflictKind::FirstLink
+        }
+    }
+
+    fn strategies(&self) -> &Strategies {
+        match (self.together, self.kind()) {
+            (Some(Together::Record), ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate) => {
+                &self.seen.mapping.mapping.conflicts
+            }
+            (_, ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate) => {
+                &self.cases[0].pair().conflicts
+            }
+            (_, ConflictKind::FirstLink) => &self.cases[0].pair().first_link,
+        }
+    }
+
+    /// Asks the strategies, and does what they say.
+    pub(super) fn resolve(&self, entry: &mut Entry, needs: &mut Vec<Need>, pass: PassOf<'_>) {
+        let strategies = self.strategies();
+        let Some((times, timed_by)) = self.times(strategies, needs) else { return };
+        let types = Sides::from_fn(|side| self.each(|case| case.pair().ends[side].types.to_vec()));
+        let carried = Sides::from_fn(|side| self.carried(side));
+        let all = |side: Side| self.each(|case| case.values[side].clone());
+        let bases = |side: Side| {
+            let of = |case: &&'a Case<'a>| Some(case.base.as_ref()?[side].clone());
+            self.cases.iter().map(of).collect::<Option<Vec<_>>>().map(|bases| bases.concat())
+        };
+        let resolution = strategies.resolve(&ConflictCase {
+            pair: &self.cases[0].pair().id,
+            kind: self.kind(),
+            base: match (bases(Side::Source), bases(Side::Target)) {
+                (Some(source), Some(target)) => Some(Sides::new(source, target)),
+                (Some(_) | None, _) => None,
+            },
+            values: Sides::from_fn(all),
+            carried,
+            types: types.as_ref().map(|types: &Vec<FieldType>| types.as_slice()),
+            times,
+            timed_by,
+            primary: self.seen.mapping.mapping.primary,
+        });
+        match resolution {
+            Resolution::Wins(winner, why) => self.wins(winner, &why, times, pass, entry),
+            Resolution::Merges(values, why) => self.merges(&values, &why, times, pass, entry),
+            Resolution::Leaves(why) => self.leaves(&why, times, pass, entry),
+            Resolution::AsksPerson(why) | Resolution::Declines(why) => {
+                self.asks(&why, times, entry);
+            }
+            Resolution::HoldsRecord(why) => self.holds_record(&why, times, entry),
+        }
+    }
+
+    fn each<T>(&self, of: impl Fn(&'a Case<'a>) -> Vec<T>) -> Vec<T> {
+        self.cases.iter().flat_map(|case| of(case)).collect()
+    }
+
+    /// What a side holds, as the other side stores it.
+    fn carried(&self, side: Side) -> Option<Vec<Value>> {
+        let mut all = Vec::new();
+        for case in self.cases {
+            let now = &case.values[side.other()];
+            let own = &case.values[side];
+            all.extend(reference::carry(case.pair(), side, own, now, self.seen.context).ok()?);
+        }
+        Some(all)
+    }
+
+    fn wins(&self, winner: Side, why: &str, times: ChangedAt, pass: PassOf<'_>, entry: &mut Entry) {
+        let loser = winner.other();
+        for case in self.cases {
+            let Some(pass) = pass(case, entry) else { continue };
+            let edited = case.has_news(winner) && !case.has_news(loser);
+            if edited && self.cases.len() > 1 {
+                // Only the winner has news of this one: nothing of the loser's is overwritten.
+                let cause = if case.base.is_some() { Cause::Edit } else { Cause::Fill };
+                case.write(loser, cause, None, pass, entry);
+                continue;
+            }
+            let row = self.decided(case, Some(winner.into()), why, times);
+            let cause = Cause::Conflict { conflict: row.id, why: why.to_owned() };
+            case.write(loser, cause, Some(row), pass, entry);
+        }
+    }
+
+    /// A value made of both is written where it differs.
+    fn merges(
+        &self,
+        values: &Sides<Vec<Value>>,
+        why: &str,
+        times: ChangedAt,
+        pass: PassOf<'_>,
+        entry: &mut Entry,
+    ) {
+        let Some(parts) = self.split(values) else {
+            let why = "the values that were made of both do not mean the same on both sides";
+            return self.asks(why, times, entry);
+        };
+        for (case, send) in self.cases.iter().zip(parts) {
+            let Some(pass) = pass(case, entry) else { continue };
+            let row = self.decided(case, Some(Winner::Merged), why, times);
+            let cause = Cause::Conflict { conflict: row.id, why: why.to_owned() };
+            case.send_both(send, cause, Some(row), pass, entry);
+        }
+    }
+
+    /// The values of each pair, if they mean the same on both sides.
+    fn split(&self, values: &Sides<Vec<Value>>) -> Option<Vec<Sides<Vec<Value>>>> {
+        let mut places = Sides::new(0, 0);
+        let mut parts = Vec::new();
+        for case in self.cases {
+            let mut part = Sides::default();
+            for side in Side::BOTH {
+                let end = places[side] + case.values[side].len();
+                part[side] = values[side].get(places[side]..end)?.to_vec();
+                places[side] = end;
+            }
+            let both = part.as_ref().map(|values: &Vec<Value>| refs(values));
+            if !reference::equivalent(case.pair(), &both, self.seen.context) {
+                return None;
+            }
+            parts.push(part);
+        }
+        (places == values.as_ref().map(Vec::len)).then_some(parts)
+    }
+
+    fn leaves(&self, why: &str, times: ChangedAt, pass: PassOf<'_>, entry: &mut Entry) {
+        for case in self.cases {
+            if pass(case, entry).is_some() {
+                entry.conflicts.push(self.decided(case, None, why, times));
+                case.adopt(entry, None);
+            }
+        }
+    }
+
+    fn asks(&self, why: &str, times: ChangedAt, entry: &mut Entry) {
+        if self.together == Some(Together::Record) {
+            return self.holds_record(why, times, entry);
+        }
+        let words = words(why);
+        for case in self.cases {
+            let mut row = case.row(&self.strategies().name(), times);
+            why.clone_into(&mut row.why);
+            let mut hold = case.new_hold(HoldReason::Conflict, &words);
+            hold.conflict = Some(row.id);
+            hold.asked = Some(asked(self.strategies()));
+            let known = case.hold.as_ref().and_then(|hold| hold.conflict);
+            entry.holds.push(hold);
+            if known != Some(row.id) {
+                entry.conflicts.push(row);
+            }
+        }
+    }
+
+    /// The whole record waits; it waits for one conflict at a time.
+    fn holds_record(&self, why: &str, times: ChangedAt, entry: &mut Entry) {
+        let key = HoldKey::Link(self.seen.link.id);
+        if entry.holds.iter().any(|hold| hold.key == key) {
+            return;
+        }
+        let mut row = self.whole_row();
+        row.times = times.map(|modified| modified.map(|m| m.at));
+        why.clone_into(&mut row.why);
+        let label = match self.cases {
+            [case] => case.pair().label.clone(),
+            cases => {
+                let labels: Vec<&str> = cases.iter().map(|case| &*case.pair().label).collect();
+                labels.join(", ")
+            }
+        };
+        let now = self.seen.context.now;
+        let detail = format!("{label}: {}", words(why));
+        let mut hold = Hold::new(key, HoldReason::Conflict, detail, now);
+        hold.values = row.values.as_ref().map(|values| Some(fingerprint_values(values)));
+        hold.conflict = Some(row.id);
+        hold.asked = Some(asked(self.strategies()));
+        entry.holds.push(hold);
+        if self.seen.record_hold().and_then(|hold| hold.conflict) != Some(row.id) {
+            entry.conflicts.push(row);
+        }
+    }
+
+    /// The open row of the unit: of its pair, or of the whole record.
+    fn whole_row(&self) -> Conflict {
+        let strategy = self.strategies().name();
+        if let [case] = self.cases
+            && self.together != Some(Together::Record)
+        {
+            return case.row(&strategy, Sides::default());
+        }
+        let values = Sides::from_fn(|side| self.each(|case| case.owned()[side].clone()));
+        let base = |side: Side| {
+            let of = |case: &&Case<'_>| case.base_values(side);
+            self.cases.iter().map(of).collect::<Option<Vec<_>>>().map(|bases| bases.concat())
+        };
+        Conflict {
+            base: Sides::from_fn(base),
+            kind: self.kind(),
+            ..row(self.seen, None, values, &strategy, Sides::default())
+        }
+    }
+
+    fn decided(
+        &self,
+        case: &Case<'_>,
+        winner: Option<Winner>,
+        why: &str,
+        times: ChangedAt,
+    ) -> Conflict {
+        let mut row = case.row(&self.strategies().name(), times);
+        let waited = case.hold.as_ref().is_some_and(|hold| hold.conflict == Some(row.id));
+        row.winner = winner;
+        row.status = if waited { ConflictStatus::Resolved } else { ConflictStatus::Auto };
+        why.clone_into(&mut row.why);
+        row
+    }
+
+    /// When each side was changed: the newest of the unit's fields, where the system knows that;
+    /// `None` if it must be asked first.
+    fn times(
+        &self,
+        strategies: &Strategies,
+        needs: &mut Vec<Need>,
+    ) -> Option<(ChangedAt, Sides<TimedBy>)> {
+        let mut times = Sides::from_fn(|side| self.seen.changed_at(side));
+        let mut timed_by = Sides::default();
+        if self.kind() != ConflictKind::UpdateUpdate || !strategies.go_by_time() {
+            return Some((times, timed_by));
+        }
+        let before = needs.len();
+        for side in Side::BOTH {
+            if !self.seen.context.knows_field_times[side] {
+                continue;
+            }
+            let record = self.seen.link.records[side].clone();
+            let Some(told) = self.seen.context.field_times.get(&(side, record.clone())) else {
+                needs.push(Need::FieldTimes { side, record });
+                continue;
+            };
+            let is_own = |pair: &CompiledPair, field| pair.ends[side].names.contains(field);
+            let own = told
+                .iter()
+                .filter(|(field, _)| self.cases.iter().any(|case| is_own(case.pair(), field)))
+                .map(|(_, modified)| *modified)
+                .max_by_key(|modified| modified.at);
+            // A time from before the base is not the time of this change.
+            let confirmed = self.seen.link.bases[side].version.modified;
+            let of_this = |own: &Modified| confirmed.is_none_or(|base| own.at >= base.at);
+            if let Some(own) = own.filter(of_this) {
+                times[side] = Some(own);
+                timed_by[side] = TimedBy::Fields;
+            }
+        }
+        (needs.len() == before).then_some((times, timed_by))
+    }
+}
+
+impl Case<'_> {
+    /// When each side's record was changed, as far as its system says.
+    pub(super) fn times(&self) -> ChangedAt {
+        Sides::from_fn(|side| self.seen.changed_at(side))
+    }
+
+    fn base_values(&self, side: Side) -> Option<Vec<Value>> {
+        let base = self.base.as_ref()?;
+        Some(base[side].iter().map(|&value| value.clone()).collect())
+    }
+
+    /// An open row of this pair.
+    pub(super) fn row(&self, strategy: &str, times: ChangedAt) -> Conflict {
+        let kind = match self.base {
+            Some(_) => ConflictKind::UpdateUpdate,
+            None => ConflictKind::FirstLink,
+        };
+        Conflict {
+            kind,
+            base: Sides::from_fn(|side| self.base_values(side)),
+            ..row(self.seen, Some(&self.pair().id), self.owned(), strategy, times)
+        }
+    }
+}
+
+fn row(
+    seen: &Seen<'_>,
+    pair: Option<&PairId>,
+    values: Sides<Vec<Value>>,
+    strategy: &str,
+    times: ChangedAt,
+) -> Conflict {
+    Conflict {
+        id: Conflict::id_of(seen.link.id, pair, &values),
+        link: seen.link.id,
+        records: seen.link.records.clone(),
+        pair: pair.cloned(),
+        kind: ConflictKind::UpdateUpdate,
+        base: Sides::default(),
+        values,
+        times: times.map(|modified| modified.map(|m| m.at)),
+        strategy: strategy.to_owned(),
+        winner: None,
+        why: String::new(),
+        status: ConflictStatus::Open,
+        run: seen.context.run,
+        at: seen.context.now,
+    }
+}
+
+impl Seen<'_> {
+    /// The record's time, if it is newer than the version in the base: only then it tells of this
+    /// change.
+    fn changed_at(&self, side: Side) -> Option<Modified> {
+        let View::Known { version, .. } = self.views[side] else { return None };
+        let base: &Base = &self.link.bases[side];
+        let modified = version.modified?;
+        match base.version.modified {
+            Some(confirmed) if modified.at <= confirmed.at => None,
+            Some(_) | None => Some(modified),
+        }
+    }
+
+    /// The hold of a conflict that the whole record waits for.
+    pub(super) fn record_hold(&self) -> Option<&Hold> {
+        let is_own = |hold: &&Hold| {
+            matches!(hold.key, HoldKey::Link(_)) && hold.reason == HoldReason::Conflict
+        };
+        self.work.holds.iter().find(is_own)
+    }
+}
+
+/// The pair's hold by a conflict, if both sides hold what they held.
+fn waiting<'a>(case: &'a Case<'_>) -> Option<&'a Hold> {
+    let hold = case.hold.as_ref()?;
+    let same = hold.reason == HoldReason::Conflict && hold.values == case.fingerprints();
+    same.then_some(hold)
+}
+
+fn words(why: &str) -> String {
+    format!("both sides differ, and {why}: decide which value stands, or edit one of them")
+}

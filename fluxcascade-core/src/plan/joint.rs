@@ -1,0 +1,181 @@
+//! Writes to both sides of a pair: the half on the target goes first, and once it is done the half
+//! on the source is owed. It is finished from its intent, and not decided anew.
+
+use super::context::PlanContext;
+use super::detect::pair_values;
+use super::entry::{Entry, Need, PairAction, PairPlan, Step};
+use super::settle::{Heard, settle_update};
+use super::unit::Seen;
+use crate::mapping::CompiledMapping;
+use crate::model::{
+    Hold, HoldKey, Link, Operation, OperationPair, Side, Sides, State, Value, Work,
+};
+
+/// Says what must be known of the second halves before anything is decided; else nothing.
+pub(super) fn awaited(
+    work: &Work,
+    context: &PlanContext,
+    entry: &mut Entry,
+    needs: &mut Vec<Need>,
+) -> Option<Entry> {
+    for half in work.operations.iter().filter(|open| open.is_second_half()) {
+        let from = context.settle.from(half);
+        if !context.unsent.contains(&half.id) && from > context.now {
+            return Some(entry.clone().wait_until(from, "a write without an answer settles"));
+        }
+        let Some(record) = half.kind.record() else { continue };
+        if !context.fetched.contains_key(&(half.side, record.clone())) {
+            needs.push(Need::Fetch { side: half.side, record: record.clone() });
+            entry.step = Step::Needs;
+            return Some(entry.clone());
+        }
+    }
+    None
+}
+
+/// Takes what second halves have done into the bases: they may have been sent before a crash.
+pub(super) fn settle_second(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &mut Link,
+    context: &PlanContext,
+    entry: &mut Entry,
+) {
+    for half in work.operations.iter().filter(|open| open.is_second_half()) {
+        let seen = half.kind.record().and_then(|r| context.fetched.get(&(half.side, r.clone())));
+        let Some(State::Known { values, .. }) = seen.map(|seen| &seen.state) else {
+            entry.closes.push(half.id); // what it owed is seen when the record is back
+            continue;
+        };
+        if context.unsent.contains(&half.id) || owes(mapping, work, link, half, values, entry) {
+            continue;
+        }
+        let mut settled = settle_update(mapping, half, values, Heard::Nothing, context.now);
+        for (index, bases) in &mut settled.bases {
+            // The other half has said what the target holds.
+            if let Some(target) = present(mapping, *index, link) {
+                bases.target = target;
+            }
+        }
+        super::linked::set_bases(mapping, &mut link.bases, &settled.bases);
+        entry.step = Step::Decided;
+        entry.settled.push(settled);
+    }
+}
+
+/// Writes what is owed from the intents, unless something else is done for the pair. An intent of
+/// which nothing is owed any more is given up.
+pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
+    for half in seen.work.operations.iter().filter(|open| open.is_second_half()) {
+        let done = entry.settled.iter().any(|settled| settled.operation == half.id);
+        if done || entry.closes.contains(&half.id) {
+            continue;
+        }
+        let owed: Vec<PairPlan> =
+            half.pairs.iter().filter_map(|written| owed(seen, half, written, entry)).collect();
+        if owed.is_empty() && half.pairs.iter().any(|written| is_held(seen, written, entry)) {
+            continue; // refused, and tried again later
+        }
+        if owed.is_empty() {
+            entry.closes.push(half.id);
+        } else {
+            entry.resumes = Some(half.id);
+            entry.pairs.extend(owed);
+        }
+        entry.step = Step::Decided;
+    }
+}
+
+fn owed(
+    seen: &Seen<'_>,
+    half: &Operation,
+    written: &OperationPair,
+    entry: &Entry,
+) -> Option<PairPlan> {
+    let index = seen.mapping.pair_index(&written.pair)?;
+    let pair = &seen.mapping.pairs[index];
+    if entry.pairs.iter().any(|plan| plan.index == index) || is_held(seen, written, entry) {
+        return None;
+    }
+    let now = |side| pair_values(pair, side, seen.views[side], &seen.link.bases[side]);
+    let values = Sides::new(now(Side::Source)?, now(Side::Target)?);
+    let of_side = |side: Side| values[side].iter().map(|&value| value.clone()).collect();
+    let values: Sides<Vec<Value>> = Sides::from_fn(of_side);
+    is_owed(seen.mapping, seen.work, seen.link, half, written, &values, entry).then(|| PairPlan {
+        index,
+        values,
+        action: PairAction::Write {
+            to: half.side,
+            send: written.sent.clone(),
+            cause: written.cause.clone(),
+            conflict: None,
+        },
+    })
+}
+
+/// Whether a pair waits under a hold.
+fn is_held(seen: &Seen<'_>, written: &OperationPair, entry: &Entry) -> bool {
+    let key = HoldKey::Pair(seen.link.id, written.pair.clone());
+    let stays = |hold: &Hold| hold.key == key && !entry.released.contains(&key);
+    seen.work.holds.iter().any(stays) || entry.holds.iter().any(|hold| hold.key == key)
+}
+
+/// Whether a half has a pair that is owed, seen from the record that it writes.
+fn owes(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    half: &Operation,
+    observed: &crate::model::Values,
+    entry: &Entry,
+) -> bool {
+    half.pairs.iter().any(|written| {
+        let Some(index) = mapping.pair_index(&written.pair) else { return false };
+        let slots = mapping.pairs[index].ends[half.side].slots.iter();
+        let source = slots.map(|&slot| observed[slot].value().cloned()).collect::<Option<Vec<_>>>();
+        let (Some(source), Some(target)) = (source, present(mapping, index, link)) else {
+            return false;
+        };
+        is_owed(mapping, work, link, half, written, &Sides::new(source, target), entry)
+    })
+}
+
+/// Whether a pair of a second half is owed: the first half was carried out, and since then neither
+/// side has changed.
+fn is_owed(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &Link,
+    half: &Operation,
+    written: &OperationPair,
+    now: &Sides<Vec<Value>>,
+    entry: &Entry,
+) -> bool {
+    let Some(index) = mapping.pair_index(&written.pair) else { return false };
+    // A first half that is not open any more was carried out: else this one would have ended with it.
+    let mut firsts = work.operations.iter().filter(|open| open.joint == Some(half.id)).peekable();
+    let has_base = |first: &Operation| {
+        let settled = entry.settled.iter().filter(|settled| settled.operation == first.id);
+        settled.flat_map(|settled| &settled.bases).any(|(place, _)| *place == index)
+    };
+    let carried_out = firsts.peek().is_none() || firsts.any(has_base);
+    let base = present(mapping, index, link);
+    let target_stays = base.as_ref().is_some_and(|base| same(base, &now.target));
+    // A half that was sent anew may carry pairs of its own; of those nothing is owed once the
+    // target is what the source was last made from.
+    let is_joint = same(&written.origin, &now.target) || {
+        let refs = crate::mapping::refs;
+        !mapping.pairs[index].equivalent(&refs(&written.planned), &refs(&now.target))
+    };
+    carried_out && target_stays && same(&written.planned, &now.source) && is_joint
+}
+
+fn same(before: &[Value], now: &[Value]) -> bool {
+    before.len() == now.len() && before.iter().zip(now).all(|(a, b)| !b.changed_from(a))
+}
+
+/// The target's base of a pair.
+fn present(mapping: &CompiledMapping, index: usize, link: &Link) -> Option<Vec<Value>> {
+    let range = mapping.pairs[index].ends.target.base.clone();
+    link.bases.target.slots[range].iter().map(|slot| slot.value().cloned()).collect()
+}

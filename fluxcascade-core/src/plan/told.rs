@@ -1,0 +1,237 @@
+//! What becomes of a pair that is held: it waits on, a person has said, or what it waited for is over.
+
+use super::context::PlanContext;
+use super::decide::Decision;
+use super::entry::Entry;
+use super::merge::{Case, Pass};
+use super::unit::Seen;
+use crate::model::{
+    Cause, Choice, Conflict, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason, Side, Sides,
+    Value, Values, WorkKey,
+};
+use crate::resolver::Strategies;
+
+/// What a hold means for the pair now.
+pub(super) enum Held {
+    /// The pair waits on.
+    Waits,
+    /// A person's answer was carried out.
+    Told,
+    /// There is no hold, or it has ended: the pair is decided as usual.
+    Goes(Pass),
+}
+
+/// Which strategies were asked, for telling that others are asked now.
+pub(super) fn asked(strategies: &Strategies) -> Fingerprint {
+    Fingerprint::of(&[strategies.name().as_bytes()])
+}
+
+impl Case<'_> {
+    /// A held pair stays held while both sides hold what they held; else its hold ends, and its
+    /// conflict row is resolved or stale.
+    pub(super) fn held(&self, entry: &mut Entry) -> Held {
+        let Some(hold) = &self.hold else { return Held::Goes(Pass::Guarded) };
+        let same = hold.values == self.fingerprints();
+        match hold.choice().filter(|_| same) {
+            Some(choice) => self.carry_out(hold, choice, entry),
+            None if same && !self.is_over(hold) => Held::Waits,
+            None => {
+                self.release(hold, entry);
+                Held::Goes(Pass::Guarded)
+            }
+        }
+    }
+
+    /// The hold ends.
+    pub(super) fn release(&self, hold: &Hold, entry: &mut Entry) {
+        entry.released.push(hold.key.clone());
+        if let Some(conflict) = hold.conflict {
+            let status =
+                if self.is_agreed() { ConflictStatus::Resolved } else { ConflictStatus::Stale };
+            entry.judged.push((conflict, status));
+        }
+    }
+
+    fn is_agreed(&self) -> bool {
+        matches!(self.decision, Decision::Nothing | Decision::Adopt)
+    }
+
+    /// Whether what is held need not wait any more, although both sides hold what they held.
+    pub(super) fn is_over(&self, hold: &Hold) -> bool {
+        let context = self.seen.context;
+        if is_due(hold, context) {
+            return true;
+        }
+        match hold.reason {
+            HoldReason::Conflict => match self.decision {
+                Decision::Conflict | Decision::FirstLinkConflict => self.is_asked_otherwise(hold),
+                Decision::Nothing
+                | Decision::Adopt
+                | Decision::AdoptAsFound
+                | Decision::TakeAsFound
+                | Decision::Write(_)
+                | Decision::WriteOver(_)
+                | Decision::OverwriteAtFirstLink(_)
+                | Decision::Drift(_) => true,
+            },
+            HoldReason::Invalid => !self.is_refused_again(hold),
+            HoldReason::Guard => {
+                self.is_agreed() || hold.withheld.is_none_or(|what| context.gate.lets(what))
+            }
+            HoldReason::Reference => {
+                let now = hold.waits_for.as_ref().and_then(|link| context.references.get(link));
+                self.is_agreed() || now.is_some_and(Option::is_some)
+            }
+            HoldReason::Rejected
+            | HoldReason::Oscillating
+            | HoldReason::Schema
+            | HoldReason::Unsettled
+            | HoldReason::Ambiguous
+            | HoldReason::UnknownOutcome
+            | HoldReason::Unreadable
+            | HoldReason::Missing
+            | HoldReason::Gone
+            | HoldReason::Excluded => false,
+        }
+    }
+
+    /// Whether the mapping asks other strategies than those that left it to a person.
+    pub(super) fn is_asked_otherwise(&self, hold: &Hold) -> bool {
+        hold.asked.is_some_and(|before| before != asked(self.strategies()))
+    }
+
+    /// The strategies that decide the pair by itself.
+    pub(super) fn strategies(&self) -> &Strategies {
+        let pair = self.pair();
+        if self.base.is_some() { &pair.conflicts } else { &pair.first_link }
+    }
+
+    /// Whether the mapping still takes no such value: its transforms may have been mended since.
+    fn is_refused_again(&self, hold: &Hold) -> bool {
+        let mut anew = Entry::new(WorkKey::Link(self.seen.link.id), Sides::default());
+        self.act(Pass::Guarded, &mut anew, &mut Vec::new());
+        anew.holds.iter().any(|held| held.reason == hold.reason && held.detail == hold.detail)
+    }
+
+    /// Does what a person said about the hold. What does not concern a pair, or cannot be done for
+    /// it, leaves it waiting.
+    pub(super) fn carry_out(&self, hold: &Hold, choice: &Choice, entry: &mut Entry) -> Held {
+        match choice {
+            Choice::Take(side) => {
+                if !self.pair().direction.writes_to(side.other()) {
+                    let why = format!("the pair is never written on the {}", side.other());
+                    return self.asks_again(hold, &why, entry);
+                }
+                entry.released.push(hold.key.clone());
+                let row = self.answered_row(hold, choice, Some((*side).into()));
+                self.write(side.other(), answered(choice), row, Pass::Told, entry);
+            }
+            Choice::Set(values) => {
+                if let Err(why) = self.takes(values) {
+                    return self.asks_again(hold, &why, entry);
+                }
+                entry.released.push(hold.key.clone());
+                let row = self.answered_row(hold, choice, Some(crate::model::Winner::Merged));
+                self.send_both(values.clone(), answered(choice), row, Pass::Told, entry);
+            }
+            Choice::Leave => {
+                entry.released.push(hold.key.clone());
+                entry.conflicts.extend(self.answered_row(hold, choice, None));
+                self.leave(entry);
+            }
+            Choice::Retry => {
+                self.release(hold, entry);
+                return Held::Goes(Pass::Guarded);
+            }
+            Choice::Allow => match hold.withheld {
+                Some(what) => {
+                    self.release(hold, entry);
+                    return Held::Goes(Pass::Allowed(what));
+                }
+                None => return Held::Waits,
+            },
+            Choice::LinkTo(_)
+            | Choice::Create
+            | Choice::Never
+            | Choice::NotMade
+            | Choice::Recreate => return Held::Waits,
+        }
+        Held::Told
+    }
+
+    /// Both sides stay as they are: that is the base from now on, and the log says why.
+    pub(super) fn leave(&self, entry: &mut Entry) {
+        self.adopt(entry, Some((self.flows_to(), answered(&Choice::Leave))));
+    }
+
+    /// Whether a person's values can be written as they are.
+    fn takes(&self, values: &Sides<Vec<Value>>) -> Result<(), String> {
+        let pair = self.pair();
+        for side in Side::BOTH {
+            let (given, fields) = (values[side].len(), pair.ends[side].names.len());
+            if given != fields {
+                return Err(format!("{given} values were given for {fields} fields on the {side}"));
+            }
+            let now = &self.values[side];
+            if !pair.direction.writes_to(side)
+                && !pair.same(side, &crate::mapping::refs(&values[side]), now)
+            {
+                return Err(format!("the pair is never written on the {side}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer cannot be carried out: the hold is another one from now on, without it.
+    fn asks_again(&self, hold: &Hold, why: &str, entry: &mut Entry) -> Held {
+        let detail =
+            format!("{}: what was decided cannot be done ({why}): decide anew", self.pair().label);
+        let attempts = hold.attempts + 1;
+        entry.holds.push(Hold { detail, attempts, answer: None, ..hold.clone() });
+        Held::Waits
+    }
+
+    /// The conflict row of an answered hold, with its winner.
+    fn answered_row(
+        &self,
+        hold: &Hold,
+        choice: &Choice,
+        winner: Option<crate::model::Winner>,
+    ) -> Option<Conflict> {
+        hold.conflict?;
+        let mut row = self.row(&self.strategies().name(), self.times());
+        row.status = ConflictStatus::Resolved;
+        row.winner = winner;
+        row.why = format!("a person decided: {}", choice.word());
+        row.at = hold.since;
+        Some(row)
+    }
+}
+
+impl Seen<'_> {
+    /// Whether a person left both records as they are after a refusal of the whole record.
+    pub(super) fn leaves_record(&self) -> bool {
+        let prints = self.views.map(|view| match view {
+            super::detect::View::Known { values, .. } => Some(Values::fingerprint(values)),
+            super::detect::View::Unseen
+            | super::detect::View::IdOnly
+            | super::detect::View::Other(_) => None,
+        });
+        self.work.holds.iter().any(|hold| {
+            matches!(hold.key, HoldKey::Link(_))
+                && hold.reason == HoldReason::Rejected
+                && hold.choice() == Some(&Choice::Leave)
+                && hold.values == prints
+        })
+    }
+}
+
+/// Whether the hold is looked at by itself now.
+pub(super) fn is_due(hold: &Hold, context: &PlanContext) -> bool {
+    hold.not_before.is_some_and(|due| due <= context.now)
+}
+
+/// The cause of what a person decided.
+pub(super) fn answered(choice: &Choice) -> Cause {
+    Cause::Answered { choice: choice.word().to_owned() }
+}

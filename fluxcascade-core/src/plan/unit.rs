@@ -1,0 +1,234 @@
+//! The pairs of a link put together: which are looked at, and which of them conflict together.
+
+use std::collections::BTreeSet;
+
+use super::conflict::Unit;
+use super::context::PlanContext;
+use super::decide::{Decision, decide_with_base, decide_without_base};
+use super::detect::{Change, View, change, pair_values};
+use super::entry::{Entry, Need};
+use super::first_sync::first_sync;
+use super::merge::Case;
+use super::{reference, retransform};
+use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, PairDirection};
+use crate::model::{ConflictStatus, Hold, HoldKey, Link, Side, Sides, Slot, Value, Work};
+
+/// A link whose two records are both seen.
+pub(super) struct Seen<'a> {
+    pub(super) mapping: &'a CompiledMapping,
+    pub(super) work: &'a Work,
+    /// The link with its bases, after what was settled.
+    pub(super) link: &'a Link,
+    pub(super) views: Sides<View<'a>>,
+    pub(super) context: &'a PlanContext,
+}
+
+/// Which pairs conflict together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Together<'a> {
+    /// All that flow both ways.
+    Record,
+    /// Those of this group.
+    Group(&'a str),
+}
+
+/// Decides every pair of the link.
+pub(super) fn decide_pairs(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
+    end_removed(seen, entry);
+    let mut done: BTreeSet<Together<'_>> = BTreeSet::new();
+    for index in 0..seen.mapping.pairs.len() {
+        match seen.together(index) {
+            None => {
+                if let Some(case) = seen.case(index, Want::InPlay, entry, needs) {
+                    case.decide(entry, needs);
+                }
+            }
+            Some(together) => {
+                if done.insert(together) {
+                    decide_unit(seen, together, entry, needs);
+                }
+            }
+        }
+    }
+    keep_asserted_rows(entry);
+}
+
+/// A row that is asked again, or comes with what is done, is neither overtaken nor resolved by it.
+fn keep_asserted_rows(entry: &mut Entry) {
+    if entry.judged.is_empty() {
+        return;
+    }
+    let asked = entry.holds.iter().filter_map(|hold| hold.conflict);
+    let done = entry.pairs.iter().filter_map(|pair| pair.conflict()).map(|row| row.id);
+    let settled = entry.settled.iter().flat_map(|settled| &settled.conflicts);
+    let stored = entry.conflicts.iter().chain(settled).map(|row| row.id);
+    let asserted: Vec<_> = asked.chain(done).chain(stored).collect();
+    entry.judged.retain(|(row, _)| !asserted.contains(row));
+}
+
+/// What is held for a pair that the mapping no longer has ends with it.
+fn end_removed(seen: &Seen<'_>, entry: &mut Entry) {
+    for hold in &seen.work.holds {
+        let Some(pair) = hold.key.pair() else { continue };
+        if seen.mapping.pair_index(pair).is_none() {
+            entry.released.push(hold.key.clone());
+            entry.judged.extend(hold.conflict.map(|row| (row, ConflictStatus::Stale)));
+        }
+    }
+}
+
+/// Pairs that conflict together: one by one unless both sides have news among them.
+fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
+    let members = || {
+        let all = 0..seen.mapping.pairs.len();
+        all.filter(move |&index| seen.together(index) == Some(together))
+    };
+    let asked = needs.len();
+    let in_play: Vec<Case<'_>> =
+        members().filter_map(|index| seen.case(index, Want::InPlay, entry, needs)).collect();
+    if needs.len() > asked {
+        return; // nothing of it is decided before all of it can be
+    }
+    let news = |side| in_play.iter().any(|case| !case.equivalent && case.has_news(side));
+    if !(news(Side::Source) && news(Side::Target)) {
+        for case in &in_play {
+            case.decide(entry, needs);
+        }
+        return;
+    }
+    let all: Vec<Case<'_>> =
+        members().filter_map(|index| seen.case(index, Want::All, entry, needs)).collect();
+    if needs.len() > asked {
+        return;
+    }
+    let (same, differ): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
+        all.iter().partition(|case| case.equivalent);
+    let as_found =
+        |case: &&Case<'_>| matches!(case.decision, Decision::AdoptAsFound | Decision::TakeAsFound);
+    if !in_play.iter().any(|case| case.base.is_some()) && differ.iter().any(as_found) {
+        // Blanks are not filled from both sides: that would be one value of two halves.
+        for case in all.iter().filter(|case| case.is_in_play()) {
+            case.take(entry);
+        }
+        return;
+    }
+    for case in same.into_iter().filter(|case| case.is_in_play()) {
+        case.decide(entry, needs);
+    }
+    match differ.as_slice() {
+        [] => {}
+        cases => Unit { seen, cases, together: Some(together) }.decide(entry, needs),
+    }
+}
+
+/// Which pairs are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// Those for which something may be done by themselves.
+    InPlay,
+    /// All that can be seen.
+    All,
+}
+
+impl Seen<'_> {
+    /// What the pair conflicts together with. One-way pairs never conflict, and first links only
+    /// within a group.
+    fn together(&self, index: usize) -> Option<Together<'_>> {
+        let pair = &self.mapping.pairs[index];
+        if pair.direction != PairDirection::Bidirectional {
+            return None;
+        }
+        match self.mapping.mapping.conflict_scope {
+            ConflictScope::Record if self.has_base(pair) => Some(Together::Record),
+            ConflictScope::Record | ConflictScope::Pair => {
+                pair.group.as_deref().map(Together::Group)
+            }
+        }
+    }
+
+    fn has_base(&self, pair: &CompiledPair) -> bool {
+        let of_side = |side| &self.link.bases[side].slots[pair.ends[side].base.clone()];
+        let whole = |slots: &[Slot]| !slots.iter().any(Slot::is_absent);
+        whole(of_side(Side::Source)) && whole(of_side(Side::Target))
+    }
+
+    /// The pair as it stands; `None` if nothing is to be decided for it, or not yet.
+    fn case<'s>(
+        &'s self,
+        index: usize,
+        want: Want,
+        entry: &mut Entry,
+        needs: &mut Vec<Need>,
+    ) -> Option<Case<'s>> {
+        let pair = &self.mapping.pairs[index];
+        let changes = Sides::from_fn(|s| change(pair, s, self.views[s], &self.link.bases[s]));
+        let hold = self.hold(pair, entry);
+        let unchanged = changes == Sides::new(Change::Same, Change::Same);
+        let rewrites =
+            if unchanged { retransform::applies(self, index, hold.as_ref()) } else { None };
+        let has_base = match (changes.source, changes.target) {
+            (Change::Absent, _) | (_, Change::Absent) => return None,
+            (Change::Same, Change::Same)
+                if hold.is_none() && rewrites.is_none() && want == Want::InPlay =>
+            {
+                return None;
+            }
+            (Change::NoBase, _) | (_, Change::NoBase) => false,
+            (Change::Same | Change::Changed, Change::Same | Change::Changed) => true,
+        };
+        let values = Sides::from_fn(|s| pair_values(pair, s, self.views[s], &self.link.bases[s]));
+        let values = Sides::new(values.source?, values.target?);
+        let unknown = reference::unanswered(pair, &values, self.context);
+        if !unknown.is_empty() {
+            needs.extend(unknown);
+            return None;
+        }
+        let equivalent = reference::equivalent(pair, &values, self.context);
+        let blank = |values: &Vec<&Value>| values.iter().all(|value| value.is_blank());
+        let blanks = values.as_ref().map(blank);
+        let anew = || decide_without_base(pair.direction, blanks, equivalent);
+        let told = rewrites.filter(|_| !equivalent).map(|on_change| {
+            if hold.is_none() && !entry.retransformed.contains(&index) {
+                entry.retransformed.push(index);
+            }
+            retransform::decision(pair.direction, on_change, anew)
+        });
+        let decision = match told {
+            Some(decision) => decision,
+            None if has_base => {
+                let edited = changes.map(|c| c == Change::Changed);
+                decide_with_base(pair.direction, edited, equivalent)
+            }
+            None => first_sync(self.mapping.mapping.first_sync, anew()),
+        };
+        let first_link = !has_base || matches!(decision, Decision::FirstLinkConflict);
+        Some(Case {
+            seen: self,
+            index,
+            changes,
+            base: (!first_link).then(|| self.base_of(pair)),
+            values,
+            hold,
+            equivalent,
+            retransformed: told.is_some(),
+            decision,
+        })
+    }
+
+    fn base_of(&self, pair: &CompiledPair) -> Sides<Vec<&Value>> {
+        Sides::from_fn(|side| {
+            let slots = &self.link.bases[side].slots[pair.ends[side].base.clone()];
+            slots.iter().filter_map(Slot::value).collect()
+        })
+    }
+
+    /// The hold that a pair is under: one that settling has just made, else the stored one.
+    fn hold(&self, pair: &CompiledPair, entry: &Entry) -> Option<Hold> {
+        if self.work.holds.is_empty() && entry.settled.is_empty() {
+            return None;
+        }
+        let key = HoldKey::Pair(self.link.id, pair.id.clone());
+        let new = entry.settled.iter().flat_map(|settled| &settled.holds);
+        new.chain(&self.work.holds).find(|hold| hold.key == key).cloned()
+    }
+}

@@ -1,0 +1,191 @@
+//! Records as plain fields, and what the planner makes of a link of two of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fluxcascade_core::mapping::{CompiledMapping, Mapping, MappingBuilder};
+use fluxcascade_core::model::{
+    Candidates, FieldType, KeyHolder, LinkId, Observation, RecordId, Side, Sides, Slot, State,
+    Timestamp, Value, Version, Work, WorkKey,
+};
+use fluxcascade_core::plan::{Entry, Plan, plan};
+use serde_json::Value as Json;
+
+use crate::given::{Linked, compiled, context, inbox, schema};
+
+/// A record's fields; one that is missing is blank.
+pub(crate) type Fields = BTreeMap<String, Value>;
+
+pub(crate) fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(yes) => Value::Bool(*yes),
+        Json::Number(number) => Value::Int(number.as_i64().unwrap()),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => Value::List(items.iter().map(value).collect()),
+        Json::Object(fields) => {
+            Value::Map(fields.iter().map(|(name, item)| (name.clone(), value(item))).collect())
+        }
+    }
+}
+
+pub(crate) fn fields(json: &Json) -> Fields {
+    let object = json.as_object().unwrap();
+    object.iter().map(|(name, item)| (name.clone(), value(item))).collect()
+}
+
+/// The fields that hold something.
+pub(crate) fn filled(fields: &Fields) -> Fields {
+    let kept = fields.iter().filter(|(_, value)| !value.is_blank());
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+pub(crate) fn begin() -> MappingBuilder {
+    Mapping::builder("table").source("a", "things").target("b", "things").match_on("key", "key")
+}
+
+/// Compiles a mapping whose fields are all texts, or compared as they are.
+pub(crate) fn compile(mapping: MappingBuilder) -> CompiledMapping {
+    let mapping = mapping.build().unwrap();
+    let schemas = Sides::from_fn(|side| {
+        let names = mapping.pairs.iter().flat_map(|pair| pair.fields(side));
+        let names = names.map(|name| (name.as_str(), FieldType::Text));
+        schema(names.chain([("key", FieldType::Text)]))
+    });
+    compiled(mapping, &schemas)
+}
+
+/// A record that was read just now.
+pub(crate) fn known(mapping: &CompiledMapping, side: Side, fields: &Fields) -> State {
+    let values = mapping.projections[side]
+        .values(|field| Slot::Present(fields.get(field.as_str()).cloned().unwrap_or(Value::Null)));
+    State::Known { values, version: Version::modified(at(200), Duration::from_secs(1)) }
+}
+
+pub(crate) fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
+/// A link; without bases each of its pairs is decided as at a first link.
+pub(crate) fn link(
+    mapping: &CompiledMapping,
+    bases: Option<Sides<&Fields>>,
+    states: &Sides<State>,
+) -> Linked {
+    let mut linked = Linked {
+        number: 1,
+        bases: Sides::from_fn(|side| {
+            let names = mapping.pairs.iter().flat_map(|pair| pair.ends[side].names.iter());
+            let held = |name: &str| match &bases {
+                Some(bases) => Slot::Present(bases[side].get(name).cloned().unwrap_or(Value::Null)),
+                None => Slot::Absent,
+            };
+            names.map(|name| held(name.as_str())).collect()
+        }),
+        confirmed: Sides::from_fn(|_| Version::modified(at(100), Duration::from_secs(1))),
+        seen: Sides::default(),
+        holds: Vec::new(),
+    };
+    let records = Sides::from_fn(|side| linked.record(side));
+    let seen = |side: Side| Observation::fetched(records[side].clone(), states[side].clone());
+    linked.seen = Sides::from_fn(|side| Some(seen(side)));
+    linked
+}
+
+/// A link of records that both hold something.
+pub(crate) fn link_of(
+    mapping: &CompiledMapping,
+    bases: Option<Sides<&Fields>>,
+    held: &Sides<Fields>,
+) -> Linked {
+    link(mapping, bases, &Sides::from_fn(|side| known(mapping, side, &held[side])))
+}
+
+/// A record without a link, and who else has its key; the record itself is among them.
+pub(crate) fn unlinked(
+    mapping: &CompiledMapping,
+    side: Side,
+    id: &str,
+    held: &Fields,
+    holders: Sides<Vec<KeyHolder>>,
+) -> Work {
+    let record = RecordId::new(id).unwrap();
+    let seen = Observation::fetched(record.clone(), known(mapping, side, held));
+    let mut entries = Sides::default();
+    entries[side] = Some(inbox(seen, mapping.revision));
+    let alone = holders.iter().map(|(_, same)| same.len()).sum::<usize>() == 0;
+    let candidates = Candidates { rule: 0, holders, pending: Sides::new(0, 0) };
+    Work {
+        key: WorkKey::Record(side, record),
+        link: None,
+        entries,
+        holds: Vec::new(),
+        operations: Vec::new(),
+        candidates: if alone { Vec::new() } else { vec![candidates] },
+        tombstones: Vec::new(),
+    }
+}
+
+/// A record that has a key, with what was read of it.
+pub(crate) fn holder(
+    mapping: &CompiledMapping,
+    side: Side,
+    id: &str,
+    held: &Fields,
+    link: Option<LinkId>,
+) -> KeyHolder {
+    let record = RecordId::new(id).unwrap();
+    let seen = Observation::fetched(record.clone(), known(mapping, side, held));
+    KeyHolder {
+        record,
+        link,
+        entry: Some(inbox(seen, mapping.revision)),
+        pending: None,
+        decided_earlier: false,
+        hold: None,
+    }
+}
+
+/// What a record gets that is made for one of the other side.
+pub(crate) fn created(mapping: &CompiledMapping, entry: &Entry, to: Side) -> Fields {
+    assert_eq!(entry.create, Some(to), "{entry:?}");
+    let mut made = Fields::new();
+    for planned in &entry.pairs {
+        for (side, send, _) in planned.writes() {
+            assert_eq!(side, to);
+            let names = mapping.pairs[planned.index].ends[to].names.iter();
+            made.extend(names.map(ToString::to_string).zip(send.iter().cloned()));
+        }
+    }
+    filled(&made)
+}
+
+pub(crate) fn plan_work(mapping: &CompiledMapping, work: Work) -> Entry {
+    sole(plan(mapping, &[work], &context(at(1_000))))
+}
+
+pub(crate) fn decide(mapping: &CompiledMapping, linked: &Linked) -> Entry {
+    plan_work(mapping, linked.work(mapping))
+}
+
+/// The only entry of a plan that needs nothing more.
+fn sole(mut plan: Plan) -> Entry {
+    assert_eq!(plan.needs, []);
+    assert_eq!(plan.entries.len(), 1);
+    plan.entries.remove(0)
+}
+
+/// What both records hold when the entry was carried out. Then all is at rest.
+pub(crate) fn after(mapping: &CompiledMapping, linked: &Linked, entry: &Entry) -> Sides<Fields> {
+    let after = linked.after(mapping, entry);
+    let again = decide(mapping, &after);
+    assert!(again.pairs.is_empty() && again.notes.is_empty(), "not at rest: {again:?}");
+    Sides::from_fn(|side| {
+        let seen = after.seen[side].as_ref().unwrap().values().unwrap();
+        let named = mapping.projections[side].fields().iter().zip(seen.slots());
+        let held = named.map(|(name, slot)| {
+            (name.as_str().to_owned(), slot.value().cloned().unwrap_or(Value::Null))
+        });
+        filled(&held.collect())
+    })
+}

@@ -1,0 +1,225 @@
+//! The other side's id, stored in a field of ours: written into records, and matched by.
+
+use std::sync::Arc;
+
+use fluxcascade_core::connector::{Capabilities, DeleteSignal};
+use fluxcascade_core::mapping::{Direction, FirstSync, IdWrites, MappingBuilder};
+use fluxcascade_core::model::{Cause, HoldReason};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
+use fluxcascade_core::{Engine, Side, SyncError};
+use fluxcascade_store::MemoryStore;
+
+use crate::deletes::able;
+use crate::world::{World, contacts};
+
+fn both(writes: IdWrites) -> MappingBuilder {
+    contacts().foreign_id(Side::Source, "field_id", writes).foreign_id(
+        Side::Target,
+        "crm_id",
+        writes,
+    )
+}
+
+fn plain(mapping: MappingBuilder) -> World {
+    World::with(SimProfile::default(), SimProfile::default(), mapping)
+}
+
+fn assert_stored_on_both_sides(world: &World) {
+    let (source, target) = (&world.crm.records()[0], &world.field.records()[0]);
+    assert_eq!(world.crm.text(source, "field_id"), target.as_str());
+    assert_eq!(world.field.text(target, "crm_id"), source.as_str());
+}
+
+/// The example of the card: both ids on both sides, the e-mail changed on one side, still one link;
+/// the store deleted, and linked again by the ids (P23).
+#[tokio::test]
+async fn both_ids_on_both_sides_keep_one_link_through_a_changed_key_and_a_lost_store() {
+    for mode in [FirstSync::Rebuild, FirstSync::Merge] {
+        let mut world = plain(both(IdWrites::Always).first_sync(FirstSync::Merge));
+        let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+        world.settle().await;
+        assert_stored_on_both_sides(&world);
+        let target = world.field.records()[0].clone();
+
+        world.field.edit(&target, "mail", "anna@y.io");
+        world.settle().await;
+        assert_eq!(world.crm.text(&source, "email"), "anna@y.io");
+        assert_eq!((world.links().await.len(), world.field.records().len()), (1, 1));
+
+        // The store is lost, and the e-mails differ before the next run.
+        world.store = Arc::new(MemoryStore::new());
+        world.mapping = both(IdWrites::Always).first_sync(mode).build().unwrap();
+        world.field.edit(&target, "mail", "ann@z.io");
+        world.settle().await;
+        let link = world.link().await;
+        assert_eq!((&link.records.source, &link.records.target), (&source, &target), "{mode:?}");
+        assert_eq!((world.crm.records().len(), world.field.records().len()), (1, 1));
+        assert_stored_on_both_sides(&world);
+    }
+}
+
+#[tokio::test]
+async fn ids_are_written_into_linked_records_only_where_the_mapping_asks_for_it() {
+    for (writes, stored) in [(IdWrites::Always, true), (IdWrites::OnCreate, false)] {
+        let world = plain(both(writes));
+        let source = world.crm.insert([("email", "ann@x.io")]);
+        let target = world.field.insert([("mail", "ann@x.io")]);
+        world.settle().await;
+        assert_eq!(!world.crm.text(&source, "field_id").is_empty(), stored, "{writes:?}");
+        assert_eq!(!world.field.text(&target, "crm_id").is_empty(), stored, "{writes:?}");
+        let made = world.crm.insert([("email", "bob@x.io")]);
+        world.settle().await;
+        let bob = world.link_of(&made).await.records.target;
+        assert_eq!(world.field.text(&bob, "crm_id"), made.as_str(), "{writes:?}");
+        assert_eq!(!world.crm.text(&made, "field_id").is_empty(), stored, "{writes:?}");
+    }
+}
+
+/// P10, P26: also against a one-way mapping's direction, and the log says so.
+#[tokio::test]
+async fn an_id_on_the_origin_of_a_one_way_mapping_is_the_only_thing_written_there() {
+    let world = plain(both(IdWrites::Always).direction(Direction::SourceToTarget));
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.settle().await;
+    assert_stored_on_both_sides(&world);
+    world.crm.edit(&source, "field_id", "someone's note");
+    world.settle().await;
+    assert_stored_on_both_sides(&world);
+    let rows = world.log().await;
+    let of_source: Vec<_> = rows
+        .iter()
+        .filter(|row| row.side == Side::Source && row.operation.is_some())
+        .flat_map(|row| &row.pairs)
+        .collect();
+    assert!(of_source.iter().all(|pair| pair.cause == Cause::OtherId), "{of_source:?}");
+    assert_eq!(of_source.len(), 2);
+    assert_eq!(of_source[0].before, ["someone's note".into()]);
+}
+
+/// P2: what is stored is not written again.
+#[tokio::test]
+async fn ids_that_are_there_are_not_written() {
+    let world = plain(both(IdWrites::Always));
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.settle().await;
+    world.crm.clear_ledger();
+    world.crm.edit(&source, "name", "Anna");
+    world.settle().await;
+    world.minutes(25 * 60);
+    world.settle().await;
+    assert_eq!(world.crm.calls(CallKind::Update), 0);
+}
+
+/// Ids go before all rules.
+#[tokio::test]
+async fn an_id_decides_before_the_match_rules() {
+    let world = plain(both(IdWrites::OnCreate));
+    let target = world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+    let source = world
+        .crm
+        .insert([("email", "ann@x.io".to_owned()), ("field_id", target.as_str().to_owned())]);
+    let other = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    world.sync().await;
+    assert_eq!(world.link_of(&target).await.records.source, source);
+    let holds = world.holds().await;
+    assert!(holds.iter().any(|hold| hold.reason == HoldReason::Ambiguous), "{holds:?}");
+    assert_eq!(world.crm.records().len(), 1, "{other} is not created");
+}
+
+#[tokio::test]
+async fn several_records_with_one_id_are_parked() {
+    let world = plain(both(IdWrites::OnCreate));
+    let target = world.field.insert([("mail", "bob@x.io")]);
+    for mail in ["one@x.io", "two@x.io"] {
+        let id = target.as_str().to_owned();
+        world.crm.insert([("email", mail.to_owned()), ("field_id", id)]);
+    }
+    let report = world.sync().await;
+    assert_eq!((report.linked, report.writes(), report.held.len()), (0, 0, 3), "{report}");
+}
+
+#[tokio::test]
+async fn an_id_of_nobody_is_no_match() {
+    let world = plain(both(IdWrites::OnCreate));
+    world.crm.insert([("email", "ann@x.io"), ("field_id", "field-999999")]);
+    world.settle().await;
+    assert_eq!(world.links().await.len(), 1);
+    assert_eq!(world.field.records().len(), 1);
+}
+
+/// P6 (a): a create by a unique field of ours is sent again as it is, and makes one record.
+#[tokio::test]
+async fn a_create_by_a_unique_id_is_repeated_without_a_second_record() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        let profile = able(DeleteSignal::Flag);
+        let capabilities = Capabilities { upserts: true, ..profile.capabilities.clone() };
+        let field = SimProfile { capabilities, ..profile };
+        let mut world = World::with(SimProfile::default(), field, both(IdWrites::OnCreate));
+        world.field = world.field.unique("crm_id");
+        world.crm.insert([("name", "no key at all"), ("phone", "256 555 0100")]);
+        world.field.fail_next(CallKind::Create, fault);
+        world.sync().await;
+        world.minutes(15);
+        world.sync().await;
+        assert_eq!(world.field.calls(CallKind::Find), 0);
+        world.settle().await;
+        assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1), "{fault:?}");
+    }
+}
+
+/// P6 (c): without an upsert the create is looked for by the id.
+#[tokio::test]
+async fn a_create_without_a_key_is_looked_for_by_its_id() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        let world = plain(both(IdWrites::OnCreate));
+        world.crm.insert([("name", "no key at all"), ("phone", "256 555 0100")]);
+        world.field.fail_next(CallKind::Create, fault);
+        world.sync().await;
+        world.settle().await;
+        assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1), "{fault:?}");
+        assert!(world.holds().await.is_empty());
+    }
+}
+
+/// P14: a refused id holds the id alone.
+#[tokio::test]
+async fn an_id_that_is_refused_stops_nothing_else() {
+    let world = plain(both(IdWrites::Always));
+    world.crm.refuse("field_id");
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.settle().await;
+    let target = world.field.records()[0].clone();
+    world.field.edit(&target, "name", "Anna");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Anna");
+    let holds = world.holds().await;
+    assert_eq!((holds.len(), holds[0].reason), (1, HoldReason::Rejected), "{holds:?}");
+    world.crm.accept("field_id");
+    world.minutes(24 * 60);
+    world.settle().await;
+    assert_stored_on_both_sides(&world);
+    assert!(world.holds().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_field_that_does_not_exist_or_is_in_a_pair_is_found_when_the_engine_is_built() {
+    let paired = contacts().foreign_id(Side::Source, "name", IdWrites::Always).build();
+    assert!(paired.unwrap_err().to_string().contains("is in the pair name = name too"));
+    let unknown = contacts()
+        .foreign_id(Side::Source, "feild_id", IdWrites::Always)
+        .filter(Side::Target, "stret", fluxcascade_core::mapping::Test::IsBlank)
+        .build()
+        .unwrap();
+    let world = World::new();
+    let built = Engine::builder()
+        .connection("crm", world.crm.clone())
+        .connection("field", world.field.clone())
+        .store(Arc::clone(&world.store))
+        .mapping(unknown)
+        .build()
+        .await;
+    let Err(SyncError::Config(error)) = built else { panic!("it was built") };
+    let text = error.to_string();
+    assert!(text.contains("did you mean field_id?"), "{text}");
+    assert!(text.contains("did you mean street?"), "{text}");
+}

@@ -1,0 +1,101 @@
+//! Pairs that conflict together, from pull to commit.
+
+use fluxcascade_core::Strategy;
+use fluxcascade_core::mapping::{ConflictScope, Mapping, MappingBuilder};
+use fluxcascade_core::model::{Answer, AnswerTo, Choice, ConflictStatus, HoldReason, Side, Winner};
+use fluxcascade_core::testkit::SimProfile;
+
+use crate::world::{World, contacts};
+
+fn grouped(strategy: Strategy) -> MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .conflicts(strategy)
+        .pair("email", "mail")
+        .pair_with("phone", "phone", |p| p.group("place"))
+        .pair_with("address", "street", |p| p.group("place"))
+        .pair("name", "name")
+}
+
+fn world(mapping: MappingBuilder) -> World {
+    World::with(SimProfile::default(), SimProfile::default(), mapping)
+}
+
+#[tokio::test]
+async fn one_side_wins_all_pairs_of_a_group_and_the_overwritten_edit_is_kept() {
+    let world = world(grouped(Strategy::NewestWins));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.minutes(5);
+    world.field.edit(&target, "street", "2 Oak Ave");
+    world.sync().await;
+    world.settle().await;
+    for (phone, street) in [
+        (world.crm.text(&source, "phone"), world.crm.text(&source, "address")),
+        (world.field.text(&target, "phone"), world.field.text(&target, "street")),
+    ] {
+        assert_eq!((phone.as_str(), street.as_str()), ("256 555 0100", "2 Oak Ave"));
+    }
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].winner), (1, Some(Winner::Target)));
+    assert_eq!(rows[0].values.source, ["256 555 1400".into()]);
+}
+
+/// P11: one row for the record, however often it is looked at; the answer decides all of it.
+#[tokio::test]
+async fn a_record_that_waits_as_one_is_decided_as_one() {
+    let world = world(contacts().conflict_scope(ConflictScope::Record).conflicts(Strategy::Manual));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "street", "2 Oak Ave");
+    for _ in 0..3 {
+        world.minutes(15);
+        assert_eq!(world.sync().await.writes(), 0);
+    }
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status, &rows[0].pair), (1, ConflictStatus::Open, &None));
+    let hold = world.holds().await.remove(0);
+    assert_eq!(hold.reason, HoldReason::Conflict);
+
+    let choice = Choice::Take(Side::Source);
+    let answer = Answer { choice, at: world.shared_clock().now() };
+    let to = AnswerTo { version: hold.version(), hold: hold.key, answer };
+    let key = world.engine().await.mapping_key(&world.mapping.name);
+    world.store.answer(&key, &[to]).await.unwrap();
+    world.sync().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1400");
+    assert_eq!(world.field.text(&target, "street"), "1 Main St");
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Resolved));
+    assert_eq!(rows[0].winner, Some(Winner::Source));
+    assert!(world.holds().await.is_empty());
+    world.settle().await;
+}
+
+/// P11: the answer is carried out once, and its row says so.
+#[tokio::test]
+async fn an_answered_conflict_is_written_and_resolved() {
+    let world = world(contacts().conflicts(Strategy::Manual));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.sync().await;
+    let hold = world.holds().await.remove(0);
+    let answer = Answer { choice: Choice::Take(Side::Source), at: world.shared_clock().now() };
+    let to = AnswerTo { version: hold.version(), hold: hold.key, answer };
+    let key = world.engine().await.mapping_key(&world.mapping.name);
+    world.store.answer(&key, &[to]).await.unwrap();
+    world.minutes(15);
+    assert_eq!(world.sync().await.writes(), 1);
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1400");
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Resolved));
+    assert_eq!(rows[0].winner, Some(Winner::Source));
+    assert!(world.holds().await.is_empty());
+    world.settle().await;
+}

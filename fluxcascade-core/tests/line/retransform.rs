@@ -1,0 +1,109 @@
+//! P20: a mapping that changes between two runs.
+
+use fluxcascade_core::Strategy;
+use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange};
+use fluxcascade_core::model::{Cause, ConflictStatus, RecordId};
+use fluxcascade_core::testkit::SimProfile;
+use fluxcascade_core::transform::value_map;
+
+use crate::world::{World, contacts};
+
+fn titled(titles: [(&str, &str); 2], on_change: OnChange) -> MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .pair("email", "mail")
+        .pair_with("name", "name", |p| {
+            p.id("name").transform(value_map(titles)).on_change(on_change)
+        })
+}
+
+/// Three links agreed by one table; then the table is another one.
+async fn changed(on_change: OnChange) -> (World, Vec<RecordId>) {
+    let before = titled([("1", "one"), ("2", "two")], on_change);
+    let mut world = World::with(SimProfile::default(), SimProfile::default(), before);
+    let mut targets = Vec::new();
+    for i in 0..3 {
+        let mail = format!("p{i}@x.io");
+        world.crm.insert([("email", mail.as_str()), ("name", "1")]);
+        targets.push(world.field.insert([("mail", mail.as_str()), ("name", "one")]));
+    }
+    assert_eq!(world.sync().await.linked, 3);
+    world.mapping = titled([("1", "uno"), ("2", "due")], on_change).build().unwrap();
+    world.minutes(15);
+    (world, targets)
+}
+
+#[tokio::test]
+async fn a_changed_transform_is_counted_and_keeps_what_is_there() {
+    let (world, targets) = changed(OnChange::Keep).await;
+    let report = world.sync().await;
+    assert_eq!(report.writes(), 0, "{report}");
+    assert_eq!(report.retransformed, [("name".to_owned(), 3)], "{report}");
+    assert!(report.to_string().contains("3 links do not mean the same by it"), "{report}");
+    assert_eq!(world.field.text(&targets[0], "name"), "one");
+    world.minutes(15);
+    let report = world.sync().await;
+    assert!(report.retransformed.is_empty(), "it is counted once: {report}");
+    let source = world.crm.records()[0].clone();
+    world.crm.edit(&source, "name", "2");
+    world.settle().await;
+    assert_eq!(world.field.text(&targets[0], "name"), "due");
+}
+
+#[tokio::test]
+async fn a_changed_transform_rewrites_the_side_that_the_mapping_names() {
+    let (world, targets) = changed(OnChange::RewriteTarget).await;
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.updated, report.retransformed[0].1), (3, 3), "{report}");
+    assert_eq!(world.field.text(&targets[2], "name"), "uno");
+    let log = world.log().await;
+    let changed = log.iter().flat_map(|row| &row.pairs);
+    assert_eq!(changed.filter(|pair| pair.cause == Cause::TransformChanged).count(), 3);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_conflict_of_a_pair_that_is_gone_from_the_mapping_ends() {
+    let mapping = contacts().conflicts(Strategy::Manual);
+    let mut world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.sync().await;
+    assert_eq!(world.holds().await.len(), 1);
+    world.mapping = Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .pair("email", "mail")
+        .pair("name", "name")
+        .build()
+        .unwrap();
+    world.minutes(15);
+    world.sync().await;
+    assert!(world.holds().await.is_empty());
+    assert_eq!(world.conflicts().await[0].status, ConflictStatus::Stale);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn another_strategy_decides_what_a_person_was_asked() {
+    let mapping = contacts().conflicts(Strategy::Manual);
+    let mut world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.sync().await;
+    world.mapping = contacts().conflicts(Strategy::TargetWins).build().unwrap();
+    world.minutes(25 * 60); // the next sweep shows the record
+    world.sync().await;
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 1405");
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Resolved));
+    assert!(world.holds().await.is_empty());
+    world.settle().await;
+}
