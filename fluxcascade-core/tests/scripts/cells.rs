@@ -88,6 +88,14 @@ impl Cells {
             let how = if settled.holds.is_empty() { "settled" } else { "held as unsettled" };
             self.hit(format!("operation without an answer: {how}"));
         }
+        for update in entry.before.iter().chain(&entry.after) {
+            let ending = update.ending.map(|ending| format!(", {ending:?}")).unwrap_or_default();
+            let ending = ending.split('(').next().unwrap_or_default().to_owned();
+            self.hit(format!("link: {}{ending}", update.kind));
+        }
+        if let Some((_, action)) = entry.record {
+            self.hit(format!("record: {action:?}"));
+        }
         if link.status != LinkStatus::Active || !work.operations.is_empty() {
             return;
         }

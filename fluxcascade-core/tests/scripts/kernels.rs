@@ -5,11 +5,13 @@
 
 use fluxcascade_core::Strategy as Conflicts;
 use fluxcascade_core::connector::DeleteSignal;
+use fluxcascade_core::mapping::{DeletePolicy, IdWrites};
 use fluxcascade_core::model::Side::{Source, Target};
+use fluxcascade_core::model::Sides;
 use fluxcascade_core::testkit::{CallKind, CrashPlan, Ended, Fault, at_every_point};
 
 use crate::script::Script;
-use crate::setup::{BACK, FORTH, Manner, Revision, SCORE, Setup, Storage};
+use crate::setup::{BACK, FORTH, Manner, Policies, Revision, SCORE, Setup, Storage, TAGS, TIGHT};
 use crate::state::State;
 use crate::step::{Deed, Place, Start};
 use crate::tally::Tally;
@@ -29,12 +31,12 @@ pub(crate) struct Kernel {
 }
 
 pub(crate) const BOTH: Start = Start { on: [true, true], filled: [0, 0] };
-const LEFT: Start = Start { on: [true, false], filled: [0b11_1111, 0] };
-const RIGHT: Start = Start { on: [false, true], filled: [0, 0b11_1111] };
+const LEFT: Start = Start { on: [true, false], filled: [0b111_1111, 0] };
+const RIGHT: Start = Start { on: [false, true], filled: [0, 0b111_1111] };
 /// On both sides, with other values on each.
-const APART: Start = Start { on: [true, true], filled: [0b11_1111, 0b11_1111] };
+const APART: Start = Start { on: [true, true], filled: [0b111_1111, 0b111_1111] };
 /// On both sides, with values on one of them.
-const HALF: Start = Start { on: [true, true], filled: [0b00_0111, 0b11_1000] };
+const HALF: Start = Start { on: [true, true], filled: [0b000_0111, 0b111_1000] };
 
 fn edit(pair: usize, side: fluxcascade_core::model::Side) -> Deed {
     Deed::Edit(Place { person: 0, pair, side })
@@ -238,6 +240,8 @@ fn conflicts() -> Vec<Kernel> {
         Kernel::conflict("conflict, primary wins", Conflicts::PrimaryWins, 2),
         Kernel::conflict("conflict, largest wins", Conflicts::Max, SCORE),
         Kernel::conflict("conflict, longest wins", Conflicts::Longest, 0),
+        Kernel::conflict("conflict, united", Conflicts::Union, TAGS),
+        Kernel::conflict("conflict, appended", Conflicts::Append, 0),
         Kernel::conflict("conflict, skipped", Conflicts::Skip, 0),
         Kernel::conflict("conflict, a person decides", Conflicts::Manual, 0),
         Kernel::conflict("conflict, the record waits", Conflicts::Error, 0),
@@ -245,6 +249,10 @@ fn conflicts() -> Vec<Kernel> {
             .opening(vec![Deed::Clash(0, 0)])
             .deeds(vec![edit(0, Source)]),
     ]
+}
+
+fn deleting(policy: DeletePolicy) -> Policies {
+    Policies { on_delete: Sides::new(policy, policy), ..Policies::PLAIN }
 }
 
 fn whole_records() -> Vec<Kernel> {
@@ -261,6 +269,28 @@ fn whole_records() -> Vec<Kernel> {
             vec![Deed::Delete(0, Source), Deed::Delete(0, Target)],
         )
         .with(flagged),
+        Kernel::linked("a delete that archives", vec![Deed::Delete(0, Source)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Archive)),
+        Kernel::linked("a delete that deletes", vec![Deed::Delete(0, Target)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Delete)),
+        Kernel::linked("a delete that a guard withholds", vec![Deed::Delete(0, Target)])
+            .with(flagged)
+            .with(|setup| {
+                setup.policies = Policies { guards: TIGHT, ..deleting(DeletePolicy::Delete) };
+            }),
+        Kernel::linked("a deleted record is made again", vec![Deed::Delete(0, Source)])
+            .opening(vec![edit(0, Source)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Recreate)),
+        Kernel::linked("an archived twin is brought back", vec![Deed::Restore(0, Source)])
+            .opening(vec![Deed::Delete(0, Source)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Archive)),
+        Kernel::first("ids of the other side are kept", vec![BOTH, LEFT]).with(|setup| {
+            setup.policies = Policies { ids: Some(IdWrites::Always), ..Policies::PLAIN };
+        }),
         Kernel::linked("a restore", vec![Deed::Restore(0, Source), edit(0, Target)])
             .opening(vec![Deed::Delete(0, Source)])
             .with(flagged),
@@ -281,7 +311,24 @@ impl Kernel {
     }
 }
 
-fn play_kernels(title: &str, kernels: &[Kernel]) {
+/// The calls that every run makes.
+const CALLS: [&str; 13] = [
+    "connector.account",
+    "connector.schema",
+    "connector.changes",
+    "store.fingerprint_key",
+    "store.revisions",
+    "store.lease",
+    "store.start_run",
+    "store.feed",
+    "store.intake",
+    "store.work",
+    "store.commit",
+    "store.finish_run",
+    "store.release",
+];
+
+fn play_kernels(title: &str, kernels: &[Kernel]) -> Tally {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut total = Tally::default();
     for kernel in kernels {
@@ -291,24 +338,36 @@ fn play_kernels(title: &str, kernels: &[Kernel]) {
     }
     total.count("kernels", kernels.len() as u64);
     eprintln!("{}", total.print(title));
+    total
+}
+
+fn assert_crashes(total: &Tally, more: &[&str]) {
+    let calls = CALLS.iter().chain(more);
+    let both = |call: &&str| [format!("crash: before {call}"), format!("crash: after {call}")];
+    total.assert_floor(20, &calls.flat_map(both).collect::<Vec<_>>());
 }
 
 /// P17.
 #[test]
 fn records_that_are_linked_and_made_end_alike_wherever_the_process_is_killed() {
-    play_kernels("kernels of first links and creates", &[first_links(), creates()].concat());
+    let kernels = [first_links(), creates()].concat();
+    let total = play_kernels("kernels of first links and creates", &kernels);
+    assert_crashes(&total, &["connector.write", "store.begin", "store.add_revision"]);
 }
 
 /// P17.
 #[test]
 fn records_that_are_updated_end_alike_wherever_the_process_is_killed() {
-    play_kernels("kernels of updates", &updates());
+    let total = play_kernels("kernels of updates", &updates());
+    assert_crashes(&total, &["connector.write", "connector.fetch", "store.begin"]);
 }
 
 /// P17, P11.
 #[test]
 fn records_in_conflict_or_gone_end_alike_wherever_the_process_is_killed() {
-    play_kernels("kernels of conflicts and deletes", &[conflicts(), whole_records()].concat());
+    let kernels = [conflicts(), whole_records()].concat();
+    let total = play_kernels("kernels of conflicts and deletes", &kernels);
+    assert_crashes(&total, &["connector.write", "connector.fetch", "store.begin"]);
 }
 
 /// P17, on a file.

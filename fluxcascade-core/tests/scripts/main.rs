@@ -14,6 +14,7 @@ mod cells;
 mod kernels;
 mod metamorphic;
 mod people;
+mod promises;
 mod script;
 mod setup;
 mod state;

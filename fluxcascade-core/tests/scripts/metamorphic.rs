@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::script::Script;
-use crate::setup::{Manner, Setup, Storage, View, setups};
+use crate::setup::{Manner, Revision, Setup, Storage, View, setups};
 use crate::state::State;
 use crate::step::{Crash, Deed, Play, plays};
 use crate::tally::Tally;
@@ -42,6 +42,7 @@ fn calm(play: Play) -> Play {
         round.during.clear();
         round.crashes = vec![Crash::No];
         round.mislead = false;
+        round.answers = None;
         // Longer than any lag: what a run sees is then told by the script.
         round.wait += 1200;
         round
@@ -67,11 +68,20 @@ async fn state(setup: &Setup, play: &Play) -> (State, Tally) {
 
 /// Plays each script as it is and in the other world, and compares.
 fn alike(title: &str, seeds: Range<u64>, other: impl Fn(&Setup) -> Setup) {
+    alike_if(title, seeds, |play| play, other);
+}
+
+fn alike_if(
+    title: &str,
+    seeds: Range<u64>,
+    tame: impl Fn(Play) -> Play + Clone + 'static,
+    other: impl Fn(&Setup) -> Setup,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let total = Mutex::new(Tally::default());
     for seed in seeds {
         let setups = setups(&[Hand::AsSent], Storage::Memory).prop_map(still);
-        let plays = plays().prop_map(calm);
+        let plays = plays().prop_map(calm).prop_map(tame.clone());
         let played = TestRunner::new(config(seed)).run(&(setups, plays), |(setup, play)| {
             let ((one, tally), (two, _)) = runtime.block_on(async {
                 (state(&setup, &play).await, state(&other(&setup), &play).await)
@@ -97,10 +107,18 @@ fn sides_that_are_swapped_end_alike() {
     alike("sides swapped", quick(), |setup| Setup { view: View::Swapped, ..setup.clone() });
 }
 
-/// P21.
+/// P21, but for a record that is deleted after another was merged into it: which of two links
+/// follows is told by their ids.
 #[test]
 fn records_in_another_order_end_alike() {
-    alike("ids permuted", quick(), |setup| Setup { view: View::IdsPermuted, ..setup.clone() });
+    let without_merges = |mut play: Play| {
+        for round in &mut play.rounds {
+            round.before.retain(|deed| !matches!(deed, Deed::Merge(..)));
+        }
+        play
+    };
+    let other = |setup: &Setup| Setup { view: View::IdsPermuted, ..setup.clone() };
+    alike_if("ids permuted", quick(), without_merges, other);
 }
 
 /// P12: both clocks, for a conflict may be decided by which edit was later.
@@ -130,8 +148,16 @@ fn records_decided_one_by_one_and_together_end_alike() {
     });
 }
 
-/// P16: webhooks are hints to read, and make no difference in the end.
+/// P16: webhooks are hints to read, and make no difference in the end. The mapping stays: when a
+/// link is looked at is when its base comes to a new revision.
 #[test]
 fn webhooks_make_no_difference_in_the_end() {
-    alike("webhooks", quick(), |setup| Setup { webhooks: true, ..setup.clone() });
+    let unrevised = |mut play: Play| {
+        for round in &mut play.rounds {
+            round.revision = Revision::Whole;
+        }
+        play
+    };
+    let other = |setup: &Setup| Setup { webhooks: true, ..setup.clone() };
+    alike_if("webhooks", quick(), unrevised, other);
 }

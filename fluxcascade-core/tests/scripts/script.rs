@@ -1,12 +1,14 @@
 //! Plays a script: what people do, what fails, when runs are made and where they are cut off; then
 //! everything settles, and is judged.
 
+use fluxcascade_core::engine::DeskAnswer;
+use fluxcascade_core::mapping::FirstSync;
 use fluxcascade_core::model::{FieldName, Side, Sides};
-use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, Tied};
+use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, SimProfile, Tied};
 use fluxcascade_core::{SyncError, SyncReport};
 
 use crate::people::People;
-use crate::setup::{BACK, FORTH, PAIRS, Revision, Setup, mail, same_ids};
+use crate::setup::{BACK, FORTH, PAIRS, Revision, Setup, TAGS, mail, same_ids};
 use crate::step::{Crash, Play, Round, Start};
 use crate::tally::Tally;
 use crate::values::{Hand, form};
@@ -20,7 +22,12 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) async fn new(setup: Setup) -> Self {
-        let world = World::new(setup).await;
+        Self::new_with(setup, |_, _| ()).await
+    }
+
+    /// Without people, and with systems that are changed like this.
+    pub(crate) async fn new_with(setup: Setup, change: impl Fn(Side, &mut SimProfile)) -> Self {
+        let world = World::new(setup, change).await;
         assert!(same_ids(&world.setup.mapping(Revision::Whole)));
         world.elsewhere.insert([("mail", "p1@x.io"), ("name", "somebody else")]);
         let people = People::new(&world);
@@ -58,6 +65,9 @@ impl Script {
         if self.world.setup.webhooks {
             self.world.deliver().await;
         }
+        if let Some(choice) = round.answers {
+            self.answer(choice).await;
+        }
         for (at, crash) in round.crashes.iter().enumerate() {
             let mut plan = match crash {
                 Crash::No => CrashPlan::none(),
@@ -70,6 +80,24 @@ impl Script {
             }
             let end = self.world.run(plan).await;
             self.note(end).await;
+        }
+    }
+
+    /// A person goes through the desk, and answers all of it.
+    async fn answer(&mut self, choice: usize) {
+        let engine = self.world.engine().await;
+        let desk = engine.desk("contacts").await.unwrap();
+        let answers = desk.items.iter().enumerate().filter_map(|(at, item)| {
+            let choices = item.choices();
+            let chosen = choices.get((choice + at) % choices.len().max(1))?;
+            Some(item.answer(chosen.clone()))
+        });
+        let answers: Vec<DeskAnswer> = answers.collect();
+        for answer in &answers {
+            self.tally.count(format!("answer: {}", answer.choice.word()), 1);
+        }
+        for outcome in engine.answer_all("contacts", answers).await.unwrap() {
+            outcome.unwrap();
         }
     }
 
@@ -201,6 +229,7 @@ pub(crate) fn oracle(setup: &Setup) -> Oracle {
         match at {
             FORTH => tied.flows(Flow::To(target)),
             BACK => tied.flows(Flow::To(source)),
+            TAGS => tied.made_of_parts(),
             _ => tied,
         }
     });
@@ -209,6 +238,9 @@ pub(crate) fn oracle(setup: &Setup) -> Oracle {
     let mut oracle = Oracle::new(tied.chain([key])).key(Sides::from_fn(name));
     if Side::BOTH.iter().any(|&side| setup.systems[side].hand != Hand::AsSent) {
         oracle = oracle.systems_rewrite();
+    }
+    if setup.policies.first_sync == FirstSync::UpdateExisting {
+        oracle = oracle.creates_nothing();
     }
     for side in Side::BOTH {
         if setup.profile(side).capabilities.conditional_writes {

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use fluxcascade_core::Strategy as Conflicts;
 use fluxcascade_core::connector::{Consistency, DeleteSignal};
-use fluxcascade_core::mapping::{Drift, FieldPair, Mapping, MappingBuilder, PairBuilder};
+use fluxcascade_core::mapping::{
+    ConflictScope, DeletePolicy, DeleteUpdate, Drift, FieldPair, FirstSync, Guards, IdWrites,
+    Limit, Mapping, MappingBuilder, PairBuilder,
+};
 use fluxcascade_core::model::{Side, Sides};
 use fluxcascade_core::testkit::{FaultPlan, SimProfile};
 use fluxcascade_core::transform::trim;
@@ -35,13 +38,17 @@ pub(crate) const BACK: usize = 4;
 /// The pair of whole numbers.
 pub(crate) const SCORE: usize = 5;
 
-pub(crate) const PAIRS: [Pair; 6] = [
+/// The pair of sets.
+pub(crate) const TAGS: usize = 6;
+
+pub(crate) const PAIRS: [Pair; 7] = [
     pair("who", &["name"], &["name"]),
     pair("phone = phone", &["phone"], &["phone"]),
     pair("address+city = street+town", &["address", "city"], &["street", "town"]),
     pair("note = memo", &["note"], &["memo"]),
     pair("grade = rank", &["grade"], &["rank"]),
     pair("score = points", &["score"], &["points"]),
+    pair("tags = labels", &["tags"], &["labels"]),
 ];
 
 /// The key's field on a side.
@@ -88,6 +95,10 @@ pub(crate) struct Powers {
     upserts: bool,
     order_numbers: bool,
     field_times: bool,
+    /// Records are archived and brought back.
+    archives: bool,
+    /// Records are removed for good.
+    deletes_for_good: bool,
 }
 
 /// How one system behaves.
@@ -125,7 +136,81 @@ pub(crate) struct Setup {
     /// Systems send webhooks.
     pub(crate) webhooks: bool,
     pub(crate) storage: Storage,
+    pub(crate) policies: Policies,
     pub(crate) view: View,
+}
+
+/// What the mapping says of whole records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policies {
+    /// By the system whose record was deleted.
+    pub(crate) on_delete: Sides<DeletePolicy>,
+    pub(crate) delete_update: DeleteUpdate,
+    pub(crate) scope: ConflictScope,
+    pub(crate) first_sync: FirstSync,
+    pub(crate) guards: Guards,
+    /// The ids of the other side are kept, in each system.
+    pub(crate) ids: Option<IdWrites>,
+}
+
+impl Policies {
+    pub(crate) const PLAIN: Policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Unlink },
+        delete_update: DeleteUpdate::Survive,
+        scope: ConflictScope::Pair,
+        first_sync: FirstSync::Merge,
+        guards: LOOSE,
+        ids: None,
+    };
+}
+
+/// Guards that let everything through.
+const LOOSE: Guards = guards(1000, 100);
+/// Guards that let nothing through unasked.
+pub(crate) const TIGHT: Guards = guards(0, 0);
+
+const fn guards(count: u64, percent: u8) -> Guards {
+    let limit = Limit { count, percent };
+    // People delete all that there is now and then: an empty side is no reason to stop.
+    let empty_from = u64::MAX;
+    Guards { deletes: limit, overwrites: limit, match_from: 100, match_percent: 5, empty_from }
+}
+
+fn policies() -> impl Strategy<Value = Policies> {
+    let on_delete = || {
+        select(vec![
+            DeletePolicy::Unlink,
+            DeletePolicy::Archive,
+            DeletePolicy::Delete,
+            DeletePolicy::Recreate,
+        ])
+    };
+    let delete_update =
+        select(vec![DeleteUpdate::Survive, DeleteUpdate::Recreate, DeleteUpdate::Manual]);
+    let scope = prop_oneof![4 => Just(ConflictScope::Pair), 1 => Just(ConflictScope::Record)];
+    let first_sync = prop_oneof![
+        6 => Just(FirstSync::Merge),
+        1 => Just(FirstSync::LinkOnly),
+        1 => Just(FirstSync::FillBlanks),
+        1 => Just(FirstSync::UpdateExisting),
+        1 => Just(FirstSync::Rebuild),
+    ];
+    let guards = prop_oneof![3 => Just(LOOSE), 1 => Just(TIGHT)];
+    let ids = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(IdWrites::OnCreate)),
+        1 => Just(Some(IdWrites::Always)),
+    ];
+    (on_delete(), on_delete(), delete_update, scope, first_sync, guards, ids).prop_map(
+        |(source, target, delete_update, scope, first_sync, guards, ids)| Policies {
+            on_delete: Sides { source, target },
+            delete_update,
+            scope,
+            first_sync,
+            guards,
+            ids,
+        },
+    )
 }
 
 /// From which end the same script is looked at.
@@ -139,13 +224,15 @@ pub(crate) enum View {
 }
 
 fn powers() -> impl Strategy<Value = Powers> {
-    any::<[bool; 6]>().prop_map(|[a, b, c, d, e, f]| Powers {
+    any::<[bool; 8]>().prop_map(|[a, b, c, d, e, f, g, h]| Powers {
         answers_with_values: a,
         conditional_writes: b,
         refuses_duplicates: c,
         upserts: d && c,
         order_numbers: e,
         field_times: f,
+        archives: g,
+        deletes_for_good: h,
     })
 }
 
@@ -199,12 +286,16 @@ pub(crate) fn strategies() -> Vec<Vec<Conflicts>> {
         Conflicts::Max,
         Conflicts::Min,
         Conflicts::Longest,
+        Conflicts::Union,
+        Conflicts::Append,
         Conflicts::Manual,
         Conflicts::Skip,
         Conflicts::Error,
     ];
     let mut all: Vec<Vec<Conflicts>> = single.into_iter().map(|one| vec![one]).collect();
     all.push(vec![Conflicts::Max, Conflicts::Longest, Conflicts::SourceWins]);
+    all.push(vec![Conflicts::Union, Conflicts::Longest]);
+    all.push(vec![Conflicts::Append, Conflicts::Min]);
     all.push(vec![Conflicts::NonBlankWins, Conflicts::NewestWins, Conflicts::PrimaryWins]);
     all
 }
@@ -224,10 +315,12 @@ pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<
         select(strategies()),
         select(first),
         any::<[bool; 3]>(),
+        policies(),
     )
         .prop_map(
-            move |((source, target), batch, engine_batch, conflicts, first_link, policies)| {
-                let [primary, restore, webhooks] = policies;
+            move |(systems, batch, engine_batch, conflicts, first_link, more, policies)| {
+                let (source, target) = systems;
+                let [primary, restore, webhooks] = more;
                 let primary = primary || conflicts.contains(&Conflicts::PrimaryWins);
                 let systems = Sides { source, target };
                 Setup {
@@ -240,6 +333,7 @@ pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<
                     restore,
                     webhooks,
                     storage,
+                    policies,
                     view: View::AsDrawn,
                 }
             },
@@ -260,6 +354,8 @@ impl Manner {
             upserts: false,
             order_numbers: false,
             field_times: false,
+            archives: true,
+            deletes_for_good: true,
         },
         deletes: DeleteSignal::Absence,
         hand: Hand::AsSent,
@@ -331,6 +427,9 @@ impl Manner {
         capabilities.conditional_writes = self.powers.conditional_writes;
         capabilities.refuses_duplicates = self.powers.refuses_duplicates;
         capabilities.upserts = self.powers.upserts;
+        capabilities.archives = self.powers.archives;
+        capabilities.restores = self.powers.archives;
+        capabilities.deletes_for_good = self.powers.deletes_for_good;
         SimProfile {
             list_lag: lag,
             find_lag: lag,
@@ -361,6 +460,7 @@ impl Setup {
             restore: false,
             webhooks: false,
             storage: Storage::Memory,
+            policies: Policies::PLAIN,
             view: View::AsDrawn,
         }
     }
@@ -398,7 +498,34 @@ impl Setup {
             Some(strategy) => mapping.first_link(mirrored(strategy)),
             None => mapping,
         };
+        let mapping = self.of_records(mapping);
         if self.primary { mapping.primary(self.side(Side::Source)) } else { mapping }
+    }
+
+    /// What is done when a record of this system was deleted, as far as the other system can.
+    fn on_delete(&self, system: Side) -> DeletePolicy {
+        let can = self.profile(system.other()).capabilities;
+        match self.policies.on_delete[system] {
+            DeletePolicy::Archive if !can.archives => DeletePolicy::Unlink,
+            DeletePolicy::Delete if !can.deletes_for_good => DeletePolicy::Unlink,
+            policy => policy,
+        }
+    }
+
+    fn of_records(&self, mapping: MappingBuilder) -> MappingBuilder {
+        let policies = &self.policies;
+        let mut mapping = mapping
+            .delete_update(policies.delete_update)
+            .conflict_scope(policies.scope)
+            .first_sync(policies.first_sync)
+            .guards(policies.guards);
+        for system in Side::BOTH {
+            mapping = mapping.on_delete(self.side(system), self.on_delete(system));
+            if let Some(writes) = policies.ids {
+                mapping = mapping.foreign_id(self.side(system), "other_id", writes);
+            }
+        }
+        mapping
     }
 
     pub(crate) fn mapping(&self, revision: Revision) -> Mapping {

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fluxcascade_core::model::{
-    HoldKey, HoldReason, Link, LinkStatus, RecordId, Side, Sides, Value,
-};
+use fluxcascade_core::model::{HoldKey, Link, LinkStatus, RecordId, Side, Sides, Value};
 use fluxcascade_core::testkit::Remains;
 
 use crate::setup::{PAIRS, mail};
@@ -58,12 +56,13 @@ impl State {
         }
     }
 
-    /// Whether something waits because nobody can say what a system made of a write.
-    pub(crate) fn is_unsettled(remains: &Remains) -> bool {
-        remains
-            .holds
-            .iter()
-            .any(|hold| matches!(hold.reason, HoldReason::Unsettled | HoldReason::UnknownOutcome))
+    /// How many links there are.
+    pub(crate) fn linked(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(crate) fn nothing_waits(&self) -> bool {
+        self.holds.is_empty()
     }
 }
 

@@ -77,6 +77,8 @@ pub(crate) struct Round {
     pub(crate) crashes: Vec<Crash>,
     pub(crate) revision: Revision,
     pub(crate) mislead: bool,
+    /// A person goes through the desk before the run, and says this or that.
+    pub(crate) answers: Option<usize>,
 }
 
 /// A person as a script begins: on which sides, and with which pairs filled there.
@@ -168,14 +170,16 @@ fn rounds() -> impl Strategy<Value = Round> {
         crashes(),
         revision,
         prop::bool::weighted(0.05),
+        prop_oneof![2 => Just(None), 1 => (0..9_usize).prop_map(Some)],
     )
-        .prop_map(|(before, wait, during, crashes, revision, mislead)| Round {
+        .prop_map(|(before, wait, during, crashes, revision, mislead, answers)| Round {
             before,
             wait,
             during,
             crashes,
             revision,
             mislead,
+            answers,
         })
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fluxcascade_core::model::{FieldName, Side, Value};
 use fluxcascade_core::testkit::Normaliser;
 
-use crate::setup::{PAIRS, SCORE, mail};
+use crate::setup::{PAIRS, SCORE, TAGS, mail};
 
 /// How a system writes values down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,9 @@ pub(crate) fn unique(pair: usize, number: usize) -> Value {
         // Up and down, so that the larger is not always the later.
         let sign = if number.is_multiple_of(2) { 1 } else { -1 };
         return Value::Int(sign * (10 * i64::try_from(number).unwrap() + 3));
+    }
+    if pair == TAGS {
+        return Value::Set([Value::from(format!("t{}", 1_000_000 + number))].into());
     }
     let tail = ["", " ", "-x", "-xyz "][number % 4];
     Value::from(format!("Vv{}{tail}", 1_000_000 + number))

@@ -35,14 +35,20 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn new(setup: Setup) -> Self {
+    /// A world whose systems are as the setup has them, but for what is changed here.
+    pub(crate) async fn new(setup: Setup, change: impl Fn(Side, &mut SimProfile)) -> Self {
         let noon = "2026-03-01T12:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting(noon));
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let witness = Witness::new();
+        let profile = |side: Side| {
+            let mut profile = setup.profile(side);
+            change(side, &mut profile);
+            profile
+        };
         let systems = Sides {
-            source: crm(setup.profile(Side::Source), Arc::clone(&shared)),
-            target: clients(setup.profile(Side::Target), Arc::clone(&shared)),
+            source: crm(profile(Side::Source), Arc::clone(&shared)),
+            target: clients(profile(Side::Target), Arc::clone(&shared)),
         };
         for (side, system) in systems.iter() {
             system.witnessed_by(&witness, setup.side(side));
@@ -59,7 +65,8 @@ impl World {
             systems,
             elsewhere: SimSystem::new("field", "clients", SimProfile::default(), shared)
                 .typed_field("mail", FieldType::Email)
-                .field("name"),
+                .field("name")
+                .field("other_id"),
             clock,
             points: CrashPoints::new(),
             witness,
@@ -179,6 +186,8 @@ fn crm(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
         .field("note")
         .field("grade")
         .typed_field("score", FieldType::Int)
+        .typed_field("tags", FieldType::Set { item: Box::new(FieldType::Text) })
+        .field("other_id")
         .unique("email")
 }
 
@@ -193,5 +202,7 @@ fn clients(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
         .field("memo")
         .field("rank")
         .typed_field("points", FieldType::Int)
+        .typed_field("labels", FieldType::Set { item: Box::new(FieldType::Text) })
+        .field("other_id")
         .unique("mail")
 }
