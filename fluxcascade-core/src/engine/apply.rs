@@ -408,7 +408,7 @@ impl Run<'_> {
             Err(_) => HashMap::new(),
         };
         for sent in sent.iter_mut() {
-            sent.conclude(&by_id);
+            sent.conclude(&self.mapping, &by_id);
         }
         let conflicting: Vec<RecordId> = sent.iter().filter_map(Sent::existing).cloned().collect();
         for found in self.fetch(side, conflicting).await? {
@@ -464,6 +464,11 @@ impl Run<'_> {
             }
             Answer::Rejected { fields, error } => {
                 self.rejected(commit, work, entry, operation, (fields, error), fetched);
+                Next::Done
+            }
+            // It was read back, and holds something else: what was edited is decided anew.
+            Answer::Moved(_) => {
+                close_unless_owed(commit, operation);
                 Next::Done
             }
             Answer::NotApplied(error) => {

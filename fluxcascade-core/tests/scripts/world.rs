@@ -63,7 +63,7 @@ impl World {
         let mut world = Self {
             revision: Revision::Whole,
             systems,
-            elsewhere: SimSystem::new("field", "clients", SimProfile::default(), shared)
+            elsewhere: SimSystem::new("field", "clients", elsewhere(), shared)
                 .typed_field("mail", FieldType::Email)
                 .field("name")
                 .field("other_id"),
@@ -174,6 +174,14 @@ impl World {
     pub(crate) async fn remains(&self) -> Remains {
         Remains::read(self.store().as_ref(), &self.key().await).await.unwrap()
     }
+}
+
+/// A system that can do all that a mapping may ask of it.
+fn elsewhere() -> SimProfile {
+    let mut profile = SimProfile::default();
+    profile.capabilities.archives = true;
+    profile.capabilities.deletes_for_good = true;
+    profile
 }
 
 fn crm(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
