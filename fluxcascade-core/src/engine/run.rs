@@ -307,7 +307,7 @@ impl<'e> Run<'e> {
     }
 
     /// Counts links that no longer mean the same because a transform was changed.
-    pub(super) fn note_retransformed(&mut self, plan: &Plan) {
+    pub(super) fn note_retransformed(&mut self, plan: &crate::plan::Plan) {
         for &index in plan.entries.iter().flat_map(|entry| &entry.retransformed) {
             let pair = &self.mapping.pairs[index].label;
             let counts = &mut self.report.retransformed;

@@ -1,26 +1,11 @@
 //! Rows in which a record was deleted: record decisions.
-//!
-//! THE SWITCH: such rows are taken once the planner decides about whole records. Until then
-//! [`landed`] says [`Landed::NotYet`], and a row asserts what the planner does meanwhile: it holds
-//! the link and writes nothing. When that is no longer so, these tests turn red: switch it on.
 
 use fluxcascade_core::mapping::{CompiledMapping, DeletePolicy, DeleteUpdate, MappingBuilder};
-use fluxcascade_core::model::{DeleteEvidence, Ending, HoldReason, LinkStatus, Side, Sides, State};
-use fluxcascade_core::plan::RecordAction;
+use fluxcascade_core::model::{DeleteEvidence, Ending, Link, LinkStatus, Side, Sides, State};
+use fluxcascade_core::plan::{Entry, RecordAction};
 
-use crate::sheet::{Fields, compile, decide, known, link};
-
-/// Whether the planner decides about whole records.
-#[derive(PartialEq)]
-enum Landed {
-    NotYet,
-    #[allow(dead_code)] // the lead switches it on
-    Yes,
-}
-
-fn landed() -> Landed {
-    Landed::NotYet
-}
+use crate::given::Linked;
+use crate::sheet::{Fields, compile, created, decide, filled, known, link, plan_work, unlinked};
 
 /// A link of which one or both records are gone.
 pub(crate) struct Gone {
@@ -50,38 +35,53 @@ pub(crate) fn follow_deletes(mapping: MappingBuilder) -> MappingBuilder {
 }
 
 pub(crate) fn check(name: &str, mapping: MappingBuilder, gone: &Gone, expected: &Done) {
-    let mapping: CompiledMapping = compile(mapping);
+    let mapping = compile(mapping);
     let states = Sides::from_fn(|side| match &gone.held[side] {
         Some(held) => known(&mapping, side, held),
         None => State::Deleted(DeleteEvidence::Flag),
     });
     let linked = link(&mapping, Some(Sides::new(&gone.base, &gone.base)), &states);
     let entry = decide(&mapping, &linked);
-    match landed() {
-        Landed::NotYet => {
-            let held = entry.holds.iter().any(|hold| hold.reason == HoldReason::Gone);
-            let writes = Side::BOTH.into_iter().any(|side| entry.writes_to(side));
-            assert!(held && !writes, "{name}: switch `landed` on: {entry:?}");
+    let (ending, removed) = match expected {
+        Done::Ends(ending) => (*ending, None),
+        Done::Removes(side) => {
+            (Ending::TwinRemoved(side.other()), Some((*side, RecordAction::Delete)))
         }
-        Landed::Yes => {
-            let after = entry.after.as_ref();
-            let ended = after.is_some_and(|link| link.status == LinkStatus::Tombstone);
-            let ending = after.and_then(|link| link.ending);
-            match expected {
-                Done::Ends(how) => {
-                    assert_eq!((ended, ending), (true, Some(*how)), "{name}: {entry:?}");
-                    assert!(!Side::BOTH.into_iter().any(|side| entry.writes_to(side)), "{name}");
-                }
-                Done::Removes(side) => {
-                    assert_eq!(entry.record, Some((*side, RecordAction::Delete)), "{name}");
-                    assert!(ended, "{name}");
-                    assert_eq!(ending, Some(Ending::TwinRemoved(side.other())), "{name}");
-                }
-                Done::Recreates(side) => {
-                    assert_eq!((entry.create, ended), (Some(*side), false), "{name}");
-                    assert_eq!(entry.record, None, "{name}");
-                }
-            }
-        }
+        Done::Recreates(side) => (Ending::Remade(*side), None),
+    };
+    let after = entry.after.as_ref().unwrap_or_else(|| panic!("{name}: {entry:?}"));
+    assert_eq!((after.status, after.ending), (LinkStatus::Tombstone, Some(ending)), "{name}");
+    assert_eq!(entry.record, removed, "{name}");
+    assert!(entry.pairs.is_empty() && entry.create.is_none(), "{name}: {entry:?}");
+    if let Done::Recreates(side) = expected {
+        let twin = gone.held[side.other()].as_ref().unwrap();
+        assert_eq!(made_again(&mapping, &linked, &entry, *side, twin), content(twin), "{name}");
     }
+}
+
+/// What the record gets that is made again: its twin is woken, and has no partner any more.
+fn made_again(
+    mapping: &CompiledMapping,
+    linked: &Linked,
+    entry: &Entry,
+    side: Side,
+    twin: &Fields,
+) -> Fields {
+    let id = linked.record(side.other());
+    assert!(entry.wakes.contains(&(side.other(), id.clone())), "{entry:?}");
+    let ended = Link {
+        status: LinkStatus::Tombstone,
+        ending: Some(Ending::Remade(side)),
+        ..linked.work(mapping).link.unwrap()
+    };
+    let mut work = unlinked(mapping, side.other(), id.as_str(), twin, Sides::default());
+    work.tombstones.push(ended);
+    created(mapping, &plan_work(mapping, work), side)
+}
+
+/// What is tied of a record: its key is not.
+fn content(fields: &Fields) -> Fields {
+    let mut tied = filled(fields);
+    tied.remove("key");
+    tied
 }

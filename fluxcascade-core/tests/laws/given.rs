@@ -7,9 +7,9 @@ use fluxcascade_core::mapping::{CompiledMapping, FingerprintKey, Mapping};
 use fluxcascade_core::model::{
     Base, FieldName, FieldSchema, FieldType, Hold, InboxEntry, Link, LinkId, LinkStatus,
     ObjectSchema, ObjectType, Observation, RecordId, RunNumber, Side, Sides, Slot, State, TenantId,
-    Timestamp, Version, Work, WorkKey,
+    Timestamp, Version, Withheld, Work, WorkKey,
 };
-use fluxcascade_core::plan::{Entry, PlanContext, SettleRule, Writing};
+use fluxcascade_core::plan::{Entry, Gate, PlanContext, Powers, SettleRule, Writing};
 
 pub(crate) fn schema<'a>(fields: impl IntoIterator<Item = (&'a str, FieldType)>) -> ObjectSchema {
     let fields = fields
@@ -26,11 +26,24 @@ pub(crate) fn compiled(mapping: Mapping, schemas: &Sides<ObjectSchema>) -> Compi
     compiled
 }
 
+/// A pass over systems that can do everything, in which guards let everything through.
 pub(crate) fn context(now: Timestamp) -> PlanContext {
     let settle =
         SettleRule { fence: 1, sole_since: None, request_timeout: Duration::from_secs(30) };
     let key = FingerprintKey::new([0; 32]);
-    PlanContext::new(RunNumber(1), now, Writing::Both, settle, key)
+    let powers = Powers { archives: true, deletes_for_good: true, restores: true, upserts: false };
+    let all = [
+        Withheld::Delete,
+        Withheld::Archive,
+        Withheld::Blanking,
+        Withheld::Overwrite,
+        Withheld::Create,
+    ];
+    PlanContext {
+        powers: Sides::new(powers, powers),
+        gate: Gate::Open(all.into()),
+        ..PlanContext::new(RunNumber(1), now, Writing::Both, settle, key)
+    }
 }
 
 /// What the store has of a link and its two records.

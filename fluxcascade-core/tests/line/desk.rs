@@ -2,7 +2,8 @@
 
 use fluxcascade_core::engine::{DeskError, DeskPage};
 use fluxcascade_core::model::{
-    AnswerOutcome, Choice, HoldReason, LinkStatus, RecordId, Side, Sides, Value,
+    AnswerOutcome, Choice, ConflictStatus, FieldName, HoldReason, LinkStatus, RecordId, Side,
+    Sides, Value,
 };
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
@@ -83,6 +84,27 @@ async fn an_answer_is_stored_once_and_to_the_version_that_was_seen() {
     world.crm.edit(&source, "phone", "256 555 1420");
     world.sync().await;
     assert_eq!(answer(take).await.unwrap(), AnswerOutcome::Stale);
+}
+
+/// P11: the answer is carried out by the next run, once, and the row says who decided.
+#[tokio::test]
+async fn what_was_answered_is_carried_out_by_the_next_run() {
+    let (world, source, target) = manual().await;
+    let engine = world.engine().await;
+    let item = engine.desk("contacts").await.unwrap().items.remove(0);
+    let answer = item.answer(Choice::Take(Side::Source));
+    engine.answer_all("contacts", [answer]).await.unwrap().remove(0).unwrap();
+    world.minutes(15);
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.updated, report.writes()), (1, 1), "{report}");
+    assert_eq!(world.field.text(&target, "phone"), world.crm.text(&source, "phone"));
+    assert!(engine.desk("contacts").await.unwrap().items.is_empty());
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Resolved));
+    let field = FieldName::new("phone").unwrap();
+    let why = engine.explain("contacts", Side::Target, &target, &field).await.unwrap();
+    assert!(why.to_string().contains("a person decided: take source"), "{why}");
+    world.settle().await;
 }
 
 #[tokio::test]

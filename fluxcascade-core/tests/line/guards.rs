@@ -2,7 +2,7 @@
 
 use fluxcascade_core::connector::{Capabilities, DeleteSignal};
 use fluxcascade_core::mapping::{DeletePolicy, FirstSync, Guards, Limit};
-use fluxcascade_core::model::{Choice, HoldReason, RunStatus, Side, Withheld};
+use fluxcascade_core::model::{Choice, HoldReason, RecordId, RunStatus, Side, Withheld};
 use fluxcascade_core::report::StopReason;
 use fluxcascade_core::testkit::{CallKind, SimProfile};
 
@@ -204,6 +204,47 @@ async fn withheld_deletes_are_let_through_by_an_override_decided_anew() {
     let report = run.sync().await.unwrap();
     assert_eq!((report.sides.target.removed, report.guards.len()), (2, 0), "{report}");
     assert_eq!(world.field.text(&edited, "name"), "still a customer");
+}
+
+/// P18: a source that was emptied does not empty the target.
+#[tokio::test]
+async fn blankings_are_withheld_when_they_are_many_and_carried_out_when_they_are_few() {
+    let mut world = guarded(Guards::default());
+    world.mapping.guards.overwrites = Limit { count: 2, percent: 10 };
+    crowd(&world, 20, 20);
+    world.sync().await;
+    let people = world.crm.records();
+    let blank = |of: &[RecordId]| of.iter().for_each(|id| world.crm.edit(id, "name", ""));
+    blank(&people[..2]);
+    world.minutes(15);
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.updated, report.guards.len()), (2, 0), "{report}");
+
+    blank(&people[2..6]);
+    world.crm.edit(&people[2], "address", "1 Elm");
+    world.minutes(15);
+    let plan = world.engine().await.plan("contacts").await.unwrap();
+    assert_eq!((plan.writes().target, plan.stops.len()), (1, 1), "{plan}");
+    let report = world.sync().await;
+    assert_eq!(report.sides.target.updated, 1, "the address is no blanking: {report}");
+    assert_eq!((report.guards[0].what, report.guards[0].count), (Withheld::Blanking, 4));
+
+    let engine = world.engine().await;
+    let desk = engine.desk("contacts").await.unwrap();
+    assert!(desk.to_string().contains("withheld by a guard (blanking): name = name of "), "{desk}");
+    let [first, second, ..] = desk.items.as_slice() else { panic!("{desk}") };
+    assert_eq!(first.choices(), [Choice::Allow, Choice::Leave]);
+    let answers = [first.answer(Choice::Allow), second.answer(Choice::Leave)];
+    for outcome in engine.answer_all("contacts", answers).await.unwrap() {
+        outcome.unwrap();
+    }
+    world.minutes(15);
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.updated, report.guards.len()), (3, 0), "two are few: {report}");
+    let there = world.field.records();
+    let kept = there.iter().filter(|id| !world.field.text(id, "name").is_empty()).count();
+    assert_eq!(kept, 20 - 2 - 3, "what was left stays");
+    world.settle().await;
 }
 
 /// A run for one record lets through what is withheld of that record alone.
