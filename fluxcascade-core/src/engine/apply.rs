@@ -316,6 +316,11 @@ impl Run<'_> {
                 self.rejected(commit, work, entry, operation, (fields, error), fetched);
                 Next::Done
             }
+            // It was read back, and holds something else: what was edited is decided anew.
+            Answer::Moved(_) => {
+                close_unless_owed(commit, operation);
+                Next::Done
+            }
             Answer::NotApplied(error) => {
                 close_unless_owed(commit, operation);
                 self.note_failure(operation, error.as_ref());

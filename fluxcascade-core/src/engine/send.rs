@@ -155,7 +155,7 @@ impl Run<'_> {
             Err(_) => HashMap::new(),
         };
         for sent in sent.iter_mut() {
-            sent.conclude(&by_id);
+            sent.conclude(&self.mapping, &by_id);
         }
         let conflicting: Vec<RecordId> = sent.iter().filter_map(Sent::existing).cloned().collect();
         for found in self.fetch(side, conflicting).await? {
