@@ -14,6 +14,7 @@ use crate::model::{
     Timestamp, Value, Work,
 };
 use crate::plan::{Entry, PairAction, Plan, RecordAction, Writing, link_id, remade};
+use crate::seeded::{self, Bug};
 use crate::store::{Begun, CommitBatch};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
@@ -253,6 +254,9 @@ impl Run<'_> {
         &mut self,
         operations: Vec<Operation>,
     ) -> Result<(Vec<Operation>, Vec<Sent>), SyncError> {
+        if seeded::is(Bug::CreateBeforeIntent) {
+            return Ok((operations, Vec::new()));
+        }
         let answers = self.store().begin(&self.lease, &operations).await?;
         let (mut begun, mut unsent) = (Vec::new(), Vec::new());
         for (operation, answer) in operations.into_iter().zip(answers) {
@@ -292,7 +296,9 @@ impl Run<'_> {
                     not_after: group.iter().map(|o| o.not_after).min().unwrap_or(read_at),
                 };
                 let window = &mut self.report.sides[side].widest_window;
-                *window = (*window).max(self.engine.inner.clock.now().since(read_at));
+                if !seeded::is(Bug::WindowUntold) {
+                    *window = (*window).max(self.engine.inner.clock.now().since(read_at));
+                }
                 let outcomes = self.connector(side).write(request).await;
                 let width = self.mapping.projections[side].fields().len();
                 sent.extend(pair_up(group, outcomes, width));

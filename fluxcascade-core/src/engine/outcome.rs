@@ -9,6 +9,7 @@ use crate::model::{
     Version,
 };
 use crate::plan::Entry;
+use crate::seeded::{self, Bug};
 
 /// A write that was sent, and what became of it.
 #[derive(Debug)]
@@ -168,6 +169,7 @@ impl Sent {
     pub(super) fn stops_the_run(&self) -> Option<&ConnectorError> {
         match &self.answer {
             Answer::NotApplied(Some(error)) if error.kind == ErrorKind::Auth => Some(error),
+            Answer::Rejected { error, .. } if seeded::is(Bug::RefusalStopsRun) => Some(error),
             Answer::Applied(_)
             | Answer::Unread { .. }
             | Answer::Done(_)

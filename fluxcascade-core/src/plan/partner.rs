@@ -9,6 +9,7 @@ use super::tombstone::is_parted;
 use crate::model::{
     Candidates, DeleteEvidence, HoldReason, KeyHolder, LinkStatus, RecordId, Side, State, Work,
 };
+use crate::seeded::{self, Bug};
 
 /// What the match rules say of a record.
 pub(super) enum Match<'a> {
@@ -66,7 +67,10 @@ impl Subject<'_> {
                 _ if claims > 0 => {
                     Match::Ambiguous(everyone(), "a create whose answer is missing claims its key")
                 }
-                (0 | 1, [partner]) if partner.link.is_some() => {
+                (_, [first, ..]) if seeded::is(Bug::FirstOfManyMatches) && first.link.is_none() => {
+                    Match::Partner(candidates, first)
+                }
+                (0 | 1, [partner]) if partner.link.is_some() && !seeded::is(Bug::NewcomerWins) => {
                     Match::Ambiguous(everyone(), "the only record with its key is linked already")
                 }
                 (0 | 1, [partner]) if is_parted(self.work, side, &partner.record) => Match::Parted,

@@ -106,7 +106,7 @@ async fn cut_off<F: Future>(steps: usize, future: F) -> bool {
 }
 
 #[tokio::test]
-async fn an_update_without_an_answer_is_settled_by_what_the_record_holds() {
+pub(crate) async fn an_update_without_an_answer_is_settled_by_what_the_record_holds() {
     for fault in [Fault::RequestLost, Fault::AnswerLost] {
         let world = World::new();
         let (source, target) = world.linked().await;
