@@ -27,6 +27,8 @@ bugs! {
     /// The fingerprint of a record is stored though a pair of it was not decided: listed again, it
     /// is dropped as known.
     FingerprintOfUndecided,
+    /// An id of ours is written though it is there.
+    IdsWrittenAgain,
     /// No fingerprint is stored: what is listed again is work again.
     NoFingerprint,
     /// All that the answer to a write shows is the new base, also of pairs that were not written.
@@ -34,6 +36,9 @@ bugs! {
     /// A base that cannot tell that both sides have changed: the source's edit is taken for the
     /// only one.
     BaseHidesBothChanged,
+    /// What was overwritten by a write without an answer is not logged once its pair has left the
+    /// mapping.
+    OverwrittenUnlogged,
     /// A field that is not in an answer is blank.
     AbsentIsBlank,
     /// What is seen soon after a write of ours is its echo.
@@ -64,7 +69,7 @@ bugs! {
     DirectionIgnored,
     /// A person's answer is carried out though the values have moved since.
     StaleAnswerTaken,
-    /// A row that is not newer than the base has not changed.
+    /// A row that a coarse clock does not tell from the base's version has not changed.
     ClockDetects,
     /// A page begins after the time of the row before it, and not after the row.
     StrictCursor,
@@ -80,9 +85,11 @@ bugs! {
     WindowUntold,
     /// A record that is known by its id alone has not changed.
     HintDropped,
+    /// A record that is told of and is not there is looked for in every run.
+    ForgedHintStays,
     /// An update without an answer was carried out.
     SettledUnseen,
-    /// Guards let everything through.
+    /// Guards let everything through but creates.
     GateOpen,
     /// A plan clears what it has looked at.
     PlanClears,

@@ -61,6 +61,7 @@ impl Run<'_> {
                 Answer::Exists(_)
                 | Answer::Claimed(_)
                 | Answer::Done(_)
+                | Answer::Moved(_)
                 | Answer::Rejected { .. }
                 | Answer::NotApplied(_),
             ) => false,

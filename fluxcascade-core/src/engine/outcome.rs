@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use crate::connector::{ConnectorError, ErrorKind, WriteOutcome};
+use crate::mapping::CompiledMapping;
 use crate::model::{
-    FieldName, MappingName, Observation, Operation, OperationKind, RecordId, Side, State, Values,
-    Version,
+    FieldName, MappingName, Observation, Operation, OperationKind, OperationPair, RecordId, Side,
+    State, Values, Version,
 };
 use crate::plan::Entry;
 use crate::seeded::{self, Bug};
@@ -35,6 +36,9 @@ pub(super) enum Answer {
     Applied(Applied),
     /// It was carried out, and what the record holds could not be read.
     Unread { record: RecordId, error: Option<ConnectorError> },
+    /// The record is no longer as it was read: edited since, or written by this very write if that
+    /// was repeated on its way.
+    Moved(RecordId),
     /// A whole record was archived, deleted or brought back.
     Done(RecordId),
     /// A create was refused because this record has the key.
@@ -102,7 +106,13 @@ impl Sent {
             }
             WriteOutcome::Exists(record) => Answer::Exists(record),
             WriteOutcome::Rejected { fields, error } => Answer::Rejected { fields, error },
-            WriteOutcome::PreconditionFailed => Answer::NotApplied(None),
+            WriteOutcome::PreconditionFailed => match &operation.kind {
+                OperationKind::Update { record } => Answer::Moved(record.clone()),
+                OperationKind::Create
+                | OperationKind::Archive { .. }
+                | OperationKind::Delete { .. }
+                | OperationKind::Restore { .. } => Answer::NotApplied(None),
+            },
             WriteOutcome::NotSent(error) => Answer::NotApplied(Some(error)),
             WriteOutcome::Unknown(error) => Answer::Unknown(error),
         };
@@ -128,7 +138,16 @@ impl Sent {
 
     /// The record that must be read back.
     pub(super) fn unproven(&self) -> Option<&RecordId> {
-        if let Answer::Unread { record, .. } = &self.answer { Some(record) } else { None }
+        match &self.answer {
+            Answer::Unread { record, .. } | Answer::Moved(record) => Some(record),
+            Answer::Applied(_)
+            | Answer::Done(_)
+            | Answer::Exists(_)
+            | Answer::Claimed(_)
+            | Answer::Rejected { .. }
+            | Answer::NotApplied(_)
+            | Answer::Unknown(_) => None,
+        }
     }
 
     /// The record that a create ran into.
@@ -137,7 +156,28 @@ impl Sent {
     }
 
     /// Takes what was read back.
-    pub(super) fn conclude(&mut self, read: &HashMap<RecordId, Observation>) {
+    pub(super) fn conclude(
+        &mut self,
+        mapping: &CompiledMapping,
+        read: &HashMap<RecordId, Observation>,
+    ) {
+        if let Answer::Moved(record) = &self.answer {
+            let seen = read.get(record);
+            let is_done = seen.and_then(Observation::values).is_some_and(|values| {
+                self.operation
+                    .pairs
+                    .iter()
+                    .all(|written| holds(mapping, &self.operation, written, values))
+            });
+            self.answer = if is_done {
+                Answer::Unread { record: record.clone(), error: None }
+            } else if seen.is_some() {
+                Answer::NotApplied(None)
+            } else {
+                let message = format!("the record {record} has moved on, and could not be read");
+                Answer::Unknown(ConnectorError::new(ErrorKind::Transient, message))
+            };
+        }
         let Answer::Unread { record, error } = &mut self.answer else { return };
         match read.get(record) {
             Some(Observation { state: State::Known { values, version }, .. }) => {
@@ -172,6 +212,7 @@ impl Sent {
             Answer::Rejected { error, .. } if seeded::is(Bug::RefusalStopsRun) => Some(error),
             Answer::Applied(_)
             | Answer::Unread { .. }
+            | Answer::Moved(_)
             | Answer::Done(_)
             | Answer::Exists(_)
             | Answer::Claimed(_)
@@ -180,4 +221,18 @@ impl Sent {
             | Answer::Unknown(_) => None,
         }
     }
+}
+
+/// Whether a record holds what was sent for a pair.
+fn holds(
+    mapping: &CompiledMapping,
+    operation: &Operation,
+    written: &OperationPair,
+    values: &Values,
+) -> bool {
+    let Some(index) = mapping.pair_index(&written.pair) else { return false };
+    let slots = mapping.pairs[index].ends[operation.side].slots.iter();
+    slots
+        .zip(&written.sent)
+        .all(|(&slot, sent)| values[slot].value().is_some_and(|value| !value.changed_from(sent)))
 }

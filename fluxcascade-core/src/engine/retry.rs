@@ -67,6 +67,7 @@ pub(super) fn refused_everywhere(sent: &mut [Sent]) -> Option<ConnectorError> {
         }
         Answer::Applied(_)
         | Answer::Unread { .. }
+        | Answer::Moved(_)
         | Answer::Done(_)
         | Answer::Claimed(_)
         | Answer::Exists(_)
@@ -102,6 +103,7 @@ impl Run<'_> {
             }
             Answer::Applied(_)
             | Answer::Unread { .. }
+            | Answer::Moved(_)
             | Answer::Done(_)
             | Answer::Claimed(_)
             | Answer::Exists(_)

@@ -75,7 +75,7 @@ pub(super) fn is_unchanged(
 ) -> bool {
     match view {
         View::Known { version, .. }
-            if seeded::is(Bug::ClockDetects) && !version.is_newer_than(&base.version) =>
+            if seeded::is(Bug::ClockDetects) && is_of_one_tick(version, &base.version) =>
         {
             true
         }
@@ -90,6 +90,12 @@ pub(super) fn is_unchanged(
         View::Unseen => !base.slots.iter().any(Slot::is_absent),
         View::IdOnly | View::Other(_) => false,
     }
+}
+
+/// Whether a coarse clock cannot tell two versions apart, for [`Bug::ClockDetects`].
+fn is_of_one_tick(version: &Version, base: &Version) -> bool {
+    let is_coarse = version.modified.is_some_and(|modified| modified.granularity.as_secs() > 0);
+    is_coarse && !version.is_newer_than(base)
 }
 
 /// How a pair stands on one side.

@@ -14,7 +14,7 @@ use crate::model::{
     Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation, OperationKind,
     RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
 };
-use crate::seeded;
+use crate::seeded::{self, Bug};
 
 /// Decides what is to be done for an unlinked record.
 pub(super) fn plan_record(
@@ -361,6 +361,7 @@ fn not_there(
     }
     match (state, own_create) {
         (_, Some(operation)) => unknown_outcome(operation, record, None, context, entry),
+        (State::Missing, None) if seeded::is(Bug::ForgedHintStays) => entry.waits("not found"),
         (State::Unreadable(why), None) => {
             let hold = Hold::new(
                 HoldKey::Record(side, record.clone()),

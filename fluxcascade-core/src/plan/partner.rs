@@ -70,7 +70,10 @@ impl Subject<'_> {
                 (_, [first, ..]) if seeded::is(Bug::FirstOfManyMatches) && first.link.is_none() => {
                     Match::Partner(candidates, first)
                 }
-                (0 | 1, [partner]) if partner.link.is_some() && !seeded::is(Bug::NewcomerWins) => {
+                (_, [partner]) if seeded::is(Bug::NewcomerWins) && partner.link.is_some() => {
+                    Match::Partner(candidates, partner)
+                }
+                (0 | 1, [partner]) if partner.link.is_some() => {
                     Match::Ambiguous(everyone(), "the only record with its key is linked already")
                 }
                 (0 | 1, [partner]) if is_parted(self.work, side, &partner.record) => Match::Parted,

@@ -59,6 +59,9 @@ pub(crate) fn settle_update(
             .filter(|row| row.pair.as_ref() == Some(&written.pair))
             .cloned();
         let Some(index) = mapping.pair_index(&written.pair) else {
+            if seeded::is(Bug::OverwrittenUnlogged) {
+                continue;
+            }
             // The mapping no longer reads it. What may have been overwritten is kept all the same.
             settled.conflicts.extend(own_rows);
             settled.log.push(LogPair {

@@ -149,14 +149,16 @@ impl CrashPoints {
             state.crashed = None;
         }
         let mut process = pin!(process);
-        poll_fn(|context| match process.as_mut().poll(context) {
+        let end = poll_fn(|context| match process.as_mut().poll(context) {
             Poll::Ready(outcome) => Poll::Ready(Ended::Reached(outcome)),
             Poll::Pending => match self.state().crashed {
                 Some(kind) => Poll::Ready(Ended::Crashed(kind)),
                 None => Poll::Pending,
             },
         })
-        .await
+        .await;
+        self.state().plan = CrashPlan::none(); // what is called after the process is none of it
+        end
     }
 
     /// How many points the last process has reached.

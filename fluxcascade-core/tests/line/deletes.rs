@@ -307,7 +307,9 @@ async fn a_one_way_mapping_never_deletes_or_makes_again_on_its_origin() {
         world.minutes(15);
         match policy {
             DeletePolicy::Archive => world.field.delete(&target),
-            _ => world.crm.delete(&source),
+            DeletePolicy::Unlink | DeletePolicy::Delete | DeletePolicy::Recreate => {
+                world.crm.delete(&source);
+            }
         }
         world.settle().await;
         assert_eq!(world.link().await.status, LinkStatus::Tombstone, "{policy:?}");

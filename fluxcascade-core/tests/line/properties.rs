@@ -284,6 +284,7 @@ pub(crate) async fn hints_are_reasons_to_read_and_nothing_else() {
     world.store.notify(&[hint(&source)]).await.unwrap();
     world.settle().await;
     assert_eq!((world.links().await.len(), world.field.records().len()), (1, 1));
+    assert_eq!(world.engine().await.counts("contacts").await.unwrap().inbox, 0);
 }
 
 /// A few people, edits on both sides, a conflict, a create on each side; the trace of all runs.

@@ -26,6 +26,7 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             properties::what_is_listed_again_is_not_taken_in,
             updates::a_run_after_a_write_is_quiet_and_costs_one_request_per_side,
+            foreign_ids::ids_that_are_there_are_not_written,
         ],
     ),
     (
@@ -33,6 +34,7 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             properties::an_edit_of_another_field_between_read_and_write_is_not_lost,
             conflicts::a_phone_changed_at_14_00_here_and_at_14_05_there_becomes_the_one_of_14_05,
+            restart::a_write_without_an_answer_is_logged_when_its_pair_is_no_longer_in_the_mapping,
             updates::an_edit_made_on_the_target_between_pull_and_write_is_not_lost,
             updates::edits_of_different_fields_on_both_sides_are_merged_without_a_conflict,
         ],
@@ -149,8 +151,8 @@ const PROPERTIES: &[(u8, &[Test])] = &[
 fn broken_by(bug: Bug) -> u8 {
     match bug {
         Bug::FingerprintOfUndecided => 1,
-        Bug::NoFingerprint => 2,
-        Bug::BaseIsWholeAnswer | Bug::BaseHidesBothChanged => 3,
+        Bug::IdsWrittenAgain | Bug::NoFingerprint => 2,
+        Bug::BaseIsWholeAnswer | Bug::BaseHidesBothChanged | Bug::OverwrittenUnlogged => 3,
         Bug::AbsentIsBlank => 4,
         Bug::EchoByTimeWindow | Bug::ListedRowBelieved => 5,
         Bug::CreateBeforeIntent | Bug::SentAgainUnseen | Bug::NothingClaimed => 6,
@@ -163,7 +165,7 @@ fn broken_by(bug: Bug) -> u8 {
         Bug::StrictCursor | Bug::NoLookBack | Bug::CursorBeforePage => 13,
         Bug::RefusalStopsRun => 14,
         Bug::NoReadBeforeWrite | Bug::WindowUntold => 15,
-        Bug::HintDropped => 16,
+        Bug::HintDropped | Bug::ForgedHintStays => 16,
         Bug::SettledUnseen => 17,
         Bug::GateOpen => 18,
         Bug::PlanClears => 19,

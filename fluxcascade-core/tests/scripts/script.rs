@@ -1,219 +1,138 @@
-//! Plays a script: what people do to the systems, what fails, when runs are made and cut off. It
-//! keeps the history that the oracle judges by, and says nothing of what is right but that it ends.
+//! Plays a script: what people do, what fails, when runs are made and where they are cut off; then
+//! everything settles, and is judged.
 
-use std::sync::{Arc, Mutex};
-
-use fluxcascade_core::model::{RecordId, Side, Sides};
+use fluxcascade_core::engine::DeskAnswer;
+use fluxcascade_core::mapping::FirstSync;
+use fluxcascade_core::model::{FieldName, Side, Sides};
+use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, SimProfile, Tied};
 use fluxcascade_core::{SyncError, SyncReport};
 
-use crate::setup::{PAIRS, Revision, Setup, mail};
-use crate::step::{Place, Step};
-use crate::world::{End, World};
-
-/// What a person wrote.
-#[derive(Debug, Clone)]
-pub(crate) struct Edit {
-    pub(crate) place: Place,
-    pub(crate) value: String,
-}
-
-/// What people did, in order.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    /// The records of each person, as far as they are known.
-    pub(crate) people: Vec<Sides<Option<RecordId>>>,
-    pub(crate) edits: Vec<Edit>,
-    pub(crate) deleted: Vec<(usize, Side)>,
-    mails: usize,
-    values: usize,
-    /// What is still to be done before a call is not done any more.
-    over: bool,
-}
-
-impl History {
-    pub(crate) fn is_deleted(&self, person: usize) -> bool {
-        self.deleted.iter().any(|(deleted, _)| *deleted == person)
-    }
-
-    /// A person's record, if there is one that may be edited.
-    fn record(&self, person: usize, side: Side) -> Option<RecordId> {
-        let known = self.people.get(person).filter(|_| !self.is_deleted(person))?;
-        known[side].clone()
-    }
-
-    fn new_mail(&mut self) -> String {
-        self.mails += 1;
-        format!("p{}@x.io", self.mails)
-    }
-
-    fn new_value(&mut self) -> String {
-        self.values += 1;
-        format!("Vv{}", 1_000_000 + self.values)
-    }
-}
-
-/// How often what a set of scripts is for did happen.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Tally {
-    pub(crate) cut_off: usize,
-    pub(crate) misled: usize,
-    pub(crate) created: usize,
-    pub(crate) conflicts: usize,
-    pub(crate) failed: usize,
-}
+use crate::people::People;
+use crate::setup::{BACK, FORTH, PAIRS, Revision, Setup, TAGS, mail, same_ids};
+use crate::step::{Crash, Play, Round, Start};
+use crate::tally::Tally;
+use crate::values::{Hand, form};
+use crate::world::{Sync, World};
 
 pub(crate) struct Script {
     pub(crate) world: World,
-    pub(crate) history: Arc<Mutex<History>>,
+    pub(crate) people: People,
     pub(crate) tally: Tally,
-    /// Whether the mapping was another one for a time.
-    pub(crate) revised: bool,
 }
-
-/// How many people are on both sides from the start.
-pub(crate) const KNOWN: usize = 3;
 
 impl Script {
     pub(crate) async fn new(setup: Setup) -> Self {
-        let world = World::new(setup).await;
-        let mut history = History::default();
-        for _ in 0..KNOWN {
-            let address = history.new_mail();
-            let record =
-                |side: Side| Some(world.systems[side].insert([(mail(side), address.clone())]));
-            history.people.push(Sides::from_fn(record));
-        }
+        Self::new_with(setup, |_, _| ()).await
+    }
+
+    /// Without people, and with systems that are changed like this.
+    pub(crate) async fn new_with(setup: Setup, change: impl Fn(Side, &mut SimProfile)) -> Self {
+        let world = World::new(setup, change).await;
+        assert!(same_ids(&world.setup.mapping(Revision::Whole)));
         world.elsewhere.insert([("mail", "p1@x.io"), ("name", "somebody else")]);
-        world.minutes(30);
-        assert_eq!(world.sync().await.unwrap().linked, KNOWN as u64);
-        let history = Arc::new(Mutex::new(history));
-        Self { world, history, tally: Tally::default(), revised: false }
+        let people = People::new(&world);
+        Self { world, people, tally: Tally::default() }
     }
 
-    pub(crate) async fn play(&mut self, steps: &[Step]) {
-        for step in steps {
-            self.step(step).await;
+    /// A script of which nothing has happened but that there are people.
+    pub(crate) async fn begin(setup: Setup, start: &[Start]) -> Self {
+        let script = Self::new(setup).await;
+        script.people.begin(start, script.world.setup.view);
+        script.world.minutes(30);
+        script
+    }
+
+    /// Plays it to its end, and says how often what happened.
+    pub(crate) async fn play(setup: Setup, play: &Play) -> Tally {
+        let mut script = Self::begin(setup, &play.start).await;
+        for round in &play.rounds {
+            script.round(round).await;
         }
-        self.settle().await;
+        script.settle().await;
+        script.judge().await;
+        script.finish()
     }
 
-    async fn step(&mut self, step: &Step) {
-        match step {
-            Step::Edit(place) => self.edit(*place, History::new_value)(),
-            Step::Blank(place) => self.edit(*place, |_| String::new())(),
-            Step::EditBefore(place, call) => {
-                let edit = self.edit(*place, History::new_value);
-                self.world.systems[place.side].before_next(*call, move |_| edit());
-            }
-            Step::Mail { person, side } => self.mail(*person, *side),
-            Step::Create { side } => self.create(*side),
-            Step::Delete { person, side } => self.delete(*person, *side),
-            Step::Fail { side, call, fault } => self.world.systems[*side].fail_next(*call, *fault),
-            Step::Refuse { side, pair } => {
-                for field in PAIRS[*pair].fields[*side] {
-                    self.world.systems[*side].refuse(field);
-                }
-            }
-            Step::Accept { side, pair } => self.accept(*side, *pair),
-            Step::Wait { seconds } => self.world.wait(*seconds),
-            Step::Sync => self.run().await,
-            Step::Crash { polls } => {
-                let end = self.world.crash(*polls).await;
-                self.tally.cut_off += usize::from(end == End::CutOff);
-            }
-            Step::Revise(revision) => {
-                self.revised |= *revision != Revision::Whole;
-                self.world.revision = *revision;
-            }
-            Step::Mislead => {
-                let error = self.world.mislead().await;
-                let other = matches!(error, SyncError::OtherEndpoints { .. });
-                let busy = matches!(error, SyncError::Store(_)); // a run that was cut off has it
-                assert!(other || busy, "{error} (P20)");
-                self.tally.misled += usize::from(other);
-            }
+    pub(crate) async fn round(&mut self, round: &Round) {
+        for deed in &round.before {
+            self.people.act(deed);
         }
-    }
-
-    /// A run; a fault may fail it. People then also know the records that were made for them.
-    async fn run(&mut self) {
-        self.tally.failed += usize::from(self.world.sync().await.is_err());
-        let links = self.world.links().await;
-        for known in &mut self.history.lock().unwrap().people {
-            let is_theirs = |side: Side, record: &RecordId| known[side].as_ref() == Some(record);
-            let link = links
-                .iter()
-                .find(|link| Side::BOTH.iter().any(|&side| is_theirs(side, &link.records[side])));
-            if let Some(link) = link {
-                *known = Sides::from_fn(|side| Some(link.records[side].clone()));
+        self.world.wait(round.wait);
+        self.world.revision = round.revision;
+        if round.mislead {
+            self.mislead().await;
+        }
+        if self.world.setup.webhooks {
+            self.world.deliver().await;
+        }
+        if let Some(choice) = round.answers {
+            self.answer(choice).await;
+        }
+        for (at, crash) in round.crashes.iter().enumerate() {
+            let mut plan = match crash {
+                Crash::No => CrashPlan::none(),
+                Crash::At(point) => CrashPlan::at(*point),
+                Crash::Amid(point) => CrashPlan::amid(*point),
+            };
+            for (point, deed) in round.during.iter().filter(|_| at == 0) {
+                let (people, deed) = (self.people.clone(), *deed);
+                plan = plan.act(*point, move || people.act(&deed));
             }
+            let end = self.world.run(plan).await;
+            self.note(end).await;
         }
     }
 
-    /// An edit, to be carried out now or later.
-    fn edit(
-        &self,
-        place: Place,
-        value: impl Fn(&mut History) -> String + Send + 'static,
-    ) -> impl Fn() + Send + 'static {
-        let system = self.world.systems[place.side].clone();
-        let history = Arc::clone(&self.history);
-        move || {
-            let mut history = history.lock().unwrap();
-            let Some(record) = history.record(place.person, place.side) else { return };
-            if history.over {
-                return;
-            }
-            let value = value(&mut history);
-            for field in PAIRS[place.pair].fields[place.side] {
-                system.edit(&record, field, value.as_str());
-            }
-            history.edits.push(Edit { place, value });
+    /// A person goes through the desk, and answers all of it.
+    async fn answer(&mut self, choice: usize) {
+        let engine = self.world.engine().await;
+        let desk = engine.desk("contacts").await.unwrap();
+        let answers = desk.items.iter().enumerate().filter_map(|(at, item)| {
+            let choices = item.choices();
+            let chosen = choices.get((choice + at) % choices.len().max(1))?;
+            Some(item.answer(chosen.clone()))
+        });
+        let answers: Vec<DeskAnswer> = answers.collect();
+        for answer in &answers {
+            self.tally.count(format!("answer: {}", answer.choice.word()), 1);
+        }
+        for outcome in engine.answer_all("contacts", answers).await.unwrap() {
+            outcome.unwrap();
         }
     }
 
-    fn mail(&self, person: usize, side: Side) {
-        let mut history = self.history.lock().unwrap();
-        let Some(record) = history.record(person, side) else { return };
-        self.world.systems[side].edit(&record, mail(side), history.new_mail());
-    }
-
-    fn create(&self, side: Side) {
-        let mut history = self.history.lock().unwrap();
-        let record = self.world.systems[side].insert([(mail(side), history.new_mail())]);
-        let mut person = Sides::default();
-        person[side] = Some(record);
-        history.people.push(person);
-    }
-
-    fn delete(&self, person: usize, side: Side) {
-        let mut history = self.history.lock().unwrap();
-        let Some(record) = history.people.get(person).and_then(|known| known[side].clone()) else {
-            return;
-        };
-        self.world.systems[side].delete(&record);
-        history.deleted.push((person, side));
-    }
-
-    fn accept(&self, side: Side, pair: usize) {
-        for field in PAIRS[pair].fields[side] {
-            self.world.systems[side].accept(field);
+    /// Another endpoint is named by mistake, as long as there are links of the former one.
+    async fn mislead(&mut self) {
+        let has_links = !self.world.remains().await.links.is_empty();
+        if has_links {
+            let error = self.world.mislead().await;
+            let other = matches!(error, SyncError::OtherEndpoints { .. });
+            let busy = matches!(error, SyncError::Store(_)); // a run that was cut off has it
+            assert!(other || busy, "{error} (P20)");
+            self.tally.count("misled", u64::from(other));
         }
+    }
+
+    pub(crate) async fn note(&mut self, end: Ended<Sync>) {
+        match end {
+            Ended::Crashed(_) => {}
+            Ended::Reached(Ok(report)) => self.tally.report(&report),
+            Ended::Reached(Err(_)) => self.tally.count("runs failed", 1),
+        }
+        let remains = self.world.remains().await;
+        self.people.learn(&remains.links, &self.world.setup);
+        self.tally.holds(&remains.holds);
     }
 
     /// Everything that fails is mended, and the runs go on until nothing is left to do (P1, P2).
-    async fn settle(&mut self) {
-        for side in Side::BOTH {
-            for pair in 0..PAIRS.len() {
-                self.accept(side, pair);
-            }
-        }
+    pub(crate) async fn settle(&mut self) {
+        self.people.stop();
+        self.people.mend();
         self.world.revision = Revision::Whole;
-        self.history.lock().unwrap().over = true;
-        // Faults and hooks that are still armed go off in these.
-        for _ in 0..14 {
+        for _ in 0..4 {
             self.world.minutes(20);
-            self.run().await;
+            let end = Ended::Reached(self.world.sync().await);
+            self.note(end).await;
         }
         for _ in 0..3 {
             self.world.minutes(60 * 25);
@@ -221,22 +140,112 @@ impl Script {
         }
         self.world.minutes(15);
         let report = self.run_to_the_end().await;
-        assert_eq!(
-            report.writes(),
-            0,
-            "three runs did not reach one without writes (P1): {report}"
-        );
+        assert_eq!(report.writes(), 0, "three runs did not reach a quiet one (P1): {report}");
         self.world.minutes(60 * 25);
         let report = self.run_to_the_end().await;
         assert_eq!(report.writes(), 0, "a quiet sweep writes (P2): {report}");
     }
 
-    async fn run_to_the_end(&self) -> SyncReport {
-        for _ in 0..40 {
-            if let Ok(report) = self.world.sync().await {
-                return report;
-            }
+    /// As `settle`, with as many runs as a scenario without faults by seed needs.
+    pub(crate) async fn settle_quickly(&mut self) {
+        self.people.stop();
+        self.people.mend();
+        self.world.revision = Revision::Whole;
+        for minutes in [0, 20, 60 * 25, 60 * 25] {
+            self.world.minutes(minutes);
+            let end = Ended::Reached(Ok(self.run_to_the_end().await));
+            self.note(end).await;
         }
-        panic!("every run fails (P1)");
+        self.world.minutes(15);
+        let report = self.run_to_the_end().await;
+        assert_eq!(report.writes(), 0, "a quiet run writes (P1, P2): {report}");
     }
+
+    pub(crate) async fn run_to_the_end(&self) -> SyncReport {
+        match self.world.sync().await {
+            Ok(report) => report,
+            Err(error) => panic!("a run fails, and nothing is wrong (P1): {error}"),
+        }
+    }
+
+    pub(crate) async fn judge(&mut self) {
+        let remains = self.world.remains().await;
+        let verdict = oracle(&self.world.setup).judge(&self.world.witness, &remains);
+        let told = || told(&remains);
+        assert!(verdict.violations.is_empty(), "{}\n{}", lines(&verdict.violations), told());
+        let judged = verdict.judged;
+        self.tally.count("edits", judged.edits);
+        self.tally.count("edits in the window of P15", judged.in_window);
+        self.tally.most("requests in the widest window", judged.widest_requests);
+        self.tally.count("records written", judged.writes);
+        self.tally.count("records created", judged.creates);
+        self.tally.count("records removed", judged.removals);
+        self.tally.conflicts(&remains.conflicts);
+        self.elsewhere();
+    }
+
+    /// P20: an endpoint that was named by mistake is as it was.
+    fn elsewhere(&self) {
+        let records = self.world.elsewhere.records();
+        let names: Vec<String> =
+            records.iter().map(|record| self.world.elsewhere.text(record, "name")).collect();
+        assert_eq!(names, ["somebody else"], "another endpoint was written (P20)");
+    }
+
+    pub(crate) fn finish(mut self) -> Tally {
+        for (kind, count) in self.world.points.crashes() {
+            self.tally.crash(kind, count);
+        }
+        for (_, system) in self.world.systems.iter() {
+            self.tally.faults(&system.ledger());
+        }
+        self.tally.cells(&self.world.cells.lock().unwrap());
+        self.tally.setup(&self.world.setup);
+        self.tally
+    }
+}
+
+fn lines<T: std::fmt::Display>(all: &[T]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn told(remains: &Remains) -> String {
+    let holds: Vec<String> = remains.holds.iter().map(|hold| format!("{hold:?}")).collect();
+    let log: Vec<String> = remains.log.iter().rev().map(|row| format!("{row:?}")).collect();
+    let links = remains
+        .links
+        .iter()
+        .map(|link| format!("{:?} {:?} {}", link.id, link.status, link.records.source));
+    let links: Vec<String> = links.collect();
+    format!("links:\n{}\nholds:\n{}\nlog:\n{}", links.join("\n"), holds.join("\n"), log.join("\n"))
+}
+
+/// What is tied, as the scripts see it.
+pub(crate) fn oracle(setup: &Setup) -> Oracle {
+    let (source, target) = (setup.side(Side::Source), setup.side(Side::Target));
+    let tied = PAIRS.iter().enumerate().map(|(at, pair)| {
+        let fields = |side: Side| pair.fields[side].iter().copied();
+        let tied = Tied::new(pair.id, fields(source), fields(target)).form(form);
+        match at {
+            FORTH => tied.flows(Flow::To(target)),
+            BACK => tied.flows(Flow::To(source)),
+            TAGS => tied.made_of_parts(),
+            _ => tied,
+        }
+    });
+    let key = Tied::new("email = mail", [mail(source)], [mail(target)]);
+    let name = |side: Side| FieldName::new(mail(setup.side(side))).unwrap();
+    let mut oracle = Oracle::new(tied.chain([key])).key(Sides::from_fn(name));
+    if Side::BOTH.iter().any(|&side| setup.systems[side].hand != Hand::AsSent) {
+        oracle = oracle.systems_rewrite();
+    }
+    if setup.policies.first_sync == FirstSync::UpdateExisting {
+        oracle = oracle.creates_nothing();
+    }
+    for side in Side::BOTH {
+        if setup.profile(side).capabilities.conditional_writes {
+            oracle = oracle.conditional(setup.side(side));
+        }
+    }
+    oracle
 }

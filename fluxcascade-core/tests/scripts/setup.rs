@@ -1,16 +1,21 @@
 //! What a script's world is like: how each system behaves, what the mapping says, where the store
 //! is. All of it is drawn. What happens in that world is in `step`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::Strategy as Conflicts;
-use fluxcascade_core::connector::{Capabilities, Consistency};
-use fluxcascade_core::mapping::{Drift, Mapping, MappingBuilder, PairBuilder};
-use fluxcascade_core::model::{FieldName, Side, Sides, Value};
-use fluxcascade_core::testkit::{Normaliser, SimProfile};
+use fluxcascade_core::connector::{Consistency, DeleteSignal};
+use fluxcascade_core::mapping::{
+    ConflictScope, DeletePolicy, DeleteUpdate, Drift, FieldPair, FirstSync, Guards, IdWrites,
+    Limit, Mapping, MappingBuilder, PairBuilder,
+};
+use fluxcascade_core::model::{Side, Sides};
+use fluxcascade_core::testkit::{FaultPlan, SimProfile};
 use fluxcascade_core::transform::trim;
 use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::values::{Hand, normaliser};
 
 /// A pair of the mapping that scripts edit. Next to these there is the e-mail, which is the key.
 pub(crate) struct Pair {
@@ -27,13 +32,23 @@ const fn pair(
 }
 
 /// The pair that flows from the source to the target alone.
-pub(crate) const ONE_WAY: usize = 3;
+pub(crate) const FORTH: usize = 3;
+/// The pair that flows from the target to the source alone.
+pub(crate) const BACK: usize = 4;
+/// The pair of whole numbers.
+pub(crate) const SCORE: usize = 5;
 
-pub(crate) const PAIRS: [Pair; 4] = [
+/// The pair of sets.
+pub(crate) const TAGS: usize = 6;
+
+pub(crate) const PAIRS: [Pair; 7] = [
     pair("who", &["name"], &["name"]),
     pair("phone = phone", &["phone"], &["phone"]),
     pair("address+city = street+town", &["address", "city"], &["street", "town"]),
     pair("note = memo", &["note"], &["memo"]),
+    pair("grade = rank", &["grade"], &["rank"]),
+    pair("score = points", &["score"], &["points"]),
+    pair("tags = labels", &["tags"], &["labels"]),
 ];
 
 /// The key's field on a side.
@@ -54,14 +69,6 @@ pub(crate) enum Revision {
     Redirected,
 }
 
-/// How a system writes text down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Case {
-    AsSent,
-    Upper,
-    Lower,
-}
-
 /// Where the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Storage {
@@ -69,149 +76,541 @@ pub(crate) enum Storage {
     Sqlite,
 }
 
+/// Which system it is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Like {
+    Drawn,
+    HubSpot,
+    Salesforce,
+    Pipedrive,
+    Jobber,
+}
+
+/// What a system can do beyond the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Powers {
+    answers_with_values: bool,
+    conditional_writes: bool,
+    refuses_duplicates: bool,
+    upserts: bool,
+    order_numbers: bool,
+    field_times: bool,
+    /// Records are archived and brought back.
+    archives: bool,
+    /// Records are removed for good.
+    deletes_for_good: bool,
+}
+
 /// How one system behaves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manner {
+    pub(crate) like: Like,
     /// How late its listing and its look-up show a write, in seconds.
-    lag: u64,
+    pub(crate) lag: u64,
     /// How finely it tells times, in milliseconds.
-    granularity: u64,
+    pub(crate) granularity: u64,
     /// How far its clock is ahead, in seconds.
-    offset: i64,
-    answers_with_values: bool,
-    conditional_writes: bool,
-    pub(crate) refuses_duplicates: bool,
-    case: Case,
+    pub(crate) offset: i64,
+    pub(crate) powers: Powers,
+    pub(crate) deletes: DeleteSignal,
+    pub(crate) hand: Hand,
+    /// Calls that go wrong by a seed: so many of a thousand for each fault that can strike.
+    pub(crate) faults: Option<(u64, u32)>,
 }
 
 /// What stays the same through a script.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) systems: Sides<Manner>,
     /// The systems' pages and batches.
-    batch: usize,
+    pub(crate) batch: usize,
     pub(crate) engine_batch: usize,
-    /// A person decides conflicts.
-    manual: bool,
+    /// How conflicts of most pairs are decided.
+    pub(crate) conflicts: Vec<Conflicts>,
+    /// How records are linked that differ, if the mapping says so.
+    pub(crate) first_link: Option<Conflicts>,
     /// The source is the primary side.
-    primary: bool,
-    /// An edit of the one-way pair's target is undone.
+    pub(crate) primary: bool,
+    /// An edit against a one-way pair's direction is undone.
     pub(crate) restore: bool,
+    /// Systems send webhooks.
+    pub(crate) webhooks: bool,
     pub(crate) storage: Storage,
+    pub(crate) policies: Policies,
+    pub(crate) view: View,
 }
 
-fn manners(cases: &'static [Case]) -> impl Strategy<Value = Manner> {
-    (
-        prop_oneof![Just(0_u64), Just(20), Just(240)],
-        prop_oneof![Just(1_u64), Just(1000), Just(60_000)],
-        prop_oneof![Just(0_i64), Just(-500), Just(7000)],
-        any::<[bool; 3]>(),
-        proptest::sample::select(cases),
+/// What the mapping says of whole records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policies {
+    /// By the system whose record was deleted.
+    pub(crate) on_delete: Sides<DeletePolicy>,
+    pub(crate) delete_update: DeleteUpdate,
+    pub(crate) scope: ConflictScope,
+    pub(crate) first_sync: FirstSync,
+    pub(crate) guards: Guards,
+    /// The ids of the other side are kept, in each system.
+    pub(crate) ids: Option<IdWrites>,
+}
+
+impl Policies {
+    pub(crate) const PLAIN: Policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Unlink },
+        delete_update: DeleteUpdate::Survive,
+        scope: ConflictScope::Pair,
+        first_sync: FirstSync::Merge,
+        guards: LOOSE,
+        ids: None,
+    };
+}
+
+/// Guards that let everything through.
+const LOOSE: Guards = guards(1000, 100);
+/// Guards that let nothing through unasked.
+pub(crate) const TIGHT: Guards = guards(0, 0);
+
+const fn guards(count: u64, percent: u8) -> Guards {
+    let limit = Limit { count, percent };
+    // People delete all that there is now and then: an empty side is no reason to stop.
+    let empty_from = u64::MAX;
+    Guards { deletes: limit, overwrites: limit, match_from: 100, match_percent: 5, empty_from }
+}
+
+fn policies() -> impl Strategy<Value = Policies> {
+    let on_delete = || {
+        select(vec![
+            DeletePolicy::Unlink,
+            DeletePolicy::Archive,
+            DeletePolicy::Delete,
+            DeletePolicy::Recreate,
+        ])
+    };
+    let delete_update =
+        select(vec![DeleteUpdate::Survive, DeleteUpdate::Recreate, DeleteUpdate::Manual]);
+    let scope = prop_oneof![4 => Just(ConflictScope::Pair), 1 => Just(ConflictScope::Record)];
+    let first_sync = prop_oneof![
+        6 => Just(FirstSync::Merge),
+        1 => Just(FirstSync::LinkOnly),
+        1 => Just(FirstSync::FillBlanks),
+        1 => Just(FirstSync::UpdateExisting),
+        1 => Just(FirstSync::Rebuild),
+    ];
+    let guards = prop_oneof![3 => Just(LOOSE), 1 => Just(TIGHT)];
+    let ids = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(IdWrites::OnCreate)),
+        1 => Just(Some(IdWrites::Always)),
+    ];
+    (on_delete(), on_delete(), delete_update, scope, first_sync, guards, ids).prop_map(
+        |(source, target, delete_update, scope, first_sync, guards, ids)| Policies {
+            on_delete: Sides { source, target },
+            delete_update,
+            scope,
+            first_sync,
+            guards,
+            ids,
+        },
     )
-        .prop_map(|(lag, granularity, offset, powers, case)| {
-            let [answers_with_values, conditional_writes, refuses_duplicates] = powers;
-            Manner {
-                lag,
-                granularity,
-                offset,
-                answers_with_values,
-                conditional_writes,
-                refuses_duplicates,
-                case,
-            }
+}
+
+/// From which end the same script is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    AsDrawn,
+    /// The mapping's source is its target, and everything that it says of a side is mirrored.
+    Swapped,
+    /// The first persons get the last ids.
+    IdsPermuted,
+}
+
+fn powers() -> impl Strategy<Value = Powers> {
+    any::<[bool; 8]>().prop_map(|[a, b, c, d, e, f, g, h]| Powers {
+        answers_with_values: a,
+        conditional_writes: b,
+        refuses_duplicates: c,
+        upserts: d && c,
+        order_numbers: e,
+        field_times: f,
+        archives: g,
+        deletes_for_good: h,
+    })
+}
+
+fn manners(hands: &'static [Hand]) -> impl Strategy<Value = Manner> {
+    let like = prop_oneof![
+        4 => Just(Like::Drawn),
+        1 => Just(Like::HubSpot),
+        1 => Just(Like::Salesforce),
+        1 => Just(Like::Pipedrive),
+        1 => Just(Like::Jobber),
+    ];
+    let deletes = select(vec![DeleteSignal::Absence, DeleteSignal::Flag, DeleteSignal::Feed]);
+    let faults = prop_oneof![
+        1 => Just(None),
+        1 => any::<u64>().prop_map(|seed| Some((seed, 6))),
+        1 => any::<u64>().prop_map(|seed| Some((seed, 20))),
+    ];
+    (
+        like,
+        select(vec![0_u64, 20, 240]),
+        select(vec![1_u64, 1000, 60_000]),
+        select(vec![0_i64, -500, 7000]),
+        powers(),
+        deletes,
+        select(hands),
+        faults,
+    )
+        .prop_map(|(like, lag, granularity, offset, powers, deletes, hand, faults)| Manner {
+            like,
+            lag,
+            granularity,
+            offset,
+            powers,
+            deletes,
+            hand,
+            faults,
         })
 }
 
-pub(crate) fn setups(cases: &'static [Case], storage: Storage) -> impl Strategy<Value = Setup> {
-    (
-        (manners(cases), manners(cases)),
-        prop_oneof![Just(1_usize), Just(2), Just(100)],
-        prop_oneof![Just(1_usize), Just(200)],
-        any::<[bool; 3]>(),
-    )
-        .prop_map(move |((source, target), batch, engine_batch, policies)| {
-            let [manual, primary, restore] = policies;
-            let systems = Sides { source, target };
-            Setup { systems, batch, engine_batch, manual, primary, restore, storage }
-        })
+/// Every strategy by itself, and lists of them.
+pub(crate) fn strategies() -> Vec<Vec<Conflicts>> {
+    let single = [
+        Conflicts::NewestWins,
+        Conflicts::OldestWins,
+        Conflicts::SourceWins,
+        Conflicts::TargetWins,
+        Conflicts::PrimaryWins,
+        Conflicts::NonBlankWins,
+        Conflicts::PreferSourceUnlessBlank,
+        Conflicts::PreferTargetUnlessBlank,
+        Conflicts::Max,
+        Conflicts::Min,
+        Conflicts::Longest,
+        Conflicts::Union,
+        Conflicts::Append,
+        Conflicts::Manual,
+        Conflicts::Skip,
+        Conflicts::Error,
+    ];
+    let mut all: Vec<Vec<Conflicts>> = single.into_iter().map(|one| vec![one]).collect();
+    all.push(vec![Conflicts::Max, Conflicts::Longest, Conflicts::SourceWins]);
+    all.push(vec![Conflicts::Union, Conflicts::Longest]);
+    all.push(vec![Conflicts::Append, Conflicts::Min]);
+    all.push(vec![Conflicts::NonBlankWins, Conflicts::NewestWins, Conflicts::PrimaryWins]);
+    all
 }
 
-impl Setup {
-    pub(crate) fn profile(&self, side: Side) -> SimProfile {
-        let manner = self.systems[side];
-        let lag = Duration::from_secs(manner.lag);
+pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<Value = Setup> {
+    let first = vec![
+        None,
+        Some(Conflicts::SourceWins),
+        Some(Conflicts::TargetWins),
+        Some(Conflicts::Manual),
+        Some(Conflicts::Skip),
+    ];
+    (
+        (manners(hands), manners(hands)),
+        select(vec![1_usize, 2, 100]),
+        select(vec![1_usize, 200]),
+        select(strategies()),
+        select(first),
+        any::<[bool; 3]>(),
+        policies(),
+    )
+        .prop_map(
+            move |(systems, batch, engine_batch, conflicts, first_link, more, policies)| {
+                let (source, target) = systems;
+                let [primary, restore, webhooks] = more;
+                let primary = primary || conflicts.contains(&Conflicts::PrimaryWins);
+                let systems = Sides { source, target };
+                Setup {
+                    systems,
+                    batch,
+                    engine_batch,
+                    conflicts,
+                    first_link,
+                    primary,
+                    restore,
+                    webhooks,
+                    storage,
+                    policies,
+                    view: View::AsDrawn,
+                }
+            },
+        )
+}
+
+impl Manner {
+    /// An easy system.
+    pub(crate) const PLAIN: Manner = Manner {
+        like: Like::Drawn,
+        lag: 0,
+        granularity: 1,
+        offset: 0,
+        powers: Powers {
+            answers_with_values: true,
+            conditional_writes: false,
+            refuses_duplicates: false,
+            upserts: false,
+            order_numbers: false,
+            field_times: false,
+            archives: true,
+            deletes_for_good: true,
+        },
+        deletes: DeleteSignal::Absence,
+        hand: Hand::AsSent,
+        faults: None,
+    };
+
+    pub(crate) fn without_faults(self) -> Self {
+        Self { faults: None, ..self }
+    }
+
+    pub(crate) fn lagging(self, seconds: u64) -> Self {
+        Self { lag: seconds, ..self }
+    }
+
+    pub(crate) fn deleting(self, deletes: DeleteSignal) -> Self {
+        Self { deletes, ..self }
+    }
+
+    /// Answers that are no proof: what was written is read back.
+    pub(crate) fn bare(mut self) -> Self {
+        self.powers.answers_with_values = false;
+        self
+    }
+
+    pub(crate) fn conditional(mut self) -> Self {
+        self.powers.conditional_writes = true;
+        self
+    }
+
+    pub(crate) fn unique_keys(mut self) -> Self {
+        self.powers.refuses_duplicates = true;
+        self
+    }
+
+    pub(crate) fn upserting(mut self) -> Self {
+        self.powers.refuses_duplicates = true;
+        self.powers.upserts = true;
+        self
+    }
+
+    fn profile(&self, batch: usize) -> SimProfile {
+        let profile = match self.like {
+            Like::Drawn => self.drawn(),
+            Like::HubSpot => SimProfile::hubspot_like(),
+            Like::Salesforce => SimProfile::salesforce_like(),
+            Like::Pipedrive => SimProfile::pipedrive_like(),
+            Like::Jobber => SimProfile::jobber_like(),
+        };
+        let mut capabilities = profile.capabilities.clone();
+        capabilities.page = capabilities.page.min(batch);
+        capabilities.read_batch = capabilities.read_batch.min(batch);
+        capabilities.write_batch = capabilities.write_batch.min(batch);
+        capabilities.create_batch = capabilities.create_batch.min(batch);
+        SimProfile {
+            capabilities,
+            clock_offset: self.offset,
+            normaliser: normaliser(self.hand),
+            ..profile
+        }
+    }
+
+    fn drawn(&self) -> SimProfile {
+        let lag = Duration::from_secs(self.lag);
+        let plain = SimProfile::default();
+        let mut capabilities = plain.capabilities.clone();
+        capabilities.list = Consistency::Lagging(lag);
+        capabilities.find = Consistency::Lagging(lag);
+        capabilities.deletes = self.deletes;
+        capabilities.conditional_writes = self.powers.conditional_writes;
+        capabilities.refuses_duplicates = self.powers.refuses_duplicates;
+        capabilities.upserts = self.powers.upserts;
+        capabilities.archives = self.powers.archives;
+        capabilities.restores = self.powers.archives;
+        capabilities.deletes_for_good = self.powers.deletes_for_good;
         SimProfile {
             list_lag: lag,
             find_lag: lag,
-            granularity: Duration::from_millis(manner.granularity),
-            clock_offset: manner.offset,
-            answers_with_values: manner.answers_with_values,
-            normaliser: manner.case.normaliser(),
-            capabilities: Capabilities {
-                list: Consistency::Lagging(lag),
-                find: Consistency::Lagging(lag),
-                page: self.batch,
-                read_batch: self.batch,
-                write_batch: self.batch,
-                create_batch: self.batch,
-                conditional_writes: manner.conditional_writes,
-                refuses_duplicates: manner.refuses_duplicates,
-                ..SimProfile::default().capabilities
-            },
-            ..SimProfile::default()
+            granularity: Duration::from_millis(self.granularity),
+            answers_with_values: self.powers.answers_with_values,
+            order_numbers: self.powers.order_numbers,
+            field_times: self.powers.field_times,
+            capabilities,
+            ..plain
+        }
+    }
+
+    pub(crate) fn fault_plan(&self) -> Option<FaultPlan> {
+        self.faults.map(|(seed, rate)| FaultPlan::all(seed, rate))
+    }
+}
+
+impl Setup {
+    /// Two easy systems, and a mapping in which the source wins.
+    pub(crate) fn plain() -> Self {
+        Self {
+            systems: Sides::new(Manner::PLAIN, Manner::PLAIN),
+            batch: 100,
+            engine_batch: 200,
+            conflicts: vec![Conflicts::SourceWins],
+            first_link: Some(Conflicts::SourceWins),
+            primary: false,
+            restore: false,
+            webhooks: false,
+            storage: Storage::Memory,
+            policies: Policies::PLAIN,
+            view: View::AsDrawn,
+        }
+    }
+
+    pub(crate) fn profile(&self, side: Side) -> SimProfile {
+        self.systems[side].profile(self.batch)
+    }
+
+    /// Which of the mapping's sides a system is: the CRM is the source, unless they are swapped.
+    pub(crate) fn side(&self, system: Side) -> Side {
+        match self.view {
+            View::AsDrawn | View::IdsPermuted => system,
+            View::Swapped => system.other(),
         }
     }
 
     fn base(&self, target: &str) -> MappingBuilder {
-        let mapping = Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target(target, "clients")
-            .match_on("email", "mail");
-        let mapping = if self.manual { mapping.conflicts(Conflicts::Manual) } else { mapping };
-        if self.primary { mapping.primary(Side::Source) } else { mapping }
+        let mapping = match self.view {
+            View::AsDrawn | View::IdsPermuted => Mapping::builder("contacts")
+                .source("crm", "contacts")
+                .target(target, "clients")
+                .match_on("email", "mail"),
+            View::Swapped => Mapping::builder("contacts")
+                .source(target, "clients")
+                .target("crm", "contacts")
+                .match_on("mail", "email"),
+        };
+        let mirrored = |strategy: &Conflicts| match self.view {
+            View::AsDrawn | View::IdsPermuted => strategy.clone(),
+            View::Swapped => mirror(strategy),
+        };
+        let conflicts: Vec<Conflicts> = self.conflicts.iter().map(mirrored).collect();
+        let mapping = mapping.conflicts(conflicts);
+        let mapping = match &self.first_link {
+            Some(strategy) => mapping.first_link(mirrored(strategy)),
+            None => mapping,
+        };
+        let mapping = self.of_records(mapping);
+        if self.primary { mapping.primary(self.side(Side::Source)) } else { mapping }
+    }
+
+    /// What is done when a record of this system was deleted, as far as the other system can.
+    fn on_delete(&self, system: Side) -> DeletePolicy {
+        let can = self.profile(system.other()).capabilities;
+        match self.policies.on_delete[system] {
+            DeletePolicy::Archive if !can.archives => DeletePolicy::Unlink,
+            DeletePolicy::Delete if !can.deletes_for_good => DeletePolicy::Unlink,
+            policy => policy,
+        }
+    }
+
+    fn of_records(&self, mapping: MappingBuilder) -> MappingBuilder {
+        let policies = &self.policies;
+        let mut mapping = mapping
+            .delete_update(policies.delete_update)
+            .conflict_scope(policies.scope)
+            .first_sync(policies.first_sync)
+            .guards(policies.guards);
+        for system in Side::BOTH {
+            mapping = mapping.on_delete(self.side(system), self.on_delete(system));
+            if let Some(writes) = policies.ids {
+                mapping = mapping.foreign_id(self.side(system), "other_id", writes);
+            }
+        }
+        mapping
     }
 
     pub(crate) fn mapping(&self, revision: Revision) -> Mapping {
         let mapping = self.base("field");
-        let name = |pair: PairBuilder| pair.id(PAIRS[0].id);
+        let (name, address) = (PAIRS[0].fields, PAIRS[2].fields);
         let mapping = match revision {
-            Revision::Whole => self.unnamed(mapping.pair_with("name", "name", name)),
-            Revision::Redirected => self.unnamed(mapping.pair_with("name", "nick", name)),
-            Revision::Fewer => mapping
-                .pair_fields(["address", "city"], ["street", "town"], |pair| pair)
-                .pair_with("name", "name", |pair| name(pair).transform(trim()))
-                .pair("email", "mail"),
+            Revision::Whole => self.unnamed(self.tie(mapping, 0, name, |pair| pair)),
+            Revision::Redirected => {
+                let nick = Sides { source: name.source, target: &["nick"] };
+                self.unnamed(self.tie(mapping, 0, nick, |pair| pair))
+            }
+            Revision::Fewer => {
+                let mapping = self.tie(mapping, 2, address, |pair| pair);
+                let mapping = self.tie(mapping, 0, name, |pair| pair.transform(trim()));
+                self.tie_mail(mapping)
+            }
         };
         mapping.build().unwrap()
     }
 
     /// A mapping by the same name, to an endpoint that the links are not of.
     pub(crate) fn misled(&self) -> Mapping {
-        self.base("elsewhere").pair("email", "mail").pair("name", "name").build().unwrap()
+        let mapping = self.tie_mail(self.base("elsewhere"));
+        let name = PAIRS[0].fields;
+        self.tie(mapping, 0, name, |pair| pair).build().unwrap()
     }
 
     /// All pairs but the name's.
     fn unnamed(&self, mapping: MappingBuilder) -> MappingBuilder {
         let drift = if self.restore { Drift::Restore } else { Drift::Leave };
+        let one_way = |system: Side| match self.side(system) {
+            Side::Source => |pair: PairBuilder| pair.source_only(),
+            Side::Target => |pair: PairBuilder| pair.target_only(),
+        };
+        let (forth, back) = (one_way(Side::Source), one_way(Side::Target));
+        let mut mapping = self.tie_mail(mapping);
+        for (at, pair) in PAIRS.iter().enumerate().skip(1) {
+            mapping = self.tie(mapping, at, pair.fields, |pair| match at {
+                FORTH => forth(pair).drift(drift),
+                BACK => back(pair).drift(drift),
+                _ => pair,
+            });
+        }
         mapping
-            .pair("email", "mail")
-            .pair("phone", "phone")
-            .pair_fields(["address", "city"], ["street", "town"], |pair| pair)
-            .pair_with("note", "memo", |pair| pair.source_only().drift(drift))
+    }
+
+    fn tie_mail(&self, mapping: MappingBuilder) -> MappingBuilder {
+        let fields = Sides { source: &["email"][..], target: &["mail"][..] };
+        self.tie_fields(mapping, fields, |pair| pair.id("email = mail"))
+    }
+
+    fn tie(
+        &self,
+        mapping: MappingBuilder,
+        at: usize,
+        fields: Sides<&'static [&'static str]>,
+        with: impl FnOnce(PairBuilder) -> PairBuilder,
+    ) -> MappingBuilder {
+        self.tie_fields(mapping, fields, |pair| with(pair.id(PAIRS[at].id)))
+    }
+
+    fn tie_fields(
+        &self,
+        mapping: MappingBuilder,
+        fields: Sides<&'static [&'static str]>,
+        with: impl FnOnce(PairBuilder) -> PairBuilder,
+    ) -> MappingBuilder {
+        let of = |side: Side| fields[self.side(side)].iter();
+        mapping.pair_fields(of(Side::Source), of(Side::Target), with)
     }
 }
 
-impl Case {
-    /// Keys are left as they are, so that records are told apart by them.
-    fn normaliser(self) -> Option<Normaliser> {
-        let change = match self {
-            Case::AsSent => return None,
-            Case::Upper => str::to_uppercase,
-            Case::Lower => str::to_lowercase,
-        };
-        Some(Arc::new(move |field: &FieldName, value: &Value| {
-            let is_key = Side::BOTH.iter().any(|&side| mail(side) == field.as_str());
-            value.as_text().filter(|_| !is_key).map(|text| Value::from(change(text)))
-        }))
+/// A strategy as it is from the other end.
+fn mirror(strategy: &Conflicts) -> Conflicts {
+    match strategy {
+        Conflicts::SourceWins => Conflicts::TargetWins,
+        Conflicts::TargetWins => Conflicts::SourceWins,
+        Conflicts::PreferSourceUnlessBlank => Conflicts::PreferTargetUnlessBlank,
+        Conflicts::PreferTargetUnlessBlank => Conflicts::PreferSourceUnlessBlank,
+        other => other.clone(),
     }
+}
+
+/// The pairs by which the oracle is told what is tied are those of the mapping.
+pub(crate) fn same_ids(mapping: &Mapping) -> bool {
+    let ids: Vec<String> = mapping.pairs.iter().map(|p| FieldPair::id(p).to_string()).collect();
+    PAIRS.iter().all(|pair| ids.iter().any(|id| id == pair.id))
 }

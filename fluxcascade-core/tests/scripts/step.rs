@@ -1,13 +1,18 @@
-//! The steps that scripts are drawn from. What they do is in `script`.
+//! What scripts are drawn from: what people and systems do, before runs and at any point within
+//! them, and how runs end. What it means is in `script`.
+
+use std::time::Duration;
 
 use fluxcascade_core::model::Side;
-use fluxcascade_core::testkit::{CallKind, Fault};
+use fluxcascade_core::testkit::{CallKind, EventFault, Fault};
+use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use crate::setup::{PAIRS, Revision};
 
-/// Persons by number: the first are there from the start, others are made by `Create`; a step that
-/// is about a person who is not there does nothing.
+/// Persons by number: the first are there from the start, others are made on the way; what is about
+/// a person who is not there does nothing.
 const PERSONS: usize = 6;
 
 /// A field of a person: which pair's, on which side.
@@ -18,104 +23,177 @@ pub(crate) struct Place {
     pub(crate) side: Side,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
+/// Something that is done to a system, at any time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Deed {
     /// A value that nobody wrote before, in all fields of the pair's side.
     Edit(Place),
-    /// An edit while a run is under way, just before a call.
-    EditBefore(Place, CallKind),
+    /// The same on both sides: a conflict, if no run comes between.
+    Clash(usize, usize),
     Blank(Place),
     /// Another key.
-    Mail {
-        person: usize,
-        side: Side,
-    },
+    Mail(usize, Side),
     /// A person who is on one side alone.
-    Create {
-        side: Side,
-    },
-    Delete {
-        person: usize,
-        side: Side,
-    },
-    Fail {
-        side: Side,
-        call: CallKind,
-        fault: Fault,
-    },
-    /// Writes of the pair's fields are refused from now on.
-    Refuse {
-        side: Side,
-        pair: usize,
-    },
-    Accept {
-        side: Side,
-        pair: usize,
-    },
-    Wait {
-        seconds: u64,
-    },
-    Sync,
-    /// A run that is dropped when it has been polled so often, by a process that ends with it.
-    Crash {
-        polls: usize,
-    },
-    Revise(Revision),
-    /// A run with a mapping that names another endpoint.
-    Mislead,
+    Create(Side),
+    /// Another record with a person's key.
+    Twin(usize, Side),
+    Delete(usize, Side),
+    /// Out of the bin again.
+    Restore(usize, Side),
+    /// One person's record is merged into another's.
+    Merge(usize, usize, Side),
+    /// Out of scope, and back.
+    Hide(usize, Side),
+    Show(usize, Side),
+    /// A field may not be seen, and may again.
+    HideField(Place),
+    ShowField(Place),
+    Fail(Side, CallKind, Fault),
+    /// Writes of the pair's fields are refused from now on, and taken again.
+    Refuse(Side, usize),
+    Accept(Side, usize),
+    Wait(u64),
+    EventsFail(Side, EventFault),
+}
+
+/// How a run comes to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Crash {
+    No,
+    /// At this point.
+    At(u64),
+    /// Within the first call of the store from this point on.
+    Amid(u64),
+}
+
+/// A run, and what comes before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Round {
+    pub(crate) before: Vec<Deed>,
+    pub(crate) wait: u64,
+    /// What is done at a point of the run.
+    pub(crate) during: Vec<(u64, Deed)>,
+    /// Two crashes one after the other are a pair of crashes.
+    pub(crate) crashes: Vec<Crash>,
+    pub(crate) revision: Revision,
+    pub(crate) mislead: bool,
+    /// A person goes through the desk before the run, and says this or that.
+    pub(crate) answers: Option<usize>,
+}
+
+/// A person as a script begins: on which sides, and with which pairs filled there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) on: [bool; 2],
+    pub(crate) filled: [u8; 2],
+}
+
+/// A whole script.
+#[derive(Debug, Clone)]
+pub(crate) struct Play {
+    pub(crate) start: Vec<Start>,
+    pub(crate) rounds: Vec<Round>,
 }
 
 fn side() -> impl Strategy<Value = Side> {
-    prop_oneof![Just(Side::Source), Just(Side::Target)]
+    select(Side::BOTH.to_vec())
+}
+
+fn person() -> impl Strategy<Value = usize> {
+    // The first ones more often: edits of both sides are to meet.
+    prop_oneof![3 => 0..2_usize, 1 => 0..PERSONS]
 }
 
 fn place() -> impl Strategy<Value = Place> {
-    (0..PERSONS, 0..PAIRS.len(), side()).prop_map(|(person, pair, side)| Place {
-        person,
-        pair,
-        side,
-    })
+    (person(), 0..PAIRS.len(), side()).prop_map(|(person, pair, side)| Place { person, pair, side })
 }
 
-fn faults() -> impl Strategy<Value = Step> {
-    let call = prop_oneof![
-        Just(CallKind::Changes),
-        Just(CallKind::Fetch),
-        Just(CallKind::Find),
-        Just(CallKind::Update),
-        Just(CallKind::Create),
-    ];
-    let fault = prop_oneof![
-        Just(Fault::RequestLost),
-        Just(Fault::AnswerLost),
-        Just(Fault::Unavailable),
-        Just(Fault::Unauthorised),
-    ];
-    (side(), call, fault).prop_map(|(side, call, fault)| Step::Fail { side, call, fault })
+fn fault() -> impl Strategy<Value = Deed> {
+    let mut faults = Fault::EXAMPLES.to_vec();
+    faults.retain(|fault| *fault != Fault::Empty);
+    faults.push(Fault::ClockJump(-4000));
+    faults.push(Fault::Timeout(Duration::from_secs(25)));
+    (side(), select(CallKind::ALL.to_vec()), select(faults))
+        .prop_map(|(side, call, fault)| Deed::Fail(side, call, fault))
 }
 
-pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    // An edit between a record's fetch and its write is in the stated window of P15.
-    let before = prop_oneof![Just(CallKind::Changes), Just(CallKind::Fetch)];
-    let person = || (0..PERSONS, side());
-    let fields = || (side(), 0..PAIRS.len());
-    let revision =
-        prop_oneof![Just(Revision::Whole), Just(Revision::Fewer), Just(Revision::Redirected)];
-    let step = prop_oneof![
-        16 => place().prop_map(Step::Edit),
-        4 => (place(), before).prop_map(|(place, call)| Step::EditBefore(place, call)),
-        2 => place().prop_map(Step::Blank),
-        2 => person().prop_map(|(person, side)| Step::Mail { person, side }),
-        3 => side().prop_map(|side| Step::Create { side }),
-        2 => person().prop_map(|(person, side)| Step::Delete { person, side }),
-        5 => faults(),
-        2 => fields().prop_map(|(side, pair)| Step::Refuse { side, pair }),
-        2 => fields().prop_map(|(side, pair)| Step::Accept { side, pair }),
-        6 => (1_u64..900).prop_map(|seconds| Step::Wait { seconds }),
-        10 => Just(Step::Sync),
-        4 => (1..40_usize).prop_map(|polls| Step::Crash { polls }),
-        2 => revision.prop_map(Step::Revise),
-        1 => Just(Step::Mislead),
+fn deeds() -> impl Strategy<Value = Deed> {
+    let whose = || (person(), side());
+    let events = select(vec![EventFault::Repeated, EventFault::Reordered, EventFault::Dropped]);
+    prop_oneof![
+        22 => place().prop_map(Deed::Edit),
+        8 => (person(), 0..PAIRS.len()).prop_map(|(person, pair)| Deed::Clash(person, pair)),
+        4 => place().prop_map(Deed::Blank),
+        2 => whose().prop_map(|(person, side)| Deed::Mail(person, side)),
+        3 => side().prop_map(Deed::Create),
+        1 => whose().prop_map(|(person, side)| Deed::Twin(person, side)),
+        2 => whose().prop_map(|(person, side)| Deed::Delete(person, side)),
+        2 => whose().prop_map(|(person, side)| Deed::Restore(person, side)),
+        1 => (person(), person(), side()).prop_map(|(a, b, side)| Deed::Merge(a, b, side)),
+        1 => whose().prop_map(|(person, side)| Deed::Hide(person, side)),
+        1 => whose().prop_map(|(person, side)| Deed::Show(person, side)),
+        1 => place().prop_map(Deed::HideField),
+        1 => place().prop_map(Deed::ShowField),
+        6 => fault(),
+        1 => (side(), 0..PAIRS.len()).prop_map(|(side, pair)| Deed::Refuse(side, pair)),
+        1 => (side(), 0..PAIRS.len()).prop_map(|(side, pair)| Deed::Accept(side, pair)),
+        3 => (1_u64..900).prop_map(Deed::Wait),
+        1 => (side(), events).prop_map(|(side, fault)| Deed::EventsFail(side, fault)),
+    ]
+}
+
+fn crashes() -> impl Strategy<Value = Vec<Crash>> {
+    let one = || {
+        prop_oneof![
+            3 => (1_u64..80).prop_map(Crash::At),
+            1 => (1_u64..40).prop_map(Crash::Amid),
+        ]
+    };
+    prop_oneof![
+        5 => Just(vec![Crash::No]),
+        3 => one().prop_map(|one| vec![one]),
+        1 => (one(), one()).prop_map(|(one, two)| vec![one, two]),
+    ]
+}
+
+fn rounds() -> impl Strategy<Value = Round> {
+    let revision = prop_oneof![
+        6 => Just(Revision::Whole),
+        1 => Just(Revision::Fewer),
+        1 => Just(Revision::Redirected),
     ];
-    proptest::collection::vec(step, 4..40)
+    let wait = prop_oneof![2 => Just(0_u64), 2 => 1_u64..60, 2 => 60_u64..1500, 1 => Just(90_000)];
+    (
+        vec(deeds(), 0..7),
+        wait,
+        prop_oneof![2 => Just(Vec::new()), 1 => vec((1_u64..60, deeds()), 1..3)],
+        crashes(),
+        revision,
+        prop::bool::weighted(0.05),
+        prop_oneof![2 => Just(None), 1 => (0..9_usize).prop_map(Some)],
+    )
+        .prop_map(|(before, wait, during, crashes, revision, mislead, answers)| Round {
+            before,
+            wait,
+            during,
+            crashes,
+            revision,
+            mislead,
+            answers,
+        })
+}
+
+fn starts() -> impl Strategy<Value = Start> {
+    let on = prop_oneof![
+        6 => Just([true, true]),
+        1 => Just([true, false]),
+        1 => Just([false, true]),
+    ];
+    let filled = prop_oneof![1 => Just([0, 0]), 1 => any::<[u8; 2]>()];
+    (on, filled).prop_map(|(on, filled)| Start { on, filled })
+}
+
+/// Two to six records, three to eight runs.
+pub(crate) fn plays() -> impl Strategy<Value = Play> {
+    (vec(starts(), 2..=4), vec(rounds(), 3..=8)).prop_map(|(start, rounds)| Play { start, rounds })
 }

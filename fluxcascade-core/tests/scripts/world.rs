@@ -1,134 +1,79 @@
-//! Two systems in memory that let go of the thread around each call, a store that outlives the
-//! processes, and the engine of one process. What people do to the systems is in `script`.
+//! Two systems in memory whose every call is a crash point, a store that outlives the processes,
+//! and the engine of one process. What people do to the systems is in `people`.
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use fluxcascade_core::clock::{Clock, ManualClock};
-use fluxcascade_core::connector::{
-    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Extensions,
-    FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
-};
 use fluxcascade_core::mapping::Mapping;
-use fluxcascade_core::model::{
-    FieldType, Link, ObjectSchema, ObjectType, Observation, Side, Sides, SystemName,
+use fluxcascade_core::model::{ConnectionName, FieldType, MappingKey, ObjectType, Side, Sides};
+use fluxcascade_core::store::{Hint, Store};
+use fluxcascade_core::testkit::{
+    CrashPlan, CrashPoints, Ended, Remains, SimProfile, SimSystem, Witness,
 };
-use fluxcascade_core::store::Store;
-use fluxcascade_core::testkit::{SimProfile, SimSystem};
 use fluxcascade_core::{Engine, SyncError, SyncReport};
 use fluxcascade_store::{MemoryStore, SqliteStore};
-use tokio::task::yield_now;
 
+use crate::cells::Cells;
 use crate::setup::{Revision, Setup, Storage};
 
-/// A system whose calls can be cut off before they are carried out, and after.
-#[derive(Debug, Clone)]
-struct Yielding(SimSystem);
-
-#[async_trait]
-impl Reader for Yielding {
-    fn system(&self) -> &SystemName {
-        self.0.system()
-    }
-
-    fn capabilities(&self, object: &ObjectType) -> Capabilities {
-        self.0.capabilities(object)
-    }
-
-    async fn account(&self) -> Result<Account, ConnectorError> {
-        self.0.account().await
-    }
-
-    async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        self.0.schema(object).await
-    }
-
-    async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
-        around(self.0.changes(request)).await
-    }
-
-    async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
-        around(self.0.fetch(request)).await
-    }
-
-    async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        around(self.0.find(request)).await
-    }
-}
-
-#[async_trait]
-impl Connector for Yielding {
-    async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
-        around(self.0.write(request)).await
-    }
-
-    fn extensions(&self) -> Extensions<'_> {
-        self.0.extensions()
-    }
-}
-
-async fn around<F: Future>(call: F) -> F::Output {
-    yield_now().await;
-    let answer = call.await;
-    yield_now().await;
-    answer
-}
-
-/// Whether a run came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    Reached,
-    CutOff,
-}
-
-/// Polls a future so many times, and drops it.
-async fn cut_off<F: Future>(polls: usize, future: F) -> End {
-    let mut future = pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(move |context| {
-        if left == 0 {
-            return Poll::Ready(End::CutOff);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(|_| End::Reached)
-    })
-    .await
-}
+pub(crate) type Sync = Result<SyncReport, SyncError>;
 
 pub(crate) struct World {
     pub(crate) setup: Setup,
     pub(crate) revision: Revision,
-    clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) systems: Sides<SimSystem>,
     /// An endpoint that no link is of.
     pub(crate) elsewhere: SimSystem,
+    pub(crate) points: CrashPoints,
+    pub(crate) witness: Witness,
+    pub(crate) cells: Arc<Mutex<Cells>>,
     /// There is none while the process is down.
     store: Option<Arc<dyn Store>>,
-    folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl World {
-    pub(crate) async fn new(setup: Setup) -> Self {
+    /// A world whose systems are as the setup has them, but for what is changed here.
+    pub(crate) async fn new(setup: Setup, change: impl Fn(Side, &mut SimProfile)) -> Self {
         let noon = "2026-03-01T12:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::starting(noon));
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+        let witness = Witness::new();
+        let profile = |side: Side| {
+            let mut profile = setup.profile(side);
+            change(side, &mut profile);
+            profile
+        };
+        let systems = Sides {
+            source: crm(profile(Side::Source), Arc::clone(&shared)),
+            target: clients(profile(Side::Target), Arc::clone(&shared)),
+        };
+        for (side, system) in systems.iter() {
+            system.witnessed_by(&witness, setup.side(side));
+            if let Some(plan) = setup.systems[side].fault_plan() {
+                system.fail_by(plan);
+            }
+            if setup.webhooks {
+                system.listen();
+            }
+        }
+        let on_file = setup.storage == Storage::Sqlite;
         let mut world = Self {
-            setup,
             revision: Revision::Whole,
-            systems: Sides {
-                source: crm(&setup, Arc::clone(&shared)),
-                target: clients(&setup, Arc::clone(&shared)),
-            },
-            elsewhere: SimSystem::new("field", "clients", SimProfile::default(), shared)
+            systems,
+            elsewhere: SimSystem::new("field", "clients", elsewhere(), shared)
                 .typed_field("mail", FieldType::Email)
-                .field("name"),
+                .field("name")
+                .field("other_id"),
             clock,
+            points: CrashPoints::new(),
+            witness,
+            cells: Arc::default(),
             store: None,
-            folder: tempfile::tempdir().unwrap(),
+            folder: on_file.then(|| tempfile::tempdir().unwrap()),
+            setup,
         };
         world.start().await;
         world
@@ -136,13 +81,13 @@ impl World {
 
     /// A process starts with what the one before left behind.
     async fn start(&mut self) {
-        match self.setup.storage {
-            Storage::Sqlite => {
+        match &self.folder {
+            Some(folder) => {
                 self.store = None; // it has the file's lock
-                let path = self.folder.path().join("sync.db");
+                let path = folder.path().join("sync.db");
                 self.store = Some(Arc::new(SqliteStore::open(&path).await.unwrap()));
             }
-            Storage::Memory => {
+            None => {
                 self.store.get_or_insert_with(|| Arc::new(MemoryStore::new()));
             }
         }
@@ -160,68 +105,112 @@ impl World {
         self.wait(60 * minutes);
     }
 
-    async fn engine_with(&self, mapping: Mapping) -> Engine {
+    async fn engine_with(&self, mapping: Mapping) -> Result<Engine, SyncError> {
+        let cells = Arc::clone(&self.cells);
         Engine::builder()
-            .connection("crm", Yielding(self.systems.source.clone()))
-            .connection("field", Yielding(self.systems.target.clone()))
-            .connection("elsewhere", Yielding(self.elsewhere.clone()))
-            .store(Arc::clone(self.store()))
-            .clock(Arc::<ManualClock>::clone(&self.clock))
+            .connection("crm", self.points.connector(self.systems.source.clone()))
+            .connection("field", self.points.connector(self.systems.target.clone()))
+            .connection("elsewhere", self.points.connector(self.elsewhere.clone()))
+            .store(self.points.store(Arc::clone(self.store())))
+            .clock(Arc::new(self.points.clock(Arc::<ManualClock>::clone(&self.clock))))
             .batch(self.setup.engine_batch)
+            .watch(move |mapping, works, context, plan| {
+                cells.lock().unwrap().count(mapping, works, context, plan);
+            })
             .mapping(mapping)
             .build()
             .await
-            .unwrap()
     }
 
     pub(crate) async fn engine(&self) -> Engine {
-        self.engine_with(self.setup.mapping(self.revision)).await
+        self.engine_with(self.setup.mapping(self.revision)).await.unwrap()
     }
 
-    pub(crate) async fn sync(&self) -> Result<SyncReport, SyncError> {
+    pub(crate) async fn sync(&self) -> Sync {
         self.engine().await.sync("contacts").await
+    }
+
+    /// A process that makes a run, and ends as the plan has it.
+    pub(crate) async fn run(&mut self, plan: CrashPlan) -> Ended<Sync> {
+        let end = {
+            let mapping = self.setup.mapping(self.revision);
+            let process = async { self.engine_with(mapping).await?.sync("contacts").await };
+            self.points.run(plan, process).await
+        };
+        if let Ended::Crashed(_) = &end {
+            self.start().await;
+        }
+        end
     }
 
     /// A run with a mapping that names another endpoint; it must not get anywhere.
     pub(crate) async fn mislead(&self) -> SyncError {
-        let engine = self.engine_with(self.setup.misled()).await;
+        let engine = self.engine_with(self.setup.misled()).await.unwrap();
         engine.sync("contacts").await.expect_err("the links are of other endpoints (P20)")
     }
 
-    pub(crate) async fn crash(&mut self, polls: usize) -> End {
-        let end = {
-            let engine = self.engine().await;
-            cut_off(polls, engine.sync("contacts")).await
-        };
-        self.start().await;
-        end
+    /// What webhooks say is put into the inbox.
+    pub(crate) async fn deliver(&self) {
+        for (side, system) in self.systems.iter() {
+            let (connection, object) = match side {
+                Side::Source => ("crm", "contacts"),
+                Side::Target => ("field", "clients"),
+            };
+            let hints = system.take_events().into_iter().map(|event| Hint {
+                tenant: fluxcascade_core::model::TenantId::default(),
+                connection: ConnectionName::new(connection).unwrap(),
+                object: ObjectType::new(object).unwrap(),
+                record: event.record,
+            });
+            let hints: Vec<Hint> = hints.collect();
+            self.store().notify(&hints).await.unwrap();
+        }
     }
 
-    pub(crate) async fn links(&self) -> Vec<Link> {
-        let key = self.engine().await.mapping_key(&self.setup.mapping(self.revision).name);
-        self.store().links(&key, None, usize::MAX).await.unwrap()
+    pub(crate) async fn key(&self) -> MappingKey {
+        self.engine().await.mapping_key(&self.setup.mapping(Revision::Whole).name)
+    }
+
+    pub(crate) async fn remains(&self) -> Remains {
+        Remains::read(self.store().as_ref(), &self.key().await).await.unwrap()
     }
 }
 
-fn crm(setup: &Setup, clock: Arc<dyn Clock>) -> SimSystem {
-    let system = SimSystem::new("crm", "contacts", setup.profile(Side::Source), clock)
+/// A system that can do all that a mapping may ask of it.
+fn elsewhere() -> SimProfile {
+    let mut profile = SimProfile::default();
+    profile.capabilities.archives = true;
+    profile.capabilities.deletes_for_good = true;
+    profile
+}
+
+fn crm(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
+    SimSystem::new("crm", "contacts", profile, clock)
         .typed_field("email", FieldType::Email)
         .field("name")
         .typed_field("phone", FieldType::Phone)
         .field("address")
         .field("city")
-        .field("note");
-    if setup.systems.source.refuses_duplicates { system.unique("email") } else { system }
+        .field("note")
+        .field("grade")
+        .typed_field("score", FieldType::Int)
+        .typed_field("tags", FieldType::Set { item: Box::new(FieldType::Text) })
+        .field("other_id")
+        .unique("email")
 }
 
-fn clients(setup: &Setup, clock: Arc<dyn Clock>) -> SimSystem {
-    let system = SimSystem::new("field", "clients", setup.profile(Side::Target), clock)
+fn clients(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
+    SimSystem::new("field", "clients", profile, clock)
         .typed_field("mail", FieldType::Email)
         .field("name")
         .field("nick")
         .typed_field("phone", FieldType::Phone)
         .field("street")
         .field("town")
-        .field("memo");
-    if setup.systems.target.refuses_duplicates { system.unique("mail") } else { system }
+        .field("memo")
+        .field("rank")
+        .typed_field("points", FieldType::Int)
+        .typed_field("labels", FieldType::Set { item: Box::new(FieldType::Text) })
+        .field("other_id")
+        .unique("mail")
 }

@@ -17,6 +17,8 @@ pub(super) struct Step {
     pub(super) values: Vec<Value>,
     /// Whether the record was there, seen or not.
     pub(super) here: bool,
+    /// Whether it came to be by a write of these values, and not by a delete or a merge.
+    pub(super) written: bool,
 }
 
 pub(super) type Place = (Side, RecordId);
@@ -142,7 +144,8 @@ fn steps_of(pair: &Tied, side: Side, own: &[usize], acts: &[Act]) -> Vec<Step> {
         };
         let moved = steps.last().is_none_or(|last| last.values != values || last.here != here);
         if moved {
-            steps.push(Step { act: at, by: act.by, values, here });
+            let written = steps.last().is_none_or(|last| last.values != values);
+            steps.push(Step { act: at, by: act.by, values, here, written });
         }
     }
     steps

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Verdict;
 use super::course::{Course, Place};
-use super::witness::{Act, Standing};
-use crate::model::{FieldName, Side, Sides, Value};
+use super::witness::{Act, Author, Standing};
+use crate::model::{FieldName, OperationId, Side, Sides, Value};
 
 pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
     if let Some(key) = &course.oracle.key {
@@ -21,14 +21,17 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// P6: no more records with a key than persons made on this side, or there are on the other.
+/// P6: the engine makes no more records with a key than there were on the other side. What a system
+/// made of one operation, done twice on its way, counts once: nobody can tell it before it is there.
 fn once(course: &Course<'_>, key: &Sides<FieldName>, side: Side, verdict: &mut Verdict) {
-    let mut made: BTreeMap<Value, Vec<&Place>> = BTreeMap::new();
+    let mut made: BTreeMap<Value, BTreeMap<OperationId, &Place>> = BTreeMap::new();
     for (place, own) in course.records.iter().filter(|(place, _)| place.0 == side) {
         let first = &course.acts[own[0]];
         let here = course.now(place).is_some_and(is_there);
-        if first.by.is_engine() && here {
-            made.entry(keyed(first, &key[side])).or_default().push(place);
+        if let Author::Engine(operation) = first.by
+            && here
+        {
+            made.entry(keyed(first, &key[side])).or_default().insert(operation, place);
         }
     }
     for (value, places) in made.into_iter().filter(|(value, _)| !value.is_blank()) {
@@ -39,7 +42,7 @@ fn once(course: &Course<'_>, key: &Sides<FieldName>, side: Side, verdict: &mut V
         });
         let origins = origins.count();
         if places.len() > origins {
-            let ids: Vec<&str> = places.iter().map(|(_, record)| record.as_str()).collect();
+            let ids: Vec<&str> = places.values().map(|(_, record)| record.as_str()).collect();
             let what = format!("{value:?} was made {} times on the {side}: {ids:?}", places.len());
             verdict.violate("P6", what);
         }

@@ -1,6 +1,6 @@
 //! P4, P5 and P10: what the engine wrote, where it came from, and how often.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::course::{Course, Place};
 use super::tied::{Content, Flow, is_blank};
@@ -8,8 +8,8 @@ use super::witness::{Act, Author};
 use super::{Rewriting, Verdict};
 use crate::model::{Cause, FieldName, OperationId, Value};
 
-/// The writes of one value to one pair of one record: each operation once.
-type Writes = BTreeMap<(usize, Place, Vec<Value>), BTreeSet<OperationId>>;
+/// The writes of one value to one pair of one record: the first act of each operation.
+type Writes = BTreeMap<(usize, Place, Vec<Value>), BTreeMap<OperationId, usize>>;
 
 pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
     let mut writes = Writes::new();
@@ -21,7 +21,7 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
             direction(course, pair, act, verdict);
             origin(course, pair, (at, act), &values, verdict);
             let place = (act.side, act.record.clone());
-            writes.entry((pair, place, values)).or_default().insert(operation);
+            writes.entry((pair, place, values)).or_default().entry(operation).or_insert(at);
         }
     }
     for ((pair, place, values), operations) in &writes {
@@ -100,22 +100,23 @@ fn count(
     pair: usize,
     place: &Place,
     values: &[Value],
-    operations: &BTreeSet<OperationId>,
+    operations: &BTreeMap<OperationId, usize>,
     verdict: &mut Verdict,
 ) {
     if is_blank(values) {
         return; // not unique: it cannot be told which edit it came from
     }
     let tied = &course.oracle.pairs[pair];
-    let causes = operations.iter().map(|operation| course.remains.cause(*operation, &tied.id));
+    let causes = operations.keys().map(|operation| course.remains.cause(*operation, &tied.id));
     let (mut plain, mut unanswered) = (0, 0);
     for cause in causes {
         match cause {
             None => unanswered += 1,
-            Some(Cause::Edit | Cause::Create | Cause::Fill | Cause::EditOverwrites) => plain += 1,
+            Some(Cause::Edit | Cause::Create | Cause::EditOverwrites) => plain += 1,
             // Each of these says by itself why there is one more.
             Some(
                 Cause::Conflict { .. }
+                | Cause::Fill
                 | Cause::FirstLinkOverwrites
                 | Cause::DriftLeft
                 | Cause::DriftRestored
@@ -129,7 +130,10 @@ fn count(
         }
     }
     let mut own_edits = course.steps(pair, place).iter();
-    let own = own_edits.any(|step| !step.by.is_engine() && step.values == values);
+    let first = operations.values().min().copied().unwrap_or_default();
+    let own = own_edits.any(|step| {
+        step.written && step.act < first && !step.by.is_engine() && step.values == values
+    });
     let once = u64::from(course.oracle.rewriting == Rewriting::Once);
     let allowed = if own { once } else { 1 + once };
     // A write without an answer is repeated at most once each.

@@ -1,0 +1,382 @@
+//! Some thirty small scenarios, each killed at every call: whatever the call, before it and after
+//! it, the next process ends where the one that was not killed did.
+//!
+//! P17 over P1–P11. In the soak: all scripts of two records and three edits, and pairs of crashes.
+
+use fluxcascade_core::Strategy as Conflicts;
+use fluxcascade_core::connector::DeleteSignal;
+use fluxcascade_core::mapping::{DeletePolicy, IdWrites};
+use fluxcascade_core::model::Side::{Source, Target};
+use fluxcascade_core::model::Sides;
+use fluxcascade_core::testkit::{CallKind, CrashPlan, Ended, Fault, at_every_point};
+
+use crate::script::Script;
+use crate::setup::{BACK, FORTH, Manner, Policies, Revision, SCORE, Setup, Storage, TAGS, TIGHT};
+use crate::state::State;
+use crate::step::{Deed, Place, Start};
+use crate::tally::Tally;
+use crate::values::Hand;
+
+/// A scenario: what is there when the process begins that is killed.
+#[derive(Clone)]
+pub(crate) struct Kernel {
+    pub(crate) name: &'static str,
+    pub(crate) setup: Setup,
+    pub(crate) start: Vec<Start>,
+    /// Deeds that are synced before anything is killed; empty: nothing was ever synced.
+    pub(crate) opening: Option<Vec<Deed>>,
+    /// What the process finds that is killed.
+    pub(crate) deeds: Vec<Deed>,
+    pub(crate) revision: Revision,
+}
+
+pub(crate) const BOTH: Start = Start { on: [true, true], filled: [0, 0] };
+const LEFT: Start = Start { on: [true, false], filled: [0b111_1111, 0] };
+const RIGHT: Start = Start { on: [false, true], filled: [0, 0b111_1111] };
+/// On both sides, with other values on each.
+const APART: Start = Start { on: [true, true], filled: [0b111_1111, 0b111_1111] };
+/// On both sides, with values on one of them.
+const HALF: Start = Start { on: [true, true], filled: [0b000_0111, 0b111_1000] };
+
+fn edit(pair: usize, side: fluxcascade_core::model::Side) -> Deed {
+    Deed::Edit(Place { person: 0, pair, side })
+}
+
+impl Kernel {
+    /// A record that is linked, and what is done to it.
+    fn linked(name: &'static str, deeds: Vec<Deed>) -> Self {
+        Self {
+            name,
+            setup: Setup::plain(),
+            start: vec![BOTH],
+            opening: Some(Vec::new()),
+            deeds,
+            revision: Revision::Whole,
+        }
+    }
+
+    /// Records that were never synced.
+    fn first(name: &'static str, start: Vec<Start>) -> Self {
+        Self { start, opening: None, ..Self::linked(name, Vec::new()) }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Setup)) -> Self {
+        change(&mut self.setup);
+        self
+    }
+
+    fn opening(mut self, deeds: Vec<Deed>) -> Self {
+        self.opening = Some(deeds);
+        self
+    }
+
+    fn conflict(name: &'static str, strategy: Conflicts, pair: usize) -> Self {
+        Self::linked(name, vec![Deed::Clash(0, pair)]).with(|setup| {
+            setup.primary = strategy == Conflicts::PrimaryWins;
+            setup.conflicts = vec![strategy];
+        })
+    }
+
+    /// The world as the process finds it that is killed.
+    async fn begin(&self) -> Script {
+        let mut script = Script::begin(self.setup.clone(), &self.start).await;
+        if let Some(opening) = &self.opening {
+            for _ in 0..2 {
+                script.run_to_the_end().await;
+                script.world.minutes(20);
+            }
+            let remains = script.world.remains().await;
+            script.people.learn(&remains.links, &script.world.setup);
+            for deed in opening {
+                script.people.act(deed);
+            }
+            script.world.minutes(20);
+            script.run_to_the_end().await;
+            script.world.minutes(20);
+        }
+        script.world.revision = self.revision;
+        for deed in &self.deeds {
+            script.people.act(deed);
+        }
+        script.world.wait(1);
+        script
+    }
+
+    /// Kills a process as the plans have it, one after the other, and lets the next ones settle.
+    pub(crate) async fn play(&self, plans: Vec<CrashPlan>) -> (Ended<()>, State, Tally) {
+        let mut script = self.begin().await;
+        let mut end = Ended::Reached(());
+        for plan in plans {
+            let ended = script.world.run(plan).await;
+            end = match &ended {
+                Ended::Crashed(kind) => Ended::Crashed(*kind),
+                Ended::Reached(_) => Ended::Reached(()),
+            };
+            script.note(ended).await;
+            if matches!(end, Ended::Reached(())) {
+                break;
+            }
+        }
+        script.world.minutes(11);
+        script.settle_quickly().await;
+        script.judge().await;
+        let remains = script.world.remains().await;
+        let state = State::of(&script.world, &remains);
+        (end, state, script.finish())
+    }
+
+    /// Kills the process at every point. Returns how many there are.
+    pub(crate) async fn at_every_point(&self, total: &mut Tally) -> u64 {
+        let (_, undisturbed, _) = self.play(vec![CrashPlan::none()]).await;
+        let (undisturbed, shared) = (&undisturbed, std::cell::RefCell::new(total));
+        at_every_point(async |plan: CrashPlan| {
+            let told = format!("{}: {plan:?}", self.name);
+            let (end, state, tally) = self.play(vec![plan]).await;
+            assert_eq!(&state, undisturbed, "{told} ends otherwise (P17)");
+            shared.borrow_mut().add(&tally);
+            end
+        })
+        .await
+    }
+}
+
+/// All kernels.
+pub(crate) fn kernels() -> Vec<Kernel> {
+    let mut all = first_links();
+    all.extend(creates());
+    all.extend(updates());
+    all.extend(conflicts());
+    all.extend(whole_records());
+    all
+}
+
+fn first_links() -> Vec<Kernel> {
+    vec![
+        Kernel::first("first link of equal records", vec![BOTH]),
+        Kernel::first("first link that fills blanks on both sides", vec![HALF]),
+        Kernel::first("first link, the source wins", vec![APART]),
+        Kernel::first("first link, a person decides", vec![APART])
+            .with(|setup| setup.first_link = Some(Conflicts::Manual)),
+        Kernel::first("first link, skipped", vec![APART])
+            .with(|setup| setup.first_link = Some(Conflicts::Skip)),
+        Kernel::linked("a twin is parked", vec![Deed::Twin(0, Source)]),
+    ]
+}
+
+fn creates() -> Vec<Kernel> {
+    let lost = |side| Deed::Fail(side, CallKind::Create, Fault::AnswerLost);
+    let with_lost = |name, start, side| {
+        let mut kernel = Kernel::first(name, vec![BOTH, start]);
+        kernel.deeds = vec![lost(side)];
+        kernel
+    };
+    vec![
+        Kernel::first("create on the target", vec![LEFT]),
+        Kernel::first("create on the source", vec![RIGHT]),
+        Kernel::first("create both ways, one by one", vec![LEFT, RIGHT]).with(|setup| {
+            setup.batch = 1;
+            setup.engine_batch = 1;
+        }),
+        with_lost("create with a lost answer, consistent look-up", LEFT, Target),
+        with_lost("create with a lost answer, lagging look-up", RIGHT, Source)
+            .with(|setup| setup.systems.source = Manner::PLAIN.lagging(240)),
+        with_lost("create with a lost answer, duplicates are refused", LEFT, Target)
+            .with(|setup| setup.systems.target = Manner::PLAIN.unique_keys().lagging(240)),
+        with_lost("create with a lost answer, upserts", LEFT, Target)
+            .with(|setup| setup.systems.target = Manner::PLAIN.upserting().lagging(240)),
+        Kernel::first("create without proof in the answer", vec![LEFT])
+            .with(|setup| setup.systems.target = Manner::PLAIN.bare()),
+    ]
+}
+
+fn updates() -> Vec<Kernel> {
+    let redirected = |name| {
+        let mut kernel = Kernel::linked(name, vec![edit(0, Source)]);
+        kernel.revision = Revision::Redirected;
+        kernel
+    };
+    vec![
+        Kernel::linked("update of the target", vec![edit(0, Source)]),
+        Kernel::linked("update of the source", vec![edit(1, Target)]),
+        Kernel::linked("updates both ways of one record", vec![edit(0, Source), edit(1, Target)]),
+        Kernel::linked("update of a pair of two fields", vec![edit(2, Source)]),
+        Kernel::linked(
+            "a value is blanked",
+            vec![Deed::Blank(Place { person: 0, pair: 0, side: Target })],
+        )
+        .opening(vec![edit(0, Source)]),
+        Kernel::linked("update without proof in the answer", vec![edit(0, Source)])
+            .with(|setup| setup.systems.target = Manner::PLAIN.bare()),
+        Kernel::linked("update that the system rewrites", vec![edit(0, Source)]).with(|setup| {
+            setup.systems.target = Manner { hand: Hand::Upper, ..Manner::PLAIN };
+        }),
+        Kernel::linked("update on condition", vec![edit(0, Source), edit(1, Target)]).with(
+            |setup| {
+                setup.systems.source = Manner::PLAIN.conditional();
+                setup.systems.target = Manner::PLAIN.conditional().bare();
+            },
+        ),
+        Kernel::linked(
+            "update with a lost answer",
+            vec![edit(0, Source), Deed::Fail(Target, CallKind::Update, Fault::AnswerLost)],
+        ),
+        Kernel::linked(
+            "update that is refused for a field",
+            vec![Deed::Refuse(Target, 0), edit(0, Source), edit(1, Source)],
+        ),
+        Kernel::linked("drift is left", vec![edit(FORTH, Target), edit(BACK, Source)]),
+        Kernel::linked("drift is restored", vec![edit(FORTH, Target), edit(BACK, Source)])
+            .opening(vec![edit(FORTH, Source), edit(BACK, Target)])
+            .with(|setup| setup.restore = true),
+        Kernel::linked("a one-way edit overwrites another", vec![Deed::Clash(0, FORTH)]),
+        redirected("a pair is redirected"),
+    ]
+}
+
+fn conflicts() -> Vec<Kernel> {
+    vec![
+        Kernel::conflict("conflict, newest wins", Conflicts::NewestWins, 0),
+        Kernel::conflict("conflict, target wins", Conflicts::TargetWins, 1),
+        Kernel::conflict("conflict, primary wins", Conflicts::PrimaryWins, 2),
+        Kernel::conflict("conflict, largest wins", Conflicts::Max, SCORE),
+        Kernel::conflict("conflict, longest wins", Conflicts::Longest, 0),
+        Kernel::conflict("conflict, united", Conflicts::Union, TAGS),
+        Kernel::conflict("conflict, appended", Conflicts::Append, 0),
+        Kernel::conflict("conflict, skipped", Conflicts::Skip, 0),
+        Kernel::conflict("conflict, a person decides", Conflicts::Manual, 0),
+        Kernel::conflict("conflict, the record waits", Conflicts::Error, 0),
+        Kernel::conflict("a person's conflict becomes stale", Conflicts::Manual, 0)
+            .opening(vec![Deed::Clash(0, 0)])
+            .deeds(vec![edit(0, Source)]),
+    ]
+}
+
+fn deleting(policy: DeletePolicy) -> Policies {
+    Policies { on_delete: Sides::new(policy, policy), ..Policies::PLAIN }
+}
+
+fn whole_records() -> Vec<Kernel> {
+    let flagged = |setup: &mut Setup| {
+        setup.systems.source = Manner::PLAIN.deleting(DeleteSignal::Flag);
+        setup.systems.target = Manner::PLAIN.deleting(DeleteSignal::Flag);
+    };
+    vec![
+        Kernel::linked("a delete", vec![Deed::Delete(0, Source)]).with(flagged),
+        Kernel::linked("a delete against an edit", vec![Deed::Delete(0, Target), edit(0, Source)])
+            .with(flagged),
+        Kernel::linked(
+            "a delete on both sides",
+            vec![Deed::Delete(0, Source), Deed::Delete(0, Target)],
+        )
+        .with(flagged),
+        Kernel::linked("a delete that archives", vec![Deed::Delete(0, Source)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Archive)),
+        Kernel::linked("a delete that deletes", vec![Deed::Delete(0, Target)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Delete)),
+        Kernel::linked("a delete that a guard withholds", vec![Deed::Delete(0, Target)])
+            .with(flagged)
+            .with(|setup| {
+                setup.policies = Policies { guards: TIGHT, ..deleting(DeletePolicy::Delete) };
+            }),
+        Kernel::linked("a deleted record is made again", vec![Deed::Delete(0, Source)])
+            .opening(vec![edit(0, Source)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Recreate)),
+        Kernel::linked("an archived twin is brought back", vec![Deed::Restore(0, Source)])
+            .opening(vec![Deed::Delete(0, Source)])
+            .with(flagged)
+            .with(|setup| setup.policies = deleting(DeletePolicy::Archive)),
+        Kernel::first("ids of the other side are kept", vec![BOTH, LEFT]).with(|setup| {
+            setup.policies = Policies { ids: Some(IdWrites::Always), ..Policies::PLAIN };
+        }),
+        Kernel::linked("a restore", vec![Deed::Restore(0, Source), edit(0, Target)])
+            .opening(vec![Deed::Delete(0, Source)])
+            .with(flagged),
+        Kernel::linked("out of scope", vec![Deed::Hide(0, Source), edit(0, Target)]),
+        Kernel::linked("back in scope", vec![Deed::Show(0, Source), edit(0, Target)])
+            .opening(vec![Deed::Hide(0, Source)]),
+        Kernel {
+            start: vec![BOTH, BOTH],
+            ..Kernel::linked("a merge", vec![Deed::Merge(0, 1, Source)])
+        },
+    ]
+}
+
+impl Kernel {
+    fn deeds(mut self, deeds: Vec<Deed>) -> Self {
+        self.deeds = deeds;
+        self
+    }
+}
+
+/// The calls that every run makes.
+const CALLS: [&str; 13] = [
+    "connector.account",
+    "connector.schema",
+    "connector.changes",
+    "store.fingerprint_key",
+    "store.revisions",
+    "store.lease",
+    "store.start_run",
+    "store.feed",
+    "store.intake",
+    "store.work",
+    "store.commit",
+    "store.finish_run",
+    "store.release",
+];
+
+fn play_kernels(title: &str, kernels: &[Kernel]) -> Tally {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut total = Tally::default();
+    for kernel in kernels {
+        let points = runtime.block_on(kernel.at_every_point(&mut total));
+        assert!(points > 20, "{}: a run has more calls than {points}", kernel.name);
+        total.count("kernel points", points);
+    }
+    total.count("kernels", kernels.len() as u64);
+    eprintln!("{}", total.print(title));
+    total
+}
+
+fn assert_crashes(total: &Tally, more: &[&str]) {
+    let calls = CALLS.iter().chain(more);
+    let both = |call: &&str| [format!("crash: before {call}"), format!("crash: after {call}")];
+    total.assert_floor(20, &calls.flat_map(both).collect::<Vec<_>>());
+}
+
+/// P17.
+#[test]
+fn records_that_are_linked_and_made_end_alike_wherever_the_process_is_killed() {
+    let kernels = [first_links(), creates()].concat();
+    let total = play_kernels("kernels of first links and creates", &kernels);
+    assert_crashes(&total, &["connector.write", "store.begin", "store.add_revision"]);
+}
+
+/// P17.
+#[test]
+fn records_that_are_updated_end_alike_wherever_the_process_is_killed() {
+    let total = play_kernels("kernels of updates", &updates());
+    assert_crashes(&total, &["connector.write", "connector.fetch", "store.begin"]);
+}
+
+/// P17, P11.
+#[test]
+fn records_in_conflict_or_gone_end_alike_wherever_the_process_is_killed() {
+    let kernels = [conflicts(), whole_records()].concat();
+    let total = play_kernels("kernels of conflicts and deletes", &kernels);
+    assert_crashes(&total, &["connector.write", "connector.fetch", "store.begin"]);
+}
+
+/// P17, on a file.
+#[test]
+fn a_create_and_an_update_end_alike_on_a_file_wherever_the_process_is_killed() {
+    let on_file = |mut kernel: Kernel| {
+        kernel.setup.storage = Storage::Sqlite;
+        kernel
+    };
+    let of_both = Kernel::linked("update and create", vec![edit(0, Source), Deed::Create(Target)]);
+    play_kernels("kernels on a file", &[on_file(of_both)]);
+}
