@@ -72,11 +72,8 @@ impl Run<'_> {
         log.extend(self.stamp_row(operation, before));
         set_bases(&self.mapping, &mut link.bases, &bases);
         if seeded::is(Bug::BaseIsWholeAnswer) {
-            for (base, &place) in
-                link.bases[side].slots.iter_mut().zip(&self.mapping.base_places[side])
-            {
-                base.clone_from(&applied.values[place]);
-            }
+            let places = self.mapping.base_places[side].iter();
+            link.bases[side].slots = places.map(|&place| applied.values[place].clone()).collect();
         }
         self.note_writes(&mut link, operation, entry);
         if let OperationKind::Create = operation.kind {
@@ -113,11 +110,11 @@ impl Run<'_> {
             let held = held.unwrap_or_else(|| written.sent.clone());
             let row = |before: &[Value], after: &[Value], cause: Cause| LogPair {
                 pair: pair.id.clone(),
-                before: if seeded::is(Bug::LogWithoutBefore) {
-                    Vec::new()
-                } else {
-                    before.to_vec()
-                },
+                before: before
+                    .iter()
+                    .filter(|_| !seeded::is(Bug::LogWithoutBefore))
+                    .cloned()
+                    .collect(),
                 after: after.to_vec(),
                 cause,
             };

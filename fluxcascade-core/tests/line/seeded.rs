@@ -82,6 +82,8 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             updates::edits_of_different_fields_on_both_sides_are_merged_without_a_conflict,
             properties::the_same_edit_on_both_sides_is_no_conflict,
+            // In the end both sides are edited to the same.
+            conflicts::a_manual_conflict_waits_while_other_fields_go_on,
         ],
     ),
     (10, tests![updates::a_one_way_pair_never_writes_its_origin]),
