@@ -24,6 +24,11 @@ pub mod model;
 pub mod plan;
 pub mod report;
 pub mod resolver;
+#[cfg(not(feature = "seeded"))]
+mod seeded;
+#[cfg(feature = "seeded")]
+#[doc(hidden)]
+pub mod seeded;
 pub mod store;
 #[cfg(feature = "testkit")]
 pub mod testkit;

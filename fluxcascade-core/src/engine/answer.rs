@@ -18,6 +18,7 @@ use crate::model::{
 };
 use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
+use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, RecordKeys, Requeue};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
@@ -70,6 +71,10 @@ impl Run<'_> {
         let mut log = log;
         log.extend(self.stamp_row(operation, before));
         set_bases(&self.mapping, &mut link.bases, &bases);
+        if seeded::is(Bug::BaseIsWholeAnswer) {
+            let places = self.mapping.base_places[side].iter();
+            link.bases[side].slots = places.map(|&place| applied.values[place].clone()).collect();
+        }
         self.note_writes(&mut link, operation, entry);
         if let OperationKind::Create = operation.kind {
             self.base_the_rest(work, &mut link, side, &applied.values, fetched);
@@ -101,10 +106,15 @@ impl Run<'_> {
             let slots = pair.ends[side].slots.iter();
             let held: Option<Vec<Value>> =
                 slots.map(|&slot| values[slot].value().cloned()).collect();
+            let held = held.filter(|_| !seeded::is(Bug::BaseIsSent));
             let held = held.unwrap_or_else(|| written.sent.clone());
             let row = |before: &[Value], after: &[Value], cause: Cause| LogPair {
                 pair: pair.id.clone(),
-                before: before.to_vec(),
+                before: before
+                    .iter()
+                    .filter(|_| !seeded::is(Bug::LogWithoutBefore))
+                    .cloned()
+                    .collect(),
                 after: after.to_vec(),
                 cause,
             };

@@ -12,6 +12,7 @@ use crate::model::{
     Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Work,
 };
 use crate::plan::{Entry, PairAction, Plan, RecordAction, Writing, link_id, remade};
+use crate::seeded::{self, Bug};
 use crate::store::{Begun, CommitBatch};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
@@ -251,6 +252,10 @@ impl Run<'_> {
         &mut self,
         operations: Vec<Operation>,
     ) -> Result<(Vec<Operation>, Vec<Sent>), SyncError> {
+        let makes = |operation: &Operation| operation.kind == OperationKind::Create;
+        if seeded::is(Bug::CreateBeforeIntent) && operations.iter().any(makes) {
+            return Ok((operations, Vec::new()));
+        }
         let answers = self.store().begin(&self.lease, &operations).await?;
         let (mut begun, mut unsent) = (Vec::new(), Vec::new());
         for (operation, answer) in operations.into_iter().zip(answers) {

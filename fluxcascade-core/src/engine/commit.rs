@@ -10,6 +10,7 @@ use crate::model::{
     OperationKind, RecordId, Side, Sides, Slot, Values, Work,
 };
 use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases};
+use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, InboxMark};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
@@ -251,9 +252,11 @@ impl Run<'_> {
             else {
                 continue;
             };
-            let agreed = self.agreed(&link, side, values);
+            let agreed =
+                self.agreed(&link, side, values) || seeded::is(Bug::FingerprintOfUndecided);
             let base = &mut link.bases[side];
-            let fingerprint: Option<Fingerprint> = agreed.then(|| values.fingerprint());
+            let fingerprint: Option<Fingerprint> =
+                (agreed && !seeded::is(Bug::NoFingerprint)).then(|| values.fingerprint());
             changed |= base.fingerprint != fingerprint;
             base.fingerprint = fingerprint;
             if !held && (version.is_newer_than(&base.version) || base.version == <_>::default()) {
@@ -299,7 +302,7 @@ impl Run<'_> {
             return Vec::new();
         };
         let place = (to, self.mapping.endpoint(to), self.mapping.projections[to].fields());
-        let rules = self.mapping.rules.iter();
+        let rules = self.mapping.rules.iter().filter(|_| !seeded::is(Bug::NothingClaimed));
         rules.filter_map(|rule| rule.claim(place, record, values, &self.key)).collect()
     }
 }

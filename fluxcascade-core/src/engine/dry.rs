@@ -9,7 +9,8 @@ use super::options::Scope;
 use super::run::Run;
 use crate::model::{HoldKey, HoldReason, RunNumber, Withheld, Work, WorkKey};
 use crate::plan::{Entry, Gate, MOST_EXAMPLES, Plan, Step, Writing};
-use crate::store::Page;
+use crate::seeded::{self, Bug};
+use crate::store::{CommitBatch, Page};
 
 /// What guards hold back in a plan: which works, and how many writes by kind.
 #[derive(Default)]
@@ -64,6 +65,10 @@ impl Run<'_> {
         held: &mut Withholding,
     ) -> Result<(), SyncError> {
         let plan = self.decide(&mut batch, Writing::Both).await?;
+        if seeded::is(Bug::PlanClears) {
+            let cleared = batch.works.iter().flat_map(super::commit::marks).collect();
+            self.store_commit(&CommitBatch { cleared, ..CommitBatch::default() }).await?;
+        }
         for (work, entry) in batch.works.into_iter().zip(plan.entries) {
             held.note(whole.entries.len(), work, &entry);
             if !entry.is_quiet() || matches!(entry.step, Step::Waits { .. }) {

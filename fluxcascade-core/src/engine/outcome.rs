@@ -10,6 +10,7 @@ use crate::model::{
     State, Values, Version,
 };
 use crate::plan::Entry;
+use crate::seeded::{self, Bug};
 
 /// A write that was sent, and what became of it.
 #[derive(Debug)]
@@ -208,6 +209,7 @@ impl Sent {
     pub(super) fn stops_the_run(&self) -> Option<&ConnectorError> {
         match &self.answer {
             Answer::NotApplied(Some(error)) if error.kind == ErrorKind::Auth => Some(error),
+            Answer::Rejected { error, .. } if seeded::is(Bug::RefusalStopsRun) => Some(error),
             Answer::Applied(_)
             | Answer::Unread { .. }
             | Answer::Moved(_)

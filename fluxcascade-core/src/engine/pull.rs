@@ -9,6 +9,7 @@ use crate::connector::{ChangesPage, ChangesRequest, ConnectorError, ErrorKind, P
 use crate::mapping::CompiledMapping;
 use crate::model::value::MAX_VALUE_BYTES;
 use crate::model::{Observation, Side, Slot, State, Timestamp};
+use crate::seeded::{self, Bug};
 use crate::store::{Feed, Intake, IntakeRow, Sweep};
 
 impl Run<'_> {
@@ -72,6 +73,10 @@ impl Run<'_> {
                 },
                 sweep,
             };
+            if seeded::is(Bug::CursorBeforePage) {
+                let cursor = Intake { rows: Vec::new(), sweep: Sweep::None, ..intake.clone() };
+                self.store().intake(&self.lease, &cursor).await?;
+            }
             let taken = self.store().intake(&self.lease, &intake).await?;
             self.report.sides[side].taken += taken.entered + taken.missed;
             self.engine.tell(&Event::Pulled { side, records: listed });
@@ -107,7 +112,8 @@ impl Run<'_> {
     /// A full read that shows nothing of a side that had records is a lost permission, or a
     /// changed filter, as likely as it is true: it is not taken in (P8, P18).
     async fn check_empty(&self, side: Side, feed: &Feed, before: u64) -> Result<(), SyncError> {
-        if feed.sweep_rows > 0 || self.options.empty.contains(&side) {
+        let is_believed = self.options.empty.contains(&side) || seeded::is(Bug::EmptyListIsDeletes);
+        if feed.sweep_rows > 0 || is_believed {
             return Ok(());
         }
         let counts = self.store().counts(&self.mapping.key).await?;
@@ -168,6 +174,10 @@ fn begin_sweep(feed: &mut Feed, now: Timestamp, every: Duration) {
 
 /// A record that breaks the bounds is unreadable; the other records go on.
 pub(super) fn bound(mapping: &CompiledMapping, side: Side, seen: &mut Observation) {
+    if let (true, State::Known { values, .. }) = (seeded::is(Bug::AbsentIsBlank), &mut seen.state) {
+        let absent = values.slots_mut().iter_mut().filter(|slot| slot.is_absent());
+        absent.for_each(|slot| *slot = Slot::Present(crate::model::Value::Null));
+    }
     let fields = mapping.projections[side].fields();
     let broken = seen.values().and_then(|values| {
         if values.slots().len() != fields.len() {

@@ -15,6 +15,7 @@ use crate::model::{
     RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
 use crate::report::{HeldItem, SideReport, SyncReport};
+use crate::seeded::{self, Bug};
 use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
 
 /// What a lease is taken for.
@@ -237,7 +238,7 @@ impl<'e> Run<'e> {
     pub(super) fn relay(&mut self, link: &mut Link) {
         for side in Side::BOTH {
             let base = &link.bases[side];
-            if base.revision != self.mapping.revision {
+            if base.revision != self.mapping.revision && !seeded::is(Bug::OldPlacesKept) {
                 let changed = self.mapping.retransformed(base.revision, &self.revisions);
                 if !changed.is_empty() {
                     self.retransformed.insert(link.id, changed);

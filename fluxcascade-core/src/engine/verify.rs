@@ -15,6 +15,7 @@ use crate::model::{
     Cause, Conflict, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogRow,
     MappingName, Observation, RecordId, Side, Sides, Slot, State, Value, Winner,
 };
+use crate::seeded::{self, Bug};
 use crate::store::Page;
 
 /// What an audit found.
@@ -251,7 +252,7 @@ impl Audit<'_> {
                 self.found.note(Divergence::Absent, link, Some(pair));
                 continue;
             };
-            let what = if pair.equivalent(source, target) {
+            let what = if pair.equivalent(source, target) || seeded::is(Bug::AuditFindsNothing) {
                 Divergence::Agreed
             } else if let Some(reason) = self.held(link.id, pair) {
                 Divergence::Held(reason)

@@ -413,7 +413,7 @@ fn row(
 impl Seen<'_> {
     /// The record's time, if it is newer than the version in the base: only then it tells of this
     /// change.
-    fn changed_at(&self, side: Side) -> Option<Modified> {
+    pub(super) fn changed_at(&self, side: Side) -> Option<Modified> {
         let View::Known { version, .. } = self.views[side] else { return None };
         let base: &Base = &self.link.bases[side];
         let modified = version.modified?;

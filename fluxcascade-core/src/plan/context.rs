@@ -8,6 +8,7 @@ use crate::model::{
     Awaited, FieldName, LinkId, Linked, Modified, Observation, Operation, OperationId, RecordId,
     RunNumber, Side, Sides, Timestamp, Withheld,
 };
+use crate::seeded::{self, Bug};
 
 /// How long a record may be missing before it counts as deleted, unless said otherwise.
 pub(crate) const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -127,6 +128,11 @@ impl Gate {
     /// Whether this is let through.
     pub fn lets(&self, what: Withheld) -> bool {
         match self {
+            Gate::Closed | Gate::Open(_)
+                if seeded::is(Bug::GateOpen) && what != Withheld::Create =>
+            {
+                true
+            }
             Gate::Closed => false,
             Gate::Open(kinds) => kinds.contains(&what),
         }

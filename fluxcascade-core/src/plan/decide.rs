@@ -2,6 +2,7 @@
 
 use crate::mapping::PairDirection;
 use crate::model::{Side, Sides};
+use crate::seeded::{self, Bug};
 
 /// What is to be done for a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +52,7 @@ pub fn decide_with_base(
 }
 
 fn one_changed(direction: PairDirection, side: Side) -> Decision {
-    if direction.writes_to(side.other()) {
+    if direction.writes_to(side.other()) || seeded::is(Bug::DirectionIgnored) {
         Decision::Write(side.other())
     } else {
         Decision::Drift(side)

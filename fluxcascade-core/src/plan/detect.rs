@@ -6,6 +6,7 @@ use crate::model::{
     Base, Hold, HoldReason, InboxEntry, Provenance, RecordId, Side, Sides, Slot, State, Timestamp,
     Value, Values, Version,
 };
+use crate::seeded::{self, Bug};
 
 use super::context::PlanContext;
 
@@ -59,7 +60,7 @@ pub(super) fn view<'a>(
             | State::OutOfScope
             | State::Unreadable(_)) => View::Other(state),
         },
-        None if entry.is_some() => View::IdOnly,
+        None if entry.is_some() && !seeded::is(Bug::HintDropped) => View::IdOnly,
         None => View::Unseen,
     }
 }
@@ -73,6 +74,11 @@ pub(super) fn is_unchanged(
     base: &Base,
 ) -> bool {
     match view {
+        View::Known { version, .. }
+            if seeded::is(Bug::ClockDetects) && is_of_one_tick(version, &base.version) =>
+        {
+            true
+        }
         View::Known { values, .. } => {
             let places = &mapping.base_places[side];
             let same = |(base, &place): (&Slot, &usize)| match (base, &values[place]) {
@@ -84,6 +90,12 @@ pub(super) fn is_unchanged(
         View::Unseen => !base.slots.iter().any(Slot::is_absent),
         View::IdOnly | View::Other(_) => false,
     }
+}
+
+/// Whether a coarse clock cannot tell two versions apart, for [`Bug::ClockDetects`].
+fn is_of_one_tick(version: &Version, base: &Version) -> bool {
+    let is_coarse = version.modified.is_some_and(|modified| modified.granularity.as_secs() > 0);
+    is_coarse && !version.is_newer_than(base)
 }
 
 /// How a pair stands on one side.
@@ -130,6 +142,7 @@ pub(super) fn is_stale(mapping: &CompiledMapping, side: Side, view: View<'_>, ba
     match view {
         View::Known { version, provenance: Provenance::Listed, .. } => {
             !version.is_newer_than(&base.version)
+                && !seeded::is(Bug::ListedRowBelieved)
                 && mapping
                     .pairs
                     .iter()

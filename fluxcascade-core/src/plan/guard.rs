@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mapping::{FirstSync, Guards, Limit};
 use crate::model::{RecordId, Side, Sides, Withheld};
+use crate::seeded::{self, Bug};
 
 /// Creates that may go out in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,7 @@ impl Creates {
         sizes: &Sides<u64>,
     ) -> Self {
         match (mode, progress) {
+            (FirstSync::Rebuild, _) if seeded::is(Bug::RebuildCreates) => Creates::Stream,
             (FirstSync::Rebuild, _) => Creates::Rebuild,
             (_, Progress::Passed) => Creates::Stream,
             (

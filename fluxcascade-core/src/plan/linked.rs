@@ -15,6 +15,7 @@ use crate::model::{
     Base, ConflictId, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkStatus,
     OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
+use crate::seeded::{self, Bug};
 
 /// Decides what is to be done for a link.
 pub(super) fn plan_link(
@@ -154,7 +155,10 @@ fn decide_link(
     let views = Sides::from_fn(|side| {
         view(mapping, side, Some(&link.records[side]), work.entries[side].as_ref(), context)
     });
-    let unchanged = |side: Side| is_unchanged(mapping, side, views[side], &link.bases[side]);
+    let unchanged = |side: Side| {
+        is_unchanged(mapping, side, views[side], &link.bases[side])
+            || seeded::is(Bug::EchoByTimeWindow) && is_written_lately(&link.bases[side], context)
+    };
     let is_idle = link.status == LinkStatus::Active
         && work.holds.is_empty()
         && work.operations.is_empty()
@@ -210,6 +214,11 @@ fn decide_link(
     entry
 }
 
+/// Whether a write of ours was within minutes, for [`Bug::EchoByTimeWindow`].
+fn is_written_lately(base: &Base, context: &PlanContext) -> bool {
+    base.written.iter().any(|write| context.now.since(write.at).as_secs() < 300)
+}
+
 /// Whether nothing can be said before this side is fetched.
 fn must_fetch(
     mapping: &CompiledMapping,
@@ -240,7 +249,10 @@ fn must_fetch(
         View::Known { .. } if work.holds.iter().any(|hold| hold.answer.is_some()) => {
             !is_fetched(views[side])
         }
-        View::Known { .. } => is_stale(mapping, side, views[side], &link.bases[side]),
+        View::Known { .. } => {
+            is_stale(mapping, side, views[side], &link.bases[side])
+                || seeded::is(Bug::FetchesUnchanged) && !is_fetched(views[side])
+        }
         View::Other(_) => !stays_hidden && !is_read(side, &link.records[side], context),
     }
 }
@@ -248,6 +260,7 @@ fn must_fetch(
 /// Nothing is written over a record that was not fetched directly before.
 fn is_fetched(view: View<'_>) -> bool {
     matches!(view, View::Known { provenance: Provenance::Fetched, .. })
+        || seeded::is(Bug::NoReadBeforeWrite)
 }
 
 /// Holds of the whole link end when both sides are seen again.

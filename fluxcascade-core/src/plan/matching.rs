@@ -14,6 +14,7 @@ use crate::model::{
     Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation, OperationKind,
     RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
 };
+use crate::seeded::{self, Bug};
 
 /// Decides what is to be done for an unlinked record.
 pub(super) fn plan_record(
@@ -333,7 +334,7 @@ pub(crate) fn link_id(
         mapping.key.mapping.as_str().as_bytes(),
         &[side.number()],
         origin.as_str().as_bytes(),
-        &run.0.to_le_bytes(),
+        &(run.0 + seeded::drawn()).to_le_bytes(),
     ])
 }
 
@@ -360,6 +361,7 @@ fn not_there(
     }
     match (state, own_create) {
         (_, Some(operation)) => unknown_outcome(operation, record, None, context, entry),
+        (State::Missing, None) if seeded::is(Bug::ForgedHintStays) => entry.waits("not found"),
         (State::Unreadable(why), None) => {
             let hold = Hold::new(
                 HoldKey::Record(side, record.clone()),

@@ -9,6 +9,7 @@ use super::tombstone::is_parted;
 use crate::model::{
     Candidates, DeleteEvidence, HoldReason, KeyHolder, LinkStatus, RecordId, Side, State, Work,
 };
+use crate::seeded::{self, Bug};
 
 /// What the match rules say of a record.
 pub(super) enum Match<'a> {
@@ -65,6 +66,12 @@ impl Subject<'_> {
             return match (own.len(), theirs.as_slice()) {
                 _ if claims > 0 => {
                     Match::Ambiguous(everyone(), "a create whose answer is missing claims its key")
+                }
+                (_, [first, ..]) if seeded::is(Bug::FirstOfManyMatches) && first.link.is_none() => {
+                    Match::Partner(candidates, first)
+                }
+                (_, [partner]) if seeded::is(Bug::NewcomerWins) && partner.link.is_some() => {
+                    Match::Partner(candidates, partner)
                 }
                 (0 | 1, [partner]) if partner.link.is_some() => {
                     Match::Ambiguous(everyone(), "the only record with its key is linked already")

@@ -9,6 +9,7 @@ use crate::model::{
     Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp,
     Value, Values,
 };
+use crate::seeded::{self, Bug};
 
 /// What the system said to a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ pub(crate) fn settle_update(
             .filter(|row| row.pair.as_ref() == Some(&written.pair))
             .cloned();
         let Some(index) = mapping.pair_index(&written.pair) else {
+            if seeded::is(Bug::OverwrittenUnlogged) {
+                continue;
+            }
             // The mapping no longer reads it. What may have been overwritten is kept all the same.
             settled.conflicts.extend(own_rows);
             settled.log.push(LogPair {
@@ -160,7 +164,8 @@ fn fate(
         Side::Source => pair.equivalent(&held_refs, &refs(&written.origin)),
         Side::Target => pair.equivalent(&refs(&written.origin), &held_refs),
     };
-    if agrees || pair.same(side, &held_refs, &refs(&written.sent)) {
+    let is_believed = seeded::is(Bug::SettledUnseen) && heard == Heard::Nothing;
+    if is_believed || agrees || pair.same(side, &held_refs, &refs(&written.sent)) {
         return Fate::Done;
     }
     let unchanged = |(held, planned): (&Value, &Value)| !held.changed_from(planned);

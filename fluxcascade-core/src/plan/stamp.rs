@@ -5,6 +5,7 @@ use super::detect::View;
 use super::entry::Entry;
 use crate::mapping::{CompiledForeignId, CompiledMapping, IdWrites, id_in};
 use crate::model::{Hold, HoldKey, HoldReason, Link, RecordId, Side, Sides, Stamp, Work};
+use crate::seeded::{self, Bug};
 
 /// Whether every field that is always to hold the other record's id does, as far as it is seen.
 pub(super) fn agree(mapping: &CompiledMapping, link: &Link, views: &Sides<View<'_>>) -> bool {
@@ -56,6 +57,7 @@ fn missing(
     let held = values[foreign.slot].value()?;
     match foreign.writes {
         IdWrites::OnCreate => None,
+        IdWrites::Always if seeded::is(Bug::IdsWrittenAgain) => Some(stamp(foreign, partner)),
         IdWrites::Always if id_in(held).as_deref() == Some(partner.as_str()) => None,
         IdWrites::Always => Some(stamp(foreign, partner)),
     }

@@ -12,6 +12,7 @@ use super::merge::Case;
 use super::{reference, retransform};
 use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, PairDirection};
 use crate::model::{ConflictStatus, Hold, HoldKey, Link, Side, Sides, Slot, Value, Work};
+use crate::seeded::{self, Bug};
 
 /// A link whose two records are both seen.
 pub(super) struct Seen<'a> {
@@ -196,8 +197,13 @@ impl Seen<'_> {
         let decision = match told {
             Some(decision) => decision,
             None if has_base => {
-                let edited = changes.map(|c| c == Change::Changed);
-                decide_with_base(pair.direction, edited, equivalent)
+                let mut edited = changes.map(|c| c == Change::Changed);
+                edited.target &= !(seeded::is(Bug::BaseHidesBothChanged) && edited.source);
+                if seeded::is(Bug::RecordTimeDecides) {
+                    edited = self.is_later();
+                }
+                let is_same = equivalent && !seeded::is(Bug::SameEditIsConflict);
+                decide_with_base(pair.direction, edited, is_same)
             }
             None => first_sync(self.mapping.mapping.first_sync, anew()),
         };
@@ -213,6 +219,12 @@ impl Seen<'_> {
             retransformed: told.is_some(),
             decision,
         })
+    }
+
+    /// Which record was changed later than the other, for [`Bug::RecordTimeDecides`].
+    fn is_later(&self) -> Sides<bool> {
+        let at = Sides::from_fn(|side| self.changed_at(side).map(|modified| modified.at));
+        Sides::new(at.source > at.target, at.target > at.source)
     }
 
     fn base_of(&self, pair: &CompiledPair) -> Sides<Vec<&Value>> {

@@ -62,7 +62,7 @@ impl Two {
 
 /// P6: a create without an answer is claimed against all mappings.
 #[tokio::test]
-async fn a_create_that_another_mapping_claims_waits_for_its_answer() {
+pub(crate) async fn a_create_that_another_mapping_claims_waits_for_its_answer() {
     for fault in [Fault::AnswerLost, Fault::RequestLost] {
         let two = Two::new(SimProfile::default());
         two.world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);

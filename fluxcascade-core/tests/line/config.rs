@@ -193,7 +193,7 @@ async fn a_mapping_with_links_that_names_other_endpoints_is_refused() {
 
 /// P20: what a pair's former fields held says nothing of those that it ties now.
 #[tokio::test]
-async fn a_pair_that_ties_other_fields_under_its_id_is_decided_as_a_new_one() {
+pub(crate) async fn a_pair_that_ties_other_fields_under_its_id_is_decided_as_a_new_one() {
     let who = |field: &'static str| {
         Mapping::builder("contacts")
             .source("crm", "contacts")

@@ -11,7 +11,7 @@ use crate::world::{World, at, contacts};
 
 /// The user's scenario, to the minute.
 #[tokio::test]
-async fn a_phone_changed_at_14_00_here_and_at_14_05_there_becomes_the_one_of_14_05() {
+pub(crate) async fn a_phone_changed_at_14_00_here_and_at_14_05_there_becomes_the_one_of_14_05() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.time("14:00");
@@ -90,7 +90,7 @@ impl ConflictResolver for Longest {
 
 /// P11: one row, however often the records are looked at.
 #[tokio::test]
-async fn a_manual_conflict_waits_while_other_fields_go_on() {
+pub(crate) async fn a_manual_conflict_waits_while_other_fields_go_on() {
     let world = World::with(
         SimProfile::default(),
         SimProfile::default(),

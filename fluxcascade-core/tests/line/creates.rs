@@ -34,7 +34,7 @@ async fn nothing_is_created_where_the_mapping_does_not_let_it() {
 
 /// P6: two new records with one key are never both created.
 #[tokio::test]
-async fn records_that_share_a_key_are_parked_and_others_go_on() {
+pub(crate) async fn records_that_share_a_key_are_parked_and_others_go_on() {
     let world = World::new();
     world.crm.insert([("email", "info@x.io"), ("name", "one")]);
     world.crm.insert([("email", "INFO@x.io"), ("name", "two")]);
@@ -50,7 +50,7 @@ async fn records_that_share_a_key_are_parked_and_others_go_on() {
 
 /// P7: a second record with a linked record's key gets no link of its own.
 #[tokio::test]
-async fn a_newcomer_with_the_key_of_a_linked_record_is_parked() {
+pub(crate) async fn a_newcomer_with_the_key_of_a_linked_record_is_parked() {
     let world = World::new();
     world.linked().await;
     world.minutes(15);

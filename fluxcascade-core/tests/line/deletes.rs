@@ -45,7 +45,7 @@ fn archiving() -> MappingBuilder {
 
 /// P8: by whatever evidence, a delete ends the link, and the survivor is not made again for it.
 #[tokio::test]
-async fn a_deleted_record_ends_its_link_and_the_other_stays() {
+pub(crate) async fn a_deleted_record_ends_its_link_and_the_other_stays() {
     for signal in [DeleteSignal::Flag, DeleteSignal::Feed, DeleteSignal::Absence] {
         let world = World::with(able(signal), able(signal), asking());
         let (source, target) = world.linked().await;
@@ -69,7 +69,7 @@ async fn a_deleted_record_ends_its_link_and_the_other_stays() {
 
 /// P8: what is not found is waited for, and comes back with its link.
 #[tokio::test]
-async fn a_record_that_is_missing_for_less_than_the_grace_time_is_not_deleted() {
+pub(crate) async fn a_record_that_is_missing_for_less_than_the_grace_time_is_not_deleted() {
     let world = World::with(SimProfile::default(), SimProfile::default(), asking());
     let (source, target) = world.linked().await;
     world.crm.delete(&source);
@@ -108,7 +108,7 @@ async fn a_record_that_is_missing_when_the_grace_time_is_over_is_deleted() {
 
 /// P18: the other record goes only if a guard or a person lets it.
 #[tokio::test]
-async fn the_other_record_is_archived_when_it_is_let_through() {
+pub(crate) async fn the_other_record_is_archived_when_it_is_let_through() {
     let world = world(archiving());
     let (source, target) = world.linked().await;
     world.minutes(15);

@@ -12,7 +12,7 @@ use crate::world::{World, contacts};
 
 /// P6: a create without an answer is linked when its record is seen.
 #[tokio::test]
-async fn a_create_whose_answer_is_lost_is_linked_when_its_record_is_seen() {
+pub(crate) async fn a_create_whose_answer_is_lost_is_linked_when_its_record_is_seen() {
     let world = World::new();
     world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.field.fail_next(CallKind::Create, Fault::AnswerLost);
@@ -29,7 +29,7 @@ async fn a_create_whose_answer_is_lost_is_linked_when_its_record_is_seen() {
 
 /// P6 (c).
 #[tokio::test]
-async fn a_create_that_never_arrived_is_looked_for_and_then_sent_again() {
+pub(crate) async fn a_create_that_never_arrived_is_looked_for_and_then_sent_again() {
     let world = World::new();
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.field.fail_next(CallKind::Create, Fault::RequestLost);
@@ -172,7 +172,7 @@ async fn a_lost_create_whose_key_was_edited_since_makes_no_second_record() {
 }
 
 #[tokio::test]
-async fn a_refused_field_is_held_and_the_others_are_written() {
+pub(crate) async fn a_refused_field_is_held_and_the_others_are_written() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.minutes(15);

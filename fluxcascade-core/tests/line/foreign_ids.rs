@@ -98,7 +98,7 @@ async fn an_id_on_the_origin_of_a_one_way_mapping_is_the_only_thing_written_ther
 
 /// P2: what is stored is not written again.
 #[tokio::test]
-async fn ids_that_are_there_are_not_written() {
+pub(crate) async fn ids_that_are_there_are_not_written() {
     let world = plain(both(IdWrites::Always));
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.settle().await;

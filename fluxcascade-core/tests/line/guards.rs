@@ -108,7 +108,7 @@ async fn a_first_sync_that_matches_enough_creates_the_rest_in_the_same_run() {
 
 /// P23: a store that was lost makes nothing until a person has seen the counts.
 #[tokio::test]
-async fn rebuilding_links_and_withholds_every_create() {
+pub(crate) async fn rebuilding_links_and_withholds_every_create() {
     let mut world = guarded(Guards::default());
     world.mapping.first_sync = FirstSync::Rebuild;
     crowd(&world, 4, 3);

@@ -84,7 +84,7 @@ async fn a_plan_for_named_records_has_only_those() {
 
 /// P18, P8: an empty answer is never a delete.
 #[tokio::test]
-async fn an_empty_full_read_of_a_side_that_had_records_stops_the_run() {
+pub(crate) async fn an_empty_full_read_of_a_side_that_had_records_stops_the_run() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.crm.hide(&source);
@@ -152,7 +152,7 @@ async fn a_plan_for_a_changed_mapping_stores_no_revision() {
 
 /// P19: a plan makes no row and clears no entry, so that the run does what it says.
 #[tokio::test]
-async fn a_plan_leaves_everything_to_the_run() {
+pub(crate) async fn a_plan_leaves_everything_to_the_run() {
     let world = World::with(SimProfile::default(), SimProfile::default(), contacts());
     let (source, _) = world.linked().await;
     world.minutes(15);

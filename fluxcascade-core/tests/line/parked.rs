@@ -110,7 +110,7 @@ async fn a_record_whose_partner_is_archived_is_parked_with_it() {
 
 /// P4: a field that is not shown is not taken for a blank.
 #[tokio::test]
-async fn a_record_whose_required_field_is_not_shown_is_not_created() {
+pub(crate) async fn a_record_whose_required_field_is_not_shown_is_not_created() {
     let mapping = contacts().pair_with("status", "crm_id", PairBuilder::required);
     let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
     let source = world.crm.insert([("email", "ann@x.io"), ("status", "lead")]);

@@ -167,7 +167,7 @@ async fn settle(engine: &Engine, firm: &Firm, mapping: &str) {
 }
 
 #[tokio::test]
-async fn a_reference_is_written_once_what_it_refers_to_is_linked() {
+pub(crate) async fn a_reference_is_written_once_what_it_refers_to_is_linked() {
     let (engine, firm) = Firm::new(company()).engine().await.unwrap();
     let acme = firm.crm_companies.insert([("name", "Acme")]);
     let ann = firm.crm.insert([("mail", Value::from("ann@x.io")), ("company", to(&acme))]);

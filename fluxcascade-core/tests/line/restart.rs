@@ -106,7 +106,7 @@ async fn cut_off<F: Future>(steps: usize, future: F) -> bool {
 }
 
 #[tokio::test]
-async fn an_update_without_an_answer_is_settled_by_what_the_record_holds() {
+pub(crate) async fn an_update_without_an_answer_is_settled_by_what_the_record_holds() {
     for fault in [Fault::RequestLost, Fault::AnswerLost] {
         let world = World::new();
         let (source, target) = world.linked().await;
@@ -139,7 +139,8 @@ async fn an_update_without_an_answer_is_settled_by_what_the_record_holds() {
 
 /// P3: the value that was overwritten is in the log, also if its pair has left the mapping since.
 #[tokio::test]
-async fn a_write_without_an_answer_is_logged_when_its_pair_is_no_longer_in_the_mapping() {
+pub(crate) async fn a_write_without_an_answer_is_logged_when_its_pair_is_no_longer_in_the_mapping()
+{
     let mut world = World::new();
     let (source, _) = world.linked().await;
     world.minutes(15);

@@ -28,7 +28,7 @@ async fn an_edit_on_either_side_reaches_the_other_with_one_write() {
 
 /// P2, P5, P27.
 #[tokio::test]
-async fn a_run_after_a_write_is_quiet_and_costs_one_request_per_side() {
+pub(crate) async fn a_run_after_a_write_is_quiet_and_costs_one_request_per_side() {
     let world = World::new();
     let (source, _) = world.linked().await;
     world.minutes(15);
@@ -48,7 +48,7 @@ async fn a_run_after_a_write_is_quiet_and_costs_one_request_per_side() {
 
 /// P9.
 #[tokio::test]
-async fn edits_of_different_fields_on_both_sides_are_merged_without_a_conflict() {
+pub(crate) async fn edits_of_different_fields_on_both_sides_are_merged_without_a_conflict() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.minutes(15);
@@ -68,7 +68,7 @@ async fn edits_of_different_fields_on_both_sides_are_merged_without_a_conflict()
 
 /// P3, P15.
 #[tokio::test]
-async fn an_edit_made_on_the_target_between_pull_and_write_is_not_lost() {
+pub(crate) async fn an_edit_made_on_the_target_between_pull_and_write_is_not_lost() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.minutes(15);
@@ -102,7 +102,7 @@ async fn an_edit_made_on_the_target_between_pull_and_write_is_not_lost() {
 
 /// Stale rows: a listing that lags shows the state before our own write.
 #[tokio::test]
-async fn a_stale_row_listed_after_our_own_write_changes_nothing() {
+pub(crate) async fn a_stale_row_listed_after_our_own_write_changes_nothing() {
     let lagging = SimProfile {
         list_lag: Duration::from_secs(120),
         capabilities: Capabilities {
@@ -137,7 +137,7 @@ async fn a_stale_row_listed_after_our_own_write_changes_nothing() {
 
 /// P10: a one-way pair never writes its origin, and its drift is left or set back.
 #[tokio::test]
-async fn a_one_way_pair_never_writes_its_origin() {
+pub(crate) async fn a_one_way_pair_never_writes_its_origin() {
     for (drift, expected) in [(Drift::Leave, "drifted"), (Drift::Restore, "new lead")] {
         let mapping = fluxcascade_core::Mapping::builder("contacts")
             .source("crm", "contacts")
@@ -175,7 +175,7 @@ async fn a_one_way_pair_never_writes_its_origin() {
 
 /// P22: the base is what the system made of the value, not what was sent.
 #[tokio::test]
-async fn a_system_that_rewrites_values_is_written_once_and_then_quiet() {
+pub(crate) async fn a_system_that_rewrites_values_is_written_once_and_then_quiet() {
     for answers_with_values in [true, false] {
         let rewriting = SimProfile {
             answers_with_values,
@@ -198,7 +198,7 @@ async fn a_system_that_rewrites_values_is_written_once_and_then_quiet() {
 
 /// P26: each write has one row with before, after and why.
 #[tokio::test]
-async fn the_log_tells_each_write_with_before_after_and_why() {
+pub(crate) async fn the_log_tells_each_write_with_before_after_and_why() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.minutes(15);
@@ -242,7 +242,7 @@ async fn the_log_has_a_value_as_the_system_wrote_it_down() {
 
 /// P19.
 #[tokio::test]
-async fn a_dry_run_writes_nothing_and_says_what_the_run_then_does() {
+pub(crate) async fn a_dry_run_writes_nothing_and_says_what_the_run_then_does() {
     let world = World::new();
     let (source, target) = world.linked().await;
     world.minutes(15);

@@ -74,7 +74,7 @@ async fn each_difference_is_counted_under_its_cause() {
 
 /// A base that was changed behind the engine's back is found.
 #[tokio::test]
-async fn a_difference_that_nobody_can_explain_is_told_as_such() {
+pub(crate) async fn a_difference_that_nobody_can_explain_is_told_as_such() {
     use fluxcascade_core::model::Slot;
     use fluxcascade_core::store::{CommitBatch, LinkChange};
     use std::time::Duration;
@@ -97,7 +97,7 @@ async fn a_difference_that_nobody_can_explain_is_told_as_such() {
 
 /// P26: the log's writes, played over the first state with what people edited, give the last.
 #[tokio::test]
-async fn the_log_replayed_over_the_first_state_gives_the_last() {
+pub(crate) async fn the_log_replayed_over_the_first_state_gives_the_last() {
     use fluxcascade_core::model::{PairId, Side};
     use fluxcascade_core::report::{Replayed, replay};
     let world = World::new();

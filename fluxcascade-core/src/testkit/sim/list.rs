@@ -6,6 +6,7 @@ use super::record::{Record, Snapshot};
 use super::{Fault, SimState, SimSystem, Struck, record_id};
 use crate::connector::{ChangesPage, ChangesRequest, ConnectorError, Cursor, ErrorKind, Position};
 use crate::model::{Observation, Provenance, RecordId, Timestamp};
+use crate::seeded::{self, Bug};
 
 const FORMAT: u8 = 2;
 
@@ -52,6 +53,7 @@ impl SimSystem {
     fn pass(&self, state: &SimState, cursor: Option<SimCursor>) -> SimCursor {
         let since = match cursor {
             Some(cursor) if cursor.phase == Phase::Reading => return cursor,
+            Some(cursor) if seeded::is(Bug::NoLookBack) => Some(cursor.mark),
             Some(cursor) => Some(cursor.mark - self.profile.capabilities.look_back),
             None => None,
         };
@@ -122,6 +124,8 @@ impl SimSystem {
                 .map(|_| Row { modified, id: id.clone(), snapshot: snapshot.clone() })
         };
         let listed = state.records.from(cursor.since, after.as_ref().map(|(at, id)| (*at, id)));
+        let is_later = |at: Timestamp| after.as_ref().is_none_or(|(last, _)| at > *last);
+        let listed = listed.filter(|(at, ..)| !seeded::is(Bug::StrictCursor) || is_later(*at));
         let mut rows: Vec<Row> = listed.filter_map(row).take(limit + 1).collect();
         let more = rows.len() > limit;
         rows.truncate(limit);
