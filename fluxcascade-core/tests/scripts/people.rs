@@ -7,7 +7,7 @@ use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::model::{Link, RecordId, Side, Sides, Value};
 use fluxcascade_core::testkit::SimSystem;
 
-use crate::setup::{PAIRS, Setup, View, mail};
+use crate::setup::{Manner, PAIRS, Setup, View, mail};
 use crate::step::{Deed, Place, Start};
 use crate::values::{fields, unique};
 use crate::world::World;
@@ -16,6 +16,7 @@ use crate::world::World;
 #[derive(Clone)]
 pub(crate) struct People {
     systems: Sides<SimSystem>,
+    manners: Sides<Manner>,
     clock: Arc<ManualClock>,
     known: Arc<Mutex<Known>>,
 }
@@ -49,6 +50,7 @@ impl People {
     pub(crate) fn new(world: &World) -> Self {
         Self {
             systems: world.systems.clone(),
+            manners: world.setup.systems,
             clock: Arc::clone(&world.clock),
             known: Arc::default(),
         }
@@ -165,7 +167,11 @@ impl People {
                     self.see(&record, place, deed);
                 }
             }
-            Deed::Fail(side, call, fault) => self.systems[side].fail_next(call, fault),
+            Deed::Fail(side, call, fault) => {
+                if !self.manners[side].cannot_tell_its_own_echo(fault) {
+                    self.systems[side].fail_next(call, fault);
+                }
+            }
             Deed::Refuse(side, pair) => {
                 for field in fields(pair, side) {
                     self.systems[side].refuse(field);
