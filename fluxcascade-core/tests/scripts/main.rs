@@ -27,6 +27,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use fluxcascade_core::mapping::DeletePolicy;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
@@ -90,14 +91,25 @@ fn tame(setup: &Setup, mut script: Play) -> Play {
         let crashes = round.crashes.iter().any(|crash| !matches!(crash, Crash::No));
         crashes || round.before.iter().any(is_fault) || during.any(is_fault)
     };
-    if by_seed || script.rounds.iter().any(fails) {
-        for round in &mut script.rounds {
-            if round.revision == Revision::Redirected {
-                round.revision = Revision::Fewer;
-            }
-        }
+    let fails = by_seed || script.rounds.iter().any(fails);
+    let removing = removes(setup);
+    for round in &mut script.rounds {
+        round.revision = match round.revision {
+            Revision::Redirected if fails => Revision::Whole,
+            Revision::Fewer if removing => Revision::Whole,
+            revision => revision,
+        };
     }
     script
+}
+
+/// Whether a record may be removed because its twin was: then no pair is left out of the mapping,
+/// for what was edited there meanwhile would go with it.
+fn removes(setup: &Setup) -> bool {
+    setup.policies.on_delete.iter().any(|(_, policy)| match policy {
+        DeletePolicy::Archive | DeletePolicy::Delete => true,
+        DeletePolicy::Unlink | DeletePolicy::Recreate => false,
+    })
 }
 
 /// Plays the script of a seed. If it fails: why, and the smallest script that fails so.

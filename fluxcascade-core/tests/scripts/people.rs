@@ -159,8 +159,17 @@ impl People {
                     self.systems[side].merge(&lost, &kept);
                 }
             }
-            Deed::Delete(..) | Deed::Restore(..) | Deed::Hide(..) | Deed::Show(..) => {
+            Deed::Delete(..)
+            | Deed::Restore(..)
+            | Deed::Hide(..)
+            | Deed::Show(..)
+            | Deed::Garble(..) => {
                 self.stand(&known, deed);
+            }
+            Deed::DeleteBoth(person) => {
+                for side in Side::BOTH {
+                    self.stand(&known, &Deed::Delete(person, side));
+                }
             }
             Deed::HideField(place) | Deed::ShowField(place) => {
                 if let Some(record) = known.record(place.person, place.side) {
@@ -193,6 +202,10 @@ impl People {
             && let Some(record) = known.record(person, side)
         {
             self.systems[side].restore(&record);
+        } else if let Deed::Garble(person, side) = *deed
+            && let Some(record) = known.record(person, side)
+        {
+            self.systems[side].garble(&record);
         } else if let Deed::Hide(person, side) = *deed
             && let Some(record) = known.record(person, side)
         {
