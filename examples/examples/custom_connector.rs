@@ -76,13 +76,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(crm.text(&contact, "name"), "Ann");
     assert_eq!(book.cell(&ann, "phone"), Some(Value::from("+1 256 555 0100")));
 
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     book.put(&ann, &cells([("phone", "+1 256 555 0199")])?);
     let second = sync(&engine, "Ann has another number in the book.").await?;
     assert_eq!(second.writes(), 1);
     assert_eq!(crm.text(&contact, "phone"), "+1 256 555 0199");
 
-    clock.advance(Duration::from_secs(3600));
+    clock.advance(Duration::from_hours(1));
     assert_eq!(sync(&engine, "Nothing happened.").await?.writes(), 0);
     Ok(())
 }

@@ -18,7 +18,7 @@ use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, SimContact};
 use fluxcascade_connectors::sim::jobber::{JobberAddress, JobberClient, JobberOptions};
 use fluxcascade_core::connector::ErrorKind;
 use fluxcascade_core::mapping::{KeyForm, Mapping};
-use fluxcascade_core::model::{ConflictKind, HoldReason, RecordId, Side};
+use fluxcascade_core::model::{ConflictKind, HoldReason, RecordId, Side, Withheld};
 use fluxcascade_core::store::Store;
 use fluxcascade_core::transform::phone_e164;
 use fluxcascade_core::{Engine, SyncError, SyncReport};
@@ -231,7 +231,9 @@ impl Country {
     async fn check(&self, store: Arc<dyn Store>) {
         let engine = self.world.engine(store, mapping()).await;
         let memory = Memory::of(&engine);
-        let first = sync(&engine).await;
+        // The agency's spelling goes over more of the clients' own than a guard lets through unasked.
+        let first = engine.run(NAME).override_guards([Withheld::Overwrite]);
+        let first = first.sync().await.unwrap();
         self.check_first(&first);
         self.check_sides();
         self.check_links(&memory).await;
@@ -450,7 +452,8 @@ async fn a_first_sync_that_meets_jobbers_limit_is_finished_by_the_next_runs() {
     let engine = country.world.engine(Arc::new(MemoryStore::new()), mapping()).await;
     let mut stopped = 0;
     loop {
-        match engine.sync(NAME).await {
+        let run = engine.run(NAME).override_guards([Withheld::Overwrite]);
+        match run.sync().await {
             Ok(report) if report.writes() == 0 && report.failed.is_empty() => break,
             Ok(_) => {}
             Err(SyncError::Connector { error, .. }) if error.kind == ErrorKind::RateLimited => {

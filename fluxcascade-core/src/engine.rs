@@ -22,6 +22,7 @@ mod record;
 mod refresh;
 mod retry;
 mod run;
+mod send;
 mod verify;
 mod what_if;
 

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`model`] has the nouns: values, records, versions, observations, links, bases.
+//! - [`codec`] is how the nouns are stored as bytes.
 //! - [`connector`] and [`store`] are the walls to the systems and to storage; [`resolver`],
 //!   [`transform`] and [`clock`] are the other things that a host may bring.
 //! - [`mapping`] says what is kept in sync, and compiles it into slots.
@@ -15,6 +16,7 @@
 //! - [`engine`] runs the line.
 
 pub mod clock;
+pub mod codec;
 pub mod connector;
 pub mod engine;
 pub mod mapping;

@@ -3,7 +3,6 @@
 //! Nothing here has behaviour beyond its own consistency: no async, no I/O, no policy.
 
 pub mod answer;
-pub mod codec;
 pub mod conflict;
 pub mod cursor;
 pub mod hold;

@@ -2,7 +2,7 @@
 //!
 //! Every call is one transaction over a batch. Sequence numbers and the lease's fencing number are
 //! checked inside of it. The nouns live in [`crate::model`], the ways to write them as bytes in
-//! [`crate::model::codec`].
+//! [`crate::codec`].
 
 mod batch;
 mod error;

@@ -79,7 +79,7 @@ fn systems(records: usize) -> ([SimSystem; 2], Arc<ManualClock>) {
             ("zip", format!("{:05}", n % 100_000)),
         ]);
     }
-    clock.advance(std::time::Duration::from_secs(3600));
+    clock.advance(std::time::Duration::from_hours(1));
     ([crm, field], clock)
 }
 

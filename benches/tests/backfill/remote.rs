@@ -70,10 +70,9 @@ impl Remote {
 
     /// An hour passes in the systems; says how many calls they had so far.
     pub(crate) fn wait(&self) -> usize {
-        match self.ask(&Ask::Wait) {
-            Ok(Reply::Waited(calls)) => calls,
-            other => panic!("{other:?}"),
-        }
+        let reply = self.ask(&Ask::Wait);
+        let Ok(Reply::Waited(calls)) = reply else { panic!("{reply:?}") };
+        calls
     }
 
     fn ask(&self, ask: &Ask) -> Result<Reply, ConnectorError> {
@@ -83,10 +82,11 @@ impl Remote {
         line.1.write_all(text.as_bytes()).unwrap();
         let mut answer = String::new();
         line.0.read_line(&mut answer).unwrap();
-        match serde_json::from_str(&answer).unwrap() {
-            Reply::Failed(why) => Err(ConnectorError::new(ErrorKind::Permanent, why)),
-            reply => Ok(reply),
+        let reply = serde_json::from_str(&answer).unwrap();
+        if let Reply::Failed(why) = reply {
+            return Err(ConnectorError::new(ErrorKind::Permanent, why));
         }
+        Ok(reply)
     }
 }
 
@@ -105,17 +105,17 @@ impl Reader for Remote {
     }
 
     async fn account(&self) -> Result<Account, ConnectorError> {
-        match self.ask(&Ask::Account)? {
-            Reply::Account(account) => Ok(account),
-            _ => unexpected("other answer"),
-        }
+        let Reply::Account(account) = self.ask(&Ask::Account)? else {
+            return unexpected("other answer");
+        };
+        Ok(account)
     }
 
     async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        match self.ask(&Ask::Schema(object.clone()))? {
-            Reply::Schema(schema) => Ok(schema),
-            _ => unexpected("other answer"),
-        }
+        let Reply::Schema(schema) = self.ask(&Ask::Schema(object.clone()))? else {
+            return unexpected("other answer");
+        };
+        Ok(schema)
     }
 
     async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
@@ -125,12 +125,10 @@ impl Reader for Remote {
         };
         let fields = request.projection.fields().to_vec();
         let ask = Ask::Changes { object: request.object, fields, after, limit: request.limit };
-        match self.ask(&ask)? {
-            Reply::Changes { observations, cursor, more } => {
-                Ok(ChangesPage { observations, cursor, more })
-            }
-            _ => unexpected("other answer"),
-        }
+        let Reply::Changes { observations, cursor, more } = self.ask(&ask)? else {
+            return unexpected("other answer");
+        };
+        Ok(ChangesPage { observations, cursor, more })
     }
 
     async fn fetch(&self, _request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
@@ -148,13 +146,12 @@ impl Connector for Remote {
         assert!(request.writes.iter().all(|write| write.action == WriteAction::Create));
         let fields = request.projection.fields().to_vec();
         let records = request.writes.into_iter().map(|write| write.fields).collect();
-        match self.ask(&Ask::Create { object: request.object, fields, records }) {
-            Ok(Reply::Created(created)) => created
-                .into_iter()
-                .map(|(record, version, values)| WriteOutcome::Applied { record, version, values })
-                .collect(),
-            other => panic!("{other:?}"),
-        }
+        let reply = self.ask(&Ask::Create { object: request.object, fields, records });
+        let Ok(Reply::Created(created)) = reply else { panic!("{reply:?}") };
+        created
+            .into_iter()
+            .map(|(record, version, values)| WriteOutcome::Applied { record, version, values })
+            .collect()
     }
 
     fn extensions(&self) -> Extensions<'_> {

@@ -40,7 +40,7 @@ fn answer_all(stream: &TcpStream, systems: &[SimSystem; 2], clock: &ManualClock)
         let Ok(line) = line else { return };
         let ask: Ask = serde_json::from_str(&line).unwrap();
         if let Ask::Wait = ask {
-            clock.advance(Duration::from_secs(3600));
+            clock.advance(Duration::from_hours(1));
         }
         let calls = systems.iter().map(|system| system.ledger().len()).sum();
         let reply = block_on(answer(system, ask, calls));
@@ -95,8 +95,6 @@ fn created(
     fluxcascade_core::model::Version,
     Option<fluxcascade_core::model::Values>,
 ) {
-    match outcome {
-        WriteOutcome::Applied { record, version, values } => (record, version, values),
-        other => panic!("{other:?}"),
-    }
+    let WriteOutcome::Applied { record, version, values } = outcome else { panic!("{outcome:?}") };
+    (record, version, values)
 }

@@ -159,10 +159,10 @@ impl Reader for Book {
         let mut rows = sheet.changed_after(after);
         let more = rows.len() > asked.limit;
         rows.truncate(asked.limit);
-        let last = rows.last().and_then(|(_, row)| row.version.order).unwrap_or(after);
+        let end = rows.last().and_then(|(_, row)| row.version.order).unwrap_or(after);
         let seen = |(id, row): (_, &Row)| row.seen(id, &asked.projection, Provenance::Listed);
         let observations = rows.into_iter().map(seen).collect();
-        Ok(ChangesPage { observations, cursor: Cursor::new(format!("book/1 {last}"))?, more })
+        Ok(ChangesPage { observations, cursor: Cursor::new(format!("book/1 {end}"))?, more })
     }
 
     async fn fetch(&self, asked: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {

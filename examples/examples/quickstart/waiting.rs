@@ -168,7 +168,7 @@ impl Stage {
     }
 }
 
-fn find<'d>(desk: &'d Desk, wanted: impl Fn(&DeskItem) -> bool) -> Outcome<&'d DeskItem> {
+fn find(desk: &Desk, wanted: impl Fn(&DeskItem) -> bool) -> Outcome<&DeskItem> {
     let item = desk.items.iter().find(|item| wanted(item));
     item.ok_or_else(|| "something is not on the desk".into())
 }

@@ -8,10 +8,8 @@ use super::outcome::{Answer, Sent};
 use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
 use super::{Event, SyncError};
-use crate::connector::{ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest};
 use crate::model::{
-    FieldName, Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side,
-    Timestamp, Value, Work,
+    Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Work,
 };
 use crate::plan::{Entry, PairAction, Plan, RecordAction, Writing, link_id, remade};
 use crate::store::{Begun, CommitBatch};
@@ -249,7 +247,7 @@ impl Run<'_> {
 
     /// Makes intents durable. A create that another mapping claims is not sent: it waits, or has
     /// run into the record that the other one has made.
-    async fn begin(
+    pub(super) async fn begin(
         &mut self,
         operations: Vec<Operation>,
     ) -> Result<(Vec<Operation>, Vec<Sent>), SyncError> {
@@ -267,154 +265,6 @@ impl Run<'_> {
             }
         }
         Ok((begun, unsent))
-    }
-
-    /// Sends the operations in batches; one outcome for each.
-    async fn send(
-        &mut self,
-        side: Side,
-        operations: &[Operation],
-        batch: &Batch,
-        read_at: Timestamp,
-    ) -> Result<Vec<Sent>, SyncError> {
-        let capabilities = self.capabilities(side);
-        let is_create = |operation: &&Operation| operation.kind == OperationKind::Create;
-        let (creates, updates): (Vec<&Operation>, Vec<&Operation>) =
-            operations.iter().partition(is_create);
-        let mut sent = Vec::with_capacity(operations.len());
-        let by_kind = [(creates, capabilities.create_batch), (updates, capabilities.write_batch)];
-        for (operations, size) in by_kind {
-            for group in operations.chunks(size.max(1)) {
-                let request = WriteRequest {
-                    object: self.mapping.endpoint(side).object.clone(),
-                    projection: self.mapping.projections[side].clone(),
-                    writes: group.iter().map(|operation| self.write(operation, batch)).collect(),
-                    not_after: group.iter().map(|o| o.not_after).min().unwrap_or(read_at),
-                };
-                let window = &mut self.report.sides[side].widest_window;
-                *window = (*window).max(self.engine.inner.clock.now().since(read_at));
-                let outcomes = self.connector(side).write(request).await;
-                let width = self.mapping.projections[side].fields().len();
-                sent.extend(pair_up(group, outcomes, width));
-            }
-        }
-        Ok(sent)
-    }
-
-    /// A write that is refused for fields that it names is sent once more without them (P14).
-    async fn send_without_refused(
-        &mut self,
-        side: Side,
-        sent: &mut [Sent],
-        batch: &Batch,
-        read_at: Timestamp,
-    ) -> Result<(), SyncError> {
-        let (places, operations): (Vec<usize>, Vec<Operation>) = sent
-            .iter()
-            .enumerate()
-            .filter_map(|(place, one)| Some((place, self.without_refused(one)?)))
-            .unzip();
-        if operations.is_empty() {
-            return Ok(());
-        }
-        let (operations, _) = self.begin(operations).await?;
-        for again in self.send(side, &operations, batch, read_at).await? {
-            let of = operations.iter().position(|operation| operation.id == again.operation.id);
-            if let Some(&place) = of.and_then(|of| places.get(of)) {
-                sent[place].replace(again);
-            }
-        }
-        Ok(())
-    }
-
-    /// The write without the pairs of the fields that it was refused for, if any are left.
-    fn without_refused(&self, sent: &Sent) -> Option<Operation> {
-        let Answer::Rejected { fields, .. } = &sent.answer else { return None };
-        let is_refused = |written: &OperationPair| {
-            let index = self.mapping.pair_index(&written.pair);
-            let names =
-                index.map(|index| &self.mapping.pairs[index].ends[sent.operation.side].names);
-            names.is_some_and(|names| names.iter().any(|name| fields.contains(name)))
-        };
-        let mut again = sent.operation.clone();
-        again.pairs.retain(|written| !is_refused(written));
-        again.stamp = again.stamp.filter(|stamp| !fields.contains(&stamp.field));
-        let is_same =
-            again.pairs.len() == sent.operation.pairs.len() && again.stamp == sent.operation.stamp;
-        let is_empty = again.pairs.is_empty()
-            && (again.stamp.is_none() || again.kind == OperationKind::Create);
-        if is_same || is_empty {
-            return None;
-        }
-        again.conflicts.retain(|row| {
-            again.pairs.iter().any(|written| Some(&written.pair) == row.pair.as_ref())
-        });
-        again.id = OperationId::of(&[&sent.operation.id.0, b"without what was refused"]);
-        Some(again)
-    }
-
-    fn write(&self, operation: &Operation, batch: &Batch) -> Write {
-        let side = operation.side;
-        let mut fields: Vec<(FieldName, Value)> = Vec::new();
-        for pair in &operation.pairs {
-            let Some(index) = self.mapping.pair_index(&pair.pair) else { continue };
-            let names = self.mapping.pairs[index].ends[side].names.iter().cloned();
-            fields.extend(names.zip(pair.sent.iter().cloned()));
-        }
-        let foreign = self.mapping.foreign_ids[side].as_ref();
-        if let (Some(stamp), Some(foreign)) = (&operation.stamp, foreign) {
-            fields.push((stamp.field.clone(), foreign.value(&stamp.id)));
-        }
-        let upserts_by = foreign
-            .filter(|foreign| foreign.unique && self.capabilities(side).upserts)
-            .filter(|_| operation.stamp.is_some());
-        let tag_of = |record: &RecordId| {
-            let seen = batch.fetched.get(&(side, record.clone()));
-            seen.and_then(Observation::known).and_then(|(_, version)| version.tag.clone())
-        };
-        let action = match &operation.kind {
-            OperationKind::Create => {
-                fields.retain(|(_, value)| !value.is_blank());
-                match upserts_by {
-                    Some(foreign) => WriteAction::Upsert { by: foreign.field.clone() },
-                    None => WriteAction::Create,
-                }
-            }
-            OperationKind::Update { record } => {
-                WriteAction::Update { record: record.clone(), if_tag: tag_of(record) }
-            }
-            OperationKind::Archive { record } => {
-                WriteAction::Archive { record: record.clone(), if_tag: tag_of(record) }
-            }
-            OperationKind::Delete { record } => {
-                WriteAction::Delete { record: record.clone(), if_tag: tag_of(record) }
-            }
-            OperationKind::Restore { record } => WriteAction::Restore { record: record.clone() },
-        };
-        Write { operation: operation.id, action, fields }
-    }
-
-    /// Reads back what an answer is no proof of.
-    async fn read_back(
-        &mut self,
-        side: Side,
-        sent: &mut [Sent],
-        fetched: &mut Fetched,
-    ) -> Result<(), SyncError> {
-        let unproven: Vec<RecordId> = sent.iter().filter_map(Sent::unproven).cloned().collect();
-        let seen = self.fetch(side, unproven).await;
-        let by_id: HashMap<RecordId, Observation> = match &seen {
-            Ok(seen) => seen.iter().map(|o| (o.record.clone(), o.clone())).collect(),
-            Err(_) => HashMap::new(),
-        };
-        for sent in sent.iter_mut() {
-            sent.conclude(&self.mapping, &by_id);
-        }
-        let conflicting: Vec<RecordId> = sent.iter().filter_map(Sent::existing).cloned().collect();
-        for found in self.fetch(side, conflicting).await? {
-            fetched.insert((side, found.record.clone()), found);
-        }
-        seen.map(|_| ())
     }
 
     /// Stores what became of one work's write, and what else its entry says.
@@ -522,27 +372,4 @@ fn kind_on(side: Side, entry: &Entry) -> Option<OperationKind> {
         Some(RecordAction::Restore) => OperationKind::Restore { record },
         None => OperationKind::Update { record },
     })
-}
-
-/// One outcome per operation; a connector that gives fewer leaves the rest unknown. Values that
-/// are not one per field are no proof, and are read back.
-fn pair_up(group: &[&Operation], outcomes: Vec<WriteOutcome>, width: usize) -> Vec<Sent> {
-    let missing = || {
-        WriteOutcome::Unknown(crate::connector::ConnectorError::new(
-            ErrorKind::Protocol,
-            "the connector gave no outcome for this write: it has a defect",
-        ))
-    };
-    let outcomes = outcomes.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-    group
-        .iter()
-        .zip(outcomes)
-        .map(|(operation, outcome)| {
-            let mut outcome = outcome.unwrap_or_else(missing);
-            if let WriteOutcome::Applied { values, .. } = &mut outcome {
-                *values = values.take().filter(|values| values.slots().len() == width);
-            }
-            Sent::new((*operation).clone(), outcome)
-        })
-        .collect()
 }

@@ -70,10 +70,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A gate for these kinds, and for creates where they stream.
+    /// A gate for these kinds, for what a person overrode, and for creates where they stream.
     pub(super) fn streaming(&self, mut kinds: BTreeSet<Withheld>) -> Gate {
-        let overridden = self.options.overridden.contains(&Withheld::Create);
-        if overridden || self.guarding.creates == Creates::Stream {
+        kinds.extend(&self.options.overridden);
+        if self.guarding.creates == Creates::Stream {
             kinds.insert(Withheld::Create);
         }
         if kinds.is_empty() { Gate::Closed } else { Gate::Open(kinds) }
@@ -102,7 +102,7 @@ impl Run<'_> {
         self.guarding.unmatched = Unmatched::Held;
         let matched = self.matched().await?;
         if self.weighed(&[], matched).few_matched().is_none() {
-            self.guarding.gate = Gate::Open(BTreeSet::from([Withheld::Create]));
+            self.guarding.gate = self.streaming(BTreeSet::from([Withheld::Create]));
         }
         Ok(())
     }

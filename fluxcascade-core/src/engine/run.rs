@@ -14,7 +14,6 @@ use crate::model::{
     Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, Revision,
     RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
-use crate::plan::Plan;
 use crate::report::{HeldItem, SideReport, SyncReport};
 use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
 

@@ -216,7 +216,7 @@ impl Hold {
             self.withheld,
             self.attempts,
         );
-        Fingerprint::of(&[&super::codec::encode(&asked)])
+        super::record::fingerprint_of(&asked)
     }
 
     /// Whether it waits for a person, and not for a time, an edit or another record.

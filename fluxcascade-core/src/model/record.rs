@@ -76,6 +76,14 @@ pub fn fingerprint<'a>(slots: impl Iterator<Item = &'a Slot>) -> Fingerprint {
     Fingerprint(super::id::first16(&sink.0.finalize()))
 }
 
+/// A fingerprint of anything that is written alike whenever it is equal.
+pub(super) fn fingerprint_of(item: &impl Serialize) -> Fingerprint {
+    let mut sink = HashSink(blake3::Hasher::new());
+    // Writing to a hasher cannot fail.
+    let _ = postcard::to_io(item, &mut sink);
+    Fingerprint(super::id::first16(&sink.0.finalize()))
+}
+
 /// A fingerprint of present values in order.
 pub fn fingerprint_values(values: &[Value]) -> Fingerprint {
     let mut sink = HashSink(blake3::Hasher::new());

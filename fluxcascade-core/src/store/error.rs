@@ -1,6 +1,6 @@
 //! What can go wrong in a store.
 
-use crate::model::codec::CodecError;
+use crate::codec::CodecError;
 
 /// What sort of error it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

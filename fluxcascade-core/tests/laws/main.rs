@@ -17,8 +17,8 @@ mod unmoved;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use fluxcascade_core::codec::{decode, decode_base, encode, encode_base};
 use fluxcascade_core::mapping::PairDirection;
-use fluxcascade_core::model::codec::{decode, decode_base, encode, encode_base};
 use fluxcascade_core::model::link::{WriteOrigin, Written};
 use fluxcascade_core::model::{
     Base, FieldType, Fingerprint, Money, Observation, RecordId, Side, Sides, Slot, State,

@@ -2,6 +2,7 @@
 
 use fluxcascade_core::model::{RunStatus, Side};
 use fluxcascade_core::plan::{PairAction, RecordAction};
+use fluxcascade_core::report::SideReport;
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{CallKind, SimProfile};
 use fluxcascade_core::{Plan, SyncError};
@@ -79,7 +80,7 @@ async fn an_approved_plan_is_carried_out_whole() {
     let report = world.engine().await.apply(&saved(&plan)).await.unwrap();
     assert!(report.moved.is_empty(), "{report}");
     let planned = planned.map(|writes| writes as u64);
-    assert_eq!(report.sides.as_ref().map(|side| side.writes()), planned, "{report}");
+    assert_eq!(report.sides.as_ref().map(SideReport::writes), planned, "{report}");
     assert_eq!(report.conflicts_decided, 1);
     world.settle().await;
 }

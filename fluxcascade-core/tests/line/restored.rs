@@ -6,13 +6,14 @@ use fluxcascade_core::mapping::DeletePolicy;
 use fluxcascade_core::model::{Choice, Ending, HoldReason, LinkStatus, LogKind};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
+use crate::deletes::asking;
 use crate::deletes::{able, world};
-use crate::world::{World, contacts};
+use crate::world::World;
 
 /// P8: a restore is seen; the link has its old bases, so that both sides' edits flow.
 #[tokio::test]
 async fn a_deleted_record_that_is_seen_again_has_its_link_again() {
-    let world = world(contacts());
+    let world = world(asking());
     let (source, target) = world.linked().await;
     let before = world.link().await;
     world.minutes(15);
@@ -33,7 +34,7 @@ async fn a_deleted_record_that_is_seen_again_has_its_link_again() {
 
 #[tokio::test]
 async fn both_records_of_an_ended_link_come_back_together() {
-    let world = world(contacts());
+    let world = world(asking());
     let (source, target) = world.linked().await;
     world.minutes(15);
     world.crm.delete(&source);
@@ -49,7 +50,7 @@ async fn both_records_of_an_ended_link_come_back_together() {
 }
 
 async fn archived(field: SimProfile) -> World {
-    let mapping = contacts().on_delete(Side::Source, DeletePolicy::Archive);
+    let mapping = asking().on_delete(Side::Source, DeletePolicy::Archive);
     let world = World::with(able(DeleteSignal::Flag), field, mapping);
     let (source, _) = world.linked().await;
     world.minutes(15);
@@ -99,7 +100,7 @@ async fn a_record_whose_twin_cannot_be_restored_is_parked_with_it() {
 /// P8: a record with a new id is free for what a tombstone names.
 #[tokio::test]
 async fn a_survivor_is_linked_to_a_record_with_a_new_id() {
-    let world = world(contacts());
+    let world = world(asking());
     let (source, target) = world.linked().await;
     world.minutes(15);
     world.crm.delete(&source);
@@ -120,7 +121,7 @@ async fn a_survivor_is_linked_to_a_record_with_a_new_id() {
 /// P7: two deleted records of one survivor come back at once, and one of them gets it.
 #[tokio::test]
 async fn of_two_restored_records_one_has_the_twin() {
-    let world = world(contacts());
+    let world = world(asking());
     let (first, _) = world.linked().await;
     world.minutes(15);
     world.crm.delete(&first);

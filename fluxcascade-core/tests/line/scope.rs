@@ -7,10 +7,11 @@ use fluxcascade_core::model::{HoldReason, LinkStatus, LogKind};
 use fluxcascade_core::testkit::{CallKind, SimProfile};
 
 use crate::deletes::able;
-use crate::world::{World, contacts};
+use crate::deletes::asking;
+use crate::world::World;
 
 fn deleting() -> MappingBuilder {
-    contacts()
+    asking()
         .on_delete(Side::Source, DeletePolicy::Delete)
         .on_delete(Side::Target, DeletePolicy::Delete)
 }
@@ -108,7 +109,7 @@ async fn every_test_of_a_filter_is_applied_and_absent_fields_meet_none() {
         (name("c"), &[]),
     ];
     for (test, created) in cases {
-        let world = world(contacts().filter(Side::Source, "status", test.clone()));
+        let world = world(asking().filter(Side::Source, "status", test.clone()));
         for status in ["a", "b", ""] {
             let mail = format!("p{status}@x.io");
             world.crm.insert([("email", mail.as_str()), ("name", status), ("status", status)]);
@@ -139,7 +140,7 @@ async fn records_that_the_filter_leaves_out_are_not_fetched() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_held_and_nothing_else_waits_for_it() {
-    let world = World::with(SimProfile::default(), SimProfile::default(), contacts());
+    let world = World::with(SimProfile::default(), SimProfile::default(), asking());
     let (source, target) = world.linked().await;
     world.minutes(15);
     world.crm.garble(&source);

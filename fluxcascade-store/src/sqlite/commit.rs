@@ -1,6 +1,6 @@
 //! What became of a batch: conflicts and log rows here, the rest where its nouns are.
 
-use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{Conflict, ConflictId, ConflictStatus, LogRow, RecordId};
 use fluxcascade_core::store::CommitBatch;
 use rusqlite::params;

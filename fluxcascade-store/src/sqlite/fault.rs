@@ -1,6 +1,6 @@
 //! What goes wrong inside this backend, and the one place where it becomes a [`StoreError`].
 
-use fluxcascade_core::model::codec::CodecError;
+use fluxcascade_core::codec::CodecError;
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
 use rusqlite::{Error, ErrorCode};
 

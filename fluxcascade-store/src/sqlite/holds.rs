@@ -1,6 +1,6 @@
 //! Holds: stored by key, found by link, by what they wait for, and by page.
 
-use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{
     AnswerOutcome, AnswerTo, Hold, HoldKey, LinkId, RecordId, Side, Timestamp, Withheld,
 };

@@ -1,6 +1,6 @@
 //! Pages and hints into the inbox, and entries out of it.
 
-use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{InboxEntry, Observation, RecordId, Side, Timestamp};
 use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue, Taken};
 use rusqlite::{Row, Transaction, params};

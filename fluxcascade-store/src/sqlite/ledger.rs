@@ -2,8 +2,8 @@
 //!
 //! The other files beside this one add what concerns links, the inbox and so on.
 
+use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::connector::Cursor;
-use fluxcascade_core::model::codec::{decode, encode};
 use fluxcascade_core::model::{
     IdError, LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side,
     Timestamp,

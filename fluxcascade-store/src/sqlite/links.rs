@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fluxcascade_core::model::codec::{decode_base, encode_base};
+use fluxcascade_core::codec::{decode_base, encode_base};
 use fluxcascade_core::model::{
     Ending, Fingerprint, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides,
 };

@@ -1,6 +1,6 @@
 //! Operations whose outcome is not known, and whether anything waits on a link.
 
-use fluxcascade_core::model::codec::{decode, encode};
+use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{Fingerprint, LinkId, Operation, OperationId, RecordId, Side, Sides};
 use fluxcascade_core::store::{Begun, Made};
 use rusqlite::{Row, params};

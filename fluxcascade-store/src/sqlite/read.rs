@@ -1,6 +1,6 @@
 //! Reading calls: counts, and the log and the conflicts by page.
 
-use fluxcascade_core::model::codec::decode;
+use fluxcascade_core::codec::decode;
 use fluxcascade_core::model::{Conflict, Hold, LinkStatus, LogRow, Side};
 use fluxcascade_core::store::{Counts, Page};
 use rusqlite::{ToSql, params_from_iter};

@@ -8,10 +8,7 @@ mod format1;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::id::Fingerprint;
-use super::link::{Base, Written};
-use super::time::Version;
-use super::value::{Slot, Value};
+use crate::model::{Base, Fingerprint, Slot, Value, Version, Written};
 
 /// The format that this version writes.
 pub const FORMAT: u8 = 2;
