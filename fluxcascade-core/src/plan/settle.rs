@@ -6,8 +6,8 @@ use super::entry::Settled;
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp,
-    Value, Values,
+    Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, PairId, Side, Sides,
+    Timestamp, Value, Values,
 };
 use crate::seeded::{self, Bug};
 
@@ -58,11 +58,12 @@ pub(crate) fn settle_update(
             .iter()
             .filter(|row| row.pair.as_ref() == Some(&written.pair))
             .cloned();
-        let Some(index) = mapping.pair_index(&written.pair) else {
+        let Some((index, held)) = held_now(mapping, side, &written.pair, observed) else {
             if seeded::is(Bug::OverwrittenUnlogged) {
                 continue;
             }
-            // The mapping no longer reads it. What may have been overwritten is kept all the same.
+            // The mapping no longer reads it, or it is not in the answer and is decided anew when it
+            // is. What may have been overwritten is kept all the same.
             settled.conflicts.extend(own_rows);
             settled.log.push(LogPair {
                 pair: written.pair.clone(),
@@ -73,13 +74,6 @@ pub(crate) fn settle_update(
             continue;
         };
         let pair = &mapping.pairs[index];
-        let slots = &pair.ends[side].slots;
-        let Some(held) =
-            slots.iter().map(|&slot| observed[slot].value()).collect::<Option<Vec<_>>>()
-        else {
-            continue; // not in the answer: decided anew when it is
-        };
-        let held: Vec<Value> = held.into_iter().cloned().collect();
         let base = |written_side: Vec<Value>| match side {
             Side::Source => Sides::new(written_side, written.origin.clone()),
             Side::Target => Sides::new(written.origin.clone(), written_side),
@@ -111,6 +105,20 @@ pub(crate) fn settle_update(
         settled.conflicts.extend(own_rows);
     }
     settled
+}
+
+/// A pair's place, and what a record holds in it.
+fn held_now(
+    mapping: &CompiledMapping,
+    side: Side,
+    pair: &PairId,
+    observed: &Values,
+) -> Option<(usize, Vec<Value>)> {
+    let index = mapping.pair_index(pair)?;
+    let slots = mapping.pairs[index].ends[side].slots.iter();
+    let held =
+        slots.map(|&slot| observed[slot].value().cloned()).collect::<Option<Vec<Value>>>()?;
+    Some((index, held))
 }
 
 /// Settles an update of a record that is not there any more. What it may have overwritten is kept in

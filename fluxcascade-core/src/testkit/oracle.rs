@@ -13,6 +13,8 @@ mod creates;
 mod edits;
 mod remains;
 mod rest;
+#[cfg(test)]
+mod tests;
 mod tied;
 mod witness;
 mod writes;

@@ -311,6 +311,34 @@ impl Kernel {
     }
 }
 
+/// Two crashes, one after the other, in a kernel; and a script of two records and three edits with a
+/// crash. Which, and where, is told by a number.
+pub(crate) fn soak(number: u64, total: &std::sync::Mutex<Tally>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let all = kernels();
+    let at = |bound: usize, by: u64| usize::try_from(number / by).unwrap_or(0) % bound;
+    let kernel = &all[at(all.len(), 1)];
+    let (_, undisturbed, _) = runtime.block_on(kernel.play(vec![CrashPlan::none()]));
+    for first in 1..70 {
+        let second = 1 + (number * 31 + first * 17) % 70;
+        let plans = vec![CrashPlan::at(first), CrashPlan::at(second)];
+        let (_, state, tally) = runtime.block_on(kernel.play(plans));
+        let told = format!("{}: killed at {first}, then at {second}", kernel.name);
+        assert_eq!(state, undisturbed, "{told} ends otherwise (P17)");
+        total.lock().unwrap().add(&tally);
+    }
+    let places: Vec<Place> = [0, 1]
+        .into_iter()
+        .flat_map(|person| [Source, Target].map(|side| (person, side)))
+        .flat_map(|(person, side)| [0, SCORE].map(|pair| Place { person, pair, side }))
+        .collect();
+    let three = [1, 8, 64].map(|by| Deed::Edit(places[at(places.len(), by)]));
+    let small = Kernel { start: vec![BOTH, BOTH], ..Kernel::linked("three edits", three.to_vec()) };
+    let mut own = Tally::default();
+    runtime.block_on(small.at_every_point(&mut own));
+    total.lock().unwrap().add(&own);
+}
+
 /// The calls that every run makes.
 const CALLS: [&str; 13] = [
     "connector.account",

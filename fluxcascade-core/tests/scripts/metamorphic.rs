@@ -33,6 +33,8 @@ fn calm(play: Play) -> Play {
         | Deed::Refuse(..)
         | Deed::Accept(..)
         | Deed::Delete(..)
+        | Deed::DeleteBoth(_)
+        | Deed::Garble(..)
         | Deed::Restore(..)
         | Deed::Merge(..) => true,
         Deed::Fail(..) | Deed::Wait(_) | Deed::EventsFail(..) => false,

@@ -7,7 +7,7 @@ use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::model::{Link, RecordId, Side, Sides, Value};
 use fluxcascade_core::testkit::SimSystem;
 
-use crate::setup::{PAIRS, Setup, View, mail};
+use crate::setup::{Manner, PAIRS, Setup, View, mail};
 use crate::step::{Deed, Place, Start};
 use crate::values::{fields, unique};
 use crate::world::World;
@@ -16,6 +16,7 @@ use crate::world::World;
 #[derive(Clone)]
 pub(crate) struct People {
     systems: Sides<SimSystem>,
+    manners: Sides<Manner>,
     clock: Arc<ManualClock>,
     known: Arc<Mutex<Known>>,
 }
@@ -49,6 +50,7 @@ impl People {
     pub(crate) fn new(world: &World) -> Self {
         Self {
             systems: world.systems.clone(),
+            manners: world.setup.systems,
             clock: Arc::clone(&world.clock),
             known: Arc::default(),
         }
@@ -157,15 +159,28 @@ impl People {
                     self.systems[side].merge(&lost, &kept);
                 }
             }
-            Deed::Delete(..) | Deed::Restore(..) | Deed::Hide(..) | Deed::Show(..) => {
+            Deed::Delete(..)
+            | Deed::Restore(..)
+            | Deed::Hide(..)
+            | Deed::Show(..)
+            | Deed::Garble(..) => {
                 self.stand(&known, deed);
+            }
+            Deed::DeleteBoth(person) => {
+                for side in Side::BOTH {
+                    self.stand(&known, &Deed::Delete(person, side));
+                }
             }
             Deed::HideField(place) | Deed::ShowField(place) => {
                 if let Some(record) = known.record(place.person, place.side) {
                     self.see(&record, place, deed);
                 }
             }
-            Deed::Fail(side, call, fault) => self.systems[side].fail_next(call, fault),
+            Deed::Fail(side, call, fault) => {
+                if !self.manners[side].cannot_tell_its_own_echo(fault) {
+                    self.systems[side].fail_next(call, fault);
+                }
+            }
             Deed::Refuse(side, pair) => {
                 for field in fields(pair, side) {
                     self.systems[side].refuse(field);
@@ -187,6 +202,10 @@ impl People {
             && let Some(record) = known.record(person, side)
         {
             self.systems[side].restore(&record);
+        } else if let Deed::Garble(person, side) = *deed
+            && let Some(record) = known.record(person, side)
+        {
+            self.systems[side].garble(&record);
         } else if let Deed::Hide(person, side) = *deed
             && let Some(record) = known.record(person, side)
         {

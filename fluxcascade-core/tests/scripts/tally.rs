@@ -114,3 +114,12 @@ pub(crate) fn name(fault: Fault) -> String {
     let text = format!("{fault:?}");
     text.split('(').next().unwrap_or_default().to_owned()
 }
+
+/// What two thousand scripts must have hit.
+pub(crate) fn wanted() -> Vec<String> {
+    include_str!("wanted.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}

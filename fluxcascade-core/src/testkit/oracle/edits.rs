@@ -94,8 +94,16 @@ fn later_edit_saw_it(
 /// Whether the record's partner came to hold the value, so that a delete of the partner removes it
 /// knowingly.
 fn reached_the_other_side(course: &Course<'_>, pair: usize, place: &Place, edit: &Step) -> bool {
-    let one_way = course.oracle.pairs[pair].flow == super::Flow::To(place.0);
+    let tied = &course.oracle.pairs[pair];
+    let one_way = tied.flow == super::Flow::To(place.0);
+    // A row said that both sides stay as they are: the value was not on its way.
+    let mut rows = course.remains.log.iter();
+    let left = rows.any(|row| {
+        row.records[place.0].as_ref() == Some(&place.1)
+            && row.pairs.iter().any(|p| p.pair == tied.id && super::rest::leaves(&p.cause))
+    });
     one_way
+        || left
         || course.partners(place).any(|partner| {
             let mut steps = course.steps(pair, &partner).iter();
             steps.any(|step| step.values == edit.values)

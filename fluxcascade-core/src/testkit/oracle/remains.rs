@@ -37,10 +37,12 @@ impl Remains {
         self.links.iter().any(|link| link.records[side] == *record)
     }
 
-    /// Whether a hold is on a record, or on a link of it.
+    /// Whether a hold is on a record, or on a link of it, or names it as one that could be meant.
     pub(super) fn record_is_held(&self, side: Side, record: &RecordId) -> bool {
         self.holds.iter().any(|hold| match &hold.key {
-            HoldKey::Record(on, held) => *on == side && held == record,
+            HoldKey::Record(on, held) => {
+                *on == side && held == record || hold.candidates.contains(&(side, record.clone()))
+            }
             HoldKey::Link(link) | HoldKey::Pair(link, _) => {
                 self.links.iter().any(|l| l.id == *link && l.records[side] == *record)
             }

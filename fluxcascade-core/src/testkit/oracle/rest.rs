@@ -93,23 +93,7 @@ fn stated(course: &Course<'_>, link: &Link, pair: usize) -> bool {
     let rows = course.remains.log.iter().filter(|row| row.link == Some(link.id));
     let logged = rows.flat_map(|row| row.pairs.iter().map(move |pair| (row.side, pair)));
     let left = logged.filter(|(_, written)| written.pair == tied.id).any(|(side, written)| {
-        let states = match &written.cause {
-            Cause::DriftLeft
-            | Cause::LeftAsFound
-            | Cause::Rewritten
-            | Cause::TakenAsFound
-            | Cause::Answered { .. } => true,
-            Cause::Edit
-            | Cause::EditOverwrites
-            | Cause::Conflict { .. }
-            | Cause::Fill
-            | Cause::FirstLinkOverwrites
-            | Cause::Create
-            | Cause::DriftRestored
-            | Cause::OtherId
-            | Cause::TransformChanged => false,
-        };
-        states && (holds(side, &written.after) || holds(side, &written.before))
+        leaves(&written.cause) && (holds(side, &written.after) || holds(side, &written.before))
     });
     let mut skipped = course.remains.conflicts.iter().filter(|row| {
         row.link == link.id
@@ -119,6 +103,26 @@ fn stated(course: &Course<'_>, link: &Link, pair: usize) -> bool {
     let one_way = matches!(tied.flow, Flow::To(_));
     left || skipped.any(|row| Side::BOTH.iter().all(|&side| holds(side, &row.values[side])))
         || one_way && blank_origin(course, link, pair)
+}
+
+/// Whether it says that both sides stay as they are.
+pub(super) fn leaves(cause: &Cause) -> bool {
+    match cause {
+        Cause::DriftLeft
+        | Cause::LeftAsFound
+        | Cause::Rewritten
+        | Cause::TakenAsFound
+        | Cause::Answered { .. } => true,
+        Cause::Edit
+        | Cause::EditOverwrites
+        | Cause::Conflict { .. }
+        | Cause::Fill
+        | Cause::FirstLinkOverwrites
+        | Cause::Create
+        | Cause::DriftRestored
+        | Cause::OtherId
+        | Cause::TransformChanged => false,
+    }
 }
 
 /// A one-way pair whose origin is blank and never was anything else leaves the far side as found.
