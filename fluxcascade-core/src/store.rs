@@ -47,20 +47,24 @@ pub struct Lease {
 ///
 /// Times are given by the caller, so that a test's clock reaches all of it.
 ///
+/// Each sentence of a `# Contract` is a rule of the suite in `testkit::conformance::store` (feature
+/// `testkit`), which the author of a store runs with `store_conformance!`.
+///
 /// # Contract
 ///
-/// - A call that fails has changed nothing.
 /// - What a call changed is durable when it returns; what only [`intake`](Store::intake) changed
 ///   may fall back at a power failure, and then its cursor falls back with it.
-/// - A call under a lease that is not the mapping's latest fails as `LeaseLost`.
+/// - A call that fails has changed nothing.
+/// - A call under a lease that was lost or given back fails as `LeaseLost`.
 /// - Nothing of one tenant or mapping is seen by a call for another.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// Takes the mapping's lease.
     ///
     /// # Contract
-    /// - While another lease of the mapping is neither released nor past its end, this is `Busy`.
+    /// - While a lease is neither released nor past its end, another is `Busy`.
     /// - Each lease has a greater fencing number than the one before.
+    /// - A lease after one that ran out is not `sole`: the one before may have a holder that still runs.
     ///
     /// # Errors
     /// `Busy`, or if the store fails.
@@ -73,6 +77,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Extends a lease to `now + ttl`.
     ///
+    /// # Contract
+    /// - A renewed lease holds until its new end.
+    ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
     async fn renew(
@@ -84,29 +91,44 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Gives a lease back.
     ///
+    /// # Contract
+    /// - Giving back a lost lease leaves the later one.
+    ///
     /// # Errors
     /// If the store fails; a lease that was lost already is no error.
     async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
 
     /// The key of the tenant's fingerprints: 32 random bytes, drawn when first asked for.
     ///
+    /// # Contract
+    /// - The fingerprint key is the tenant's, and stays.
+    ///
     /// # Errors
     /// If the store fails.
     async fn fingerprint_key(&self, mapping: &MappingKey) -> Result<[u8; 32], StoreError>;
 
-    /// All revisions of the mapping, oldest first.
+    /// All revisions of the mapping.
+    ///
+    /// # Contract
+    /// - Revisions come oldest first.
     ///
     /// # Errors
     /// If the store fails.
     async fn revisions(&self, mapping: &MappingKey) -> Result<Vec<Revision>, StoreError>;
 
-    /// Stores a new revision. Its number must follow the last one's.
+    /// Stores a new revision.
+    ///
+    /// # Contract
+    /// - A revision must follow the last one: the first has the number 1.
     ///
     /// # Errors
-    /// `LeaseLost`, or if the store fails.
+    /// `LeaseLost`, `Misuse` for another number, or if the store fails.
     async fn add_revision(&self, lease: &Lease, revision: &Revision) -> Result<(), StoreError>;
 
-    /// Begins a run: gives it the next number.
+    /// Begins a run.
+    ///
+    /// # Contract
+    /// - Each run has the number after the last one's: the first has 1.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
@@ -114,20 +136,30 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Stores how a run ended.
     ///
+    /// # Contract
+    /// - A run is read as it was finished.
+    /// - A run that was not begun cannot be finished.
+    ///
     /// # Errors
-    /// `LeaseLost`, or if the store fails.
+    /// `LeaseLost`, `Misuse` for a run that was not begun, or if the store fails.
     async fn finish_run(&self, lease: &Lease, run: &RunRow) -> Result<(), StoreError>;
 
     /// Where the reading of a feed stands; the default if it was never read.
     ///
+    /// # Contract
+    /// - A feed is where the last page left it.
+    /// - A lease does not reach the feed of another mapping.
+    ///
     /// # Errors
-    /// If the store fails.
+    /// `LeaseLost`, `Misuse` for another mapping's feed, or if the store fails.
     async fn feed(&self, lease: &Lease, feed: &FeedKey) -> Result<Feed, StoreError>;
 
     /// Puts ids into the inboxes of all mappings that read the object type: webhooks.
     ///
     /// # Contract
-    /// - An entry that exists gets a new sequence number and keeps no observation.
+    /// - A hint reaches all mappings that read the object type: that took in a page of it.
+    /// - A hint gives an entry a new sequence number and no observation, and makes it due with no
+    ///   attempts.
     ///
     /// # Errors
     /// If the store fails.
@@ -136,14 +168,26 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Takes in a page: its records, their match keys, and the feed's new place, together.
     ///
     /// # Contract
-    /// - A row is dropped only if its record's link is active, with no hold and no open operation,
-    ///   and the fingerprint equals the base's; if an inbox entry waits for it, the row is not dropped.
-    /// - A row that is not dropped makes an entry, or replaces an entry's observation unless its
-    ///   version is older; where the two versions cannot be compared the entry keeps the id alone.
-    /// - The match keys of each row replace those that its record had, also for a dropped row.
+    /// - A row that tells nothing new is dropped: one that breaks none of the next six rules.
+    /// - A row is dropped only if its link is active.
+    /// - A row is dropped only if its fingerprint is the base's; two that are not known are not equal.
+    /// - A row is dropped only if the base is of its revision.
+    /// - A row is dropped only if its link has no hold, nor its records.
+    /// - A row is dropped only if its link has no open operation, nor its records.
+    /// - A row that an entry waits for is not dropped.
+    /// - A row replaces an entry's observation unless its version is older.
+    /// - Where two versions cannot be compared, the entry keeps the id alone.
+    /// - An entry that is an id alone stays one: what put it there may be newer than the row.
+    /// - A row leaves the time and the attempts of an id alone.
+    /// - The match keys of a row replace those that its record had, also for a dropped row.
     /// - A new or replaced entry has a greater sequence number than any before it.
-    /// - After a sweep's last page each record of its side that is linked or has a match key, and was
-    ///   on none of the sweep's pages, has an entry that is its id alone.
+    /// - After a sweep each known record that it did not show has an entry that is its id alone; a
+    ///   record is known by its link, unless that is a tombstone, or by a match key.
+    /// - A record on a page of the sweep was shown, whatever its state.
+    /// - A first page forgets what earlier sweeps showed.
+    /// - Only pages of a sweep show records to it, and only those of its side.
+    /// - The first read of a side misses nothing: nothing of it was known before.
+    /// - A missed record's entry that is an id alone stays as it is.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
@@ -152,17 +196,35 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The next work in key order, after `request.after`; changes nothing.
     ///
     /// # Contract
-    /// - There is one work per link, and one per unlinked record, that has an inbox entry due, a
-    ///   hold due, or, for a link, an open operation; it has all holds and open operations of its link or record.
-    /// - A tombstone's records count as unlinked, and what is open for it is theirs.
-    /// - For an unlinked record, `candidates` has one item per rule under which it has a key, and
-    ///   `tombstones` has all that name it.
+    /// - There is one work per link and per unlinked record that has an inbox entry due or a hold
+    ///   due, and per link that has an open operation.
+    /// - An entry that is not due makes no work.
+    /// - A due hold makes work, and one without a time does not.
+    /// - An open operation makes work for its link.
+    /// - A work has all holds and open operations of its link, its pairs and its records.
+    /// - Work comes in key order at any page size.
+    /// - A tombstone's records count as unlinked.
+    /// - What is open for a tombstone is its records'.
+    /// - A tombstone's holds are its own.
+    /// - An open create is in the work of its origin.
+    /// - An open create follows an origin that is linked otherwise, until its own link is there.
+    /// - Asking for work changes nothing.
+    /// - Candidates have one item per rule under which the record has a key.
+    /// - A holder has its link, its entry, its open create and the reason of its hold.
+    /// - A holder is decided earlier if another record has its earlier key.
+    /// - Of a key that many share the first holders of each side are told: as many as
+    ///   [`MOST_HOLDERS`](crate::model::Candidates::MOST_HOLDERS).
+    /// - Creates under way are counted, but not the record's own.
+    /// - An unlinked record has all tombstones that name it.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
     async fn work(&self, lease: &Lease, request: &WorkRequest) -> Result<Vec<Work>, StoreError>;
 
     /// How much there is of everything.
+    ///
+    /// # Contract
+    /// - Counts are of everything that is stored for the mapping now.
     ///
     /// # Errors
     /// If the store fails.
@@ -171,8 +233,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Makes intents durable, and says of each whether it was begun, in the order given.
     ///
     /// # Contract
-    /// - A create whose claim is held by an operation of another mapping of the tenant, or by a
-    ///   record that such an operation made and whose time is not over, is not begun; the others are.
+    /// - Of each operation is said whether it was begun, in the order given; one that is not begun
+    ///   hinders no other.
+    /// - A create whose claim an operation of another mapping holds is not begun.
+    /// - A create whose claim a record of another mapping holds is not begun: one that a create made.
+    /// - A claim of a made record ends at its time, as the operation that begins has it.
+    /// - A claim of the same mapping does not refuse a create.
+    /// - A create that is closed without a record gives up its claims.
+    /// - Claims are of one tenant.
     /// - An operation that is begun again takes the place of the one with its id.
     ///
     /// # Errors
@@ -183,15 +251,23 @@ pub trait Store: Debug + Send + Sync + 'static {
         operations: &[Operation],
     ) -> Result<Vec<Begun>, StoreError>;
 
-    /// The work of these keys, in the order asked, whether it is due or not; changes nothing. A
-    /// key of which nothing is stored has none. A link's key gives the link's work also if it is a
-    /// tombstone; the key of a record that is linked gives the work of its link.
+    /// The work of these keys; changes nothing.
+    ///
+    /// # Contract
+    /// - Gathered work comes in the order asked, and each once, at the first of its keys.
+    /// - Work is gathered whether it is due or not.
+    /// - A key of which nothing is stored has no work.
+    /// - The key of a linked record gives the work of its link.
+    /// - A tombstone's key gives its work.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
     async fn gather(&self, lease: &Lease, keys: &[WorkKey]) -> Result<Vec<Work>, StoreError>;
 
-    /// The links of a mapping's records, in the order asked: the one that is no tombstone.
+    /// The links of a mapping's records.
+    ///
+    /// # Contract
+    /// - Links of records come in the order asked, and tombstones are none.
     ///
     /// # Errors
     /// If the store fails.
@@ -202,11 +278,15 @@ pub trait Store: Debug + Send + Sync + 'static {
         records: &[RecordId],
     ) -> Result<Vec<Option<Linked>>, StoreError>;
 
-    /// Stores what a person decided; the holds are due then. No lease is needed.
+    /// Stores what a person decided, with the holds, until runs carry it out.
     ///
     /// # Contract
-    /// - An answer to another version than the hold's is `Stale`, and changes nothing.
-    /// - The same answer twice is stored once; another answer to an answered hold is `Stale`.
+    /// - An answered hold is due, whatever its time.
+    /// - An answer needs no lease.
+    /// - An answer to another version is stale, and changes nothing.
+    /// - The same answer twice is stored once.
+    /// - Another answer to an answered hold is stale.
+    /// - An answer to a hold that is no more is gone.
     ///
     /// # Errors
     /// If the store fails.
@@ -216,7 +296,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         answers: &[AnswerTo],
     ) -> Result<Vec<AnswerOutcome>, StoreError>;
 
-    /// Conflict rows by id, in the order asked.
+    /// Conflict rows by id.
+    ///
+    /// # Contract
+    /// - Conflict rows are found by id, in the order asked.
     ///
     /// # Errors
     /// If the store fails.
@@ -230,17 +313,32 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Contract
     /// - An inbox entry is cleared only if its sequence number is the one given.
-    /// - A requeued record gets an entry without an observation; one that exists keeps the later of both times.
-    /// - A record has at most one link that is not a tombstone; a commit that would make a second one fails.
+    /// - A requeued record gets an entry without an observation, with a new sequence number.
+    /// - A requeued entry keeps the later of both times.
+    /// - Match keys of a commit replace those that the record had.
+    /// - A closed operation is no more.
+    /// - A judged conflict row has another status and the same values.
+    /// - A record has at most one link that is no tombstone: a commit that would make a second fails.
+    /// - Links may exchange their records in one commit.
+    /// - The records of a tombstone are free for another link.
+    /// - Entries and holds follow their record to its link, and away from it.
+    /// - A link is read as it was committed.
+    /// - A released hold is no more.
+    /// - A hold that is released and set again in one commit has no answer.
     /// - A hold that takes the place of one with the same version keeps its answer.
-    /// - A link that becomes active makes the holds of the tenant's mappings that wait for one of its
-    ///   records due.
+    /// - A hold of another version has no answer.
+    /// - A link that becomes active makes the holds that wait for its records due, in all mappings
+    ///   of the tenant.
+    /// - A hold that waits for an active link is due.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError>;
 
-    /// Links of the mapping in id order, after `after`.
+    /// Links of the mapping, by page.
+    ///
+    /// # Contract
+    /// - Links come in id order after an id.
     ///
     /// # Errors
     /// If the store fails.
@@ -251,13 +349,19 @@ pub trait Store: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Link>, StoreError>;
 
-    /// Log rows, newest first.
+    /// Log rows.
+    ///
+    /// # Contract
+    /// - Log rows come newest first, by run, record and page.
     ///
     /// # Errors
     /// If the store fails.
     async fn log(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<LogRow>, StoreError>;
 
-    /// Conflict rows, newest first.
+    /// Conflict rows, by run, record and page.
+    ///
+    /// # Contract
+    /// - Conflict rows come newest first, and a changed row keeps its place.
     ///
     /// # Errors
     /// If the store fails.
@@ -267,13 +371,20 @@ pub trait Store: Debug + Send + Sync + 'static {
         page: &Page,
     ) -> Result<Vec<Conflict>, StoreError>;
 
-    /// Holds, in key order; `page.skip` and `page.limit` cut it.
+    /// Holds, by reason and page.
+    ///
+    /// # Contract
+    /// - Holds come in key order.
+    /// - Holds are found by their reason.
     ///
     /// # Errors
     /// If the store fails.
     async fn holds(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<Hold>, StoreError>;
 
-    /// Runs, newest first.
+    /// Runs, by number and page.
+    ///
+    /// # Contract
+    /// - Runs come newest first.
     ///
     /// # Errors
     /// If the store fails.

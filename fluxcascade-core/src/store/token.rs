@@ -40,9 +40,12 @@ impl Debug for StoredToken {
 ///
 /// # Contract
 ///
-/// - A replaced credential is durable when the call returns.
+/// - A replaced token is durable when the call returns.
+/// - A token is replaced only at its generation.
 /// - Of two replacements of the same generation, one is refused.
 /// - While a claim holds, another claim of the same key is refused.
+/// - A token is the tenant's and the connection's.
+/// - A secret is not shown, by the `Debug` of a store or a token.
 #[async_trait]
 pub trait TokenStore: Debug + Send + Sync + 'static {
     /// The credential, if there is one.

@@ -1,4 +1,5 @@
-//! Suites that a connector of one's own passes with a few lines: each rule is a sentence of a
-//! trait's contract.
+//! Suites that a connector or a store of one's own passes with a few lines: each rule is a sentence
+//! of a trait's contract.
 
 pub mod connector;
+pub mod store;

@@ -11,9 +11,8 @@ use fluxcascade_core::store::{
     CommitBatch, Hint, InboxMark, Intake, IntakeRow, Lease, Made, Page, Requeue, Store, Sweep,
     WorkRequest,
 };
+use fluxcascade_core::testkit::conformance::store::nouns::*;
 use fluxcascade_store::{MemoryStore, SqliteStore};
-
-use crate::nouns::*;
 
 /// A small generator (xorshift): the same seed gives the same calls everywhere.
 struct Dice(u64);

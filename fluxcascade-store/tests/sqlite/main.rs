@@ -5,7 +5,4 @@
 
 mod alike;
 mod fixture;
-#[path = "../support/nouns.rs"]
-#[allow(dead_code, reason = "the contract suite uses all of it")]
-mod nouns;
 mod opening;

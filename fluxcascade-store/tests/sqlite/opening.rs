@@ -8,11 +8,10 @@ use fluxcascade_core::model::{ConnectionName, Side, TenantId};
 use fluxcascade_core::store::{
     CommitBatch, Hint, Intake, Lease, Page, RunStart, Store, StoreErrorKind, TokenKey, TokenStore,
 };
+use fluxcascade_core::testkit::conformance::store::nouns::*;
 use fluxcascade_store::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
-
-use crate::nouns::*;
 
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -69,13 +68,13 @@ async fn content(store: &SqliteStore, lease: &Lease) -> String {
 async fn a_store_that_is_opened_again_has_everything() {
     let (_folder, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
-    let lease = leased(&store).await;
+    let lease = leased(&store).await.unwrap();
     fill(&store, &lease).await;
     let before = content(&store, &lease).await;
     drop(store);
 
     let store = SqliteStore::open(&path).await.unwrap();
-    let lease = leased(&store).await;
+    let lease = leased(&store).await.unwrap();
     assert_eq!(content(&store, &lease).await, before);
     // Numbers go on where they stood.
     assert_eq!(store.start_run(&lease, &RunStart { started: at(1) }).await.unwrap().0, 2);
@@ -89,7 +88,7 @@ async fn a_store_that_is_opened_again_has_everything() {
 async fn whoever_opens_the_store_takes_over_leases_and_claims_at_once() {
     let (_folder, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
-    let old = leased(&store).await;
+    let old = leased(&store).await.unwrap();
     assert!(store.claim_refresh(&jobber(), at(0), TTL).await.unwrap());
     drop(store);
 
@@ -205,7 +204,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
 async fn a_damaged_blob_is_told_as_damage_and_stops_nothing_else() {
     let (_folder, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
-    let lease = leased(&store).await;
+    let lease = leased(&store).await.unwrap();
     fill(&store, &lease).await;
     drop(store);
     let file = Connection::open(&path).unwrap();
@@ -236,14 +235,14 @@ async fn an_empty_file_becomes_a_store() {
     let (_folder, path) = place();
     fs::write(&path, b"").unwrap();
     let store = SqliteStore::open(&path).await.unwrap();
-    leased(&store).await;
+    leased(&store).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_copy_of_the_file_and_its_log_made_while_open_is_consistent() {
     let (folder, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
-    let lease = leased(&store).await;
+    let lease = leased(&store).await.unwrap();
     fill(&store, &lease).await;
     let before = content(&store, &lease).await;
     let copy = folder.path().join("copy.db");
@@ -259,7 +258,7 @@ async fn a_copy_of_the_file_and_its_log_made_while_open_is_consistent() {
     assert_ne!(content(&store, &lease).await, before);
 
     let copied = SqliteStore::open(&copy).await.unwrap();
-    let lease = leased(&copied).await;
+    let lease = leased(&copied).await.unwrap();
     assert_eq!(content(&copied, &lease).await, before);
     drop(copied);
     let check: String = Connection::open(&copy)
@@ -273,7 +272,7 @@ async fn a_copy_of_the_file_and_its_log_made_while_open_is_consistent() {
 async fn calls_that_were_sent_are_done_before_the_file_is_closed() {
     let (_folder, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
-    let lease = leased(&store).await;
+    let lease = leased(&store).await.unwrap();
     for n in 1..=20 {
         // The caller stops waiting at once, as at a crash of its task.
         let batch = links([link(n)]);
@@ -293,7 +292,7 @@ async fn only_the_owner_can_read_the_file() {
 
     let (folder, path) = place();
     let store = SqliteStore::open(&path).await.unwrap();
-    leased(&store).await;
+    leased(&store).await.unwrap();
     for file in fs::read_dir(folder.path()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode();

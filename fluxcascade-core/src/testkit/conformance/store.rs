@@ -1,0 +1,407 @@
+//! The rules of [`Store`](crate::store::Store) and [`TokenStore`](crate::store::TokenStore), as
+//! checks that any store can be put to.
+//!
+//! A store's author says how to make a [`Fixture`]: a new, empty store.
+//! [`store_conformance!`](crate::store_conformance) then makes one test of each rule, named as the
+//! rule's sentence. A rule that a fixture has no means for says so and passes.
+#![allow(clippy::wildcard_imports)] // the rules read in the words of `nouns`, as tests do
+
+mod answers;
+mod claims;
+mod commit;
+mod fixture;
+mod gathering;
+mod intake;
+mod lasting;
+mod leases;
+mod linking;
+pub mod nouns;
+mod reads;
+mod rows;
+mod sweeps;
+mod tokens;
+mod waiting;
+mod work;
+
+use std::fmt::{self, Debug};
+
+use futures::future::BoxFuture;
+
+pub use fixture::Fixture;
+
+use crate::store::{StoreError, StoreErrorKind};
+
+/// What came of a rule's check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The rule is kept.
+    Kept,
+    /// The rule is not about this store; why.
+    DoesNotApply(&'static str),
+}
+
+/// A rule that is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What was seen instead.
+    pub found: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the rule `{}` is not kept: {}", self.rule, self.found)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// What a check finds: a text says what was seen instead.
+type Checked = Result<(), Found>;
+
+/// What was seen instead.
+#[derive(Debug)]
+struct Found(String);
+
+impl From<StoreError> for Found {
+    fn from(error: StoreError) -> Self {
+        Self(format!("a call failed: {error}"))
+    }
+}
+
+/// A rule of the stores' contract.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    name: &'static str,
+    check: for<'a> fn(&'a Fixture) -> BoxFuture<'a, Result<Verdict, Found>>,
+}
+
+impl Rule {
+    /// Its name: its sentence, with `_` between the words.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Puts a store to it. Each check needs a fixture of its own.
+    ///
+    /// # Errors
+    /// If the rule is not kept.
+    pub async fn check(&self, fixture: &Fixture) -> Result<Verdict, Violation> {
+        let found = (self.check)(fixture).await;
+        found.map_err(|Found(found)| Violation { rule: self.name, found })
+    }
+}
+
+/// Puts a store to the rule of this name, and says on failure what was seen instead.
+///
+/// # Panics
+/// If the rule is not kept, or there is no such rule.
+#[allow(clippy::panic, clippy::print_stderr, reason = "a test fails by it, and is told why")]
+pub async fn assert_keeps(name: &str, fixture: &Fixture) {
+    let Some(rule) = RULES.iter().find(|rule| rule.name == name) else {
+        panic!("there is no rule `{name}`")
+    };
+    match rule.check(fixture).await {
+        Ok(Verdict::Kept) => {}
+        Ok(Verdict::DoesNotApply(why)) => eprintln!("`{name}` does not apply: {why}"),
+        Err(violation) => panic!("{violation}"),
+    }
+}
+
+/// Fails a check unless this is so.
+macro_rules! ensure {
+    ($holds:expr, $($found:tt)+) => {
+        if !$holds {
+            return Err($crate::testkit::conformance::store::Found(format!($($found)+)));
+        }
+    };
+}
+use ensure;
+
+/// Fails a check unless both are equal.
+macro_rules! same {
+    ($found:expr, $expected:expr $(,)?) => {
+        same!($found, $expected, "it")
+    };
+    ($found:expr, $expected:expr, $($what:tt)+) => {
+        match (&$found, &$expected) {
+            (found, expected) => $crate::testkit::conformance::store::ensure!(
+                *found == *expected,
+                "{}: {found:?} instead of {expected:?} (line {})",
+                format_args!($($what)+),
+                line!()
+            ),
+        }
+    };
+}
+use same;
+
+/// One of several that must be there.
+fn nth<T: Debug>(all: &[T], place: usize) -> Result<&T, Found> {
+    let missing = || Found(format!("there is no {}th of {all:?}", place + 1));
+    all.get(place).ok_or_else(missing)
+}
+
+/// What must be there.
+fn there<T>(what: &str, found: Option<T>) -> Result<T, Found> {
+    found.ok_or_else(|| Found(format!("there is no {what}")))
+}
+
+/// How a call failed that must fail.
+fn refused<T: Debug>(what: &str, outcome: Result<T, StoreError>) -> Result<StoreErrorKind, Found> {
+    match outcome {
+        Ok(answer) => Err(Found(format!("{what} is not refused: {answer:?}"))),
+        Err(error) => Ok(error.kind),
+    }
+}
+
+/// How a rule is put to what a fixture has.
+macro_rules! check {
+    (store, $rule:path) => {
+        |fixture| {
+            Box::pin(async move {
+                let store = fixture.store()?;
+                $rule(&*store).await.map(|()| Verdict::Kept)
+            })
+        }
+    };
+    (tokens, $rule:path) => {
+        |fixture| {
+            Box::pin(async move {
+                match fixture.tokens()? {
+                    Some(tokens) => $rule(&*tokens).await.map(|()| Verdict::Kept),
+                    None => Ok(Verdict::DoesNotApply("the fixture keeps no tokens")),
+                }
+            })
+        }
+    };
+    (fixture, $rule:path) => {
+        |fixture| Box::pin($rule(fixture))
+    };
+}
+
+macro_rules! rules {
+    (() $($of:ident $room:ident { $($name:ident)+ })+) => {
+        /// All rules, in the order of the contract.
+        pub const RULES: &[Rule] = &[$($(
+            Rule { name: stringify!($name), check: check!($of, $room::$name) },
+        )+)+];
+    };
+}
+
+crate::__store_rules!([rules]());
+
+/// Names each rule once, for those who make something of each; and what it is put to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_rules {
+    ([$($then:tt)+] $args:tt) => {
+        $($then)+! {
+            $args
+            fixture lasting {
+                what_a_call_changed_is_durable_when_it_returns
+            }
+            store leases {
+                a_call_that_fails_has_changed_nothing
+                a_call_under_a_lease_that_was_lost_or_given_back_fails
+                nothing_of_one_tenant_or_mapping_is_seen_by_a_call_for_another
+                while_a_lease_is_neither_released_nor_past_its_end_another_is_busy
+                each_lease_has_a_greater_fencing_number_than_the_one_before
+                a_lease_after_one_that_ran_out_is_not_sole
+                a_renewed_lease_holds_until_its_new_end
+                giving_back_a_lost_lease_leaves_the_later_one
+            }
+            store rows {
+                the_fingerprint_key_is_the_tenant_s_and_stays
+                revisions_come_oldest_first
+                a_revision_must_follow_the_last_one
+                each_run_has_the_number_after_the_last_one_s
+                a_run_is_read_as_it_was_finished
+                a_run_that_was_not_begun_cannot_be_finished
+                a_feed_is_where_the_last_page_left_it
+                a_lease_does_not_reach_the_feed_of_another_mapping
+                a_hint_reaches_all_mappings_that_read_the_object_type
+                a_hint_gives_an_entry_a_new_sequence_number_and_no_observation
+            }
+            store intake {
+                a_row_that_tells_nothing_new_is_dropped
+                a_row_is_dropped_only_if_its_link_is_active
+                a_row_is_dropped_only_if_its_fingerprint_is_the_base_s
+                a_row_is_dropped_only_if_the_base_is_of_its_revision
+                a_row_is_dropped_only_if_its_link_has_no_hold
+                a_row_is_dropped_only_if_its_link_has_no_open_operation
+                a_row_that_an_entry_waits_for_is_not_dropped
+                a_row_replaces_an_entry_s_observation_unless_its_version_is_older
+                where_two_versions_cannot_be_compared_the_entry_keeps_the_id_alone
+                an_entry_that_is_an_id_alone_stays_one
+                a_row_leaves_the_time_and_the_attempts_of_an_id_alone
+                the_match_keys_of_a_row_replace_those_that_its_record_had
+                a_new_or_replaced_entry_has_a_greater_sequence_number_than_any_before_it
+            }
+            store sweeps {
+                after_a_sweep_each_known_record_that_it_did_not_show_has_an_entry
+                a_record_on_a_page_of_the_sweep_was_shown_whatever_its_state
+                a_first_page_forgets_what_earlier_sweeps_showed
+                only_pages_of_a_sweep_show_records_to_it
+                the_first_read_of_a_side_misses_nothing
+                a_missed_record_s_entry_that_is_an_id_alone_stays_as_it_is
+            }
+            store work {
+                there_is_one_work_per_link_and_per_unlinked_record
+                an_entry_that_is_not_due_makes_no_work
+                a_due_hold_makes_work_and_one_without_a_time_does_not
+                an_open_operation_makes_work_for_its_link
+                a_work_has_all_holds_and_open_operations_of_its_link
+                work_comes_in_key_order_at_any_page_size
+                a_tombstone_s_records_count_as_unlinked
+                what_is_open_for_a_tombstone_is_its_records
+                a_tombstone_s_holds_are_its_own
+                an_open_create_is_in_the_work_of_its_origin
+                an_open_create_follows_an_origin_that_is_linked_otherwise
+                asking_for_work_changes_nothing
+            }
+            store gathering {
+                candidates_have_one_item_per_rule_under_which_the_record_has_a_key
+                a_holder_has_its_link_its_entry_its_open_create_and_the_reason_of_its_hold
+                a_holder_is_decided_earlier_if_another_record_has_its_earlier_key
+                of_a_key_that_many_share_the_first_holders_of_each_side_are_told
+                creates_under_way_are_counted_but_not_the_record_s_own
+                an_unlinked_record_has_all_tombstones_that_name_it
+                gathered_work_comes_in_the_order_asked_and_each_once
+                work_is_gathered_whether_it_is_due_or_not
+                a_key_of_which_nothing_is_stored_has_no_work
+                the_key_of_a_linked_record_gives_the_work_of_its_link
+                a_tombstone_s_key_gives_its_work
+            }
+            store claims {
+                of_each_operation_is_said_whether_it_was_begun_in_the_order_given
+                a_create_whose_claim_an_operation_of_another_mapping_holds_is_not_begun
+                a_create_whose_claim_a_record_of_another_mapping_holds_is_not_begun
+                a_claim_of_a_made_record_ends_at_its_time
+                a_claim_of_the_same_mapping_does_not_refuse_a_create
+                a_create_that_is_closed_without_a_record_gives_up_its_claims
+                claims_are_of_one_tenant
+                an_operation_that_is_begun_again_takes_the_place_of_the_one_with_its_id
+            }
+            store answers {
+                an_answered_hold_is_due_whatever_its_time
+                an_answer_needs_no_lease
+                an_answer_to_another_version_is_stale_and_changes_nothing
+                the_same_answer_twice_is_stored_once
+                another_answer_to_an_answered_hold_is_stale
+                an_answer_to_a_hold_that_is_no_more_is_gone
+            }
+            store commit {
+                an_inbox_entry_is_cleared_only_if_its_sequence_number_is_the_one_given
+                a_requeued_record_gets_an_entry_without_an_observation
+                a_requeued_entry_keeps_the_later_of_both_times
+                match_keys_of_a_commit_replace_those_that_the_record_had
+                a_closed_operation_is_no_more
+                a_judged_conflict_row_has_another_status_and_the_same_values
+            }
+            store linking {
+                a_record_has_at_most_one_link_that_is_no_tombstone
+                links_may_exchange_their_records_in_one_commit
+                the_records_of_a_tombstone_are_free_for_another_link
+                entries_and_holds_follow_their_record
+                a_link_is_read_as_it_was_committed
+                links_of_records_come_in_the_order_asked_and_tombstones_are_none
+            }
+            store waiting {
+                a_released_hold_is_no_more
+                a_hold_that_is_released_and_set_again_in_one_commit_has_no_answer
+                a_hold_that_takes_the_place_of_one_with_the_same_version_keeps_its_answer
+                a_hold_of_another_version_has_no_answer
+                a_link_that_becomes_active_makes_the_holds_that_wait_for_its_records_due
+                a_hold_that_waits_for_an_active_link_is_due
+            }
+            store reads {
+                counts_are_of_everything
+                links_come_in_id_order_after_an_id
+                log_rows_come_newest_first_by_run_record_and_page
+                conflict_rows_come_newest_first_and_a_changed_row_keeps_its_place
+                conflict_rows_are_found_by_id_in_the_order_asked
+                holds_come_in_key_order
+                holds_are_found_by_their_reason
+                runs_come_newest_first
+            }
+            fixture lasting {
+                a_replaced_token_is_durable_when_the_call_returns
+            }
+            tokens tokens {
+                a_token_is_replaced_only_at_its_generation
+                of_two_replacements_of_the_same_generation_one_is_refused
+                while_a_claim_holds_another_claim_of_the_same_key_is_refused
+                a_token_is_the_tenant_s_and_the_connection_s
+                a_secret_is_not_shown
+            }
+        }
+    };
+}
+
+/// One test of each rule.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_tests {
+    ((async #[$test:meta] $open:path) $($of:ident $room:ident { $($name:ident)+ })+) => {
+        $($(
+            #[$test]
+            async fn $name() {
+                let fixture = $open().await;
+                let name = ::std::stringify!($name);
+                $crate::testkit::conformance::store::assert_keeps(name, &fixture).await;
+            }
+        )+)+
+    };
+    ((block $open:path) $($of:ident $room:ident { $($name:ident)+ })+) => {
+        $($(
+            #[test]
+            fn $name() {
+                $crate::testkit::block_on(async {
+                    let fixture = $open().await;
+                    let name = ::std::stringify!($name);
+                    $crate::testkit::conformance::store::assert_keeps(name, &fixture).await;
+                });
+            }
+        )+)+
+    };
+}
+
+/// Makes one test of each rule of the stores' contract.
+///
+/// `open` is an async function that makes a new
+/// [`Fixture`](crate::testkit::conformance::store::Fixture) each time: an empty store. A store that
+/// needs a runtime names the attribute that makes an async test.
+///
+/// ```
+/// # mod tests {
+/// use fluxcascade_core::store_conformance;
+/// use fluxcascade_core::testkit::conformance::store::Fixture;
+/// use fluxcascade_store::MemoryStore;
+///
+/// async fn open() -> Fixture {
+///     Fixture::of(MemoryStore::new())
+/// }
+///
+/// store_conformance! { mod in_memory { open: open } }
+/// store_conformance! { #[tokio::test] mod with_a_runtime { open: open } }
+/// # }
+/// ```
+#[macro_export]
+macro_rules! store_conformance {
+    (#[$test:meta] mod $module:ident { open: $open:path $(,)? }) => {
+        mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::__store_rules! { [$crate::__store_tests] (async #[$test] $open) }
+        }
+    };
+    (mod $module:ident { open: $open:path $(,)? }) => {
+        mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            $crate::__store_rules! { [$crate::__store_tests] (block $open) }
+        }
+    };
+}

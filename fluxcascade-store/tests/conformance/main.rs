@@ -1,0 +1,115 @@
+//! The stores' contract: both stores keep it, and for each of its rules there is a store that
+//! breaks just that rule, and is found out.
+
+#![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+
+mod broken;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fluxcascade_core::store_conformance;
+use fluxcascade_core::testkit::block_on;
+use fluxcascade_core::testkit::conformance::store::{Fixture, RULES, Rule, Verdict, Violation};
+use fluxcascade_store::MemoryStore;
+
+use crate::broken::Broken;
+
+async fn in_memory() -> Fixture {
+    Fixture::of(MemoryStore::new())
+}
+
+store_conformance! { mod memory { open: in_memory } }
+
+#[cfg(feature = "sqlite")]
+async fn in_a_file() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let open = move || fluxcascade_store::SqliteStore::open(folder.path().join("sync.db"));
+    Fixture::reopening(open).await.unwrap()
+}
+
+#[cfg(feature = "sqlite")]
+store_conformance! { #[tokio::test] mod sqlite { open: in_a_file } }
+
+/// A store that breaks a rule; opened again it has what it had, as far as the rule allows.
+async fn breaking(rule: &'static str) -> Fixture {
+    let inner = Arc::new(MemoryStore::new());
+    let opened = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let open = move || {
+        let times = opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let store = Broken::new(Arc::clone(&inner), rule, times);
+        async move { Ok(store) }
+    };
+    Fixture::reopening(open).await.unwrap()
+}
+
+#[test]
+fn each_rule_finds_the_store_that_breaks_it_and_no_other_rule_does() {
+    let mut wrong = Vec::new();
+    for broken in RULES {
+        for rule in RULES {
+            let verdict = block_on(async { rule.check(&breaking(broken.name()).await).await });
+            match (verdict, rule.name() == broken.name()) {
+                (Err(violation), true) => assert_eq!(violation.rule, rule.name()),
+                (Ok(Verdict::Kept), false) => {}
+                (verdict, _) => wrong.push(format!("broken: {}: {verdict:?}", broken.name())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_rule_without_its_means_does_not_apply() {
+    let bare = || Fixture::without_tokens(MemoryStore::new());
+    let verdicts: Vec<_> = RULES.iter().map(|rule| block_on(rule.check(&bare()))).collect();
+    let left_out =
+        verdicts.iter().filter(|verdict| matches!(verdict, Ok(Verdict::DoesNotApply(_))));
+    // What is durable, and what is about tokens.
+    assert_eq!(left_out.count(), 7);
+    assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
+}
+
+#[test]
+fn a_rule_is_named_once() {
+    let names: BTreeSet<_> = RULES.iter().map(Rule::name).collect();
+    assert_eq!(names.len(), RULES.len());
+    let violation = Violation { rule: "a_rule", found: "something else".into() };
+    assert_eq!(violation.to_string(), "the rule `a_rule` is not kept: something else");
+}
+
+/// The sentences of the traits' contracts: the list items of their doc comments, as names.
+fn sentences(source: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for line in source.lines().filter_map(|line| line.trim().strip_prefix("///")) {
+        if let Some(sentence) = line.strip_prefix(" - ") {
+            found.push(sentence.into());
+        } else if let (Some(rest), Some(last)) = (line.strip_prefix("   "), found.last_mut()) {
+            last.push(' ');
+            last.push_str(rest);
+        }
+    }
+    let named = |sentence: String| {
+        let words = sentence.to_lowercase();
+        let words = words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.collect::<Vec<_>>().join("_")
+    };
+    found.into_iter().map(named).collect()
+}
+
+/// The sentences of the traits' contracts are the rules, and the rules the sentences.
+#[test]
+fn each_rule_is_a_sentence_of_the_contract_and_each_sentence_a_rule() {
+    let mut sentences = sentences(include_str!("../../../fluxcascade-core/src/store.rs"));
+    let tokens = include_str!("../../../fluxcascade-core/src/store/token.rs");
+    sentences.extend(self::sentences(tokens));
+    for sentence in &sentences {
+        let is_rule = RULES.iter().any(|rule| sentence.starts_with(rule.name()));
+        assert!(is_rule, "no rule is named as {sentence}");
+    }
+    for rule in RULES {
+        let said = sentences.iter().filter(|sentence| sentence.starts_with(rule.name())).count();
+        assert_eq!(said, 1, "{} in the contract", rule.name());
+    }
+    assert_eq!(sentences.len(), RULES.len());
+}
