@@ -14,6 +14,7 @@ mod dry;
 mod explain;
 mod guard;
 mod joint;
+mod look;
 mod named;
 mod options;
 mod outcome;
@@ -24,10 +25,11 @@ mod retry;
 mod run;
 mod send;
 mod verify;
+mod waiting;
 mod what_if;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use builder::EngineBuilder;
@@ -42,7 +44,7 @@ pub use what_if::{Change, PairChange, WhatIf};
 use crate::clock::Clock;
 use crate::connector::{Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, ConfigError};
-use crate::model::{ConnectionName, MappingKey, MappingName, Side, TenantId};
+use crate::model::{ConnectionName, MappingKey, MappingName, Side, TenantId, Timestamp};
 use crate::plan::Plan;
 use crate::report::SyncReport;
 use crate::store::{Store, StoreError};
@@ -60,6 +62,10 @@ struct Inner {
     clock: Arc<dyn Clock>,
     mappings: BTreeMap<MappingName, CompiledMapping>,
     settings: Settings,
+    /// When accounts and schemas were read first.
+    built: Timestamp,
+    /// What was read of them since.
+    looks: Mutex<BTreeMap<MappingName, look::Look>>,
     observer: Option<Observer>,
     #[cfg(feature = "testkit")]
     watch: Option<Watch>,

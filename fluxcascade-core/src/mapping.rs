@@ -22,7 +22,7 @@ pub use check::{ConfigError, Finding};
 pub(crate) use compile::refs;
 pub use compile::{CompiledMapping, CompiledPair, PairEnd};
 pub use foreign::CompiledForeignId;
-pub(crate) use foreign::id_in;
+pub(crate) use foreign::holds_id;
 pub use key::FingerprintKey;
 pub use pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 pub use policy::{

@@ -16,7 +16,7 @@ use crate::model::{
     LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
     Work, WriteOrigin, Written,
 };
-use crate::plan::{Entry, Heard, PairBases, set_bases, settle_update};
+use crate::plan::{BeforeWrite, Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
 use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, RecordKeys, Requeue};
@@ -67,9 +67,12 @@ impl Run<'_> {
                 (settled.bases, settled.log)
             }
         };
-        let before = fetched.get(&(side, applied.record.clone())).and_then(Observation::values);
+        let before = fetched.get(&(side, applied.record.clone()));
+        self.note_before(&link, operation, before, applied);
+        let before = before.and_then(Observation::values);
         let mut log = log;
         log.extend(self.stamp_row(operation, before));
+        log.extend(self.note_stamp(&mut link, operation, &applied.values));
         set_bases(&self.mapping, &mut link.bases, &bases);
         if seeded::is(Bug::BaseIsWholeAnswer) {
             let places = self.mapping.base_places[side].iter();
@@ -161,6 +164,21 @@ impl Run<'_> {
             bases: self.mapping.empty_bases(),
             ending: None,
         }
+    }
+
+    /// Notes when people had changed the record: what is decided next in this run goes by that.
+    fn note_before(
+        &mut self,
+        link: &Link,
+        operation: &Operation,
+        before: Option<&Observation>,
+        applied: &Applied,
+    ) {
+        let Some(record) = operation.kind.record() else { return };
+        let shown = before.and_then(Observation::known).and_then(|(_, version)| version.modified);
+        let confirmed = link.bases[operation.side].version.modified;
+        let before = BeforeWrite { confirmed, shown, left: applied.version.clone() };
+        self.before_write.insert((operation.side, record.clone()), before);
     }
 
     /// Notes what was written, for telling a value that flaps.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Connection, Engine, Event, Inner, Observer, Settings, SyncError};
@@ -187,6 +187,7 @@ impl EngineBuilder {
             check_references(mapping, &self.mappings, &mut findings);
         }
         ConfigError::unless_empty(findings)?;
+        let built = self.clock.now();
         let connections = connect(connectors).await?;
         let mappings = compile(&self.tenant, self.mappings, &connections).await?;
         let Some(store) = self.store else {
@@ -200,6 +201,8 @@ impl EngineBuilder {
                 clock: self.clock,
                 mappings,
                 settings: self.settings,
+                built,
+                looks: Mutex::default(),
                 observer: self.observer,
                 #[cfg(feature = "testkit")]
                 watch: self.watch,

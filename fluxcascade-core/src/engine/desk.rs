@@ -282,7 +282,11 @@ fn offers(mapping: &CompiledMapping, hold: &Hold, row: Option<&Conflict>) -> Off
             )
             | None => choices(&[Choice::Allow, Choice::Leave]),
         },
-        HoldReason::Rejected => choices(&[Choice::Retry]),
+        // An id in a field of ours is no pair, of which both sides could be left as they are.
+        HoldReason::Rejected => match hold.key.pair().map(|id| mapping.pair_index(id)) {
+            Some(None) => choices(&[Choice::Retry]),
+            Some(Some(_)) | None => choices(&[Choice::Retry, Choice::Leave]),
+        },
         HoldReason::Reference
         | HoldReason::Schema
         | HoldReason::Unreadable
@@ -307,16 +311,21 @@ fn values_stand(mapping: &CompiledMapping, hold: &Hold) -> Offers {
     }
 }
 
+/// A record that could be several, or a link whose record was merged into one that is linked.
 fn parked(mapping: &CompiledMapping, hold: &Hold) -> Offers {
-    let HoldKey::Record(side, _) = &hold.key else {
-        return Offers { choices: vec![Choice::Leave], ..Offers::default() };
+    let (side, record_of, otherwise) = match &hold.key {
+        HoldKey::Record(side, _) => (side.other(), None, Choice::Never),
+        HoldKey::Link(_) | HoldKey::Pair(..) => match hold.candidates.first() {
+            Some((side, _)) => (*side, Some(*side), Choice::Leave),
+            None => return Offers { choices: vec![Choice::Leave], ..Offers::default() },
+        },
     };
-    let others = hold.candidates.iter().filter(|(of, _)| *of == side.other());
+    let there = hold.candidates.iter().filter(|(of, _)| *of == side);
     let mut choices: Vec<Choice> =
-        others.map(|(_, record)| Choice::LinkTo(record.clone())).collect();
-    if mapping.mapping.creates_on(side.other()) {
+        there.map(|(_, record)| Choice::LinkTo(record.clone())).collect();
+    if mapping.mapping.creates_on(side) {
         choices.push(Choice::Create);
     }
-    choices.push(Choice::Never);
-    Offers { choices, ..Offers::default() }
+    choices.push(otherwise);
+    Offers { choices, values: None, record_of }
 }

@@ -3,12 +3,13 @@
 
 use super::batch::put_link;
 use super::run::Run;
-use crate::mapping::IdWrites;
+use crate::mapping::{IdWrites, holds_id};
 use crate::model::{
-    Cause, Ending, Fingerprint, Hold, HoldKey, HoldReason, LogKind, LogPair, LogRow, MappingName,
-    Observation, Operation, OperationKind, RecordId, Side, State, Values, Version, Work,
+    Cause, Ending, Fingerprint, Hold, HoldKey, HoldReason, Link, LogKind, LogPair, LogRow,
+    MappingName, Observation, Operation, OperationKind, RecordId, Side, State, Values, Version,
+    Work, WriteOrigin, Written,
 };
-use crate::plan::{Entry, LinkUpdate, gone_mark};
+use crate::plan::{Entry, LinkUpdate, gone_mark, stamp_print};
 use crate::store::{CommitBatch, Made, RecordKeys, Requeue};
 
 impl Run<'_> {
@@ -113,6 +114,31 @@ impl Run<'_> {
             before: held.cloned().into_iter().collect(),
             after: vec![foreign.value(&stamp.id)],
             cause: Cause::OtherId,
+        })
+    }
+
+    /// Notes what the system made of an id, if that is something else: so that it is not written
+    /// again and again (P22). The log row of it, too.
+    pub(super) fn note_stamp(
+        &self,
+        link: &mut Link,
+        operation: &Operation,
+        after: &Values,
+    ) -> Option<LogPair> {
+        let stamp = operation.stamp.as_ref()?;
+        let foreign = self.mapping.foreign_ids[operation.side].as_ref()?;
+        let held = after[foreign.slot].value().filter(|held| !holds_id(held, &stamp.id))?;
+        link.bases[operation.side].note_written(Written {
+            position: Written::STAMP,
+            fingerprint: stamp_print(&stamp.id, held),
+            at: self.now(),
+            origin: WriteOrigin::Person,
+        });
+        Some(LogPair {
+            pair: foreign.pair_id(),
+            before: vec![foreign.value(&stamp.id)],
+            after: vec![held.clone()],
+            cause: Cause::Rewritten,
         })
     }
 

@@ -51,6 +51,8 @@ impl Run<'_> {
             gate: self.guarding.gate.clone(),
             told: self.options.told.clone(),
             unsent: self.unsent.clone(),
+            keyless_creates: self.keyless_creates.clone(),
+            before_write: self.before_write.clone(),
             retransformed: self.retransformed.clone(),
             ..PlanContext::new(self.number, self.now(), writing, settle, self.key.clone())
         }

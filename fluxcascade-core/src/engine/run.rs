@@ -11,9 +11,10 @@ use super::{Connection, Engine, Event, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, FingerprintKey};
 use crate::model::{
-    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, Revision,
-    RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
+    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, RecordId,
+    Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
+use crate::plan::BeforeWrite;
 use crate::report::{HeldItem, SideReport, SyncReport};
 use crate::seeded::{self, Bug};
 use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
@@ -52,6 +53,10 @@ pub(super) struct Run<'e> {
     pub(super) unsent: HashSet<OperationId>,
     /// Pairs of the batch's links whose transform was changed since they were last decided.
     pub(super) retransformed: HashMap<LinkId, Vec<usize>>,
+    /// Origins of creates without a key and without an answer, by the side that they create on.
+    pub(super) keyless_creates: Sides<Vec<RecordId>>,
+    /// The batch's records that were written, as people had left them.
+    pub(super) before_write: HashMap<(Side, RecordId), BeforeWrite>,
     /// What was asked for.
     pub(super) options: RunOptions,
     pub(super) standing: Standing,
@@ -67,7 +72,7 @@ impl<'e> Run<'e> {
         name: &str,
         purpose: Purpose,
     ) -> Result<Run<'e>, SyncError> {
-        let mapping = engine.mapping(name)?.clone();
+        let mapping = engine.looked_at(name).await?;
         let inner = &engine.inner;
         let now = inner.clock.now();
         let key = FingerprintKey::new(inner.store.fingerprint_key(&mapping.key).await?);
@@ -85,6 +90,8 @@ impl<'e> Run<'e> {
             found: HashMap::new(),
             unsent: HashSet::new(),
             retransformed: HashMap::new(),
+            keyless_creates: Sides::default(),
+            before_write: HashMap::new(),
             options: RunOptions::default(),
             standing: Standing::Stored,
             guarding: Guarding::default(),
@@ -104,6 +111,7 @@ impl<'e> Run<'e> {
         if let Some(last) = self.revisions.last() {
             check_ends(self.engine, &self.mapping, last).await?;
         }
+        self.note_keyless_creates().await?;
         let Some(revision) = self.mapping.adopt(&self.revisions) else { return Ok(()) };
         match purpose {
             Purpose::Write => {
@@ -319,11 +327,7 @@ impl<'e> Run<'e> {
     }
 
     /// Notes a hold for the report.
-    pub(super) fn note_hold(
-        &mut self,
-        hold: &Hold,
-        records: &Sides<Option<crate::model::RecordId>>,
-    ) {
+    pub(super) fn note_hold(&mut self, hold: &Hold, records: &Sides<Option<RecordId>>) {
         if matches!(hold.reason, HoldReason::Guard | HoldReason::Excluded) {
             return; // told in numbers when all of the run is planned; said by a person
         }

@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// A mapping compiled against the systems' schemas, as the builder does it.
-    async fn try_out(&self, mapping: Mapping) -> Result<CompiledMapping, SyncError> {
+    pub(super) async fn try_out(&self, mapping: Mapping) -> Result<CompiledMapping, SyncError> {
         let mut schemas: Vec<ObjectSchema> = Vec::new();
         for side in Side::BOTH {
             let endpoint = mapping.endpoint(side);

@@ -230,6 +230,9 @@ impl CompiledMapping {
         let Some(old) = stored.iter().find(|revision| revision.number == base.revision) else {
             return relaid;
         };
+        relaid
+            .written
+            .extend(base.written.iter().filter(|w| w.position == Written::STAMP).cloned());
         let mut end = 0;
         for place in &old.layout.pairs {
             let start = end;

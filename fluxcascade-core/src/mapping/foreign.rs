@@ -54,6 +54,11 @@ impl CompiledForeignId {
     }
 }
 
+/// Whether a field that holds this value holds the id.
+pub(crate) fn holds_id(held: &Value, id: &RecordId) -> bool {
+    id_in(held).as_deref() == Some(id.as_str())
+}
+
 /// The id that a field holds; `None` if it holds none.
 pub(crate) fn id_in(value: &Value) -> Option<String> {
     if value.is_blank() {

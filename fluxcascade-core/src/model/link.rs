@@ -92,7 +92,7 @@ pub enum WriteOrigin {
 /// A write of ours to one pair, for telling a flapping value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
-    /// The first base position of the pair.
+    /// The first base position of the pair, or [`Written::STAMP`].
     pub position: u32,
     /// The fingerprint of the values sent.
     pub fingerprint: Fingerprint,
@@ -100,6 +100,12 @@ pub struct Written {
     pub at: Timestamp,
     /// What caused it.
     pub origin: WriteOrigin,
+}
+
+impl Written {
+    /// The place of the other record's id in a field of ours, which is no pair. Its fingerprint is
+    /// of the id and of what the system made of it.
+    pub const STAMP: u32 = u32::MAX;
 }
 
 impl Base {

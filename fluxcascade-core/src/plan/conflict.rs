@@ -1,5 +1,6 @@
 //! Conflicts: pairs that conflict together are put to the strategies once, and one side wins all.
 
+use super::context::BeforeWrite;
 use super::detect::View;
 use super::entry::{Entry, Need};
 use super::merge::{Case, Pass};
@@ -349,7 +350,7 @@ impl<'a> Unit<'a> {
                 .map(|(_, modified)| *modified)
                 .max_by_key(|modified| modified.at);
             // A time from before the base is not the time of this change.
-            let confirmed = self.seen.link.bases[side].version.modified;
+            let confirmed = self.seen.confirmed_at(side);
             let of_this = |own: &Modified| confirmed.is_none_or(|base| own.at >= base.at);
             if let Some(own) = own.filter(of_this) {
                 times[side] = Some(own);
@@ -410,17 +411,33 @@ fn row(
     }
 }
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
     /// The record's time, if it is newer than the version in the base: only then it tells of this
     /// change.
     pub(super) fn changed_at(&self, side: Side) -> Option<Modified> {
         let View::Known { version, .. } = self.views[side] else { return None };
-        let base: &Base = &self.link.bases[side];
-        let modified = version.modified?;
-        match base.version.modified {
+        let before = self.before_write(side);
+        let modified = before.map_or(version.modified, |before| before.shown)?;
+        match self.confirmed_at(side) {
             Some(confirmed) if modified.at <= confirmed.at => None,
             Some(_) | None => Some(modified),
         }
+    }
+
+    /// The time of the version in the base, from before a write of ours in this batch.
+    fn confirmed_at(&self, side: Side) -> Option<Modified> {
+        let base: &Base = &self.link.bases[side];
+        self.before_write(side).map_or(base.version.modified, |before| before.confirmed)
+    }
+
+    /// What the record was before a write of ours in this batch, unless it was edited since.
+    fn before_write(&self, side: Side) -> Option<&'a BeforeWrite> {
+        if self.context.before_write.is_empty() {
+            return None;
+        }
+        let View::Known { version, .. } = self.views[side] else { return None };
+        let before = self.context.before_write.get(&(side, self.link.records[side].clone()));
+        before.filter(|before| before.left == *version)
     }
 
     /// The hold of a conflict that the whole record waits for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::mapping::FingerprintKey;
 use crate::model::{
     Awaited, FieldName, LinkId, Linked, Modified, Observation, Operation, OperationId, RecordId,
-    RunNumber, Side, Sides, Timestamp, Withheld,
+    RunNumber, Side, Sides, Timestamp, Version, Withheld,
 };
 use crate::seeded::{self, Bug};
 
@@ -98,6 +98,23 @@ pub struct PlanContext {
     pub retransformed: HashMap<LinkId, Vec<usize>>,
     /// Operations of this run that were begun and surely not sent.
     pub unsent: HashSet<OperationId>,
+    /// Origins of creates on each side that have no key and no answer: of what such a create made
+    /// only a person can say whose it is.
+    pub keyless_creates: Sides<Vec<RecordId>>,
+    /// Records that this batch has written already, as people had left them: a time of ours
+    /// decides no conflict.
+    pub before_write: HashMap<(Side, RecordId), BeforeWrite>,
+}
+
+/// When a record had been changed before a write of ours, as far as its system says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BeforeWrite {
+    /// The time of the version in the base.
+    pub confirmed: Option<Modified>,
+    /// The time of the version that was read before the write.
+    pub shown: Option<Modified>,
+    /// The version that the write left.
+    pub left: Version,
 }
 
 /// What a system can do with whole records.
@@ -169,6 +186,8 @@ impl PlanContext {
             grace: DEFAULT_GRACE,
             retransformed: HashMap::new(),
             unsent: HashSet::new(),
+            keyless_creates: Sides::default(),
+            before_write: HashMap::new(),
         }
     }
 }

@@ -127,6 +127,9 @@ impl Subject<'_> {
             }
             (Match::Nobody, Some(operation)) => unanswered(self, operation, context, entry, needs),
             (Match::Nobody, None) => match freedom {
+                Freedom::Free if self.may_be_unanswered(context) => {
+                    self.park_unanswered(context, entry)
+                }
                 Freedom::Free | Freedom::Remade => self.create(context, entry),
                 Freedom::Ended => self.ignore(entry),
             },

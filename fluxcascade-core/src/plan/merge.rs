@@ -12,8 +12,8 @@ use super::unit::Seen;
 use crate::mapping::{CompiledPair, Drift, FirstSync, PairDirection, refs};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Conflict, ConflictKind, Fingerprint, Hold, HoldKey, HoldReason, LogPair, Side, Sides,
-    Value, Withheld,
+    Cause, Conflict, ConflictKind, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason, LogPair,
+    Side, Sides, Value, Withheld,
 };
 
 /// A pair of a link on which something is to be decided.
@@ -168,12 +168,12 @@ impl<'a> Case<'a> {
         let origin = &self.values[to.other()];
         if pair.required && is_blank(origin) {
             let why = format!("required, and blank on the {}: fill it in there", to.other());
-            return self.wait(HoldReason::Invalid, &why, entry);
+            return self.refuse(&why, row, entry);
         }
         match reference::carry(pair, to.other(), origin, &self.values[to], self.seen.context) {
             Err(Blocked::Refused(refusal)) => {
                 let why = format!("the value on the {} is refused: {refusal}", to.other());
-                self.wait(HoldReason::Invalid, &why, entry);
+                self.refuse(&why, row, entry);
             }
             Err(Blocked::Waits(awaited)) => {
                 let why = format!(
@@ -226,7 +226,7 @@ impl<'a> Case<'a> {
         let pair = self.pair();
         if pair.required && send.as_ref().map(|values| is_blank(&refs(values))) == ALL_BLANK {
             let why = "required, and would be blank on both sides: fill it in on one of them";
-            return self.wait(HoldReason::Invalid, why, entry);
+            return self.refuse(why, row, entry);
         }
         let holds = |side: Side| pair.same(side, &refs(&send[side]), &self.values[side]);
         let to = match (holds(Side::Source), holds(Side::Target)) {
@@ -331,6 +331,22 @@ impl<'a> Case<'a> {
     /// Holds the pair.
     pub(super) fn wait(&self, reason: HoldReason, why: &str, entry: &mut Entry) {
         entry.holds.push(self.new_hold(reason, why));
+    }
+
+    /// Holds a pair whose value is refused. If it has won a conflict, that is open until another
+    /// value can be written: both edits are in its row.
+    fn refuse(&self, why: &str, row: Option<Conflict>, entry: &mut Entry) {
+        let mut hold = self.new_hold(HoldReason::Invalid, why);
+        if let Some(row) = row {
+            hold.conflict = Some(row.id);
+            let known = self.hold.as_ref().and_then(|hold| hold.conflict);
+            if known != Some(row.id) {
+                let why = format!("{}, but {why}", row.why);
+                let status = ConflictStatus::Open;
+                entry.conflicts.push(Conflict { status, winner: None, why, ..row });
+            }
+        }
+        entry.holds.push(hold);
     }
 
     pub(super) fn new_hold(&self, reason: HoldReason, why: &str) -> Hold {

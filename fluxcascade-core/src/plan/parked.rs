@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::context::PlanContext;
 use super::entry::{Entry, Need, Step};
 use super::matching::{By, Subject};
-use crate::model::{Choice, Hold, HoldKey, HoldReason, KeyHolder, Operation, RecordId, Side, Work};
+use crate::model::{
+    Candidates, Choice, Hold, HoldKey, HoldReason, KeyHolder, Operation, RecordId, Side, Work,
+};
 
 /// A parked record is looked at again by itself after this time: others may have moved away.
 pub(super) const PARKED_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -153,5 +155,25 @@ impl Subject<'_> {
                 && self.work.operations.is_empty()
                 && hold.values[self.side] == Some(self.values.fingerprint())
         })
+    }
+
+    /// Whether a create without a key and without an answer may have made the record, which has
+    /// no key that would say otherwise.
+    pub(super) fn may_be_unanswered(&self, context: &PlanContext) -> bool {
+        let is_own_id = |rule: u16| {
+            let rule = self.mapping.rules.get(usize::from(rule));
+            rule.is_some_and(|rule| rule.own_id == Some(self.side))
+        };
+        !context.keyless_creates[self.side].is_empty()
+            && self.mapping.mapping.creates_on(self.side.other())
+            && self.work.candidates.iter().all(|found| is_own_id(found.rule))
+    }
+
+    /// It is not made back on the side that it may have come from, until a person has said.
+    pub(super) fn park_unanswered(&self, context: &PlanContext, entry: Entry) -> Entry {
+        let origins = context.keyless_creates[self.side].iter().take(Candidates::MOST_HOLDERS);
+        let candidates = origins.map(|origin| (self.side.other(), origin.clone())).collect();
+        let why = "it has no key, and a create whose answer is missing may have made it";
+        park(self.side, self.record, candidates, why, context, entry)
     }
 }

@@ -3,8 +3,12 @@
 use super::context::PlanContext;
 use super::detect::View;
 use super::entry::Entry;
-use crate::mapping::{CompiledForeignId, CompiledMapping, IdWrites, id_in};
-use crate::model::{Hold, HoldKey, HoldReason, Link, RecordId, Side, Sides, Stamp, Work};
+use crate::mapping::{CompiledForeignId, CompiledMapping, IdWrites, holds_id};
+use crate::model::record::fingerprint_values;
+use crate::model::{
+    Choice, Fingerprint, Hold, HoldKey, HoldReason, Link, RecordId, Side, Sides, Stamp, Value,
+    Work, Written,
+};
 use crate::seeded::{self, Bug};
 
 /// Whether every field that is always to hold the other record's id does, as far as it is seen.
@@ -31,6 +35,7 @@ pub(super) fn add(
         };
         let waits = |hold: &Hold| {
             hold.reason == HoldReason::Rejected
+                && hold.choice() != Some(&Choice::Retry)
                 && hold.not_before.is_none_or(|due| due > context.now)
         };
         if !hold.is_some_and(waits) {
@@ -58,9 +63,23 @@ fn missing(
     match foreign.writes {
         IdWrites::OnCreate => None,
         IdWrites::Always if seeded::is(Bug::IdsWrittenAgain) => Some(stamp(foreign, partner)),
-        IdWrites::Always if id_in(held).as_deref() == Some(partner.as_str()) => None,
+        IdWrites::Always if holds_id(held, partner) => None,
+        IdWrites::Always if is_as_kept(link, side, held) => None,
         IdWrites::Always => Some(stamp(foreign, partner)),
     }
+}
+
+/// Whether the field holds what the system made of this id when it was written: it keeps it so.
+fn is_as_kept(link: &Link, side: Side, held: &Value) -> bool {
+    let mut notes = link.bases[side].written.iter().filter(|w| w.position == Written::STAMP);
+    let kept = stamp_print(&link.records[side.other()], held);
+    notes.any(|written| written.fingerprint == kept)
+}
+
+/// What is noted of an id of which the system made something else.
+pub(crate) fn stamp_print(id: &RecordId, held: &Value) -> Fingerprint {
+    let held = fingerprint_values(std::slice::from_ref(held));
+    Fingerprint::of(&[id.as_str().as_bytes(), &held.0])
 }
 
 fn stamp(foreign: &CompiledForeignId, id: &RecordId) -> Stamp {

@@ -202,6 +202,11 @@ impl SimSystem {
         self.state().refused.remove(field);
     }
 
+    /// Somebody takes a field out of the schema; records keep what they hold.
+    pub fn drop_field(&self, name: &str) {
+        self.state().schema.retain(|field| field.name.as_str() != name);
+    }
+
     /// The credentials now lead to another account, with the same records.
     pub fn switch_account(&self, id: &str) {
         self.state().account = Some(id.to_owned());

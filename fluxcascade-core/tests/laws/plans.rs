@@ -283,12 +283,17 @@ fn no_edit_is_overwritten_without_a_row_that_keeps_it() {
                 assert_eq!(row.values[side].iter().collect::<Vec<_>>(), held(drawn, side).unwrap());
                 assert!(drawn.base.is_none() || is_changed(drawn, side));
             }
-            if !out.holds_record() {
-                let waits = out.holds.contains(&(Some(pair.clone()), "conflict".to_owned()));
-                assert_eq!(row.status == ConflictStatus::Open, waits, "{row:?}");
-                assert_eq!(waits, !out.acts.contains_key(pair));
-            }
+            let held = |reason: &str| out.holds.contains(&(Some(pair.clone()), reason.to_owned()));
+            let waits = held("conflict") || held("invalid") || out.holds_record();
+            assert_eq!(row.status == ConflictStatus::Open, waits, "{row:?}");
+            assert_eq!(waits, !out.acts.contains_key(pair));
         }
+        // A record waits for one conflict at a time; its pairs that ask a person wait by themselves.
+        let own = |pair: &PairId| out.holds.iter().any(|(held, _)| held.as_ref() == Some(pair));
+        let of_record = out.conflicts.keys().flatten().filter(|pair| !own(pair)).count();
+        let decided =
+            out.acts.keys().filter(|pair| out.conflicts.contains_key(&Some((*pair).clone())));
+        assert_eq!(of_record - decided.count(), usize::from(out.holds_record()), "{out:?}");
         for (pair, act) in &out.acts {
             let Act::Write { to, cause, values, .. } = act else { continue };
             let drawn = scene.pairs.iter().find(|drawn| id(drawn) == *pair).unwrap();

@@ -248,3 +248,34 @@ async fn a_place_in_the_changes_that_is_lost_is_read_anew() {
         assert_eq!(world.field.text(&target, "phone"), phone);
     }
 }
+
+/// P27: an engine that lives long looks at accounts and schemas again once an hour.
+#[tokio::test]
+async fn a_long_lived_engine_sees_another_account_and_another_schema() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    let engine = world.engine().await;
+    world.field.drop_field("street");
+    world.minutes(59);
+    engine.sync("contacts").await.unwrap();
+    world.minutes(1);
+    let error = engine.sync("contacts").await.unwrap_err();
+    let SyncError::Config(error) = error else { panic!("{error}") };
+    assert!(error.to_string().contains("street"), "{error}");
+
+    // The field is back.
+    let _ = world.field.clone().field("street");
+    world.crm.edit(&source, "name", "Ann B");
+    engine.sync("contacts").await.unwrap();
+    assert_eq!(world.field.text(&target, "name"), "Ann B");
+    engine.sync("contacts").await.unwrap();
+
+    world.crm.switch_account("another");
+    world.minutes(59);
+    engine.sync("contacts").await.unwrap();
+    world.minutes(1);
+    let error = engine.sync("contacts").await.unwrap_err();
+    assert!(matches!(error, SyncError::OtherAccount { .. }), "{error}");
+    world.crm.switch_account("crm-account");
+    engine.sync("contacts").await.unwrap();
+}

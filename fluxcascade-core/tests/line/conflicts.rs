@@ -308,3 +308,74 @@ async fn a_value_that_no_row_of_the_table_had_flows_when_the_row_is_added() {
     assert_eq!(world.field.text(&target, "name"), "bee");
     assert!(world.holds().await.is_empty());
 }
+
+/// The times that decide are those of people's edits: our own write to the target, a moment ago in
+/// the same run, does not hide the one there.
+#[tokio::test]
+async fn a_conflict_is_decided_the_same_after_another_field_was_written_forward() {
+    for field_times in [false, true] {
+        let profile = || SimProfile { field_times, ..SimProfile::default() };
+        let world = World::with(profile(), profile(), contacts());
+        let (source, target) = world.linked().await;
+        world.time("14:00");
+        world.crm.edit(&source, "phone", "256 555 1400");
+        world.crm.edit(&source, "name", "Ann B");
+        world.time("14:05");
+        world.field.edit(&target, "phone", "256 555 1405");
+        world.time("14:15");
+        let report = world.sync().await;
+        assert!(report.held.is_empty(), "{report}");
+        assert_eq!(world.field.text(&target, "name"), "Ann B");
+        for (system, record) in [(&world.crm, &source), (&world.field, &target)] {
+            assert_eq!(system.text(record, "phone"), "256 555 1405");
+        }
+        let rows = world.conflicts().await;
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.winner, row.status), (Some(Winner::Target), ConflictStatus::Auto));
+        assert_eq!((row.times.source, row.times.target), (Some(at("14:00")), Some(at("14:05"))));
+        world.settle().await;
+    }
+}
+
+/// P11: both edits are in a row, also if the one that wins cannot be written.
+#[tokio::test]
+async fn a_winner_that_is_refused_leaves_an_open_row_with_its_hold() {
+    let table = || value_map([("a", "a"), ("c", "c")]);
+    let refused = contacts_by_mail()
+        .pair_with("name", "name", |pair| pair.transform(table()).conflicts(Strategy::SourceWins));
+    let required = contacts_by_mail()
+        .pair_with("name", "name", |pair| pair.required().conflicts(Strategy::SourceWins));
+    for (mapping, edit) in [(refused, "b"), (required, "")] {
+        let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+        let (source, target) = world.linked_with_name("a").await;
+        world.minutes(15);
+        world.crm.edit(&source, "name", edit);
+        world.field.edit(&target, "name", "c");
+        let report = world.sync().await;
+        assert_eq!((report.writes(), report.held[0].reason), (0, HoldReason::Invalid), "{report}");
+        world.settle().await;
+        let (holds, rows) = (world.holds().await, world.conflicts().await);
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!((row.winner, row.status), (None, ConflictStatus::Open));
+        assert_eq!(row.values.source, [Value::from(edit)]);
+        assert_eq!(row.values.target, [Value::from("c")]);
+        assert!(row.why.contains("source"), "{}", row.why);
+        assert_eq!(holds[0].conflict, Some(row.id));
+
+        // Sides that mean the same have resolved it.
+        world.crm.edit(&source, "name", "c");
+        world.settle().await;
+        assert!(world.holds().await.is_empty());
+        let rows = world.conflicts().await;
+        let of = |status| rows.iter().filter(|row| row.status == status).count();
+        assert_eq!((rows.len(), of(ConflictStatus::Resolved)), (1, 1), "{rows:?}");
+    }
+}
+
+fn contacts_by_mail() -> fluxcascade_core::mapping::MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .pair("email", "mail")
+}

@@ -1,8 +1,8 @@
 //! Records without a partner are created once; records that could have several are parked.
 
 use fluxcascade_core::mapping::{Create, Direction, Mapping, MappingBuilder, PairBuilder};
-use fluxcascade_core::model::HoldReason;
-use fluxcascade_core::testkit::{CallKind, SimProfile};
+use fluxcascade_core::model::{Choice, Hold, HoldKey, HoldReason, Side};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_core::transform::value_map;
 
 use crate::world::{World, contacts};
@@ -154,4 +154,48 @@ fn contacts_by_mail() -> MappingBuilder {
         .source("crm", "contacts")
         .target("field", "clients")
         .match_on("email", "mail")
+}
+
+/// P6: what a create without a key and without an answer may have made is not made back.
+#[tokio::test]
+async fn a_record_that_an_unanswered_create_may_have_made_waits_for_a_person() {
+    for says in ["the same", "another", "none was made"] {
+        let world = World::new();
+        let ann = world.crm.insert([("name", "Ann")]);
+        world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+        world.sync().await;
+        world.minutes(15);
+        world.sync().await;
+        assert_eq!((world.crm.records().len(), world.field.records().len()), (1, 1));
+        let made = world.field.records()[0].clone();
+        let holds = world.holds().await;
+        let of_made = |hold: &&Hold| hold.key == HoldKey::Record(Side::Target, made.clone());
+        let hold = holds.iter().find(of_made).unwrap();
+        assert_eq!(hold.reason, HoldReason::Ambiguous);
+        assert_eq!(hold.candidates, [(Side::Source, ann.clone())]);
+        // One that has a key is none of those.
+        world.field.insert([("mail", "bob@x.io")]);
+        world.settle().await;
+        assert_eq!((world.crm.records().len(), world.field.records().len()), (2, 2));
+
+        let counts = match says {
+            "the same" => {
+                world.answer_record(&made, Choice::LinkTo(ann.clone())).await;
+                (2, 2)
+            }
+            "another" => {
+                world.answer_record(&made, Choice::Create).await;
+                (3, 2)
+            }
+            _ => {
+                world.answer_record(&ann, Choice::NotMade).await;
+                (3, 3)
+            }
+        };
+        world.settle().await;
+        world.minutes(25 * 60);
+        world.settle().await;
+        assert_eq!((world.crm.records().len(), world.field.records().len()), counts, "{says}");
+        assert_eq!(world.holds().await.len(), usize::from(says == "another"), "{says}");
+    }
 }

@@ -191,7 +191,7 @@ async fn the_desk_is_read_page_by_page() {
 #[tokio::test]
 async fn a_dead_letter_lies_on_the_desk_with_the_systems_words() {
     let world = World::new();
-    let (source, _) = world.linked().await;
+    let (source, target) = world.linked().await;
     world.minutes(15);
     world.field.refuse("name");
     world.crm.edit(&source, "name", "Ann B");
@@ -203,12 +203,21 @@ async fn a_dead_letter_lies_on_the_desk_with_the_systems_words() {
     }
     let desk = engine.desk("contacts").await.unwrap();
     let [item] = desk.items.as_slice() else { panic!("{desk}") };
-    assert_eq!(item.choices(), [Choice::Retry]);
+    assert_eq!(item.choices(), [Choice::Retry, Choice::Leave]);
     let words = desk.to_string();
     assert!(words.contains("dead letter (one field): name = name of "), "{words}");
     assert!(words.contains("the value is not accepted"), "{words}");
     assert!(words.contains("next: mend it in either system, or retry it on the desk\n"), "{words}");
     assert!(words.contains("tried 9 times since 2026-03-01T12:15:00Z"), "two days: {words}");
+
+    // Both sides are left as they are.
+    let answer = item.answer(Choice::Leave);
+    engine.answer_all("contacts", [answer]).await.unwrap().remove(0).unwrap();
+    world.field.accept("name");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann B");
+    assert_eq!(world.field.text(&target, "name"), "Ann");
+    assert!(world.holds().await.is_empty());
 }
 
 /// P14: a write that never gets an answer backs off too, and a success clears it.

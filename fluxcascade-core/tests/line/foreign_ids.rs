@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fluxcascade_core::connector::{Capabilities, DeleteSignal};
 use fluxcascade_core::mapping::{Direction, FirstSync, IdWrites, MappingBuilder};
-use fluxcascade_core::model::{Cause, HoldReason};
+use fluxcascade_core::model::{Cause, FieldName, HoldReason, Value};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_core::{Engine, Side, SyncError};
 use fluxcascade_store::MemoryStore;
@@ -222,4 +222,39 @@ async fn a_field_that_does_not_exist_or_is_in_a_pair_is_found_when_the_engine_is
     let text = error.to_string();
     assert!(text.contains("did you mean field_id?"), "{text}");
     assert!(text.contains("did you mean street?"), "{text}");
+}
+
+/// P22: a system that keeps the id in its own way is written once, and not again in every run.
+#[tokio::test]
+async fn an_id_that_the_system_keeps_in_its_own_way_is_written_once() {
+    for answers_with_values in [true, false] {
+        let shouts = SimProfile {
+            normaliser: Some(Arc::new(|field: &FieldName, value: &Value| {
+                let id = value.as_text().filter(|_| field.as_str() == "crm_id")?;
+                Some(Value::from(format!("<{}>", id.to_uppercase())))
+            })),
+            answers_with_values,
+            ..SimProfile::default()
+        };
+        let world = World::with(SimProfile::default(), shouts, both(IdWrites::Always));
+        let source = world.crm.insert([("email", "ann@x.io")]);
+        let target = world.field.insert([("mail", "ann@x.io")]);
+        for minutes in [15, 15, 15, 25 * 60, 25 * 60] {
+            world.minutes(minutes);
+            world.sync().await;
+        }
+        let kept = format!("<{}>", source.as_str().to_uppercase());
+        assert_eq!(world.field.text(&target, "crm_id"), kept);
+        assert_eq!(world.field.calls(CallKind::Update), 1);
+        let log = world.log().await;
+        let causes = log.iter().filter(|row| row.side == Side::Target).flat_map(|row| &row.pairs);
+        let rewritten = causes.filter(|pair| pair.cause == Cause::Rewritten).count();
+        assert_eq!(rewritten, 1, "{log:?}");
+
+        // What somebody else puts there is not the id.
+        world.field.edit(&target, "crm_id", "someone's note");
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "crm_id"), kept);
+        assert_eq!(world.field.calls(CallKind::Update), 2);
+    }
 }

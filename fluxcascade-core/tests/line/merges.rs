@@ -101,6 +101,10 @@ async fn a_person_says_what_becomes_of_a_parked_link() {
         world.minutes(15);
         world.crm.merge(&bob, &ann);
         world.settle().await;
+        let desk = world.engine().await.desk("contacts").await.unwrap();
+        let offered = [Choice::LinkTo(ann.clone()), Choice::Create, Choice::Leave];
+        assert_eq!(desk.items[0].choices(), offered);
+        assert!(desk.items[0].takes(&Choice::LinkTo(bob.clone())), "any record of that side");
         world.answer(choice.clone()).await;
         world.settle().await;
         let sources = if choice == Choice::Create { 2 } else { 1 };

@@ -1,0 +1,46 @@
+//! What waits, looked at when a run begins: creates of which nothing is known. Only holds are read,
+//! page by page.
+
+use super::SyncError;
+use super::guard::work_of;
+use super::run::Run;
+use crate::model::{HoldReason, OperationKind, RecordId, Sides, WorkKey};
+use crate::store::Page;
+
+/// How many holds are read together.
+const PAGE: usize = 200;
+
+impl Run<'_> {
+    /// Notes the origins of creates that have no key and no answer (P6).
+    pub(super) async fn note_keyless_creates(&mut self) -> Result<(), SyncError> {
+        let mut origins: Sides<Vec<RecordId>> = Sides::default();
+        for keys in self.held(HoldReason::UnknownOutcome).await? {
+            for work in self.store().gather(&self.lease, &keys).await? {
+                let open = work.operations.into_iter();
+                for create in
+                    open.filter(|op| op.kind == OperationKind::Create && op.keys.is_empty())
+                {
+                    origins[create.side].push(create.origin);
+                }
+            }
+        }
+        self.keyless_creates = origins;
+        Ok(())
+    }
+
+    /// The works of the holds that wait for this reason, page by page.
+    async fn held(&self, reason: HoldReason) -> Result<Vec<Vec<WorkKey>>, SyncError> {
+        let (mut pages, mut skip) = (Vec::new(), 0);
+        loop {
+            let page = Page { reason: Some(reason), skip, limit: PAGE, ..Page::default() };
+            let holds = self.store().holds(&self.mapping.key, &page).await?;
+            if holds.is_empty() {
+                return Ok(pages);
+            }
+            skip += holds.len();
+            let mut keys: Vec<WorkKey> = holds.iter().map(|h| work_of(&h.key)).collect();
+            keys.dedup();
+            pages.extend((!keys.is_empty()).then_some(keys));
+        }
+    }
+}
