@@ -372,7 +372,8 @@ fn play_kernels(title: &str, kernels: &[Kernel]) -> Tally {
 fn assert_crashes(total: &Tally, more: &[&str]) {
     let calls = CALLS.iter().chain(more);
     let both = |call: &&str| [format!("crash: before {call}"), format!("crash: after {call}")];
-    total.assert_floor(20, &calls.flat_map(both).collect::<Vec<_>>());
+    // Three tests together: more than forty of each.
+    total.assert_floor(14, &calls.flat_map(both).collect::<Vec<_>>());
 }
 
 /// P17.

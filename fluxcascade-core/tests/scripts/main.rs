@@ -4,9 +4,9 @@
 //! values and tell times badly, or are like the four real ones. When all has settled, an oracle
 //! that knows nothing of the engine judges what happened.
 //!
-//! A test run plays a fixed set. `FLUXCASCADE_CASES=5000` plays as many new ones per test instead
-//! (a tenth of them on a file), and says the smallest script that fails. What a named scenario
-//! does, step by step, is in `tests/line`.
+//! A test run plays a fixed set. `FLUXCASCADE_CASES=5000` plays as many new ones instead, and
+//! `-- --ignored soak` goes on for `FLUXCASCADE_SOAK_SECONDS`; both say the seed and the smallest
+//! script that fails. What a named scenario does, step by step, is in `tests/line`.
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
@@ -164,7 +164,10 @@ fn play_set(set: &Set, seeds: Range<u64>) -> Tally {
             Err(failure) => panic!("{}: {failure}", set.title),
         }
     }
-    assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n\n"));
+    if !failures.is_empty() {
+        eprintln!("{}", total.into_inner().unwrap().print(set.title));
+        panic!("{} fail:\n{}", failures.len(), failures.join("\n\n"));
+    }
     total.into_inner().unwrap()
 }
 

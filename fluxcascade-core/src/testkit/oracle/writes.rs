@@ -25,7 +25,17 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
         }
     }
     for ((pair, place, values), operations) in &writes {
-        count(course, *pair, place, values, operations, verdict);
+        let echoes = match course.oracle.rewriting {
+            Rewriting::Never => 0,
+            // What a system wrote down in another way comes back once for each time it was written.
+            Rewriting::Once => {
+                let other = writes
+                    .iter()
+                    .filter(|((of, on, same), _)| of == pair && on.0 != place.0 && same == values);
+                other.map(|(_, operations)| operations.len()).sum()
+            }
+        };
+        count(course, *pair, (place, values), operations, echoes, verdict);
     }
 }
 
@@ -98,9 +108,9 @@ fn origin(
 fn count(
     course: &Course<'_>,
     pair: usize,
-    place: &Place,
-    values: &[Value],
+    (place, values): (&Place, &[Value]),
     operations: &BTreeMap<OperationId, usize>,
+    echoes: usize,
     verdict: &mut Verdict,
 ) {
     if is_blank(values) {
@@ -134,10 +144,9 @@ fn count(
     let own = own_edits.any(|step| {
         step.written && step.act < first && !step.by.is_engine() && step.values == values
     });
-    let once = u64::from(course.oracle.rewriting == Rewriting::Once);
-    let allowed = if own { once } else { 1 + once };
+    let allowed = if own { echoes } else { 1 + echoes };
     // A write without an answer is repeated at most once each.
-    if plain > allowed.max(u64::from(unanswered > 0)) {
+    if plain > allowed.max(usize::from(unanswered > 0)) {
         let what = format!(
             "{}: {values:?} was written {plain} times to {} {}, {allowed} at most{}",
             tied.id,
