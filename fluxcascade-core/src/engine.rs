@@ -3,6 +3,7 @@
 //! What is decided is decided in [`crate::plan`]; this module moves data between the systems, the
 //! store and the plan, and sees to it that nothing is sent that is not durable first.
 
+mod again;
 mod answer;
 mod apply;
 mod apply_plan;

@@ -13,8 +13,8 @@ use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogPair,
-    LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Slot, Value, Values,
-    Work, WriteOrigin, Written,
+    LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Value, Values, Work,
+    WriteOrigin, Written,
 };
 use crate::plan::{BeforeWrite, Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
@@ -225,32 +225,6 @@ impl Run<'_> {
                 set_bases(&self.mapping, &mut link.bases, &[(index, both)]);
             }
         }
-    }
-
-    /// Whether the written record holds something that is not accounted for: a pair that was
-    /// written and not confirmed, one that was not written and moved, or, in a new record, one
-    /// without a base.
-    fn must_look_again(
-        &self,
-        link: &Link,
-        operation: &Operation,
-        before: Option<&Values>,
-        after: &Values,
-        confirmed: &PairBases,
-    ) -> bool {
-        let side = operation.side;
-        self.mapping.pairs.iter().enumerate().any(|(index, pair)| {
-            let end = &pair.ends[side];
-            let base = &link.bases[side].slots[end.base.clone()];
-            let now = end.slots.iter().map(|&slot| &after[slot]);
-            if operation.pairs.iter().any(|written| written.pair == pair.id) {
-                return !confirmed.iter().any(|(i, _)| *i == index) || differs(now, base.iter());
-            }
-            match before {
-                Some(before) => differs(now, end.slots.iter().map(|&slot| &before[slot])),
-                None => base.iter().any(Slot::is_absent) || differs(now, base.iter()),
-            }
-        })
     }
 
     fn log_write(&self, operation: &Operation, link: &Link, pairs: Vec<LogPair>) -> LogRow {
@@ -493,15 +467,4 @@ impl Run<'_> {
             error: error.clone(),
         });
     }
-}
-
-/// Whether what is there differs from what was expected; absent fields say nothing.
-fn differs<'a>(
-    there: impl Iterator<Item = &'a Slot>,
-    expected: impl Iterator<Item = &'a Slot>,
-) -> bool {
-    there.zip(expected).any(|(there, expected)| match (there, expected) {
-        (Slot::Present(there), Slot::Present(expected)) => there.changed_from(expected),
-        (Slot::Absent, _) | (_, Slot::Absent) => false,
-    })
 }
