@@ -70,7 +70,18 @@ impl Cells {
             let what = match hold.reason {
                 HoldReason::Ambiguous => "several or taken, parked",
                 HoldReason::UnknownOutcome => "a create without an answer",
-                _ => "held",
+                HoldReason::Conflict
+                | HoldReason::Reference
+                | HoldReason::Rejected
+                | HoldReason::Oscillating
+                | HoldReason::Schema
+                | HoldReason::Unsettled
+                | HoldReason::Unreadable
+                | HoldReason::Missing
+                | HoldReason::Invalid
+                | HoldReason::Guard
+                | HoldReason::Gone
+                | HoldReason::Excluded => "held",
             };
             self.hit(format!("unlinked: {what}"));
         }
@@ -106,11 +117,11 @@ impl Cells {
         for (index, pair) in mapping.pairs.iter().enumerate() {
             let is = Sides::from_fn(|side| pair_state(pair, link, side, states[side]));
             let action = entry.pairs.iter().find(|p| p.index == index).map(|p| &p.action);
-            self.pair(pair, &is, action);
+            self.pair(pair, is, action);
         }
     }
 
-    fn pair(&mut self, pair: &CompiledPair, is: &Sides<Option<Pair>>, action: Option<&PairAction>) {
+    fn pair(&mut self, pair: &CompiledPair, is: Sides<Option<Pair>>, action: Option<&PairAction>) {
         let (Some(source), Some(target)) = (is.source, is.target) else { return };
         let direction = match pair.direction {
             PairDirection::Bidirectional => "bidirectional",
@@ -138,8 +149,9 @@ impl Cells {
             (Pair::Same, Pair::Same) => "no, no".to_owned(),
             (Pair::Changed, Pair::Changed) if adopts => "yes, yes, equivalent".to_owned(),
             (Pair::Changed, Pair::Changed) => "yes, yes, another".to_owned(),
-            (Pair::Changed, Pair::Same) if adopts => "one, to an equivalent".to_owned(),
-            (Pair::Same, Pair::Changed) if adopts => "one, to an equivalent".to_owned(),
+            (Pair::Changed, Pair::Same) | (Pair::Same, Pair::Changed) if adopts => {
+                "one, to an equivalent".to_owned()
+            }
             (Pair::Changed, Pair::Same) => format!("yes, no{drift}"),
             (Pair::Same, Pair::Changed) => format!("no, yes{drift}"),
         };

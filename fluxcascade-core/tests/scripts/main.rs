@@ -9,6 +9,10 @@
 //! script that fails. What a named scenario does, step by step, is in `tests/line`.
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
+#![allow(clippy::print_stderr)] // how often what was hit is for people
+#![allow(clippy::wildcard_enum_match_arm)] // what is drawn names what it changes, and leaves the rest
+#![allow(clippy::struct_excessive_bools)] // each is a power that a system has or not
+#![allow(clippy::large_futures)] // a world on the stack of a test is no loss
 
 mod cells;
 mod kernels;
@@ -66,13 +70,11 @@ fn config(seed: u64) -> Config {
 
 /// Another one each time, unless the environment says which.
 fn first_seed() -> u64 {
-    match std::env::var("FLUXCASCADE_SEED") {
-        Ok(seed) => seed.parse().expect("FLUXCASCADE_SEED is a number"),
-        Err(_) => {
-            let since = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970");
-            since.as_secs() * 1_000_000
-        }
+    if let Ok(seed) = std::env::var("FLUXCASCADE_SEED") {
+        return seed.parse().expect("FLUXCASCADE_SEED is a number");
     }
+    let since = std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970");
+    since.as_secs() * 1_000_000
 }
 
 fn play(setup: Setup, play: &Play) -> Tally {

@@ -76,7 +76,8 @@ impl Tally {
             self.count(format!("system: {:?}", manner.like), 1);
             self.count(format!("system: {:?}", manner.hand), 1);
         }
-        let strategies: Vec<&str> = setup.conflicts.iter().map(|one| one.name()).collect();
+        let strategies: Vec<&str> =
+            setup.conflicts.iter().map(fluxcascade_core::Strategy::name).collect();
         self.count(format!("strategy: {}", strategies.join(", ")), 1);
     }
 
