@@ -81,7 +81,7 @@ pub(super) async fn a_link_is_read_as_it_was_committed(store: &dyn Store) -> Che
     let lease = leased(store).await?;
     let mut changed = link(1);
     store.commit(&lease, &links([changed.clone(), link(2)])).await?;
-    changed.bases.target.slots[1] = crate::Value::from("new").into();
+    changed.bases.target.slots[1] = crate::model::Value::from("new").into();
     changed.bases.target.fingerprint = None;
     changed.bases.source.revision = 4;
     changed.status = LinkStatus::Suspended;
