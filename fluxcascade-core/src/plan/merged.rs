@@ -60,6 +60,11 @@ fn trail(
     context: &PlanContext,
     needs: &mut Vec<Need>,
 ) -> Option<RecordId> {
+    // Most records were merged into none: that takes no list of where they lived.
+    let own = context.fetched.get(&(side, link.records[side].clone()));
+    if !own.is_some_and(|seen| matches!(seen.state, State::MergedInto(_))) {
+        return None;
+    }
     let mut chain = vec![link.records[side].clone()];
     loop {
         let here = chain.last()?;
