@@ -3,6 +3,7 @@
 //! constant, and nothing of it is left in a build.
 
 #![cfg_attr(not(feature = "seeded"), allow(unreachable_pub))]
+#![cfg_attr(not(feature = "testkit"), allow(dead_code))] // two of them are in the simulated system
 
 #[cfg(feature = "seeded")]
 use std::cell::Cell;
