@@ -210,7 +210,7 @@ fn the_sides_agree_and_nothing_is_lost_or_made_up_whatever_happens() {
 /// (`FLUXCASCADE_SOAK_SECONDS`, 60 unless said otherwise). Each script that fails is told with its
 /// seed, as small as it could be made.
 #[test]
-#[ignore = "a soak: it takes as long as it is told"]
+#[ignore = "a soak, as long as it is told; CONTRIBUTING.md has its command"]
 fn soak() {
     let seconds = std::env::var("FLUXCASCADE_SOAK_SECONDS");
     let seconds = seconds.map_or(60, |text| text.parse().expect("a number of seconds"));
