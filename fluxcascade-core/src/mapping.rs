@@ -11,6 +11,7 @@ mod foreign;
 mod key;
 mod pair;
 mod policy;
+mod revision;
 mod rule;
 mod scope;
 
@@ -29,6 +30,7 @@ pub use policy::{
     Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
     Limit, OnChange, Test,
 };
+pub use revision::Adopted;
 pub use rule::CompiledRule;
 
 use crate::model::{MappingName, Side, Sides};

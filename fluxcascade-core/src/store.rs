@@ -178,6 +178,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - A row replaces an entry's observation unless its version is older.
     /// - Where two versions cannot be compared, the entry keeps the id alone.
     /// - An entry that is an id alone stays one: what put it there may be newer than the row.
+    /// - A delete that a feed told of replaces any entry: it is believed only of a record that is not
+    ///   found when it is read.
     /// - A row leaves the time and the attempts of an id alone.
     /// - The match keys of a row replace those that its record had, also for a dropped row.
     /// - A new or replaced entry has a greater sequence number than any before it.

@@ -7,9 +7,9 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use fluxcascade_core::model::{
-    AnswerOutcome, AnswerTo, Fingerprint, Hold, InboxEntry, Link, LinkStatus, MappingKey,
-    Observation, Operation, OperationKind, RecordId, Revision, RunNumber, RunRow, RunStatus, Side,
-    Sides, Timestamp, Work,
+    AnswerOutcome, AnswerTo, DeleteEvidence, Fingerprint, Hold, InboxEntry, Link, LinkStatus,
+    MappingKey, Observation, Operation, OperationKind, RecordId, Revision, RunNumber, RunRow,
+    RunStatus, Side, Sides, State, Timestamp, Work,
 };
 use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Requeue, RunStart, Sweep};
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
@@ -222,6 +222,13 @@ pub(crate) fn listed(
         attempts: 0,
     };
     let Some(entry) = entry else { return Some(fresh) };
+    if let State::Deleted(DeleteEvidence::Feed) = row.observation.state {
+        return Some(InboxEntry {
+            not_before: entry.not_before,
+            attempts: entry.attempts,
+            ..fresh
+        });
+    }
     let order = entry.observation.as_ref().and_then(|seen| compare(&row.observation, seen));
     match order {
         Some(Ordering::Greater) => Some(fresh),

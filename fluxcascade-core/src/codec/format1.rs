@@ -12,7 +12,7 @@ use crate::model::id::{
     Side, Sides,
 };
 use crate::model::link::{Layout, LayoutPair, Revision, WriteOrigin, Written};
-use crate::model::log::{LogRow, RunRow};
+use crate::model::log::{Cause, LogRow, RunRow};
 use crate::model::operation::{Operation, OperationKind, OperationPair};
 use crate::model::record::Observation;
 use crate::model::time::Timestamp;
@@ -75,6 +75,7 @@ impl From<Revision1> for Revision {
         Self {
             number: old.number,
             fingerprint: old.fingerprint,
+            policies: None,
             ends: old.ends,
             layout: Layout { pairs: old.layout.pairs.into_iter().map(pair).collect() },
         }
@@ -153,7 +154,7 @@ pub struct Operation1 {
     side: Side,
     origin: RecordId,
     kind: OperationKind,
-    pairs: Vec<OperationPair>,
+    pairs: Vec<OperationPair1>,
     conflicts: Vec<Conflict1>,
     keys: Vec<(u16, Fingerprint)>,
     run: RunNumber,
@@ -170,7 +171,7 @@ impl From<Operation1> for Operation {
             side: old.side,
             origin: old.origin,
             kind: old.kind,
-            pairs: old.pairs,
+            pairs: old.pairs.into_iter().map(Into::into).collect(),
             conflicts: old.conflicts.into_iter().map(Into::into).collect(),
             keys: old.keys,
             claims: Vec::new(),
@@ -180,6 +181,29 @@ impl From<Operation1> for Operation {
             fence: old.fence,
             begun: old.begun,
             not_after: old.not_after,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct OperationPair1 {
+    pair: PairId,
+    origin: Vec<Value>,
+    planned: Vec<Value>,
+    sent: Vec<Value>,
+    cause: Cause,
+}
+
+impl From<OperationPair1> for OperationPair {
+    fn from(old: OperationPair1) -> Self {
+        Self {
+            pair: old.pair,
+            fields: Sides::default(),
+            origin: old.origin,
+            planned: old.planned,
+            sent: old.sent,
+            cause: old.cause,
+            joint: false,
         }
     }
 }

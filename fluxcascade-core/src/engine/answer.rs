@@ -104,7 +104,7 @@ impl Run<'_> {
         let side = operation.side;
         let (mut bases, mut log) = (Vec::new(), Vec::new());
         for written in &operation.pairs {
-            let Some(index) = self.mapping.pair_index(&written.pair) else { continue };
+            let Some(index) = self.mapping.pair_written(written) else { continue };
             let pair = &self.mapping.pairs[index];
             let slots = pair.ends[side].slots.iter();
             let held: Option<Vec<Value>> =
@@ -184,7 +184,7 @@ impl Run<'_> {
     /// Notes what was written, for telling a value that flaps.
     fn note_writes(&self, link: &mut Link, operation: &Operation, entry: &Entry) {
         for written in &operation.pairs {
-            let Some(index) = self.mapping.pair_index(&written.pair) else { continue };
+            let Some(index) = self.mapping.pair_written(written) else { continue };
             let start = self.mapping.pairs[index].ends[operation.side].base.start;
             link.bases[operation.side].note_written(Written {
                 position: u32::try_from(start).unwrap_or(u32::MAX),
@@ -275,8 +275,8 @@ impl Run<'_> {
         }
     }
 
-    /// A create ran into a record that exists: it is matched by its keys in the next run; if it
-    /// shares none, a person must say.
+    /// A create ran into a record that exists: it is matched by its keys in the next run. If it
+    /// shares none, or was known to share one when the create was decided, a person must say.
     pub(super) fn exists(
         &mut self,
         commit: &mut CommitBatch,
@@ -290,23 +290,32 @@ impl Run<'_> {
         let found = fetched.get(&(side, record.clone())).and_then(Observation::values);
         let keys = found.map(|values| self.mapping.keys(side, record, values, &self.key));
         let shared = keys.iter().flatten().any(|key| operation.keys.contains(key));
+        let holders = work.candidates.iter().flat_map(|found| &found.holders[side]);
+        let known = holders.into_iter().find(|holder| holder.record == *record);
         // One that cannot be read now keeps the keys that it had.
         commit.keys.extend(keys.map(|keys| RecordKeys { side, record: record.clone(), keys }));
-        if shared {
+        if shared && known.is_none() {
             self.report.waiting += 1;
             let record = record.clone();
             commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
             return;
         }
-        let mut hold = Hold::new(
-            HoldKey::Record(origin, operation.origin.clone()),
-            HoldReason::Ambiguous,
-            format!(
-                "the {side} refuses to create it: it says that {record} is the same, but no match \
-                 key says so; make a key equal, or change the value that must be unique"
-            ),
-            self.now(),
+        let but = match known {
+            Some(holder) if holder.hold == Some(HoldReason::Excluded) => {
+                "a person said that that one is never matched; say that they are one"
+            }
+            Some(_) => "they were to be two; say that they are one",
+            None => "no match key says so; make a key equal",
+        };
+        let detail = format!(
+            "the {side} refuses to create it: it says that {record} is the same, but {but}, or \
+             change the value that must be unique"
         );
+        let key = HoldKey::Record(origin, operation.origin.clone());
+        let before = work.holds.iter().find(|hold| hold.key == key);
+        let mut hold = Hold::new(key, HoldReason::Ambiguous, detail, self.now());
+        // What was answered before is asked once more: that answer is not one to this.
+        hold.attempts = before.map_or(0, |before| before.attempts + 1);
         hold.candidates = vec![(side, record.clone())];
         self.hold_record(commit, work, hold);
     }

@@ -200,10 +200,12 @@ impl Run<'_> {
             conflicts.extend(conflict.iter().map(|row| row.as_ref().clone()));
             pairs.push(OperationPair {
                 pair: self.mapping.pairs[pair.index].id.clone(),
+                fields: self.mapping.pairs[pair.index].fields(),
                 origin: pair.values[side.other()].clone(),
                 planned: pair.values[side].clone(),
                 sent: send.clone(),
                 cause: cause.clone(),
+                joint: matches!(pair.action, PairAction::WriteBoth { .. }),
             });
         }
         if pairs.is_empty() && entry.writes_both() {

@@ -68,6 +68,7 @@ impl Run<'_> {
         set_bases(&self.mapping, &mut link.bases, &settled.bases);
         put_link(commit, link);
         commit.closed.push(settled.operation);
+        let is_seen = !settled.bases.is_empty();
         if !settled.log.is_empty() {
             commit.log.push(LogRow {
                 run: self.number,
@@ -78,7 +79,7 @@ impl Run<'_> {
                 records: link.records.as_ref().map(|record| Some(record.clone())),
                 operation: Some(settled.operation),
                 pairs: settled.log,
-                note: "settled without an answer".into(),
+                note: if is_seen { "settled without an answer" } else { LogRow::UNSEEN }.into(),
             });
         }
         commit.conflicts.extend(settled.conflicts);

@@ -19,10 +19,12 @@ impl Run<'_> {
             let PairAction::WriteBoth { send, cause, .. } = &pair.action else { continue };
             pairs.push(OperationPair {
                 pair: self.mapping.pairs[pair.index].id.clone(),
+                fields: self.mapping.pairs[pair.index].fields(),
                 origin: send.target.clone(),
                 planned: pair.values.source.clone(),
                 sent: send.source.clone(),
                 cause: cause.clone(),
+                joint: true,
             });
         }
         if pairs.is_empty() || first.side != Side::Target {

@@ -230,7 +230,7 @@ fn holds(
     written: &OperationPair,
     values: &Values,
 ) -> bool {
-    let Some(index) = mapping.pair_index(&written.pair) else { return false };
+    let Some(index) = mapping.pair_written(written) else { return false };
     let slots = mapping.pairs[index].ends[operation.side].slots.iter();
     slots
         .zip(&written.sent)

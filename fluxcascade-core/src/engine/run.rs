@@ -9,7 +9,7 @@ use super::options::{RunOptions, Scope};
 use super::pull::read_again;
 use super::{Connection, Engine, Event, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
-use crate::mapping::{CompiledMapping, FingerprintKey};
+use crate::mapping::{Adopted, CompiledMapping, FingerprintKey};
 use crate::model::{
     Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, RecordId,
     Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
@@ -112,13 +112,22 @@ impl<'e> Run<'e> {
             check_ends(self.engine, &self.mapping, last).await?;
         }
         self.note_keyless_creates().await?;
-        let Some(revision) = self.mapping.adopt(&self.revisions) else { return Ok(()) };
-        match purpose {
-            Purpose::Write => {
+        match (self.mapping.adopt(&self.revisions), purpose) {
+            (Adopted::Known, _) => {}
+            (Adopted::Redecides(revision), _) => {
+                self.wake_what_waits().await?;
+                if purpose == Purpose::Write {
+                    self.store().add_revision(&self.lease, &revision).await?;
+                    self.revisions.push(revision);
+                } else {
+                    self.mapping.revision = revision.number - 1;
+                }
+            }
+            (Adopted::New(revision), Purpose::Write) => {
                 self.begin_revision(&revision).await?;
                 self.revisions.push(revision);
             }
-            Purpose::Plan => {
+            (Adopted::New(revision), Purpose::Plan) => {
                 // A number that no stored revision ever has: what is read for this plan is never
                 // taken for an observation of the revision that will have the next one.
                 self.mapping.revision = revision.fingerprint.tried();

@@ -81,7 +81,7 @@ impl Run<'_> {
     fn without_refused(&self, sent: &Sent) -> Option<Operation> {
         let Answer::Rejected { fields, .. } = &sent.answer else { return None };
         let is_refused = |written: &OperationPair| {
-            let index = self.mapping.pair_index(&written.pair);
+            let index = self.mapping.pair_written(written);
             let names =
                 index.map(|index| &self.mapping.pairs[index].ends[sent.operation.side].names);
             names.is_some_and(|names| names.iter().any(|name| fields.contains(name)))
@@ -107,7 +107,7 @@ impl Run<'_> {
         let side = operation.side;
         let mut fields: Vec<(FieldName, Value)> = Vec::new();
         for pair in &operation.pairs {
-            let Some(index) = self.mapping.pair_index(&pair.pair) else { continue };
+            let Some(index) = self.mapping.pair_written(pair) else { continue };
             let names = self.mapping.pairs[index].ends[side].names.iter().cloned();
             fields.extend(names.zip(pair.sent.iter().cloned()));
         }

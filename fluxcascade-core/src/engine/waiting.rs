@@ -1,11 +1,11 @@
-//! What waits, looked at when a run begins: creates of which nothing is known. Only holds are read,
-//! page by page.
+//! What waits, looked at when a run begins: creates of which nothing is known, and what another
+//! mapping may decide. Only holds are read, page by page.
 
 use super::SyncError;
 use super::guard::work_of;
 use super::run::Run;
-use crate::model::{HoldReason, OperationKind, RecordId, Sides, WorkKey};
-use crate::store::Page;
+use crate::model::{HoldReason, OperationKind, RecordId, Side, Sides, WorkKey};
+use crate::store::{CommitBatch, Page, Requeue};
 
 /// How many holds are read together.
 const PAGE: usize = 200;
@@ -25,6 +25,33 @@ impl Run<'_> {
             }
         }
         self.keyless_creates = origins;
+        Ok(())
+    }
+
+    /// What the mapping decides otherwise than the one before is looked at in this run, not when a
+    /// side changes: what waits for a person, and what was refused (P20).
+    pub(super) async fn wake_what_waits(&mut self) -> Result<(), SyncError> {
+        for reason in [HoldReason::Conflict, HoldReason::Invalid] {
+            for keys in self.held(reason).await? {
+                let mut commit = CommitBatch::default();
+                for work in self.store().gather(&self.lease, &keys).await? {
+                    let records = match (work.link, work.key) {
+                        (Some(link), _) => {
+                            Side::BOTH.map(|side| (side, link.records[side].clone())).into()
+                        }
+                        (None, WorkKey::Record(side, record)) => vec![(side, record)],
+                        (None, WorkKey::Link(_)) => Vec::new(),
+                    };
+                    commit.requeued.extend(records.into_iter().map(|(side, record)| Requeue {
+                        side,
+                        record,
+                        not_before: None,
+                        failed: None,
+                    }));
+                }
+                self.store_commit(&commit).await?;
+            }
+        }
         Ok(())
     }
 

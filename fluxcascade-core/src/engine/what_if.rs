@@ -60,7 +60,7 @@ impl Engine {
         let changed = self.try_out(mapping).await?;
         let revisions = self.store().revisions(&current.key).await?;
         let mut tried = changed.clone();
-        let new = tried.adopt(&revisions).is_some();
+        let new = tried.adopt(&revisions).revision().is_some();
         let mut counted = Counted::new(&tried, revisions.last());
         let mut after = None;
         loop {

@@ -10,11 +10,9 @@ use super::pair::{Drift, FieldPair, PairDirection};
 use super::rule::CompiledRule;
 use super::scope::CompiledCondition;
 use super::{Endpoint, Mapping, OnChange};
-use crate::model::link::Written;
 use crate::model::{
-    Base, FieldName, FieldType, Fingerprint, Layout, LayoutPair, MappingKey, MappingName,
-    ObjectSchema, PairId, Projection, RecordId, Revision, Side, Sides, Slot, TenantId, Value,
-    Values,
+    FieldName, FieldType, Fingerprint, MappingKey, MappingName, ObjectSchema, PairId, Projection,
+    RecordId, Side, Sides, Slot, TenantId, Value, Values,
 };
 use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Refusal, Transform, TransformSpec};
@@ -161,108 +159,6 @@ impl CompiledMapping {
         self.pairs.iter().position(|pair| &pair.id == id)
     }
 
-    /// Where pairs stand in bases.
-    pub fn layout(&self) -> Layout {
-        Layout {
-            pairs: self
-                .pairs
-                .iter()
-                .map(|pair| LayoutPair {
-                    pair: pair.id.clone(),
-                    fields: pair.ends.as_ref().map(|end| end.names.to_vec()),
-                    transform: Some(pair.transform_print),
-                })
-                .collect(),
-        }
-    }
-
-    /// A fingerprint of all that bases, keys and listed observations depend on.
-    pub fn fingerprint(&self) -> Fingerprint {
-        let mut parts: Vec<Vec<u8>> = Vec::new();
-        for side in Side::BOTH {
-            parts.push(self.endpoint(side).to_string().into_bytes());
-            parts.extend(self.projections[side].fields().iter().map(|f| f.as_str().into()));
-        }
-        for (pair, spec) in self.pairs.iter().zip(&self.mapping.pairs) {
-            parts.push(pair.id.as_str().into());
-            parts.push(format!("{} {:?}", spec.label(), spec.transforms).into_bytes());
-        }
-        for rule in &self.rules {
-            parts.push(format!("{} {:?}", rule.label, rule.forms).into_bytes());
-        }
-        for (side, conditions) in self.mapping.filter.iter().filter(|(_, all)| !all.is_empty()) {
-            parts.push(format!("{side} {conditions:?}").into_bytes());
-        }
-        Fingerprint::of(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>())
-    }
-
-    /// Takes the number of the stored revision that has this fingerprint, or else the next one.
-    /// Says which revision is to be stored, if it is a new one.
-    pub fn adopt(&mut self, stored: &[Revision]) -> Option<Revision> {
-        let fingerprint = self.fingerprint();
-        match stored.last() {
-            Some(last) if last.fingerprint == fingerprint => {
-                self.revision = last.number;
-                None
-            }
-            last => {
-                self.revision = last.map_or(0, |last| last.number) + 1;
-                Some(Revision {
-                    number: self.revision,
-                    fingerprint,
-                    ends: Sides::from_fn(|side| self.endpoint(side).clone()),
-                    layout: self.layout(),
-                })
-            }
-        }
-    }
-
-    /// Bases without a value for any pair.
-    pub fn empty_bases(&self) -> Sides<Base> {
-        self.base_width.map(|width| Base::empty(self.revision, width))
-    }
-
-    /// A base of another revision, laid out for this one: a pair keeps its values if it ties the
-    /// same fields under the same id. One that ties others now is decided as a new one.
-    pub fn relay(&self, side: Side, base: &Base, stored: &[Revision]) -> Base {
-        let mut relaid = Base::empty(self.revision, self.base_width[side]);
-        relaid.version = base.version.clone();
-        let Some(old) = stored.iter().find(|revision| revision.number == base.revision) else {
-            return relaid;
-        };
-        relaid
-            .written
-            .extend(base.written.iter().filter(|w| w.position == Written::STAMP).cloned());
-        let mut end = 0;
-        for place in &old.layout.pairs {
-            let start = end;
-            end += place.fields[side].len();
-            let values = base.slots.get(start..end);
-            let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
-            if let (Some(values), Some(pair)) = (values, pair.filter(|pair| pair.ties(place))) {
-                let range = pair.ends[side].base.clone();
-                relaid.written.extend(moved(base, start, range.start));
-                relaid.slots[range].clone_from_slice(values);
-            }
-        }
-        relaid
-    }
-
-    /// The pairs, by place, that tie what they tied in another revision and have another transform
-    /// now.
-    pub fn retransformed(&self, revision: u32, stored: &[Revision]) -> Vec<usize> {
-        let Some(old) = stored.iter().find(|stored| stored.number == revision) else {
-            return Vec::new();
-        };
-        let changed = |place: &LayoutPair| {
-            let index = self.pair_index(&place.pair)?;
-            let pair = &self.pairs[index];
-            let other = place.transform.is_some_and(|print| print != pair.transform_print);
-            (other && pair.ties(place)).then_some(index)
-        };
-        old.layout.pairs.iter().filter_map(changed).collect()
-    }
-
     /// The keys of a record: by rule, for the rules under which it has a valid one.
     pub fn keys(
         &self,
@@ -276,13 +172,6 @@ impl CompiledMapping {
             .filter_map(|(i, rule)| Some((i, rule.fingerprint(side, record, values, key)?)))
             .collect()
     }
-}
-
-/// A pair's last writes, at its new position.
-fn moved(base: &Base, from: usize, to: usize) -> impl Iterator<Item = Written> {
-    let of_pair = base.written.iter().filter(move |w| usize::try_from(w.position) == Ok(from));
-    let position = u32::try_from(to).unwrap_or(u32::MAX);
-    of_pair.map(move |written| Written { position, ..written.clone() })
 }
 
 fn project(mapping: &Mapping, side: Side) -> Projection {
@@ -361,9 +250,14 @@ impl CompiledPair {
         })
     }
 
-    /// Whether it ties the fields that it tied in another revision.
-    fn ties(&self, place: &LayoutPair) -> bool {
-        Side::BOTH.iter().all(|&side| place.fields[side].as_slice() == &*self.ends[side].names)
+    /// The names of its fields.
+    pub fn fields(&self) -> Sides<Vec<FieldName>> {
+        self.ends.as_ref().map(|end| end.names.to_vec())
+    }
+
+    /// Whether it ties these fields, which it tied in another revision.
+    pub(super) fn ties(&self, fields: &Sides<Vec<FieldName>>) -> bool {
+        Side::BOTH.iter().all(|&side| fields[side].as_slice() == &*self.ends[side].names)
     }
 
     /// A side's values as the other side stores them.

@@ -156,6 +156,9 @@ pub struct Revision {
     pub number: u32,
     /// A fingerprint of all that bases, keys and listed observations depend on.
     pub fingerprint: Fingerprint,
+    /// A fingerprint of what else decides: strategies, directions, what is required. `None` in
+    /// revisions of the first format.
+    pub policies: Option<Fingerprint>,
     /// The endpoints: links are of these, and of no others.
     pub ends: Sides<Endpoint>,
     /// Where pairs stand.

@@ -155,6 +155,12 @@ pub struct LogRow {
     pub note: String,
 }
 
+impl LogRow {
+    /// The note of a write without an answer that could not be told from its record since: the record
+    /// was gone or hidden, or the mapping ties other fields. It may have been carried out or not.
+    pub const UNSEEN: &str = "without an answer, and not seen since: it may have been carried out";
+}
+
 /// How a run ended, or that it has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::conflict::Conflict;
-use super::id::{FieldName, Fingerprint, LinkId, OperationId, PairId, RecordId, RunNumber, Side};
+use super::id::{
+    FieldName, Fingerprint, LinkId, OperationId, PairId, RecordId, RunNumber, Side, Sides,
+};
 use super::log::Cause;
 use super::time::Timestamp;
 use super::value::Value;
@@ -63,6 +65,9 @@ pub struct Stamp {
 pub struct OperationPair {
     /// The pair.
     pub pair: PairId,
+    /// The fields that it tied when this was decided: a later revision of the mapping may tie others
+    /// under the same id. None in what was stored in the first format.
+    pub fields: Sides<Vec<FieldName>>,
     /// The origin's value that the plan was made from.
     pub origin: Vec<Value>,
     /// The value that the plan had for the written side (*p*); empty for a create.
@@ -71,6 +76,8 @@ pub struct OperationPair {
     pub sent: Vec<Value>,
     /// Why.
     pub cause: Cause,
+    /// Whether the other half writes it too: then that one says what the other side holds.
+    pub joint: bool,
 }
 
 /// A write that was decided.

@@ -229,13 +229,14 @@ fn look_up(subject: &Subject<'_>, operation: &Operation) -> Option<(Need, (u16, 
 fn sent_in(mapping: &CompiledMapping, operation: &Operation, slot: usize) -> Option<Value> {
     let to = operation.side;
     let of_pairs = operation.pairs.iter().find_map(|sent| {
-        let pair = &mapping.pairs[mapping.pair_index(&sent.pair)?];
+        let pair = &mapping.pairs[mapping.pair_written(sent)?];
         let at = pair.ends[to].slots.iter().position(|&s| s == slot)?;
         sent.sent.get(at).cloned()
     });
     let of_stamp = || {
         let foreign = mapping.foreign_ids[to].as_ref().filter(|foreign| foreign.slot == slot)?;
-        operation.stamp.as_ref().map(|stamp| foreign.value(&stamp.id))
+        let stamp = operation.stamp.as_ref().filter(|stamp| stamp.field == foreign.field)?;
+        Some(foreign.value(&stamp.id))
     };
     of_pairs.or_else(of_stamp)
 }

@@ -5,16 +5,7 @@ use crate::model::{ConflictStatus, Ending, Hold, HoldKey, Link, LinkStatus, LogK
 
 /// The link ends: its holds too, and what is gone is forgotten by its keys.
 pub(super) fn end(work: &Work, link: &Link, ending: Ending, why: &str, mut entry: Entry) -> Entry {
-    for hold in &work.holds {
-        entry.released.push(hold.key.clone());
-        let told = |id| {
-            entry.judged.iter().any(|(judged, _)| *judged == id)
-                || entry.conflicts.iter().any(|row| row.id == id)
-        };
-        if let Some(conflict) = hold.conflict.filter(|id| !told(*id)) {
-            entry.judged.push((conflict, ConflictStatus::Stale));
-        }
-    }
+    entry.released.extend(work.holds.iter().map(|hold| hold.key.clone()));
     let gone = match ending {
         Ending::Deleted(side) | Ending::TwinRemoved(side) | Ending::Remade(side) => vec![side],
         Ending::BothDeleted => Side::BOTH.to_vec(),
@@ -31,6 +22,23 @@ pub(super) fn end(work: &Work, link: &Link, ending: Ending, why: &str, mut entry
     });
     entry.step = Step::Decided;
     entry
+}
+
+/// The rows of holds that end, or that others take the place of, are stale, unless the entry says
+/// what else became of them (P11).
+pub(super) fn judge_forsaken(work: &Work, entry: &mut Entry) {
+    for hold in &work.holds {
+        let Some(row) = hold.conflict else { continue };
+        let is_replaced = |other: &Hold| other.key == hold.key && other.conflict != Some(row);
+        let is_over = entry.released.contains(&hold.key) || entry.holds.iter().any(is_replaced);
+        let is_told = entry.judged.iter().any(|(judged, _)| *judged == row)
+            || entry.holds.iter().any(|held| held.conflict == Some(row))
+            || entry.conflicts.iter().any(|told| told.id == row)
+            || entry.pairs.iter().filter_map(|pair| pair.conflict()).any(|told| told.id == row);
+        if is_over && !is_told {
+            entry.judged.push((row, ConflictStatus::Stale));
+        }
+    }
 }
 
 /// The link is kept, and nothing is written for it.

@@ -51,7 +51,9 @@ pub(super) fn settle_second(
             continue;
         }
         let mut settled = settle_update(mapping, half, values, Heard::Nothing, context.now);
-        for (index, bases) in &mut settled.bases {
+        let joint = half.pairs.iter().filter(|written| written.joint);
+        let joint: Vec<usize> = joint.filter_map(|pair| mapping.pair_written(pair)).collect();
+        for (index, bases) in settled.bases.iter_mut().filter(|(at, _)| joint.contains(at)) {
             // The other half has said what the target holds.
             if let Some(target) = present(mapping, *index, link) {
                 bases.target = target;
@@ -92,7 +94,7 @@ fn owed(
     written: &OperationPair,
     entry: &Entry,
 ) -> Option<PairPlan> {
-    let index = seen.mapping.pair_index(&written.pair)?;
+    let index = seen.mapping.pair_written(written)?;
     let pair = &seen.mapping.pairs[index];
     if entry.pairs.iter().any(|plan| plan.index == index) || is_held(seen, written, entry) {
         return None;
@@ -130,7 +132,7 @@ fn owes(
     entry: &Entry,
 ) -> bool {
     half.pairs.iter().any(|written| {
-        let Some(index) = mapping.pair_index(&written.pair) else { return false };
+        let Some(index) = mapping.pair_written(written) else { return false };
         let slots = mapping.pairs[index].ends[half.side].slots.iter();
         let source = slots.map(|&slot| observed[slot].value().cloned()).collect::<Option<Vec<_>>>();
         let (Some(source), Some(target)) = (source, present(mapping, index, link)) else {
@@ -151,7 +153,7 @@ fn is_owed(
     now: &Sides<Vec<Value>>,
     entry: &Entry,
 ) -> bool {
-    let Some(index) = mapping.pair_index(&written.pair) else { return false };
+    let Some(index) = mapping.pair_written(written) else { return false };
     // A first half that is not open any more was carried out: else this one would have ended with it.
     let mut firsts = work.operations.iter().filter(|open| open.joint == Some(half.id)).peekable();
     let has_base = |first: &Operation| {

@@ -2,7 +2,7 @@
 
 use super::context::{PlanContext, Writing};
 use super::detect::{View, is_read, is_refused_still, is_stale, is_unchanged, view};
-use super::ending::{end, resumed};
+use super::ending::{end, judge_forsaken, resumed};
 use super::entry::{Entry, Need, Step};
 use super::joint;
 use super::merged::{Followed, follow};
@@ -27,19 +27,22 @@ pub(super) fn plan_link(
 ) -> Entry {
     let records = link.records.as_ref().map(|record| Some(record.clone()));
     let mut entry = Entry::new(WorkKey::Link(link.id), records);
-    match link.status {
-        LinkStatus::Active | LinkStatus::Suspended => {}
+    let mut decided = match link.status {
+        LinkStatus::Active | LinkStatus::Suspended if work.operations.is_empty() => {
+            follow_and_decide(mapping, work, link, context, entry, needs)
+        }
+        LinkStatus::Active | LinkStatus::Suspended => {
+            let mut settled = link.clone();
+            match settle(mapping, work, &mut settled, context, &mut entry, needs) {
+                Some(waiting) => waiting,
+                None => follow_and_decide(mapping, work, &settled, context, entry, needs),
+            }
+        }
         // What is open for it is settled with its records, which are unlinked.
-        LinkStatus::Tombstone => return entry,
-    }
-    if work.operations.is_empty() {
-        return follow_and_decide(mapping, work, link, context, entry, needs);
-    }
-    let mut settled = link.clone();
-    if let Some(waiting) = settle(mapping, work, &mut settled, context, &mut entry, needs) {
-        return waiting;
-    }
-    follow_and_decide(mapping, work, &settled, context, entry, needs)
+        LinkStatus::Tombstone => entry,
+    };
+    judge_forsaken(work, &mut decided);
+    decided
 }
 
 /// Decides what is to be done for a link without open operations: first, which records it is of.
@@ -117,9 +120,12 @@ fn settle(
                 set_bases(mapping, &mut link.bases, &settled.bases);
                 entry.settled.push(settled);
             }
+            // It is there, and not to be seen: what was written is told when it is in scope again, and
+            // until then the link rests.
+            (OperationKind::Update { .. }, State::OutOfScope) => {}
             (
                 OperationKind::Update { .. },
-                State::Deleted(_) | State::Missing | State::MergedInto(_) | State::OutOfScope,
+                State::Deleted(_) | State::Missing | State::MergedInto(_),
             ) => entry.settled.push(settle_lost(operation)),
         }
     }

@@ -293,7 +293,7 @@ fn created_bases(mapping: &CompiledMapping, operation: &Operation, written: &Val
         .pairs
         .iter()
         .filter_map(|sent| {
-            let index = mapping.pair_index(&sent.pair)?;
+            let index = mapping.pair_written(sent)?;
             let pair = &mapping.pairs[index];
             let held = present(pair.ends[operation.side].slots.iter(), written)?;
             let origin = refs(&sent.origin);
@@ -366,12 +366,14 @@ fn not_there(
         (_, Some(operation)) => unknown_outcome(operation, record, None, context, entry),
         (State::Missing, None) if seeded::is(Bug::ForgedHintStays) => entry.waits("not found"),
         (State::Unreadable(why), None) => {
-            let hold = Hold::new(
+            let mut hold = Hold::new(
                 HoldKey::Record(side, record.clone()),
                 HoldReason::Unreadable,
                 format!("the {side} record {record} cannot be read ({why}): mend it there"),
                 context.now,
             );
+            // A sweep does not miss it when it is gone: it has no link, and perhaps no key.
+            hold.not_before = Some(context.now + PARKED_FOR);
             entry.holds.push(hold);
             entry.step = Step::Decided;
             entry

@@ -3,7 +3,7 @@
 
 use super::context::PlanContext;
 use super::detect::{Change, View, change};
-use super::ending::{end, link_hold, suspended};
+use super::ending::{end, link_hold, resumed, suspended};
 use super::entry::{Entry, RecordAction, Step};
 use crate::mapping::{CompiledMapping, DeletePolicy, DeleteUpdate};
 use crate::model::{
@@ -351,6 +351,9 @@ impl Loss<'_> {
         if before != Some(row.id) {
             entry.judged.extend(before.map(|id| (id, ConflictStatus::Stale)));
             entry.conflicts.push(row);
+        }
+        if self.link.status == LinkStatus::Suspended && entry.before.is_none() {
+            entry.before = Some(resumed(self.link, "neither record is hidden any more"));
         }
         entry.holds.push(hold);
         entry

@@ -6,8 +6,8 @@ use super::entry::Settled;
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, PairId, Side, Sides,
-    Timestamp, Value, Values,
+    Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp,
+    Value, Values,
 };
 use crate::seeded::{self, Bug};
 
@@ -58,11 +58,11 @@ pub(crate) fn settle_update(
             .iter()
             .filter(|row| row.pair.as_ref() == Some(&written.pair))
             .cloned();
-        let Some((index, held)) = held_now(mapping, side, &written.pair, observed) else {
+        let Some((index, held)) = held_now(mapping, side, written, observed) else {
             if seeded::is(Bug::OverwrittenUnlogged) {
                 continue;
             }
-            // The mapping no longer reads it, or it is not in the answer and is decided anew when it
+            // The mapping no longer ties it so, or it is not in the answer and is decided anew when it
             // is. What may have been overwritten is kept all the same.
             settled.conflicts.extend(own_rows);
             settled.log.push(LogPair {
@@ -111,10 +111,10 @@ pub(crate) fn settle_update(
 fn held_now(
     mapping: &CompiledMapping,
     side: Side,
-    pair: &PairId,
+    written: &OperationPair,
     observed: &Values,
 ) -> Option<(usize, Vec<Value>)> {
-    let index = mapping.pair_index(pair)?;
+    let index = mapping.pair_written(written)?;
     let slots = mapping.pairs[index].ends[side].slots.iter();
     let held =
         slots.map(|&slot| observed[slot].value().cloned()).collect::<Option<Vec<Value>>>()?;

@@ -205,6 +205,28 @@ async fn a_delete_never_removes_an_edit() {
     assert_eq!(world.link().await.ending, Some(Ending::Deleted(Side::Source)));
 }
 
+/// The same where no signal tells of the delete: the edit finds the record missing, and waits.
+#[tokio::test]
+async fn a_delete_that_only_a_sweep_shows_keeps_an_edit_made_before_it() {
+    for lag in [0, 20] {
+        let world = World::with(SimProfile::default(), SimProfile::default(), asking());
+        let (source, target) = world.linked().await;
+        world.minutes(15);
+        world.crm.delete(&source);
+        world.minutes(lag);
+        world.sync().await;
+        world.field.edit(&target, "name", "Anna");
+        for minutes in [15, 25 * 60, 25 * 60, 25 * 60, 15] {
+            world.minutes(minutes);
+            world.sync().await;
+        }
+        assert_eq!(world.field.text(&target, "name"), "Anna");
+        let rows = world.conflicts().await;
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        assert_eq!(rows[0].kind, ConflictKind::DeleteUpdate);
+    }
+}
+
 #[tokio::test]
 async fn a_deleted_record_whose_twin_was_edited_is_made_again_by_policy() {
     let world = world(asking().delete_update(DeleteUpdate::Recreate));
@@ -246,6 +268,27 @@ async fn a_person_decides_a_delete_against_an_edit_where_the_policy_says_so() {
         assert_eq!(world.conflicts().await[0].status, ConflictStatus::Resolved);
         assert!(world.holds().await.is_empty());
     }
+}
+
+/// P20: what a person was asked is decided by the policy that the mapping has now.
+#[tokio::test]
+async fn another_policy_decides_a_delete_against_an_edit_that_a_person_was_asked() {
+    let mut world = world(asking().delete_update(DeleteUpdate::Manual));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.edit(&target, "name", "Anna");
+    world.crm.delete(&source);
+    world.settle().await;
+    assert_eq!(world.conflicts().await[0].status, ConflictStatus::Open);
+    world.mapping = asking().delete_update(DeleteUpdate::Recreate).build().unwrap();
+    world.minutes(15);
+    world.sync().await;
+    assert!(world.holds().await.is_empty());
+    world.settle().await;
+    let made = world.crm.records();
+    assert_eq!(world.crm.text(&made[0], "name"), "Anna");
+    let rows = world.conflicts().await;
+    assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Auto), "{rows:?}");
 }
 
 #[tokio::test]

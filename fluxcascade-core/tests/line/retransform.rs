@@ -1,8 +1,8 @@
 //! P20: a mapping that changes between two runs.
 
 use fluxcascade_core::Strategy;
-use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange};
-use fluxcascade_core::model::{Cause, ConflictStatus, RecordId};
+use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange, PairBuilder};
+use fluxcascade_core::model::{Cause, ConflictStatus, HoldReason, RecordId, Sides};
 use fluxcascade_core::testkit::SimProfile;
 use fluxcascade_core::transform::value_map;
 
@@ -90,7 +90,7 @@ async fn a_conflict_of_a_pair_that_is_gone_from_the_mapping_ends() {
 }
 
 #[tokio::test]
-async fn another_strategy_decides_what_a_person_was_asked() {
+async fn another_strategy_decides_in_the_next_run_what_a_person_was_asked() {
     let mapping = contacts().conflicts(Strategy::Manual);
     let mut world = World::with(SimProfile::default(), SimProfile::default(), mapping);
     let (source, target) = world.linked().await;
@@ -98,12 +98,56 @@ async fn another_strategy_decides_what_a_person_was_asked() {
     world.crm.edit(&source, "phone", "256 555 1400");
     world.field.edit(&target, "phone", "256 555 1405");
     world.sync().await;
+    world.minutes(15);
     world.mapping = contacts().conflicts(Strategy::TargetWins).build().unwrap();
-    world.minutes(25 * 60); // the next sweep shows the record
+    let plan = world.engine().await.plan("contacts").await.unwrap();
+    assert_eq!(plan.entries.len(), 1, "a plan has it, too: {plan}");
     world.sync().await;
     assert_eq!(world.crm.text(&source, "phone"), "256 555 1405");
     let rows = world.conflicts().await;
     assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Resolved));
     assert!(world.holds().await.is_empty());
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_field_that_is_no_longer_required_is_written_in_the_next_run() {
+    let required = |p: PairBuilder| p.id("name").required();
+    let mapping = |with: fn(PairBuilder) -> PairBuilder| {
+        Mapping::builder("contacts")
+            .source("crm", "contacts")
+            .target("field", "clients")
+            .match_on("email", "mail")
+            .pair("email", "mail")
+            .pair_with("name", "name", with)
+    };
+    let mut world = World::with(SimProfile::default(), SimProfile::default(), mapping(required));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "");
+    world.sync().await;
+    assert_eq!(world.holds().await[0].reason, HoldReason::Invalid);
+    world.minutes(15);
+    world.sync().await;
+    assert_eq!(world.holds().await.len(), 1, "nothing has changed: it waits");
+    world.mapping = mapping(|p| p.id("name")).build().unwrap();
+    world.minutes(15);
+    world.sync().await;
+    assert!(world.holds().await.is_empty());
+    assert_eq!(world.field.text(&target, "name"), "");
+    world.settle().await;
+}
+
+/// What a mapping decides otherwise is looked at again, and nothing is read for it but what waits.
+#[tokio::test]
+async fn another_strategy_reads_no_side_again() {
+    let mut world = World::new();
+    let (source, _) = world.linked().await;
+    world.settle().await;
+    world.minutes(15);
+    world.mapping = contacts().conflicts(Strategy::SourceWins).build().unwrap();
+    let report = world.sync().await;
+    assert_eq!(report.sides.map(|side| (side.listed, side.fetched)), Sides::new((0, 0), (0, 0)));
+    world.crm.edit(&source, "name", "Ann B.");
     world.settle().await;
 }

@@ -65,6 +65,7 @@ async fn everything_but_an_intake_waits_for_the_disk() {
     let revision = Revision {
         number: 1,
         fingerprint: fluxcascade_core::model::Fingerprint([1; 16]),
+        policies: None,
         ends: Sides::from_fn(|_| Endpoint {
             connection: ConnectionName::new("jobber").unwrap(),
             object: ObjectType::new("clients").unwrap(),

@@ -57,6 +57,7 @@ fn stored_revision(schema: u32) -> Revision {
     let mut revision = revision(1);
     if schema >= 2 {
         revision.layout.pairs[0].transform = Some(print(50));
+        revision.policies = Some(print(51));
     }
     revision
 }
@@ -68,8 +69,9 @@ fn stored_feed(schema: u32) -> Feed {
 
 /// The open create.
 fn stored_create(schema: u32) -> Operation {
-    let plain = create(30, Side::Target, "s8", &[(0, 1)]);
+    let mut plain = create(30, Side::Target, "s8", &[(0, 1)]);
     if schema < 2 {
+        plain.pairs.iter_mut().for_each(|pair| pair.fields = Sides::default());
         return plain;
     }
     Operation {

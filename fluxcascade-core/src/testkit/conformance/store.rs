@@ -235,6 +235,7 @@ macro_rules! __store_rules {
                 a_row_replaces_an_entry_s_observation_unless_its_version_is_older
                 where_two_versions_cannot_be_compared_the_entry_keeps_the_id_alone
                 an_entry_that_is_an_id_alone_stays_one
+                a_delete_that_a_feed_told_of_replaces_any_entry
                 a_row_leaves_the_time_and_the_attempts_of_an_id_alone
                 the_match_keys_of_a_row_replace_those_that_its_record_had
                 a_new_or_replaced_entry_has_a_greater_sequence_number_than_any_before_it

@@ -1,7 +1,8 @@
 //! Defects in taking in pages.
 
 use fluxcascade_core::model::{
-    InboxEntry, Link, LinkStatus, Observation, Side, State, Timestamp, Version, Work,
+    DeleteEvidence, InboxEntry, Link, LinkStatus, Observation, Side, State, Timestamp, Version,
+    Work,
 };
 use fluxcascade_core::store::{
     CommitBatch, Hint, InboxMark, Intake, IntakeRow, Lease, RecordKeys, Store, StoreError, Sweep,
@@ -144,6 +145,13 @@ impl Broken {
                 let older = version.order.is_some() && version.order < seen;
                 older.then(|| Version { order: seen, ..version.clone() })
             });
+        }
+        let told = State::Deleted(DeleteEvidence::Feed);
+        if row.observation.state == told
+            && self.breaks("a_delete_that_a_feed_told_of_replaces_any_entry")
+        {
+            // As if it were no feed's word: it cannot be compared.
+            row.observation.state = State::Deleted(DeleteEvidence::Flag);
         }
         let is_new = entry.attempts == 0 && entry.not_before.is_none();
         if entry.observation.is_none()

@@ -170,6 +170,24 @@ pub(super) async fn an_entry_that_is_an_id_alone_stays_one(store: &dyn Store) ->
     Ok(())
 }
 
+pub(super) async fn a_delete_that_a_feed_told_of_replaces_any_entry(store: &dyn Store) -> Checked {
+    let lease = leased(store).await?;
+    entered(store, &lease, [row("s1", 1)]).await?;
+    store.notify(&[hint("s2")]).await?;
+    let state = State::Deleted(DeleteEvidence::Feed);
+    for id in ["s1", "s2"] {
+        let record = record(id);
+        let observation =
+            Observation { record, state: state.clone(), provenance: Provenance::Listed };
+        let told = IntakeRow { observation, fingerprint: None, keys: None };
+        same!(entered(store, &lease, [told]).await?, 1, "the number of entries");
+        let entry = entry_of(store, &lease, id).await?;
+        let shown = entry.observation.map(|seen| seen.state);
+        same!(shown, Some(state.clone()), "what the entry of {id} has");
+    }
+    Ok(())
+}
+
 pub(super) async fn a_row_leaves_the_time_and_the_attempts_of_an_id_alone(
     store: &dyn Store,
 ) -> Checked {

@@ -245,10 +245,12 @@ pub fn operation(
         kind,
         pairs: vec![OperationPair {
             pair: pair("name"),
+            fields: Sides::from_fn(|_| vec![field("name")]),
             origin: vec![Value::from("Ann")],
             planned: vec![Value::Null],
             sent: vec![Value::from("Ann")],
             cause: Cause::Edit,
+            joint: false,
         }],
         conflicts: Vec::new(),
         keys: some_keys(keys),
@@ -349,6 +351,7 @@ pub fn revision(number: u32) -> Revision {
     Revision {
         number,
         fingerprint: print(9),
+        policies: None,
         ends: Sides::new(endpoint("hubspot", "contacts"), endpoint("jobber", "clients")),
         layout: Layout {
             pairs: vec![LayoutPair {
