@@ -118,7 +118,7 @@ impl Kernel {
             }
         }
         script.world.minutes(11);
-        script.settle_quickly().await;
+        script.settle_in(2).await;
         script.judge().await;
         let remains = script.world.remains().await;
         let state = State::of(&script.world, &remains);

@@ -81,7 +81,7 @@ async fn rewritten(setup: Setup, side: Side) {
         let writes = writes.count();
         assert!(writes <= 2, "{}: {writes} writes with {told} (P22)", pair.id);
     }
-    script.settle_quickly().await;
+    script.settle_in(2).await;
     script.judge().await;
 }
 
@@ -113,7 +113,7 @@ fn a_pair_that_never_settles_is_named_and_held() {
         }
         let named = named.expect("the report names the pair that never settles (P22)");
         assert!(named.contains("Vv") || named.contains("vv") || named.contains("VV"), "{named}");
-        script.settle_quickly().await;
+        script.settle_in(2).await;
         let holds = script.world.remains().await.holds;
         assert!(holds.iter().any(|hold| hold.reason == HoldReason::Oscillating), "{holds:?}");
     });

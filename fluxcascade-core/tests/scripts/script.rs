@@ -1,6 +1,7 @@
 //! Plays a script: what people do, what fails, when runs are made and where they are cut off; then
 //! everything settles, and is judged.
 
+use fluxcascade_core::clock::Clock;
 use fluxcascade_core::engine::DeskAnswer;
 use fluxcascade_core::mapping::FirstSync;
 use fluxcascade_core::model::{FieldName, Side, Sides};
@@ -8,7 +9,7 @@ use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, SimProf
 use fluxcascade_core::{SyncError, SyncReport};
 
 use crate::people::People;
-use crate::setup::{BACK, FORTH, PAIRS, Revision, Setup, TAGS, mail, same_ids};
+use crate::setup::{BACK, FORTH, NAME, PAIRS, Revision, Setup, TAGS, mail, same_ids};
 use crate::step::{Crash, Play, Round, Start};
 use crate::tally::Tally;
 use crate::values::{Hand, form};
@@ -116,10 +117,18 @@ impl Script {
     pub(crate) async fn note(&mut self, end: Ended<Sync>) {
         match end {
             Ended::Crashed(_) => {}
-            Ended::Reached(Ok(report)) => self.tally.report(&report),
+            Ended::Reached(Ok(report)) => {
+                if is_traced() {
+                    eprintln!("{report}");
+                }
+                self.tally.report(&report);
+            }
             Ended::Reached(Err(_)) => self.tally.count("runs failed", 1),
         }
         let remains = self.world.remains().await;
+        if is_traced() {
+            eprintln!("at {}, there are\n{}", self.world.clock.now(), told(&remains));
+        }
         self.people.learn(&remains.links, &self.world.setup);
         self.tally.holds(&remains.holds);
     }
@@ -134,7 +143,9 @@ impl Script {
             let end = Ended::Reached(self.world.sync().await);
             self.note(end).await;
         }
-        for _ in 0..3 {
+        // The longest wait: a survivor's delete for the sweep, and the grace time of its link; a link
+        // that waits for it to be looked at again, and the grace time once more.
+        for _ in 0..6 {
             self.world.minutes(60 * 25);
             self.run_to_the_end().await;
         }
@@ -146,12 +157,13 @@ impl Script {
         assert_eq!(report.writes(), 0, "a quiet sweep writes (P2): {report}");
     }
 
-    /// As `settle`, with as many runs as a scenario without faults by seed needs.
-    pub(crate) async fn settle_quickly(&mut self) {
+    /// As `settle`, with as many runs as a scenario without faults by seed needs that waits this
+    /// many days at most.
+    pub(crate) async fn settle_in(&mut self, days: usize) {
         self.people.stop();
         self.people.mend();
         self.world.revision = Revision::Whole;
-        for minutes in [0, 20, 60 * 25, 60 * 25] {
+        for minutes in [0, 20].into_iter().chain(std::iter::repeat_n(60 * 25, days)) {
             self.world.minutes(minutes);
             let end = Ended::Reached(Ok(self.run_to_the_end().await));
             self.note(end).await;
@@ -205,6 +217,11 @@ impl Script {
     }
 }
 
+/// Whether each run is told, for those who look into one script.
+fn is_traced() -> bool {
+    std::env::var("FLUXCASCADE_TRACE").is_ok()
+}
+
 fn lines<T: std::fmt::Display>(all: &[T]) -> String {
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -230,6 +247,7 @@ pub(crate) fn oracle(setup: &Setup) -> Oracle {
             FORTH => tied.flows(Flow::To(target)),
             BACK => tied.flows(Flow::To(source)),
             TAGS => tied.made_of_parts(),
+            NAME => tied.formerly(target, ["nick"]),
             _ => tied,
         }
     });

@@ -35,6 +35,8 @@ const fn pair(
     Pair { id, fields: Sides { source, target } }
 }
 
+/// The pair that goes to another field in one of the revisions.
+pub(crate) const NAME: usize = 0;
 /// The pair that flows from the source to the target alone.
 pub(crate) const FORTH: usize = 3;
 /// The pair that flows from the target to the source alone.
@@ -93,16 +95,16 @@ pub(crate) enum Like {
 /// What a system can do beyond the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Powers {
-    answers_with_values: bool,
-    conditional_writes: bool,
-    refuses_duplicates: bool,
-    upserts: bool,
-    order_numbers: bool,
-    field_times: bool,
+    pub(crate) answers_with_values: bool,
+    pub(crate) conditional_writes: bool,
+    pub(crate) refuses_duplicates: bool,
+    pub(crate) upserts: bool,
+    pub(crate) order_numbers: bool,
+    pub(crate) field_times: bool,
     /// Records are archived and brought back.
-    archives: bool,
+    pub(crate) archives: bool,
     /// Records are removed for good.
-    deletes_for_good: bool,
+    pub(crate) deletes_for_good: bool,
 }
 
 /// How one system behaves.

@@ -49,10 +49,6 @@ pub(crate) fn form(value: &Value) -> Value {
     }
 }
 
-/// Left out of what systems rewrite: an id of ours that is not kept as it was sent is written anew in
-/// every run.
-const LEFT_ALONE: [&str; 1] = ["other_id"];
-
 /// Keys are left as they are, so that records are told apart by them.
 pub(crate) fn normaliser(hand: Hand) -> Option<Normaliser> {
     if hand == Hand::AsSent {
@@ -60,7 +56,7 @@ pub(crate) fn normaliser(hand: Hand) -> Option<Normaliser> {
     }
     Some(Arc::new(move |field: &FieldName, value: &Value| {
         let is_key = Side::BOTH.iter().any(|&side| mail(side) == field.as_str());
-        if is_key || LEFT_ALONE.contains(&field.as_str()) {
+        if is_key {
             return None;
         }
         match value {

@@ -22,7 +22,8 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
 }
 
 /// P6: the engine makes no more records with a key than there were on the other side. What a system
-/// made of one operation, done twice on its way, counts once: nobody can tell it before it is there.
+/// made of one operation, done twice on its way, counts once: nobody can tell it before it is there. One
+/// that a person said is nobody's does not count.
 fn once(course: &Course<'_>, key: &Sides<FieldName>, side: Side, verdict: &mut Verdict) {
     let mut made: BTreeMap<Value, BTreeMap<OperationId, &Place>> = BTreeMap::new();
     for (place, own) in course.records.iter().filter(|(place, _)| place.0 == side) {
@@ -30,6 +31,7 @@ fn once(course: &Course<'_>, key: &Sides<FieldName>, side: Side, verdict: &mut V
         let here = course.now(place).is_some_and(is_there);
         if let Author::Engine(operation) = first.by
             && here
+            && !course.remains.is_excluded(place.0, &place.1)
         {
             made.entry(keyed(first, &key[side])).or_default().insert(operation, place);
         }

@@ -1,7 +1,8 @@
 //! What the store has to say for itself when everything has settled.
 
 use crate::model::{
-    Cause, Conflict, Hold, HoldKey, Link, LogRow, MappingKey, OperationId, PairId, RecordId, Side,
+    Cause, Conflict, Hold, HoldKey, HoldReason, Link, LogRow, MappingKey, OperationId, PairId,
+    RecordId, Side,
 };
 use crate::store::{Page, Store, StoreError};
 
@@ -49,6 +50,12 @@ impl Remains {
         })
     }
 
+    /// Whether a person said that it is nobody's.
+    pub(super) fn is_excluded(&self, side: Side, record: &RecordId) -> bool {
+        let key = HoldKey::Record(side, record.clone());
+        self.holds.iter().any(|hold| hold.key == key && hold.reason == HoldReason::Excluded)
+    }
+
     /// Whether a hold is on a pair of a link, or on the whole link.
     pub(super) fn pair_is_held(&self, link: &Link, pair: &PairId) -> bool {
         self.holds.iter().any(|hold| match &hold.key {
@@ -58,9 +65,11 @@ impl Remains {
         })
     }
 
-    /// Why an operation wrote a pair, as the log has it.
+    /// Why an operation wrote a pair, as the log has it. Nothing, if it is not known whether it did.
     pub(super) fn cause(&self, operation: OperationId, pair: &PairId) -> Option<&Cause> {
-        let rows = self.log.iter().filter(|row| row.operation == Some(operation));
+        let is_told =
+            |row: &&LogRow| row.operation == Some(operation) && row.note != LogRow::UNSEEN;
+        let rows = self.log.iter().filter(is_told);
         let mut pairs = rows.flat_map(|row| &row.pairs);
         pairs.find(|written| written.pair == *pair).map(|written| &written.cause)
     }

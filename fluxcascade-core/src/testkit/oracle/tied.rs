@@ -29,6 +29,8 @@ pub(super) enum Content {
 pub struct Tied {
     pub(super) id: PairId,
     pub(super) fields: Sides<Vec<FieldName>>,
+    /// Fields that it tied in other revisions of the mapping.
+    pub(super) former: Sides<Vec<Vec<FieldName>>>,
     pub(super) flow: Flow,
     pub(super) content: Content,
     form: Option<Form>,
@@ -60,10 +62,22 @@ impl Tied {
                 source: source.into_iter().map(field_name).collect(),
                 target: target.into_iter().map(field_name).collect(),
             },
+            former: Sides::default(),
             flow: Flow::Both,
             content: Content::Whole,
             form: None,
         }
+    }
+
+    /// In another revision of the mapping these are its fields on this side: what is written there
+    /// may come back, too.
+    ///
+    /// # Panics
+    /// If a name is empty.
+    #[must_use]
+    pub fn formerly<'n>(mut self, side: Side, fields: impl IntoIterator<Item = &'n str>) -> Self {
+        self.former[side].push(fields.into_iter().map(field_name).collect());
+        self
     }
 
     /// They flow one way.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::course::{Course, Place};
-use super::tied::{Content, Flow, is_blank};
+use super::tied::{Content, Flow, Tied, is_blank};
 use super::witness::{Act, Author};
 use super::{Rewriting, Verdict};
 use crate::model::{Cause, FieldName, OperationId, Value};
@@ -12,15 +12,21 @@ use crate::model::{Cause, FieldName, OperationId, Value};
 type Writes = BTreeMap<(usize, Place, Vec<Value>), BTreeMap<OperationId, usize>>;
 
 pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
-    let mut writes = Writes::new();
+    let (mut writes, mut former) = (Writes::new(), Writes::new());
     for (at, act) in course.acts.iter().enumerate() {
         let Author::Engine(operation) = act.by else { continue };
         verdict.judged.writes += 1;
         for pair in 0..course.oracle.pairs.len() {
-            let Some(values) = written(course, pair, act) else { continue };
+            let tied = &course.oracle.pairs[pair];
+            let place = (act.side, act.record.clone());
+            for fields in &tied.former[act.side] {
+                let Some(values) = written(tied, fields, act) else { continue };
+                let operations = former.entry((pair, place.clone(), values)).or_default();
+                operations.entry(operation).or_insert(at);
+            }
+            let Some(values) = written(tied, &tied.fields[act.side], act) else { continue };
             direction(course, pair, act, verdict);
             origin(course, pair, (at, act), &values, verdict);
-            let place = (act.side, act.record.clone());
             writes.entry((pair, place, values)).or_default().entry(operation).or_insert(at);
         }
     }
@@ -31,6 +37,7 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
             Rewriting::Once => {
                 let other = writes
                     .iter()
+                    .chain(&former)
                     .filter(|((of, on, same), _)| of == pair && on.0 != place.0 && same == values);
                 other.map(|(_, operations)| operations.len()).sum()
             }
@@ -39,15 +46,14 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// What was sent for a pair, in the form in which values are compared.
-fn written(course: &Course<'_>, pair: usize, act: &Act) -> Option<Vec<Value>> {
-    let tied = &course.oracle.pairs[pair];
+/// What was sent for a pair's fields, in the form in which values are compared.
+fn written(tied: &Tied, fields: &[FieldName], act: &Act) -> Option<Vec<Value>> {
     let sent = |field: &FieldName| act.sent.iter().find(|(name, _)| name == field);
-    if !tied.fields[act.side].iter().any(|field| sent(field).is_some()) {
+    if !fields.iter().any(|field| sent(field).is_some()) {
         return None;
     }
     let value = |field: &FieldName| sent(field).map_or(Value::Null, |(_, value)| value.clone());
-    let values: Vec<Value> = tied.fields[act.side].iter().map(value).collect();
+    let values: Vec<Value> = fields.iter().map(value).collect();
     Some(tied.formed(&values))
 }
 
