@@ -22,6 +22,7 @@ mod outcome;
 mod pull;
 mod record;
 mod refresh;
+mod refused;
 mod retry;
 mod run;
 mod send;

@@ -3,18 +3,15 @@
 use std::collections::HashMap;
 
 use super::batch::seen;
-use super::joint::close_unless_owed;
-use super::outcome::{Applied, Proof, Refused};
-use super::record::{kind_of, mark_of};
-use super::retry::try_again;
+use super::outcome::{Applied, Proof};
+use super::record::kind_of;
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogPair,
-    LogRow, Observation, Operation, OperationKind, RecordId, Side, Sides, Value, Values, Work,
-    WriteOrigin, Written,
+    Cause, Hold, HoldKey, HoldReason, Link, LinkStatus, LogPair, LogRow, Observation, Operation,
+    OperationKind, RecordId, Side, Sides, Value, Values, Work, WriteOrigin, Written,
 };
 use crate::plan::{BeforeWrite, Entry, Heard, PairBases, set_bases, settle_update};
 use crate::report::Failure;
@@ -318,112 +315,6 @@ impl Run<'_> {
         hold.attempts = before.map_or(0, |before| before.attempts + 1);
         hold.candidates = vec![(side, record.clone())];
         self.hold_record(commit, work, hold);
-    }
-
-    /// A refusal holds the pairs whose fields it names, else the record.
-    pub(super) fn rejected(
-        &mut self,
-        commit: &mut CommitBatch,
-        work: &Work,
-        entry: &Entry,
-        operation: &Operation,
-        refusal: (&[FieldName], &ConnectorError),
-        fetched: &Fetched,
-    ) {
-        let (_, error) = refusal;
-        let side = operation.side;
-        close_unless_owed(commit, operation);
-        self.note_failure(operation, Some(error));
-        let named = match &work.link {
-            Some(link) => self.refused_pairs(work, entry, link.id, side, refusal),
-            None => Vec::new(),
-        };
-        if named.is_empty() {
-            let key = match &work.link {
-                Some(link) => HoldKey::Link(link.id),
-                None => HoldKey::Record(side.other(), operation.origin.clone()),
-            };
-            let detail = format!("the {side} refuses the record: {error}; edit it on either side");
-            let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.values = self.seen_prints(work, entry, fetched);
-            let hold = try_again(&work.holds, hold, self.now());
-            return self.hold_record(commit, work, hold);
-        }
-        // Every pair of the write was refused; what is left of the record is decided anew.
-        self.report.waiting += 1;
-        for hold in named {
-            self.note_hold(&hold, &entry.records);
-            commit.holds.push(hold);
-        }
-    }
-
-    /// A write was sent again without what it was refused for: those pairs are held.
-    pub(super) fn hold_refused(
-        &mut self,
-        commit: &mut CommitBatch,
-        work: &Work,
-        entry: &Entry,
-        link: LinkId,
-        refused: &Refused,
-    ) {
-        let refusal = (refused.fields.as_slice(), &refused.error);
-        close_unless_owed(commit, &refused.operation);
-        self.note_failure(&refused.operation, Some(&refused.error));
-        for hold in self.refused_pairs(work, entry, link, refused.operation.side, refusal) {
-            self.note_hold(&hold, &entry.records);
-            commit.holds.push(hold);
-        }
-    }
-
-    /// Holds of the pairs whose fields a refusal names.
-    fn refused_pairs(
-        &self,
-        work: &Work,
-        entry: &Entry,
-        link: LinkId,
-        side: Side,
-        (fields, error): (&[FieldName], &ConnectorError),
-    ) -> Vec<Hold> {
-        let written = entry.pairs.iter().filter(|pair| pair.writes_to(side));
-        let held = written.filter_map(|plan| {
-            let pair = &self.mapping.pairs[plan.index];
-            let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
-            let mut hold = Hold::new(
-                HoldKey::Pair(link, pair.id.clone()),
-                HoldReason::Rejected,
-                format!("{}: the {side} refuses {field}: {error}; edit the value", pair.label),
-                self.now(),
-            );
-            hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
-            Some(try_again(&work.holds, hold, self.now()))
-        });
-        let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
-        let of_stamp =
-            stamp.zip(self.mapping.foreign_ids[side].as_ref()).map(|(stamp, foreign)| {
-                let detail = format!(
-                    "the {side} refuses the other record's id in {}: {error}; mend the field there",
-                    stamp.field
-                );
-                let key = HoldKey::Pair(link, foreign.pair_id());
-                let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
-                try_again(&work.holds, refused, self.now())
-            });
-        held.chain(of_stamp).collect()
-    }
-
-    /// Fingerprints of what both records showed when a write was decided.
-    pub(super) fn seen_prints(
-        &self,
-        work: &Work,
-        entry: &Entry,
-        fetched: &Fetched,
-    ) -> Sides<Option<Fingerprint>> {
-        Sides::from_fn(|side| {
-            let record = entry.records[side].clone()?;
-            let listed = || seen(work, side, fetched, self.mapping.revision);
-            let seen = fetched.get(&(side, record)).or_else(listed)?;
-            mark_of(seen)
-        })
     }
 
     /// A write without an answer: it is settled later, and a create is looked into before it is

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::batch::{Batch, put_link};
 use super::joint::{close_unless_owed, forget_early, read_before};
-use super::outcome::{Answer, Sent};
+use super::outcome::{Answer, Refused, Sent};
 use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
 use super::{Event, SyncError};
@@ -289,10 +289,12 @@ impl Run<'_> {
             // Decided anew, nothing is written to this side any more.
             return self.go_on(commit, work, entry, side, fetched);
         };
-        if let Some(refused) = &sent.refused {
-            let link = sent.operation.link;
-            self.hold_refused(commit, work, entry, link, refused);
-        }
+        let rest = sent.refused.as_ref().and_then(|refused| {
+            let Refused { operation, fields, error } = refused;
+            close_unless_owed(commit, operation);
+            self.note_failure(operation, Some(error));
+            self.hold_refused(commit, work, entry, operation, (fields, error))
+        });
         if let Answer::Applied(applied) = &mut sent.answer {
             applied.complete(fetched.get(&(side, applied.record.clone())));
         }
@@ -301,7 +303,7 @@ impl Run<'_> {
             Answer::Applied(applied) => {
                 self.applied(commit, work, entry, operation, applied, fetched);
                 fetched.insert((side, applied.record.clone()), applied.observation());
-                self.go_on(commit, work, entry, side, fetched)
+                self.go_on(commit, work, rest.as_ref().unwrap_or(entry), side, fetched)
             }
             Answer::Unread { record, error } => {
                 self.unread(commit, work, operation, record, error.as_ref());
@@ -321,8 +323,15 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::Rejected { fields, error } => {
-                self.rejected(commit, work, entry, operation, (fields, error), fetched);
-                Next::Done
+                close_unless_owed(commit, operation);
+                self.note_failure(operation, Some(error));
+                match self.hold_refused(commit, work, entry, operation, (fields, error)) {
+                    Some(rest) => self.go_on(commit, work, &rest, side, fetched),
+                    None => {
+                        self.hold_refused_record(commit, work, entry, operation, error, fetched);
+                        Next::Done
+                    }
+                }
             }
             // It was read back, and holds something else: what was edited is decided anew.
             Answer::Moved(_) => {

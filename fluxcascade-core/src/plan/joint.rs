@@ -43,9 +43,16 @@ pub(super) fn settle_second(
 ) {
     for half in work.operations.iter().filter(|open| open.is_second_half()) {
         let seen = half.kind.record().and_then(|r| context.fetched.get(&(half.side, r.clone())));
-        let Some(State::Known { values, .. }) = seen.map(|seen| &seen.state) else {
-            entry.closes.push(half.id); // what it owed is seen when the record is back
-            continue;
+        let values = match seen.map(|seen| &seen.state) {
+            Some(State::Known { values, .. }) => values,
+            Some(State::OutOfScope) => continue, // it is owed until the record is shown again
+            None
+            | Some(
+                State::Deleted(_) | State::Missing | State::MergedInto(_) | State::Unreadable(_),
+            ) => {
+                entry.closes.push(half.id); // what it owed is seen when the record is back
+                continue;
+            }
         };
         if context.unsent.contains(&half.id) || owes(mapping, work, link, half, values, entry) {
             continue;

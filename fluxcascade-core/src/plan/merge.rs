@@ -203,6 +203,9 @@ impl<'a> Case<'a> {
             entry.conflicts.extend(row);
             return self.adopt(entry, None);
         }
+        if pass != Pass::Told && self.is_rewritten(to, &send) {
+            return;
+        }
         let sends = [(to, send.as_slice())];
         if !self.may_send(&sends, &cause, row.as_ref(), pass, entry) {
             return;
@@ -212,6 +215,13 @@ impl<'a> Case<'a> {
             values: self.owned(),
             action: PairAction::Write { to, send, cause, conflict: row.map(Box::new) },
         });
+    }
+
+    /// Whether what differs is what the side's system made of this very value: writing it again, for
+    /// another pair that is decided together with this one, would change nothing (P22).
+    fn is_rewritten(&self, to: Side, send: &[Value]) -> bool {
+        self.changes == Sides::new(Change::Same, Change::Same)
+            && oscillation::was_written_last(self, to, send)
     }
 
     /// Writes a value to both sides, each as that side stores it; a side that holds it is left out.

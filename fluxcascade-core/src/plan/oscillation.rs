@@ -62,6 +62,13 @@ fn last_writes<'a>(case: &Case<'a>) -> Vec<(Side, &'a Written)> {
     writes
 }
 
+/// Whether this value is what we wrote last for the pair, to this side.
+pub(super) fn was_written_last(case: &Case<'_>, to: Side, send: &[Value]) -> bool {
+    let writes = last_writes(case);
+    let last = writes.last();
+    last.is_some_and(|(on, write)| *on == to && write.fingerprint == fingerprint_values(send))
+}
+
 /// The side whose system alone caused this: no other side was edited, our last write of the pair
 /// went there, and its record was changed within moments of it.
 fn rewritten_by(case: &Case<'_>, writes: &[(Side, &Written)]) -> Option<Side> {

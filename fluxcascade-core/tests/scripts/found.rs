@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use fluxcascade_core::Strategy as Conflicts;
 use fluxcascade_core::connector::DeleteSignal;
-use fluxcascade_core::mapping::{DeletePolicy, DeleteUpdate, IdWrites};
+use fluxcascade_core::mapping::{ConflictScope, DeletePolicy, DeleteUpdate, IdWrites};
 use fluxcascade_core::model::Side::{Source, Target};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::play;
-use crate::setup::{BACK, FORTH, Like, NAME, Policies, Revision, Setup, Storage, TAGS};
+use crate::setup::{
+    BACK, FORTH, Like, NAME, Policies, Revision, SCORE, Setup, Storage, TAGS, TIGHT, View,
+};
 use crate::step::{Crash, Deed, Place, Play, Round, Start};
 use crate::values::Hand;
 
@@ -193,4 +195,58 @@ fn a_write_to_a_record_that_is_hidden_meanwhile_is_no_edit() {
         run(&[]),
     ];
     play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
+
+/// P14: pairs that the system refuses wait, and what is left of the record is decided in the same run,
+/// whichever side is written first.
+#[test]
+fn what_is_left_of_a_refused_write_is_decided_at_once() {
+    for view in [View::AsDrawn, View::Swapped] {
+        let setup = Setup { view, ..bare() };
+        let wait = |round: Round| Round { wait: 1200, ..round };
+        let deeds = [Deed::Refuse(Target, 2)];
+        let rounds = vec![wait(run(&deeds)), wait(run(&[])), wait(run(&[Deed::DeleteBoth(0)]))];
+        let filled = Start { on: [true, true], filled: [0b11_1101, 0b110_0011] };
+        let tally = play(setup, &Play { start: vec![filled, BOTH], rounds });
+        assert!(tally.of("conflict: FirstLink by manual") > 0, "{view:?}");
+    }
+}
+
+/// P22: a record conflict that stands, because a guard withholds a part of it, writes nothing again
+/// that the system has rewritten.
+#[test]
+fn a_record_conflict_that_stands_repeats_no_write_that_was_rewritten() {
+    let mut setup = bare();
+    setup.systems.target.hand = Hand::Rounds;
+    setup.conflicts = vec![Conflicts::SourceWins];
+    setup.policies.scope = ConflictScope::Record;
+    setup.policies.guards = TIGHT;
+    let rounds = vec![
+        run(&[Deed::Clash(0, TAGS), edit(2, Source)]),
+        Round { crashes: vec![Crash::At(1)], ..run(&[edit(SCORE, Target)]) },
+        run(&[Deed::Blank(Place { person: 0, pair: TAGS, side: Source })]),
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
+
+/// P17: the half that is owed to a record is owed while the record is hidden.
+#[test]
+fn a_half_that_is_owed_to_a_hidden_record_is_written_when_it_is_shown() {
+    let mut setup = bare();
+    setup.systems.source.powers.answers_with_values = true;
+    setup.systems.source.faults = Some((3_756_402_486_023_706_474, 20));
+    setup.conflicts = vec![Conflicts::Union, Conflicts::Longest];
+    setup.webhooks = true;
+    setup.policies.guards = TIGHT;
+    setup.policies.ids = Some(IdWrites::Always);
+    let second = |pair| Deed::Edit(Place { person: 1, pair, side: Source });
+    let rounds = vec![
+        run(&[]),
+        run(&[Deed::Mail(0, Target), second(NAME)]),
+        run(&[Deed::Delete(0, Source)]),
+        run(&[second(NAME)]),
+        run(&[Deed::Clash(1, TAGS)]),
+        Round { wait: 300, ..run(&[Deed::Hide(1, Source)]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
 }

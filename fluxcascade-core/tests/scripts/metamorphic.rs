@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use crate::script::Script;
 use crate::setup::{Manner, Revision, Setup, Storage, View, setups};
 use crate::state::State;
-use crate::step::{Crash, Deed, Play, plays};
+use crate::step::{Crash, Deed, Play, Theme, plays};
 use crate::tally::Tally;
 use crate::values::Hand;
 use crate::{config, seeds};
@@ -22,7 +22,9 @@ fn calm(play: Play) -> Play {
     let acts = |deed: &Deed| match deed {
         Deed::Edit(_)
         | Deed::Clash(..)
+        | Deed::Agree(..)
         | Deed::Blank(_)
+        | Deed::Refer(..)
         | Deed::Mail(..)
         | Deed::Create(_)
         | Deed::Twin(..)
@@ -55,6 +57,7 @@ fn calm(play: Play) -> Play {
 fn still(mut setup: Setup) -> Setup {
     setup.systems = setup.systems.map(Manner::without_faults);
     setup.webhooks = false;
+    setup.refers = false; // a row of a value that names a record has an id in it
     setup
 }
 
@@ -83,7 +86,7 @@ fn alike_if(
     let total = Mutex::new(Tally::default());
     for seed in seeds {
         let setups = setups(&[Hand::AsSent], Storage::Memory).prop_map(still);
-        let plays = plays().prop_map(calm).prop_map(tame.clone());
+        let plays = plays(Theme::Values).prop_map(calm).prop_map(tame.clone());
         let played = TestRunner::new(config(seed)).run(&(setups, plays), |(setup, play)| {
             let ((one, tally), (two, _)) = runtime.block_on(async {
                 (state(&setup, &play).await, state(&other(&setup), &play).await)

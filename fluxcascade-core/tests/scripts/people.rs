@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fluxcascade_core::clock::ManualClock;
-use fluxcascade_core::model::{Link, RecordId, Side, Sides, Value};
+use fluxcascade_core::model::{Link, LinkStatus, RecordId, Reference, Side, Sides, Value};
 use fluxcascade_core::testkit::SimSystem;
 
-use crate::setup::{Manner, PAIRS, Setup, View, mail};
+use crate::setup::{Manner, PAIRS, Setup, View, boss, mail, object};
 use crate::step::{Deed, Place, Start};
 use crate::values::{fields, unique};
 use crate::world::World;
@@ -100,7 +100,9 @@ impl People {
                 let twin = &mut known[side.other()];
                 let there = self.systems[side.other()].records();
                 if twin.as_ref().is_none_or(|twin| !there.contains(twin)) {
-                    let link = links.iter().find(|link| of(link, side) == own);
+                    let in_use = |link: &&Link| link.status != LinkStatus::Tombstone;
+                    let mut of_own = links.iter().filter(in_use);
+                    let link = of_own.find(|link| of(link, side) == own);
                     *twin = link.map(|link| of(link, side.other())).or(twin.take());
                 }
             }
@@ -127,9 +129,25 @@ impl People {
                     }
                 }
             }
+            Deed::Agree(person, pair) => {
+                let value = known.new_value(pair);
+                for side in Side::BOTH {
+                    if let Some(record) = known.record(person, side) {
+                        self.write(&record, Place { person, pair, side }, &value);
+                    }
+                }
+            }
             Deed::Blank(place) => {
                 if let Some(record) = known.record(place.person, place.side) {
                     self.write(&record, place, &Value::Null);
+                }
+            }
+            Deed::Refer(person, other, side) => {
+                if let (Some(record), Some(id)) =
+                    (known.record(person, side), known.record(other, side))
+                {
+                    let named = Value::Ref(Reference { object: object(side), id });
+                    self.systems[side].edit(&record, boss(side), named);
                 }
             }
             Deed::Mail(person, side) => {

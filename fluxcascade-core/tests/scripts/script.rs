@@ -2,13 +2,14 @@
 //! everything settles, and is judged.
 
 use fluxcascade_core::clock::Clock;
-use fluxcascade_core::engine::DeskAnswer;
+use fluxcascade_core::engine::{DeskAnswer, DeskItem};
 use fluxcascade_core::mapping::FirstSync;
-use fluxcascade_core::model::{FieldName, Side, Sides};
+use fluxcascade_core::model::{Choice, FieldName, HoldKey, Side, Sides};
 use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, SimProfile, Tied};
 use fluxcascade_core::{SyncError, SyncReport};
 
 use crate::people::People;
+use crate::refers;
 use crate::setup::{BACK, FORTH, NAME, PAIRS, Revision, Setup, TAGS, mail, same_ids};
 use crate::step::{Crash, Play, Round, Start};
 use crate::tally::Tally;
@@ -89,7 +90,8 @@ impl Script {
         let engine = self.world.engine().await;
         let desk = engine.desk("contacts").await.unwrap();
         let answers = desk.items.iter().enumerate().filter_map(|(at, item)| {
-            let choices = item.choices();
+            let mut choices = item.choices().to_vec();
+            choices.retain(|choice| *choice != Choice::NotMade || self.was_not_made(item));
             let chosen = choices.get((choice + at) % choices.len().max(1))?;
             Some(item.answer(chosen.clone()))
         });
@@ -100,6 +102,15 @@ impl Script {
         for outcome in engine.answer_all("contacts", answers).await.unwrap() {
             outcome.unwrap();
         }
+    }
+
+    /// Whether a person who looks into the other system finds no record that the create has made.
+    fn was_not_made(&self, item: &DeskItem) -> bool {
+        let HoldKey::Record(side, origin) = &item.key else { return false };
+        let (own, other) = (self.world.setup.side(*side), self.world.setup.side(side.other()));
+        let key = self.world.systems[own].text(origin, mail(own));
+        let there = self.world.systems[other].records();
+        !there.iter().any(|record| self.world.systems[other].text(record, mail(other)) == key)
     }
 
     /// Another endpoint is named by mistake, as long as there are links of the former one.
@@ -193,6 +204,7 @@ impl Script {
         self.tally.count("records created", judged.creates);
         self.tally.count("records removed", judged.removals);
         self.tally.conflicts(&remains.conflicts);
+        self.tally.count("references agreed", refers::judge(&self.world, &remains));
         self.elsewhere();
     }
 

@@ -11,7 +11,7 @@ use fluxcascade_core::mapping::{
     ConflictScope, DeletePolicy, DeleteUpdate, Drift, FieldPair, FirstSync, Guards, IdWrites,
     Limit, Mapping, MappingBuilder, PairBuilder,
 };
-use fluxcascade_core::model::{Side, Sides};
+use fluxcascade_core::model::{ObjectType, Side, Sides};
 use fluxcascade_core::testkit::{CallKind, Fault, FaultPlan, SimProfile};
 use fluxcascade_core::transform::trim;
 use proptest::prelude::*;
@@ -56,6 +56,23 @@ pub(crate) const PAIRS: [Pair; 7] = [
     pair("score = points", &["score"], &["points"]),
     pair("tags = labels", &["tags"], &["labels"]),
 ];
+
+/// The field of a system that names another record of it.
+pub(crate) fn boss(side: Side) -> &'static str {
+    match side {
+        Side::Source => "boss",
+        Side::Target => "lead",
+    }
+}
+
+/// What records of a system are.
+pub(crate) fn object(side: Side) -> ObjectType {
+    let name = match side {
+        Side::Source => "contacts",
+        Side::Target => "clients",
+    };
+    ObjectType::new(name).unwrap()
+}
 
 /// The key's field on a side.
 pub(crate) fn mail(side: Side) -> &'static str {
@@ -141,6 +158,8 @@ pub(crate) struct Setup {
     pub(crate) restore: bool,
     /// Systems send webhooks.
     pub(crate) webhooks: bool,
+    /// Records name other records of their system, which the mapping translates.
+    pub(crate) refers: bool,
     pub(crate) storage: Storage,
     pub(crate) policies: Policies,
     pub(crate) view: View,
@@ -320,13 +339,13 @@ pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<
         select(vec![1_usize, 200]),
         select(strategies()),
         select(first),
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         policies(),
     )
         .prop_map(
             move |(systems, batch, engine_batch, conflicts, first_link, more, policies)| {
                 let (source, target) = systems;
-                let [primary, restore, webhooks] = more;
+                let [primary, restore, webhooks, refers] = more;
                 let primary = primary || conflicts.contains(&Conflicts::PrimaryWins);
                 let systems = Sides { source, target };
                 Setup {
@@ -338,6 +357,7 @@ pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<
                     primary,
                     restore,
                     webhooks,
+                    refers,
                     storage,
                     policies,
                     view: View::AsDrawn,
@@ -454,7 +474,7 @@ impl Manner {
         let mut plan = FaultPlan::new(seed);
         for kind in CallKind::ALL {
             for fault in Fault::EXAMPLES.into_iter().filter(|fault| fault.strikes(kind)) {
-                let is_left_out = matches!(fault, Fault::Unauthorised | Fault::Empty)
+                let is_left_out = matches!(fault, Fault::Unauthorised)
                     || matches!(fault, Fault::ClockJump(_))
                     || self.cannot_tell_its_own_echo(fault);
                 if !is_left_out {

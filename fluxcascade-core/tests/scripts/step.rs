@@ -30,7 +30,11 @@ pub(crate) enum Deed {
     Edit(Place),
     /// The same on both sides: a conflict, if no run comes between.
     Clash(usize, usize),
+    /// The same on both sides: both come to mean the same.
+    Agree(usize, usize),
     Blank(Place),
+    /// A person's record names another's of its system.
+    Refer(usize, usize, Side),
     /// Another key.
     Mail(usize, Side),
     /// A person who is on one side alone.
@@ -113,7 +117,6 @@ fn place() -> impl Strategy<Value = Place> {
 
 fn fault() -> impl Strategy<Value = Deed> {
     let mut faults = Fault::EXAMPLES.to_vec();
-    faults.retain(|fault| *fault != Fault::Empty);
     // Not backwards: rows from before the jump would be later than what was written after it.
     faults.push(Fault::ClockJump(4000));
     faults.push(Fault::Timeout(Duration::from_secs(25)));
@@ -121,13 +124,67 @@ fn fault() -> impl Strategy<Value = Deed> {
         .prop_map(|(side, call, fault)| Deed::Fail(side, call, fault))
 }
 
-fn deeds() -> impl Strategy<Value = Deed> {
+/// What scripts are mostly about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Theme {
+    /// Values that are edited.
+    Values,
+    /// Records that go, hide, come back and are merged.
+    Records,
+}
+
+fn deeds(theme: Theme) -> BoxedStrategy<Deed> {
+    match theme {
+        Theme::Values => any_deed().boxed(),
+        Theme::Records => prop_oneof![1 => any_deed(), 2 => standing()].boxed(),
+    }
+}
+
+/// Where a record stands, on either side of the first ones.
+fn standing() -> impl Strategy<Value = Deed> {
+    let whose = || (0..2_usize, side());
+    prop_oneof![
+        3 => (0..2_usize, 0..2_usize, side()).prop_map(|(a, b, side)| Deed::Merge(a, b, side)),
+        3 => whose().prop_map(|(person, side)| Deed::Hide(person, side)),
+        3 => whose().prop_map(|(person, side)| Deed::Garble(person, side)),
+        3 => whose().prop_map(|(person, side)| Deed::Show(person, side)),
+        3 => whose().prop_map(|(person, side)| Deed::Delete(person, side)),
+        2 => whose().prop_map(|(person, side)| Deed::Restore(person, side)),
+    ]
+}
+
+/// One of the first two, as it stands on each side.
+fn stands_on_both() -> impl Strategy<Value = Vec<Deed>> {
+    let one = |person: usize, side: Side| {
+        select(vec![
+            Deed::Merge(person, 1 - person, side),
+            Deed::Hide(person, side),
+            Deed::Hide(person, side),
+            Deed::Garble(person, side),
+            Deed::Delete(person, side),
+        ])
+    };
+    let both = move |person: usize| (one(person, Side::Source), one(person, Side::Target));
+    (0..2_usize).prop_flat_map(both).prop_map(|(source, target)| vec![source, target])
+}
+
+fn before(theme: Theme) -> BoxedStrategy<Vec<Deed>> {
+    let any = vec(deeds(theme), 0..7);
+    match theme {
+        Theme::Values => any.boxed(),
+        Theme::Records => prop_oneof![1 => any, 4 => stands_on_both()].boxed(),
+    }
+}
+
+fn any_deed() -> impl Strategy<Value = Deed> {
     let whose = || (person(), side());
     let events = select(vec![EventFault::Repeated, EventFault::Reordered, EventFault::Dropped]);
     prop_oneof![
         22 => place().prop_map(Deed::Edit),
         8 => (person(), 0..PAIRS.len()).prop_map(|(person, pair)| Deed::Clash(person, pair)),
+        3 => (person(), 0..PAIRS.len()).prop_map(|(person, pair)| Deed::Agree(person, pair)),
         4 => place().prop_map(Deed::Blank),
+        3 => (person(), person(), side()).prop_map(|(a, b, side)| Deed::Refer(a, b, side)),
         2 => whose().prop_map(|(person, side)| Deed::Mail(person, side)),
         3 => side().prop_map(Deed::Create),
         1 => whose().prop_map(|(person, side)| Deed::Twin(person, side)),
@@ -140,7 +197,7 @@ fn deeds() -> impl Strategy<Value = Deed> {
         1 => whose().prop_map(|(person, side)| Deed::Show(person, side)),
         1 => place().prop_map(Deed::HideField),
         1 => place().prop_map(Deed::ShowField),
-        6 => fault(),
+        8 => fault(),
         1 => (side(), 0..PAIRS.len()).prop_map(|(side, pair)| Deed::Refuse(side, pair)),
         1 => (side(), 0..PAIRS.len()).prop_map(|(side, pair)| Deed::Accept(side, pair)),
         3 => (1_u64..900).prop_map(Deed::Wait),
@@ -162,7 +219,7 @@ fn crashes() -> impl Strategy<Value = Vec<Crash>> {
     ]
 }
 
-fn rounds() -> impl Strategy<Value = Round> {
+fn rounds(theme: Theme) -> impl Strategy<Value = Round> {
     let revision = prop_oneof![
         6 => Just(Revision::Whole),
         1 => Just(Revision::Fewer),
@@ -170,9 +227,9 @@ fn rounds() -> impl Strategy<Value = Round> {
     ];
     let wait = prop_oneof![2 => Just(0_u64), 2 => 1_u64..60, 2 => 60_u64..1500, 1 => Just(90_000)];
     (
-        vec(deeds(), 0..7),
+        before(theme),
         wait,
-        prop_oneof![2 => Just(Vec::new()), 1 => vec((1_u64..60, deeds()), 1..3)],
+        prop_oneof![2 => Just(Vec::new()), 1 => vec((1_u64..60, deeds(theme)), 1..3)],
         crashes(),
         revision,
         prop::bool::weighted(0.05),
@@ -200,6 +257,7 @@ fn starts() -> impl Strategy<Value = Start> {
 }
 
 /// Two to six records, three to eight runs.
-pub(crate) fn plays() -> impl Strategy<Value = Play> {
-    (vec(starts(), 2..=4), vec(rounds(), 3..=8)).prop_map(|(start, rounds)| Play { start, rounds })
+pub(crate) fn plays(theme: Theme) -> impl Strategy<Value = Play> {
+    (vec(starts(), 2..=4), vec(rounds(theme), 3..=8))
+        .prop_map(|(start, rounds)| Play { start, rounds })
 }

@@ -90,6 +90,11 @@ impl Tally {
         }
     }
 
+    /// How often it was hit.
+    pub(crate) fn of(&self, what: &str) -> u64 {
+        self.counts.get(what).copied().unwrap_or(0)
+    }
+
     pub(crate) fn print(&self, title: &str) -> String {
         let mut text = format!("{title}\n");
         for (what, count) in self.counts.iter().chain(&self.most) {
@@ -100,11 +105,10 @@ impl Tally {
 
     /// All of these were hit so often.
     pub(crate) fn assert_floor(&self, floor: u64, wanted: &[String]) {
-        let count = |what: &String| self.counts.get(what).copied().unwrap_or(0);
         let rare: Vec<String> = wanted
             .iter()
-            .filter(|what| count(what) < floor)
-            .map(|what| format!("{}  {what}", count(what)))
+            .filter(|what| self.of(what) < floor)
+            .map(|what| format!("{}  {what}", self.of(what)))
             .collect();
         assert!(rare.is_empty(), "hit fewer than {floor} times:\n{}", rare.join("\n"));
     }
@@ -114,13 +118,4 @@ impl Tally {
 pub(crate) fn name(fault: Fault) -> String {
     let text = format!("{fault:?}");
     text.split('(').next().unwrap_or_default().to_owned()
-}
-
-/// What two thousand scripts must have hit.
-pub(crate) fn wanted() -> Vec<String> {
-    include_str!("wanted.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect()
 }

@@ -15,7 +15,7 @@ use fluxcascade_core::{Engine, SyncError, SyncReport};
 use fluxcascade_store::{MemoryStore, SqliteStore};
 
 use crate::cells::Cells;
-use crate::setup::{Revision, Setup, Storage};
+use crate::setup::{Revision, Setup, Storage, object};
 
 pub(crate) type Sync = Result<SyncReport, SyncError>;
 
@@ -195,6 +195,7 @@ fn crm(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
         .field("grade")
         .typed_field("score", FieldType::Int)
         .typed_field("tags", FieldType::Set { item: Box::new(FieldType::Text) })
+        .typed_field("boss", FieldType::Ref { object: object(Side::Source) })
         .field("other_id")
         .unique("email")
 }
@@ -211,6 +212,7 @@ fn clients(profile: SimProfile, clock: Arc<dyn Clock>) -> SimSystem {
         .field("rank")
         .typed_field("points", FieldType::Int)
         .typed_field("labels", FieldType::Set { item: Box::new(FieldType::Text) })
+        .typed_field("lead", FieldType::Ref { object: object(Side::Target) })
         .field("other_id")
         .unique("mail")
 }

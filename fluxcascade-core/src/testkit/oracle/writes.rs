@@ -145,11 +145,17 @@ fn count(
             ) => {}
         }
     }
-    let mut own_edits = course.steps(pair, place).iter();
     let first = operations.values().min().copied().unwrap_or_default();
-    let own = own_edits.any(|step| {
-        step.written && step.act < first && !step.by.is_engine() && step.values == values
-    });
+    let by_people = |place: &Place| {
+        course.steps(pair, place).iter().any(|step| {
+            // What came from a record that was merged into this one was not written here.
+            let sent = !course.acts[step.act].sent.is_empty();
+            let before = sent && step.written && step.act < first;
+            before && !step.by.is_engine() && step.values == values
+        })
+    };
+    // What people wrote on both sides may come from either.
+    let own = by_people(place) && !course.partners(place).any(|partner| by_people(&partner));
     let allowed = if own { echoes } else { 1 + echoes };
     // A write without an answer is repeated at most once each.
     if plain > allowed.max(usize::from(unanswered > 0)) {

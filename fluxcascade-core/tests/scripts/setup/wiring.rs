@@ -14,6 +14,7 @@ impl Setup {
             primary: false,
             restore: false,
             webhooks: false,
+            refers: false,
             storage: Storage::Memory,
             policies: Policies::PLAIN,
             view: View::AsDrawn,
@@ -117,6 +118,11 @@ impl Setup {
         };
         let (forth, back) = (one_way(Side::Source), one_way(Side::Target));
         let mut mapping = self.tie_mail(mapping);
+        if self.refers {
+            let fields = Sides { source: &["boss"][..], target: &["lead"][..] };
+            let refers = |pair: PairBuilder| pair.id("boss").references("contacts");
+            mapping = self.tie_fields(mapping, fields, refers);
+        }
         for (at, pair) in PAIRS.iter().enumerate().skip(1) {
             mapping = self.tie(mapping, at, pair.fields, |pair| match at {
                 FORTH => forth(pair).drift(drift),
