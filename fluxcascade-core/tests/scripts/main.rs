@@ -159,7 +159,7 @@ const SETS: [Set; 4] = [
         theme: Theme::Values,
         hands: DRAWN_HANDS,
         storage: Storage::Memory,
-        quick: 1100,
+        quick: 1600,
         share: 3,
     },
     Set {
@@ -167,7 +167,7 @@ const SETS: [Set; 4] = [
         theme: Theme::Records,
         hands: &[Hand::AsSent],
         storage: Storage::Memory,
-        quick: 1000,
+        quick: 2300,
         share: 3,
     },
     Set {

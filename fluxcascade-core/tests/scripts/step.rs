@@ -158,8 +158,10 @@ fn stands_on_both() -> impl Strategy<Value = Vec<Deed>> {
     let one = |person: usize, side: Side| {
         select(vec![
             Deed::Merge(person, 1 - person, side),
+            Deed::Merge(person, 1 - person, side),
             Deed::Hide(person, side),
             Deed::Hide(person, side),
+            Deed::Garble(person, side),
             Deed::Garble(person, side),
             Deed::Delete(person, side),
         ])
