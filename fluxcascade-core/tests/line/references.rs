@@ -14,27 +14,27 @@ use fluxcascade_store::MemoryStore;
 
 use crate::world::at;
 
-struct Firm {
-    clock: Arc<ManualClock>,
-    crm: SimSystem,
-    erp: SimSystem,
+pub(crate) struct Firm {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) crm: SimSystem,
+    pub(crate) erp: SimSystem,
     /// The same two systems' companies: a simulated system has one object type.
-    crm_companies: SimSystem,
-    erp_companies: SimSystem,
-    store: Arc<dyn Store>,
-    contacts: MappingBuilder,
-    companies: Create,
+    pub(crate) crm_companies: SimSystem,
+    pub(crate) erp_companies: SimSystem,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) contacts: MappingBuilder,
+    pub(crate) companies: Create,
 }
 
-fn reference(object: &str) -> FieldType {
+pub(crate) fn reference(object: &str) -> FieldType {
     FieldType::Ref { object: ObjectType::new(object).unwrap() }
 }
 
-fn to(id: &RecordId) -> Value {
+pub(crate) fn to(id: &RecordId) -> Value {
     Value::Ref(Reference { object: ObjectType::new("companies").unwrap(), id: id.clone() })
 }
 
-fn contacts() -> MappingBuilder {
+pub(crate) fn contacts() -> MappingBuilder {
     Mapping::builder("contacts")
         .source("crm", "contacts")
         .target("erp", "contacts")
@@ -44,7 +44,7 @@ fn contacts() -> MappingBuilder {
 }
 
 impl Firm {
-    fn new(company: FieldSchema) -> Self {
+    pub(crate) fn new(company: FieldSchema) -> Self {
         let clock = Arc::new(ManualClock::starting(at("12:00")));
         let system = |name: &str, object: &str| {
             let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
@@ -63,7 +63,7 @@ impl Firm {
         }
     }
 
-    async fn engine(self) -> Result<(Engine, Self), SyncError> {
+    pub(crate) async fn engine(self) -> Result<(Engine, Self), SyncError> {
         let companies = Mapping::builder("companies")
             .source("crm", "companies")
             .target("erp", "companies")
@@ -85,7 +85,7 @@ impl Firm {
         Ok((engine, firm))
     }
 
-    fn minutes(&self, minutes: u64) {
+    pub(crate) fn minutes(&self, minutes: u64) {
         self.clock.advance(std::time::Duration::from_secs(60 * minutes));
     }
 }
@@ -153,11 +153,11 @@ mod both {
     }
 }
 
-fn company() -> FieldSchema {
+pub(crate) fn company() -> FieldSchema {
     FieldSchema::new(FieldName::new("company").unwrap(), reference("companies"))
 }
 
-async fn settle(engine: &Engine, firm: &Firm, mapping: &str) {
+pub(crate) async fn settle(engine: &Engine, firm: &Firm, mapping: &str) {
     for _ in 0..3 {
         firm.minutes(15);
         engine.sync(mapping).await.unwrap();
