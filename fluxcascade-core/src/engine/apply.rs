@@ -325,13 +325,12 @@ impl Run<'_> {
             Answer::Rejected { fields, error } => {
                 close_unless_owed(commit, operation);
                 self.note_failure(operation, Some(error));
-                match self.hold_refused(commit, work, entry, operation, (fields, error)) {
-                    Some(rest) => self.go_on(commit, work, &rest, side, fetched),
-                    None => {
-                        self.hold_refused_record(commit, work, entry, operation, error, fetched);
-                        Next::Done
-                    }
+                let refusal = (fields.as_slice(), error);
+                if let Some(rest) = self.hold_refused(commit, work, entry, operation, refusal) {
+                    return self.go_on(commit, work, &rest, side, fetched);
                 }
+                self.hold_refused_record(commit, work, entry, operation, error, fetched);
+                Next::Done
             }
             // It was read back, and holds something else: what was edited is decided anew.
             Answer::Moved(_) => {

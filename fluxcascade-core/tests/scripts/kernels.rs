@@ -311,32 +311,56 @@ impl Kernel {
     }
 }
 
-/// Two crashes, one after the other, in a kernel; and a script of two records and three edits with a
-/// crash. Which, and where, is told by a number.
-pub(crate) fn soak(number: u64, total: &std::sync::Mutex<Tally>) {
+/// No kernel has more points than this; a crash beyond the last is none.
+const POINTS: u64 = 80;
+
+/// One step of the soak: a kernel, killed at each point and then once more at another, and a script
+/// of two records and three edits, killed at each point. Step by step these are all kernels with all
+/// pairs of points, and all such scripts.
+pub(crate) fn soak(step: u64, total: &std::sync::Mutex<Tally>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut own = Tally::default();
     let all = kernels();
-    let at = |bound: usize, by: u64| usize::try_from(number / by).unwrap_or(0) % bound;
-    let kernel = &all[at(all.len(), 1)];
-    let (_, undisturbed, _) = runtime.block_on(kernel.play(vec![CrashPlan::none()]));
-    for first in 1..70 {
-        let second = 1 + (number * 31 + first * 17) % 70;
-        let plans = vec![CrashPlan::at(first), CrashPlan::at(second)];
-        let (_, state, tally) = runtime.block_on(kernel.play(plans));
-        let told = format!("{}: killed at {first}, then at {second}", kernel.name);
-        assert_eq!(state, undisturbed, "{told} ends otherwise (P17)");
-        total.lock().unwrap().add(&tally);
+    let (turn, at) = (step / all.len() as u64, step % all.len() as u64);
+    if turn < POINTS {
+        let kernel = &all[usize::try_from(at).unwrap()];
+        runtime.block_on(kernel.with_pairs_of_crashes(turn, &mut own));
     }
     let places: Vec<Place> = [0, 1]
         .into_iter()
         .flat_map(|person| [Source, Target].map(|side| (person, side)))
         .flat_map(|(person, side)| [0, SCORE].map(|pair| Place { person, pair, side }))
         .collect();
-    let three = [1, 8, 64].map(|by| Deed::Edit(places[at(places.len(), by)]));
-    let small = Kernel { start: vec![BOTH, BOTH], ..Kernel::linked("three edits", three.to_vec()) };
-    let mut own = Tally::default();
-    runtime.block_on(small.at_every_point(&mut own));
+    let many = places.len() as u64;
+    if step < many.pow(3) {
+        let place = |by: u64| places[usize::try_from(step / by % many).unwrap()];
+        let edits = [1, many, many * many].map(|by| Deed::Edit(place(by)));
+        let linked = Kernel::linked("three edits", edits.to_vec());
+        let small = Kernel { start: vec![BOTH, BOTH], ..linked };
+        let points = runtime.block_on(small.at_every_point(&mut own));
+        own.count("scripts of three edits", 1);
+        own.count("points in scripts of three edits", points);
+    }
     total.lock().unwrap().add(&own);
+}
+
+impl Kernel {
+    /// Kills the process at each point, and the next one as many points later.
+    async fn with_pairs_of_crashes(&self, later: u64, total: &mut Tally) {
+        let (_, undisturbed, _) = self.play(vec![CrashPlan::none()]).await;
+        for first in 1.. {
+            let second = 1 + (first + later) % POINTS;
+            let plans = vec![CrashPlan::at(first), CrashPlan::at(second)];
+            let (_, state, tally) = self.play(plans).await;
+            let told = format!("{}: killed at {first}, then at {second}", self.name);
+            assert_eq!(state, undisturbed, "{told} ends otherwise (P17)");
+            if tally.crashes() == 0 {
+                return; // the process ended before
+            }
+            total.count("pairs of crashes", u64::from(tally.crashes() == 2));
+            total.add(&tally);
+        }
+    }
 }
 
 /// The calls that every run makes.

@@ -224,9 +224,9 @@ fn the_sides_agree_and_nothing_is_lost_or_made_up_whatever_happens() {
     }
 }
 
-/// A soak: new scripts, and every kernel with pairs of crashes, for so many seconds
-/// (`FLUXCASCADE_SOAK_SECONDS`, 60 unless said otherwise). Each script that fails is told with its
-/// seed, as small as it could be made.
+/// A soak of so many seconds (`FLUXCASCADE_SOAK_SECONDS`, 60 unless said otherwise): new scripts, and
+/// by turns all kernels with all pairs of crashes and all scripts of two records and three edits with a
+/// crash at each point. Each script that fails is told with its seed, as small as it could be made.
 #[test]
 #[ignore = "a soak, as long as it is told; CONTRIBUTING.md has its command"]
 fn soak() {
@@ -238,9 +238,8 @@ fn soak() {
     let is_over = || began.elapsed().as_secs() >= seconds;
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !is_over() {
-                let seed = next.fetch_add(1, Relaxed);
-                kernels::soak(seed, &total);
+            for step in (0..).take_while(|_| !is_over()) {
+                kernels::soak(step, &total);
             }
         });
         scope.spawn(|| {

@@ -95,6 +95,12 @@ impl Tally {
         self.counts.get(what).copied().unwrap_or(0)
     }
 
+    /// How many processes died.
+    pub(crate) fn crashes(&self) -> u64 {
+        let crashes = self.counts.iter().filter(|(what, _)| what.starts_with("crash: "));
+        crashes.map(|(_, count)| count).sum()
+    }
+
     pub(crate) fn print(&self, title: &str) -> String {
         let mut text = format!("{title}\n");
         for (what, count) in self.counts.iter().chain(&self.most) {

@@ -200,26 +200,9 @@ macro_rules! __connector_rules {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __connector_tests {
-    ((async #[$test:meta] $fixture:path) $($room:ident { $($name:ident)+ })+) => {
+    ($how:tt $($room:ident { $($name:ident)+ })+) => {
         $($(
-            #[$test]
-            async fn $name() {
-                let fixture = $fixture().await;
-                let name = ::std::stringify!($name);
-                $crate::testkit::conformance::connector::assert_keeps(name, &fixture).await;
-            }
-        )+)+
-    };
-    ((block $fixture:path) $($room:ident { $($name:ident)+ })+) => {
-        $($(
-            #[test]
-            fn $name() {
-                $crate::testkit::block_on(async {
-                    let fixture = $fixture().await;
-                    let name = ::std::stringify!($name);
-                    $crate::testkit::conformance::connector::assert_keeps(name, &fixture).await;
-                });
-            }
+            $crate::__rule_test! { $how $crate::testkit::conformance::connector::assert_keeps, $name }
         )+)+
     };
 }

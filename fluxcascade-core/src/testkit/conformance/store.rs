@@ -345,26 +345,9 @@ macro_rules! __store_rules {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_tests {
-    ((async #[$test:meta] $open:path) $($of:ident $room:ident { $($name:ident)+ })+) => {
+    ($how:tt $($of:ident $room:ident { $($name:ident)+ })+) => {
         $($(
-            #[$test]
-            async fn $name() {
-                let fixture = $open().await;
-                let name = ::std::stringify!($name);
-                $crate::testkit::conformance::store::assert_keeps(name, &fixture).await;
-            }
-        )+)+
-    };
-    ((block $open:path) $($of:ident $room:ident { $($name:ident)+ })+) => {
-        $($(
-            #[test]
-            fn $name() {
-                $crate::testkit::block_on(async {
-                    let fixture = $open().await;
-                    let name = ::std::stringify!($name);
-                    $crate::testkit::conformance::store::assert_keeps(name, &fixture).await;
-                });
-            }
+            $crate::__rule_test! { $how $crate::testkit::conformance::store::assert_keeps, $name }
         )+)+
     };
 }
