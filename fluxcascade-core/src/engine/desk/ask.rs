@@ -18,7 +18,7 @@ pub struct DeskPage {
     pub only: Option<HoldReason>,
     /// Where the page begins: what [`Desk::next`] said.
     pub skip: usize,
-    /// At most this many items.
+    /// At most this many items; 0 is taken as 1, so that following [`Desk::next`] comes to an end.
     pub limit: usize,
 }
 
@@ -66,7 +66,7 @@ impl Engine {
             withheld: self.store().counts(&compiled.key).await?.withheld,
             next: None,
         };
-        let mut skip = page.skip;
+        let (mut skip, limit) = (page.skip, page.limit.max(1));
         loop {
             let wanted = Page { reason: page.only, skip, limit: PAGE, ..Page::default() };
             let holds = self.store().holds(&compiled.key, &wanted).await?;
@@ -75,7 +75,7 @@ impl Engine {
             }
             let mut shown = Vec::new();
             for hold in &holds {
-                if desk.items.len() + shown.len() == page.limit {
+                if desk.items.len() + shown.len() == limit {
                     desk.next = Some(skip);
                     break;
                 }
