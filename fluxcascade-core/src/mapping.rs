@@ -170,9 +170,11 @@ impl Mapping {
         }
     }
 
-    /// Whether records are created on this side.
+    /// Whether records are created on this side: its direction, [`Mapping::create`] and its first
+    /// sync all let it.
     pub fn creates_on(&self, side: Side) -> bool {
-        self.direction.writes_to(side) && self.create.is_none_or(|create| create.on(side))
+        let never = self.first_sync == FirstSync::UpdateExisting;
+        !never && self.direction.writes_to(side) && self.create.is_none_or(|create| create.on(side))
     }
 
     /// Everything that is wrong with it and needs no system to be found. A mapping from the

@@ -6,7 +6,8 @@ use crate::model::{FieldName, Value};
 
 /// What becomes of the other record when one of a link was deleted and the other is unchanged.
 ///
-/// It acts only on a side that the mapping's direction writes.
+/// It acts only on a side that the mapping's direction writes, and `recreate` only where the mapping
+/// creates records: elsewhere it is `unlink`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeletePolicy {
@@ -28,7 +29,7 @@ pub enum DeleteUpdate {
     /// The edited record stays, and the link ends.
     #[default]
     Survive,
-    /// The deleted record is made again.
+    /// The deleted record is made again; where the mapping creates no records, as `survive`.
     Recreate,
     /// A person decides.
     Manual,

@@ -7,7 +7,7 @@ use super::matching::{By, Subject, owned, present};
 use super::parked::{park, record_hold};
 use super::reference::{self, Blocked};
 use super::stamp;
-use crate::mapping::{CompiledMapping, FirstSync};
+use crate::mapping::CompiledMapping;
 use crate::model::{
     Awaited, Cause, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation,
     Operation, RecordId, Side, Sides, Timestamp, Value, Withheld,
@@ -19,8 +19,7 @@ impl Subject<'_> {
     pub(super) fn create(&self, context: &PlanContext, mut entry: Entry) -> Entry {
         let (mapping, to) = (self.mapping, self.side.other());
         entry.released = self.work.holds.iter().map(|hold| hold.key.clone()).collect();
-        let never = mapping.mapping.first_sync == FirstSync::UpdateExisting;
-        if never || !mapping.mapping.creates_on(to) {
+        if !mapping.mapping.creates_on(to) {
             entry.step = Step::Ignored;
             return entry;
         }

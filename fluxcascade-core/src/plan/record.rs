@@ -214,7 +214,7 @@ impl Loss<'_> {
     }
 
     /// The other record is unchanged: the mapping's policy for deletes of this side, as far as its
-    /// direction lets it.
+    /// direction and what it creates let it.
     fn by_policy(&self, gone: Side, values: &Values, mut entry: Entry) -> Entry {
         let twin = gone.other();
         let writes = |side| self.mapping.mapping.direction.writes_to(side);
@@ -225,7 +225,7 @@ impl Loss<'_> {
             DeletePolicy::Delete if writes(twin) => {
                 self.remove(gone, values, (RecordAction::Delete, Withheld::Delete), entry)
             }
-            DeletePolicy::Recreate if writes(gone) => {
+            DeletePolicy::Recreate if self.remakes(gone) => {
                 entry.wakes.push((twin, self.link.records[twin].clone()));
                 self.end(Ending::Remade(gone), entry)
             }
@@ -303,7 +303,7 @@ impl Loss<'_> {
     ) -> Entry {
         let twin = gone.other();
         let policy = self.mapping.mapping.delete_update;
-        let remakes = self.mapping.mapping.direction.writes_to(gone);
+        let remakes = self.remakes(gone);
         let mut row = self.row(gone, pairs);
         let ending = match policy {
             DeleteUpdate::Recreate if remakes => Ending::Remade(gone),
@@ -329,6 +329,11 @@ impl Loss<'_> {
         self.end(ending, entry)
     }
 
+    /// Whether a deleted record can be made again: nothing is, where nothing is created.
+    fn remakes(&self, gone: Side) -> bool {
+        self.mapping.mapping.creates_on(gone)
+    }
+
     /// What a person said of exactly this conflict.
     fn said(&self, gone: Side, values: &Values, row: &Conflict) -> Option<&Choice> {
         let hold = link_hold(self.work)?;
@@ -339,9 +344,13 @@ impl Loss<'_> {
     fn ask(&self, gone: Side, values: &Values, mut row: Conflict, mut entry: Entry) -> Entry {
         let twin = gone.other();
         row.why = "the mapping leaves it to a person".into();
+        let next = if self.remakes(gone) {
+            "say that the deleted one is made again, or leave it"
+        } else {
+            "leave it, for nothing is created there, or make the deleted one again in its system"
+        };
         let detail = format!(
-            "the {gone} record {} is deleted and the {twin} record {} was edited: say that the \
-             deleted one is made again, or leave it",
+            "the {gone} record {} is deleted and the {twin} record {} was edited: {next}",
             self.link.records[gone], self.link.records[twin]
         );
         let mut hold = self.hold(HoldReason::Conflict, detail);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fluxcascade_core::connector::{Capabilities, DeleteSignal};
 use fluxcascade_core::mapping::{
-    DeletePolicy, DeleteUpdate, Direction, Guards, Limit, MappingBuilder,
+    Create, DeletePolicy, DeleteUpdate, Direction, Guards, Limit, MappingBuilder,
 };
 use fluxcascade_core::model::{
     AnswerOutcome, Choice, ConflictKind, ConflictStatus, Ending, HoldReason, LinkStatus, LogKind,
@@ -268,6 +268,21 @@ async fn a_person_decides_a_delete_against_an_edit_where_the_policy_says_so() {
         assert_eq!(world.conflicts().await[0].status, ConflictStatus::Resolved);
         assert!(world.holds().await.is_empty());
     }
+}
+
+/// P8: what nothing may be created for is not said to be made again.
+#[tokio::test]
+async fn a_deleted_record_is_made_again_only_where_records_are_created() {
+    let world = world(asking().create(Create::ToTarget).delete_update(DeleteUpdate::Recreate));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.edit(&target, "name", "Anna");
+    world.crm.delete(&source);
+    world.settle().await;
+    assert!(world.crm.records().is_empty());
+    assert_eq!(world.link().await.ending, Some(Ending::Deleted(Side::Source)));
+    let log = world.log().await;
+    assert!(log.iter().all(|row| !row.note.contains("made again")), "{log:?}");
 }
 
 /// P20: what a person was asked is decided by the policy that the mapping has now.
