@@ -1,21 +1,23 @@
 //! The desk: everything that waits for a person, what they can say about each, and in what words.
 //!
 //! What is done with an answer is decided in [`crate::plan`]; how the desk is asked is in `ask`,
-//! what a person does without being asked in `act`.
+//! what can be said about each in `offer`, what a person does without being asked in `act`.
 
 mod act;
 mod ask;
+mod offer;
 mod show;
 
 use serde::{Deserialize, Serialize};
 
 pub use ask::{DeskAnswer, DeskPage};
+use offer::Offers;
 
 use super::SyncError;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Choice, Conflict, ConflictId, ConflictKind, Fingerprint, Hold, HoldKey, HoldReason, Link,
-    LinkId, MappingName, RecordId, Side, Sides, Timestamp, Value, Withheld,
+    Choice, Conflict, ConflictId, ConflictKind, FieldName, Fingerprint, Hold, HoldKey, HoldReason,
+    Link, LinkId, MappingName, RecordId, Side, Sides, Timestamp, Value, Withheld,
 };
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -85,17 +87,6 @@ pub struct DeskConflict {
     pub why: String,
 }
 
-/// The choices that an item takes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Offers {
-    /// These, as they are.
-    choices: Vec<Choice>,
-    /// Values of so many fields on each side.
-    values: Option<Sides<usize>>,
-    /// Any record of this side.
-    record_of: Option<Side>,
-}
-
 /// Why the desk did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -108,6 +99,18 @@ pub enum DeskError {
         /// What was chosen.
         choice: &'static str,
         /// What it takes.
+        takes: String,
+    },
+    /// One of the values of one's own is none that its field can hold.
+    #[error("{item} does not take these values: {field} on the {side} takes {takes}")]
+    WrongType {
+        /// The item, in words.
+        item: String,
+        /// The side of the field.
+        side: Side,
+        /// The field.
+        field: FieldName,
+        /// What the field takes, in words.
         takes: String,
     },
     /// A sync of the mapping is under way.
@@ -175,31 +178,15 @@ impl DeskError {
 
 impl DeskItem {
     /// The choices that it takes and that can be listed. Besides these, conflicts and pairs that do
-    /// not settle take values of one's own, and a create without an answer any record that it may
-    /// have made: see [`DeskItem::takes`].
+    /// not settle take values of one's own that their fields can hold, and a create without an
+    /// answer any record that it may have made: see [`DeskItem::takes`].
     pub fn choices(&self) -> &[Choice] {
         &self.offers.choices
     }
 
     /// Whether it takes this choice.
     pub fn takes(&self, choice: &Choice) -> bool {
-        if self.offers.choices.contains(choice) {
-            return true;
-        }
-        match choice {
-            Choice::Set(values) => self.offers.values.is_some_and(|widths| {
-                Side::BOTH.into_iter().all(|side| values[side].len() == widths[side])
-            }),
-            Choice::LinkTo(_) => self.offers.record_of.is_some(),
-            Choice::Take(_)
-            | Choice::Leave
-            | Choice::Create
-            | Choice::Never
-            | Choice::NotMade
-            | Choice::Allow
-            | Choice::Retry
-            | Choice::Recreate => false,
-        }
+        self.offers.take(choice)
     }
 
     /// This choice as an answer to what is shown here.
@@ -226,8 +213,7 @@ fn item(
     }
     let confirmed = Sides::from_fn(|side| {
         let slots = &link?.bases[side].slots[pair?.ends[side].base.clone()];
-        let values: Option<Vec<Value>> = slots.iter().map(|slot| slot.value().cloned()).collect();
-        values.filter(|_| !sensitive)
+        offer::values_of(slots).filter(|_| !sensitive)
     });
     let conflict = row.map(|row| DeskConflict {
         id: row.id,
@@ -252,80 +238,6 @@ fn item(
         conflict,
         confirmed,
         answered: hold.choice().cloned(),
-        offers: offers(mapping, hold, row),
+        offers: Offers::of(mapping, hold, link, row),
     }
-}
-
-/// What a hold takes as an answer.
-fn offers(mapping: &CompiledMapping, hold: &Hold, row: Option<&Conflict>) -> Offers {
-    let choices = |choices: &[Choice]| Offers { choices: choices.to_vec(), ..Offers::default() };
-    match hold.reason {
-        HoldReason::Conflict if row.is_some_and(|row| row.kind == ConflictKind::DeleteUpdate) => {
-            choices(&[Choice::Recreate, Choice::Leave])
-        }
-        HoldReason::Conflict | HoldReason::Oscillating | HoldReason::Unsettled => {
-            values_stand(mapping, hold)
-        }
-        HoldReason::Ambiguous => parked(mapping, hold),
-        HoldReason::UnknownOutcome => match &hold.key {
-            HoldKey::Record(side, _) => Offers {
-                choices: vec![Choice::NotMade, Choice::Leave],
-                values: None,
-                record_of: Some(side.other()),
-            },
-            HoldKey::Pair(..) | HoldKey::Link(_) => choices(&[Choice::Leave]),
-        },
-        HoldReason::Guard => match hold.withheld {
-            Some(Withheld::Create) => choices(&[Choice::Allow, Choice::Never]),
-            Some(
-                Withheld::Delete | Withheld::Archive | Withheld::Blanking | Withheld::Overwrite,
-            )
-            | None => choices(&[Choice::Allow, Choice::Leave]),
-        },
-        // An id in a field of ours is no pair, of which both sides could be left as they are.
-        HoldReason::Rejected => match hold.key.pair().map(|id| mapping.pair_index(id)) {
-            Some(None) => choices(&[Choice::Retry]),
-            Some(Some(_)) | None => choices(&[Choice::Retry, Choice::Leave]),
-        },
-        HoldReason::Reference
-        | HoldReason::Schema
-        | HoldReason::Unreadable
-        | HoldReason::Missing
-        | HoldReason::Invalid
-        | HoldReason::Gone
-        | HoldReason::Excluded => Offers::default(),
-    }
-}
-
-/// One side's values, or one's own, on whichever sides the pair writes.
-fn values_stand(mapping: &CompiledMapping, hold: &Hold) -> Offers {
-    let pair = hold.key.pair().and_then(|id| mapping.pair_index(id)).map(|at| &mapping.pairs[at]);
-    let writes = |side: Side| pair.is_none_or(|pair| pair.direction.writes_to(side));
-    let takes = Side::BOTH.into_iter().filter(|winner| writes(winner.other()));
-    Offers {
-        choices: takes.map(Choice::Take).chain([Choice::Leave]).collect(),
-        values: pair
-            .filter(|_| Side::BOTH.into_iter().all(writes))
-            .map(|pair| pair.ends.as_ref().map(|end| end.names.len())),
-        record_of: None,
-    }
-}
-
-/// A record that could be several, or a link whose record was merged into one that is linked.
-fn parked(mapping: &CompiledMapping, hold: &Hold) -> Offers {
-    let (side, record_of, otherwise) = match &hold.key {
-        HoldKey::Record(side, _) => (side.other(), None, Choice::Never),
-        HoldKey::Link(_) | HoldKey::Pair(..) => match hold.candidates.first() {
-            Some((side, _)) => (*side, Some(*side), Choice::Leave),
-            None => return Offers { choices: vec![Choice::Leave], ..Offers::default() },
-        },
-    };
-    let there = hold.candidates.iter().filter(|(of, _)| *of == side);
-    let mut choices: Vec<Choice> =
-        there.map(|(_, record)| Choice::LinkTo(record.clone())).collect();
-    if mapping.mapping.creates_on(side) {
-        choices.push(Choice::Create);
-    }
-    choices.push(otherwise);
-    Offers { choices, values: None, record_of }
 }

@@ -259,6 +259,9 @@ impl Hold {
             }
             HoldReason::Guard => "allow it on the desk, or run once with an override",
             HoldReason::Rejected => "mend it in either system, or retry it on the desk",
+            HoldReason::Invalid if self.key.pair().is_some() => {
+                "mend the value in the system that it comes from, or say on the desk what stands"
+            }
             HoldReason::Invalid => "mend the value in the system that it comes from",
             HoldReason::Schema => "mend the mapping, or the field in the system",
             HoldReason::Unreadable => "mend the record in its system",

@@ -1,12 +1,14 @@
 //! The desk: everything that waits for a person, in words, and what they can say.
 
 use fluxcascade_core::engine::{DeskError, DeskPage};
+use fluxcascade_core::mapping::Mapping;
 use fluxcascade_core::model::{
     AnswerOutcome, Choice, ConflictStatus, FieldName, HoldReason, LinkStatus, RecordId, Side,
     Sides, Value,
 };
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
+use fluxcascade_core::transform::value_map;
 
 use crate::world::{World, contacts};
 
@@ -52,6 +54,50 @@ async fn a_conflict_lies_on_the_desk_with_both_values_times_and_answers() {
         "answers: take source, take target, leave, set (values of your own)\n".to_owned(),
     ] {
         assert!(words.contains(&expected), "{expected} is not in {words}");
+    }
+}
+
+#[tokio::test]
+async fn own_values_that_a_field_cannot_hold_are_refused_with_what_it_takes() {
+    let (world, ..) = manual().await;
+    let engine = world.engine().await;
+    let item = engine.desk("contacts").await.unwrap().items.remove(0);
+    let own = Choice::Set(Sides::new(vec!["1".into()], vec![Value::Int(1)]));
+    assert!(!item.takes(&own));
+    let error = engine.answer("contacts", &item.key, item.version, own).await.unwrap_err();
+    assert!(matches!(error, DeskError::WrongType { side: Side::Target, .. }), "{error}");
+    assert!(error.to_string().contains("phone on the target takes a phone number"), "{error}");
+    assert_eq!(engine.desk("contacts").await.unwrap().items[0].answered, None);
+}
+
+/// P1: a value that a transform refuses waits for a person too: the other side's can be taken, or
+/// both stay.
+#[tokio::test]
+async fn a_refused_value_can_be_left_or_set_back_from_the_desk() {
+    for choice in [Choice::Take(Side::Target), Choice::Leave] {
+        let mapping = Mapping::builder("contacts")
+            .source("crm", "contacts")
+            .target("field", "clients")
+            .match_on("email", "mail")
+            .pair("email", "mail")
+            .pair_with("name", "name", |p| p.transform(value_map([("a", "A")])));
+        let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+        let source = world.crm.insert([("email", "ann@x.io"), ("name", "a")]);
+        let target = world.field.insert([("mail", "ann@x.io"), ("name", "A")]);
+        world.sync().await;
+        world.minutes(15);
+        world.crm.edit(&source, "name", "z");
+        world.sync().await;
+        let engine = world.engine().await;
+        let item = engine.desk("contacts").await.unwrap().items.remove(0);
+        assert_eq!(item.choices(), [Choice::Take(Side::Target), Choice::Leave]);
+        let told = engine.answer("contacts", &item.key, item.version, choice.clone()).await;
+        assert_eq!(told.unwrap(), AnswerOutcome::Stored);
+        world.settle().await;
+        let there = if choice == Choice::Leave { "z" } else { "a" };
+        assert_eq!(world.crm.text(&source, "name"), there);
+        assert_eq!(world.field.text(&target, "name"), "A");
+        assert!(world.holds().await.is_empty());
     }
 }
 

@@ -174,7 +174,8 @@ impl Engine {
     /// twice is stored once. No lease is taken: it can be answered during a run.
     ///
     /// # Errors
-    /// If the item does not take this choice, there is no such mapping, or the store fails.
+    /// If the item does not take this choice, a field cannot hold the value that is given for it,
+    /// there is no such mapping, or the store fails.
     pub async fn answer(
         &self,
         mapping: &str,
@@ -252,6 +253,15 @@ impl Engine {
     }
 }
 
+/// Why an item does not take a choice.
 fn not_offered(item: &DeskItem, choice: &Choice) -> DeskError {
+    if let Some((side, field)) = item.offers.misfit(choice) {
+        return DeskError::WrongType {
+            item: item.title(),
+            side,
+            field: field.name.clone(),
+            takes: field.takes(),
+        };
+    }
     DeskError::NotOffered { item: item.title(), choice: choice.word(), takes: item.takes_words() }
 }
