@@ -1,5 +1,7 @@
 //! Engines from connections, a store and mappings. Building reads the schemas and checks everything.
 
+pub(super) mod check;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -7,8 +9,8 @@ use std::time::Duration;
 
 use super::{Connection, Engine, Event, Inner, Observer, Settings, SyncError};
 use crate::clock::{Clock, SystemClock};
-use crate::connector::{Capabilities, Connector};
-use crate::mapping::{CompiledMapping, ConfigError, DeletePolicy, Endpoint, Finding, Mapping};
+use crate::connector::Connector;
+use crate::mapping::{CompiledMapping, ConfigError, Endpoint, Finding, Mapping};
 use crate::model::{ConnectionName, ObjectSchema, ObjectType, Side, Sides, TenantId};
 use crate::plan::DEFAULT_GRACE;
 use crate::store::Store;
@@ -180,16 +182,15 @@ impl EngineBuilder {
                 "must be more than twice the request timeout, or nothing can be sent under it";
             findings.push(Finding::new("lease", message));
         }
+        let all: Vec<&Mapping> = self.mappings.iter().collect();
         for mapping in &self.mappings {
-            for side in Side::BOTH {
-                check_connection(mapping, side, &connectors, &mut findings);
-            }
-            check_references(mapping, &self.mappings, &mut findings);
+            check::connections(mapping, &connectors, &mut findings);
+            check::references(mapping, &all, &mut findings);
         }
         ConfigError::unless_empty(findings)?;
         let built = self.clock.now();
         let connections = connect(connectors).await?;
-        let mappings = compile(&self.tenant, self.mappings, &connections).await?;
+        let mappings = compile(&self.tenant, &self.mappings, &connections).await?;
         let Some(store) = self.store else {
             return Err(ConfigError { findings: Vec::new() }.into()); // found above
         };
@@ -230,55 +231,6 @@ fn names(
     named
 }
 
-fn check_connection(
-    mapping: &Mapping,
-    side: Side,
-    connectors: &BTreeMap<ConnectionName, Arc<dyn Connector>>,
-    findings: &mut Vec<Finding>,
-) {
-    let endpoint = mapping.endpoint(side);
-    if !connectors.contains_key(&endpoint.connection) {
-        findings.push(Finding::new(
-            format!("mapping {}", mapping.name),
-            format!(
-                "its {side} is the connection {}, which the engine does not have: \
-                 add .connection(\"{}\", ...)",
-                endpoint.connection, endpoint.connection
-            ),
-        ));
-    }
-}
-
-/// A pair's references are translated by the links of a mapping of this engine.
-fn check_references(mapping: &Mapping, all: &[Mapping], findings: &mut Vec<Finding>) {
-    for pair in &mapping.pairs {
-        let Some(wanted) = &pair.reference else { continue };
-        let referred = all.iter().find(|other| other.name == *wanted);
-        let message = match referred {
-            None => {
-                let known: Vec<&str> = all.iter().map(|other| other.name.as_str()).collect();
-                format!(
-                    "refers to records of the mapping {wanted}, which the engine does not have; \
-                     it has: {}",
-                    known.join(", ")
-                )
-            }
-            Some(referred) => {
-                let other = |side: &Side| {
-                    referred.endpoint(*side).connection != mapping.endpoint(*side).connection
-                };
-                let Some(side) = Side::BOTH.into_iter().find(other) else { continue };
-                format!(
-                    "refers to records of the mapping {wanted}, whose {side} is at another \
-                     connection: both mappings must have the same systems on the same sides"
-                )
-            }
-        };
-        let place = format!("mapping {}, pair {}", mapping.name, pair.label());
-        findings.push(Finding::new(place, message));
-    }
-}
-
 async fn connect(
     connectors: BTreeMap<ConnectionName, Arc<dyn Connector>>,
 ) -> Result<BTreeMap<ConnectionName, Connection>, SyncError> {
@@ -293,38 +245,16 @@ async fn connect(
     Ok(connections)
 }
 
-/// A policy for deletes needs a system that can carry it out.
-fn check_removals(mapping: &Mapping, side: Side, capabilities: &Capabilities) -> Option<Finding> {
-    let of_other = mapping.on_delete[side.other()];
-    let lacking = match of_other {
-        DeletePolicy::Archive if !capabilities.archives => "put records away",
-        DeletePolicy::Delete if !capabilities.deletes_for_good => "delete records for good",
-        DeletePolicy::Unlink
-        | DeletePolicy::Archive
-        | DeletePolicy::Delete
-        | DeletePolicy::Recreate => return None,
-    };
-    mapping.direction.writes_to(side).then(|| {
-        Finding::new(
-            format!("mapping {}, on_delete of the {}", mapping.name, side.other()),
-            format!(
-                "{} cannot {lacking}: choose another policy for deletes of the {}",
-                mapping.endpoint(side),
-                side.other()
-            ),
-        )
-    })
-}
-
 /// Reads each schema once, and compiles; the findings of all mappings come together.
 async fn compile(
     tenant: &TenantId,
-    mappings: Vec<Mapping>,
+    mappings: &[Mapping],
     connections: &BTreeMap<ConnectionName, Connection>,
 ) -> Result<BTreeMap<crate::model::MappingName, CompiledMapping>, SyncError> {
     let mut schemas: BTreeMap<(ConnectionName, ObjectType), ObjectSchema> = BTreeMap::new();
     let mut compiled = BTreeMap::new();
     let mut findings = Vec::new();
+    let all: Vec<&Mapping> = mappings.iter().collect();
     for mapping in mappings {
         for side in Side::BOTH {
             let Endpoint { connection, object } = mapping.endpoint(side).clone();
@@ -342,22 +272,16 @@ async fn compile(
             &schemas[&(connection, object)]
         };
         let both = Sides::new(of(Side::Source), of(Side::Target));
-        for side in Side::BOTH {
-            let Endpoint { connection, object } = mapping.endpoint(side);
-            let capabilities = connections[connection].connector.capabilities(object);
-            findings.extend(check_removals(&mapping, side, &capabilities));
-        }
         let name = mapping.name.clone();
-        match CompiledMapping::new(tenant.clone(), mapping, both) {
+        match check::compiled(tenant, mapping, both, connections) {
             Ok(mapping) => {
+                check::referred(&mapping, &all, &mut findings);
                 if compiled.insert(name.clone(), mapping).is_some() {
                     let message = "the name is used twice: give one of them another";
                     findings.push(Finding::new(format!("mapping {name}"), message));
                 }
             }
-            Err(error) => findings.extend(error.findings.into_iter().map(|finding| {
-                Finding::new(format!("mapping {name}, {}", finding.place), finding.message)
-            })),
+            Err(found) => findings.extend(found),
         }
     }
     ConfigError::unless_empty(findings)?;
