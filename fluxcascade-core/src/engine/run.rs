@@ -367,7 +367,7 @@ impl Engine {
 
 /// Links are of the endpoints that they were made between: others would take their records for
 /// ones that happen to have the same ids.
-async fn check_ends(
+pub(super) async fn check_ends(
     engine: &Engine,
     mapping: &CompiledMapping,
     last: &Revision,

@@ -5,8 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::builder::check;
+use super::run::check_ends;
 use super::{Engine, SyncError};
-use crate::mapping::{CompiledMapping, CompiledPair, Mapping, OnChange};
+use crate::mapping::{CompiledMapping, CompiledPair, ConfigError, Endpoint, Mapping, OnChange};
 use crate::model::{
     LayoutPair, Link, LinkStatus, MappingName, ObjectSchema, Revision, Side, Sides, Slot, Value,
 };
@@ -54,11 +56,16 @@ impl Engine {
     /// What a changed mapping of the same name would do, from the store alone.
     ///
     /// # Errors
-    /// If the mapping is not valid, a system does not give its schema, or the store fails.
+    /// If an engine would not be built with the mapping, or a run of it refused: it is not valid, or
+    /// names other endpoints than those that its links are of. If a system does not give its schema,
+    /// or the store fails.
     pub async fn what_if(&self, mapping: Mapping) -> Result<WhatIf, SyncError> {
         let current = self.compiled(mapping.name.as_str()).await?;
         let changed = self.try_out(mapping).await?;
         let revisions = self.store().revisions(&current.key).await?;
+        if let Some(last) = revisions.last() {
+            check_ends(self, &changed, last).await?;
+        }
         let mut tried = changed.clone();
         let new = tried.adopt(&revisions).revision().is_some();
         let mut counted = Counted::new(&tried, revisions.last());
@@ -80,26 +87,38 @@ impl Engine {
         })
     }
 
-    /// A mapping compiled against the systems' schemas, as the builder does it.
+    /// A mapping compiled against the systems' schemas and checked, as the builder does it.
     pub(super) async fn try_out(&self, mapping: Mapping) -> Result<CompiledMapping, SyncError> {
+        let of_engine = self.inner.mappings.values();
+        let others: Vec<&CompiledMapping> =
+            of_engine.filter(|other| other.mapping.name != mapping.name).collect();
+        let all: Vec<&Mapping> =
+            others.iter().map(|other| &other.mapping).chain([&mapping]).collect();
+        let mut findings = Vec::new();
+        check::connections(&mapping, &self.inner.connections, &mut findings);
+        // Others may refer to the records of this one.
+        for one in &all {
+            check::references(one, &all, &mut findings);
+        }
+        ConfigError::unless_empty(findings)?;
         let mut schemas: Vec<ObjectSchema> = Vec::new();
         for side in Side::BOTH {
-            let endpoint = mapping.endpoint(side);
-            let Some(connection) = self.inner.connections.get(&endpoint.connection) else {
-                let finding = crate::mapping::Finding::new(
-                    format!("mapping {}", mapping.name),
-                    format!("the engine has no connection {}", endpoint.connection),
-                );
-                return Err(crate::mapping::ConfigError { findings: vec![finding] }.into());
-            };
-            let schema = connection.connector.schema(&endpoint.object).await;
+            let Endpoint { connection, object } = mapping.endpoint(side);
+            let schema = self.inner.connections[connection].connector.schema(object).await;
             schemas.push(schema.map_err(|error| SyncError::Connector {
-                connection: endpoint.connection.clone(),
+                connection: connection.clone(),
                 error: Box::new(error),
             })?);
         }
         let both = Sides::new(&schemas[0], &schemas[1]);
-        Ok(CompiledMapping::new(self.inner.tenant.clone(), mapping, both)?)
+        let compiled = check::compiled(&self.inner.tenant, &mapping, both, &self.inner.connections)
+            .map_err(|findings| ConfigError { findings })?;
+        let mut findings = Vec::new();
+        for mapping in others.into_iter().chain([&compiled]) {
+            check::referred(mapping, &all, &mut findings);
+        }
+        ConfigError::unless_empty(findings)?;
+        Ok(compiled)
     }
 }
 
