@@ -41,7 +41,7 @@ mod tombstone;
 mod unit;
 
 pub(crate) use context::DEFAULT_GRACE;
-pub use context::{BeforeWrite, Gate, PlanContext, Powers, SettleRule, Writing};
+pub use context::{BeforeWrite, Gate, Leads, PlanContext, Powers, SettleRule, Writing};
 pub use decide::{Decision, decide_with_base, decide_without_base};
 pub use diff::PlanDiff;
 pub(crate) use diff::{same_decision, same_writes};
@@ -55,6 +55,7 @@ pub use guard::{GuardStop, StopReason};
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
 pub(crate) use record::gone_mark;
+pub(crate) use reference::referred;
 pub(crate) use settle::{Heard, settle_update};
 pub(crate) use show::show_values;
 pub(crate) use stamp::stamp_print;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::SyncError;
 use super::batch::Batch;
+use super::options::Scope;
 use super::pull::{bound, scope};
 use super::run::Run;
 use crate::connector::{
@@ -15,7 +16,7 @@ use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
     Value,
 };
-use crate::plan::{Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
+use crate::plan::{Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
 
 /// A record's own needs are asked once each, for two sides and two reasons; a plan that still
 /// needs something after that waits.
@@ -47,6 +48,10 @@ impl Run<'_> {
                     upserts: capabilities.upserts,
                 }
             }),
+            leads: match self.options.scope {
+                Scope::Changed | Scope::Full => Leads::Source,
+                Scope::Records(_) => Leads::Named,
+            },
             grace: self.engine.inner.settings.grace,
             gate: self.guarding.gate.clone(),
             told: self.options.told.clone(),

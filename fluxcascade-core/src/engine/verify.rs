@@ -15,6 +15,7 @@ use crate::model::{
     Cause, Conflict, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogRow,
     MappingName, Observation, RecordId, Side, Sides, Slot, State, Value, Winner,
 };
+use crate::plan::referred;
 use crate::seeded::{self, Bug};
 use crate::store::Page;
 
@@ -252,7 +253,8 @@ impl Audit<'_> {
                 self.found.note(Divergence::Absent, link, Some(pair));
                 continue;
             };
-            let what = if pair.equivalent(source, target) || seeded::is(Bug::AuditFindsNothing) {
+            let same = self.mean_the_same(pair, source, target).await?;
+            let what = if same || seeded::is(Bug::AuditFindsNothing) {
                 Divergence::Agreed
             } else if let Some(reason) = self.held(link.id, pair) {
                 Divergence::Held(reason)
@@ -272,6 +274,26 @@ impl Audit<'_> {
             self.found.note(what, link, Some(pair));
         }
         Ok(())
+    }
+
+    /// Whether both sides mean the same; records that they name are one if a link says so.
+    async fn mean_the_same(
+        &self,
+        pair: &CompiledPair,
+        source: &[&Value],
+        target: &[&Value],
+    ) -> Result<bool, SyncError> {
+        let Some(mapping) = &pair.reference else { return Ok(pair.equivalent(source, target)) };
+        let named = |values: &[&Value]| -> Vec<RecordId> {
+            values.iter().flat_map(|value| referred(value)).collect()
+        };
+        let key = self.engine.mapping_key(mapping);
+        let links = self.engine.store().linked(&key, Side::Source, &named(source)).await?;
+        let mut there = named(target).into_iter().map(Some).collect::<Vec<_>>();
+        let mut meant: Vec<_> = links.into_iter().map(|link| link.map(|l| l.partner)).collect();
+        there.sort();
+        meant.sort();
+        Ok(there == meant)
     }
 
     fn held(&self, link: LinkId, pair: &CompiledPair) -> Option<HoldReason> {

@@ -35,6 +35,7 @@ impl<'a> Unit<'a> {
         if self.is_told(entry) || self.waits_on() {
             return;
         }
+        let first = entry.holds.len();
         let held_by_conflict = |case: &&&Case<'_>| {
             case.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::Conflict)
         };
@@ -48,19 +49,26 @@ impl<'a> Unit<'a> {
             },
             Some(_) | None => Some(Pass::Guarded),
         });
+        self.withhold_whole(first, entry);
     }
 
-    /// Carries out what a person said about the unit: one answer is for all of its pairs.
+    /// Carries out what a person said about the unit: one answer is for all of its pairs, and values
+    /// of one's own are written when there are some for each.
     fn is_told(&self, entry: &mut Entry) -> bool {
+        if self.is_record_told(entry) {
+            return true;
+        }
         if self.together == Some(Together::Record) {
-            return self.is_record_told(entry);
+            return false;
         }
         let holds: Option<Vec<&Hold>> = self.cases.iter().map(|case| waiting(case)).collect();
         let Some(holds) = holds else { return false };
         let for_all = |choice: &&Choice| matches!(choice, Choice::Take(_) | Choice::Leave);
-        let shared = holds.iter().filter_map(|hold| hold.choice()).find(for_all).cloned();
-        for (case, hold) in self.cases.iter().zip(&holds) {
-            let Some(choice) = hold.choice().or(shared.as_ref()) else { return false };
+        let shared = holds.iter().filter_map(|hold| hold.choice()).find(for_all);
+        let choices: Option<Vec<&Choice>> =
+            holds.iter().map(|hold| hold.choice().or(shared)).collect();
+        let Some(choices) = choices else { return false };
+        for ((case, hold), choice) in self.cases.iter().zip(&holds).zip(choices) {
             case.carry_out(hold, choice, entry);
         }
         true
@@ -79,10 +87,20 @@ impl<'a> Unit<'a> {
             }
             Some(_) | None => return false,
         };
+        let mut tried = entry.clone();
         for case in self.cases {
             let own = Hold { conflict: None, ..case.new_hold(HoldReason::Conflict, "") };
-            case.carry_out(&own, choice, entry);
+            case.carry_out(&own, choice, &mut tried);
         }
+        if let Some(refused) = tried.holds.get(entry.holds.len()) {
+            // It is asked again, whole: nothing of it was done.
+            let detail =
+                format!("what was decided cannot be done ({}): decide anew", refused.detail);
+            let attempts = hold.attempts + 1;
+            entry.holds.push(Hold { detail, attempts, answer: None, ..hold.clone() });
+            return true;
+        }
+        *entry = tried;
         let holds = &self.seen.work.holds;
         entry.released.retain(|key| holds.iter().any(|hold| hold.key == *key));
         let why = format!("a person decided: {}", choice.word());

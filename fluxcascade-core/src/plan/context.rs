@@ -68,6 +68,8 @@ pub struct PlanContext {
     pub writing: Writing,
     /// When operations may be settled.
     pub settle: SettleRule,
+    /// Which of two unlinked records is decided, and makes the link.
+    pub leads: Leads,
     /// The key of match-key fingerprints.
     pub key: FingerprintKey,
     /// How long after a write a look-up surely shows it.
@@ -104,6 +106,16 @@ pub struct PlanContext {
     /// Records that this batch has written already, as people had left them: a time of ours
     /// decides no conflict.
     pub before_write: HashMap<(Side, RecordId), BeforeWrite>,
+}
+
+/// Which of two unlinked records that are one leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Leads {
+    /// The source's; the target's follows it in the same run.
+    #[default]
+    Source,
+    /// Whichever is looked at: a run for named records does not see the other one.
+    Named,
 }
 
 /// When a record had been changed before a write of ours, as far as its system says.
@@ -171,6 +183,7 @@ impl PlanContext {
             now,
             writing,
             settle,
+            leads: Leads::default(),
             key,
             find_lag: Sides::new(Duration::MAX, Duration::MAX),
             refuses_duplicates: Sides::new(false, false),

@@ -361,6 +361,19 @@ impl PairPlan {
         })
     }
 
+    /// Whether a side is written.
+    pub fn is_write(&self) -> bool {
+        self.cause().is_some()
+    }
+
+    /// Why it is written, if it is.
+    pub fn cause(&self) -> Option<&Cause> {
+        match &self.action {
+            PairAction::Adopt => None,
+            PairAction::Write { cause, .. } | PairAction::WriteBoth { cause, .. } => Some(cause),
+        }
+    }
+
     /// Whether this side is written.
     pub fn writes_to(&self, side: Side) -> bool {
         match &self.action {

@@ -12,8 +12,8 @@ use super::stamp;
 use super::unit::{Seen, decide_pairs};
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Base, ConflictId, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkStatus,
-    OperationKind, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
+    Base, Cause, ConflictId, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkStatus,
+    OperationKind, PairId, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
 };
 use crate::seeded::{self, Bug};
 
@@ -199,7 +199,7 @@ fn decide_link(
     release_link_holds(work, &mut entry);
     let both = Seen { mapping, work, link, views, context };
     decide_pairs(&both, &mut entry, needs);
-    judge_record_conflict(work, &mut entry);
+    judge_record_conflict(mapping, work, &mut entry);
     joint::resume(&both, &mut entry);
     if !entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_))) {
         stamp::add(mapping, work, link, &views, context, &mut entry);
@@ -280,15 +280,13 @@ fn release_link_holds(work: &Work, entry: &mut Entry) {
 }
 
 /// The conflict row that a whole record waited for, and the pairs of a record that waits again.
-fn judge_record_conflict(work: &Work, entry: &mut Entry) {
+fn judge_record_conflict(mapping: &CompiledMapping, work: &Work, entry: &mut Entry) {
     let held = entry.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)));
     let waits_for = held.and_then(|hold| hold.conflict);
     if held.is_some() {
-        // The whole record waits: nothing of it is written, and nothing becomes a base.
-        entry.pairs.clear();
-        entry.rewritings.clear();
-        entry.notes.clear();
-        entry.conflicts.retain(|row| row.status == ConflictStatus::Open);
+        // The whole record waits: nothing of it is written, and nothing becomes a base, but for what a
+        // person said.
+        keep_answered(mapping, entry);
     }
     if let Some(before) = record_conflict(work)
         && waits_for != Some(before)
@@ -299,6 +297,23 @@ fn judge_record_conflict(work: &Work, entry: &mut Entry) {
         };
         entry.judged.push((before, status));
     }
+}
+
+/// Keeps of what is done what a person said, and their rows.
+fn keep_answered(mapping: &CompiledMapping, entry: &mut Entry) {
+    let is_answer = |cause: &Cause| matches!(cause, Cause::Answered { .. });
+    entry.notes.retain(|(_, note)| is_answer(&note.cause));
+    let left: Vec<&PairId> = entry.notes.iter().map(|(_, note)| &note.pair).collect();
+    let id = |index: usize| &mapping.pairs[index].id;
+    entry
+        .pairs
+        .retain(|plan| plan.cause().is_some_and(is_answer) || left.contains(&id(plan.index)));
+    let told: Vec<&PairId> = entry.pairs.iter().map(|plan| id(plan.index)).collect();
+    entry.rewritings.clear();
+    entry.conflicts.retain(|row| {
+        let of_told = row.pair.as_ref().map_or(!told.is_empty(), |pair| told.contains(&pair));
+        row.status == ConflictStatus::Open || row.status == ConflictStatus::Resolved && of_told
+    });
 }
 
 fn record_conflict(work: &Work) -> Option<ConflictId> {

@@ -1,6 +1,6 @@
 //! Unlinked records: who their partner is, or that one is created, or that a person must say.
 
-use super::context::PlanContext;
+use super::context::{Leads, PlanContext};
 use super::create::{unanswered, unknown_outcome};
 use super::detect::{View, is_read, view};
 use super::ending::suspended;
@@ -157,7 +157,7 @@ impl Subject<'_> {
         let (mapping, side, other) = (self.mapping, self.side, self.side.other());
         let due =
             partner.entry.as_ref().is_some_and(|e| e.not_before.is_none_or(|at| at <= context.now));
-        if side == Side::Target && due {
+        if side == Side::Target && due && context.leads == Leads::Source {
             entry.step = Step::Follows;
             return entry;
         }

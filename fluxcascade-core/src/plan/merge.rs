@@ -168,12 +168,12 @@ impl<'a> Case<'a> {
         let origin = &self.values[to.other()];
         if pair.required && is_blank(origin) {
             let why = format!("required, and blank on the {}: fill it in there", to.other());
-            return self.refuse(&why, row, entry);
+            return self.refuse(&why, row, pass, entry);
         }
         match reference::carry(pair, to.other(), origin, &self.values[to], self.seen.context) {
             Err(Blocked::Refused(refusal)) => {
                 let why = format!("the value on the {} is refused: {refusal}", to.other());
-                self.refuse(&why, row, entry);
+                self.refuse(&why, row, pass, entry);
             }
             Err(Blocked::Waits(awaited)) => {
                 let why = format!(
@@ -183,6 +183,11 @@ impl<'a> Case<'a> {
                 );
                 let mut hold = self.new_hold(HoldReason::Reference, &why);
                 hold.waits_for = Some(awaited);
+                if let (Pass::Told, Some(asked)) = (pass, &self.hold) {
+                    // What a person said is done when the link is there.
+                    hold.answer.clone_from(&asked.answer);
+                    hold.conflict = asked.conflict;
+                }
                 entry.holds.push(hold);
             }
             Ok(send) => self.send(to, send, cause, row, pass, entry),
@@ -236,7 +241,7 @@ impl<'a> Case<'a> {
         let pair = self.pair();
         if pair.required && send.as_ref().map(|values| is_blank(&refs(values))) == ALL_BLANK {
             let why = "required, and would be blank on both sides: fill it in on one of them";
-            return self.refuse(why, row, entry);
+            return self.refuse(why, row, pass, entry);
         }
         let holds = |side: Side| pair.same(side, &refs(&send[side]), &self.values[side]);
         let to = match (holds(Side::Source), holds(Side::Target)) {
@@ -323,7 +328,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn withhold(&self, to: Side, what: Withheld, entry: &mut Entry) {
+    pub(super) fn withhold(&self, to: Side, what: Withheld, entry: &mut Entry) {
         let becomes = match what {
             Withheld::Blanking => "blanked",
             Withheld::Overwrite => "overwritten",
@@ -344,8 +349,13 @@ impl<'a> Case<'a> {
     }
 
     /// Holds a pair whose value is refused. If it has won a conflict, that is open until another
-    /// value can be written: both edits are in its row.
-    fn refuse(&self, why: &str, row: Option<Conflict>, entry: &mut Entry) {
+    /// value can be written: both edits are in its row. What a person chose, and cannot be done, is
+    /// asked again.
+    fn refuse(&self, why: &str, row: Option<Conflict>, pass: Pass, entry: &mut Entry) {
+        if let (Pass::Told, Some(asked)) = (pass, &self.hold) {
+            self.asks_again(asked, why, entry);
+            return;
+        }
         let mut hold = self.new_hold(HoldReason::Invalid, why);
         if let Some(row) = row {
             hold.conflict = Some(row.id);

@@ -106,7 +106,7 @@ pub(super) fn is_unanswered(
 }
 
 /// The records that a value refers to, in its order.
-fn referred(value: &Value) -> Vec<RecordId> {
+pub(crate) fn referred(value: &Value) -> Vec<RecordId> {
     if let Value::Ref(reference) = value {
         return vec![reference.id.clone()];
     }

@@ -173,6 +173,10 @@ impl Case<'_> {
             if given != fields {
                 return Err(format!("{given} values were given for {fields} fields on the {side}"));
             }
+            let blank = values[side].iter().all(Value::is_blank);
+            if pair.required && blank {
+                return Err(format!("it is required, and the value for the {side} is blank"));
+            }
             let now = &self.values[side];
             if !pair.direction.writes_to(side)
                 && !pair.same(side, &crate::mapping::refs(&values[side]), now)
@@ -184,7 +188,7 @@ impl Case<'_> {
     }
 
     /// The answer cannot be carried out: the hold is another one from now on, without it.
-    fn asks_again(&self, hold: &Hold, why: &str, entry: &mut Entry) -> Held {
+    pub(super) fn asks_again(&self, hold: &Hold, why: &str, entry: &mut Entry) -> Held {
         let detail =
             format!("{}: what was decided cannot be done ({why}): decide anew", self.pair().label);
         let attempts = hold.attempts + 1;

@@ -11,7 +11,9 @@ use super::first_sync::first_sync;
 use super::merge::Case;
 use super::{reference, retransform};
 use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, PairDirection};
-use crate::model::{ConflictStatus, Hold, HoldKey, Link, Side, Sides, Slot, Value, Work};
+use crate::model::{
+    ConflictStatus, Hold, HoldKey, HoldReason, Link, Side, Sides, Slot, Value, Version, Work,
+};
 use crate::seeded::{self, Bug};
 
 /// A link whose two records are both seen.
@@ -122,6 +124,30 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
 }
 
+impl Unit<'_> {
+    /// What a guard withholds of one pair of a group, it withholds of all: half a group is written
+    /// nowhere. The unit's own holds begin at the place `first`.
+    pub(super) fn withhold_whole(&self, first: usize, entry: &mut Entry) {
+        let of_unit = |hold: &&Hold| {
+            hold.reason == HoldReason::Guard
+                && self.cases.iter().any(|case| hold.key.pair() == Some(&case.pair().id))
+        };
+        let withheld = entry.holds.iter().skip(first).find(of_unit);
+        let Some(what) = withheld.and_then(|hold| hold.withheld) else { return };
+        let written = |case: &&&Case<'_>| {
+            entry.pairs.iter().any(|plan| plan.index == case.index && plan.is_write())
+        };
+        let others: Vec<&Case<'_>> = self.cases.iter().filter(written).copied().collect();
+        if others.is_empty() || !matches!(self.together, Some(Together::Group(_))) {
+            return;
+        }
+        entry.pairs.retain(|plan| !others.iter().any(|case| case.index == plan.index));
+        for case in others {
+            case.withhold(case.flows_to(), what, entry);
+        }
+    }
+}
+
 /// Which pairs are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Want {
@@ -145,6 +171,12 @@ impl Seen<'_> {
                 pair.group.as_deref().map(Together::Group)
             }
         }
+    }
+
+    /// Whether the link was not yet decided to its end: of a pair that has no base later on, the mode
+    /// of the first sync says nothing.
+    fn is_first(&self) -> bool {
+        self.link.bases.iter().any(|(_, base)| base.version == Version::default())
     }
 
     fn has_base(&self, pair: &CompiledPair) -> bool {
@@ -205,7 +237,8 @@ impl Seen<'_> {
                 let is_same = equivalent && !seeded::is(Bug::SameEditIsConflict);
                 decide_with_base(pair.direction, edited, is_same)
             }
-            None => first_sync(self.mapping.mapping.first_sync, anew()),
+            None if self.is_first() => first_sync(self.mapping.mapping.first_sync, anew()),
+            None => anew(),
         };
         let first_link = !has_base || matches!(decision, Decision::FirstLinkConflict);
         Some(Case {

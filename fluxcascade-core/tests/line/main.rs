@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
-mod adversary;
+mod by_hand;
 mod claims;
 mod config;
 mod conflicts;
@@ -28,9 +28,12 @@ mod restart;
 mod restored;
 mod retransform;
 mod rewriting;
+mod said;
+mod scenario;
 mod scope;
 mod scripts;
 mod seeded;
+mod settings;
 mod updates;
 mod verify;
 mod world;

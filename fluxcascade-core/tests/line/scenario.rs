@@ -1,0 +1,48 @@
+//! What scenarios are told with.
+
+use fluxcascade_core::engine::DeskItem;
+use fluxcascade_core::mapping::{Mapping, MappingBuilder};
+use fluxcascade_core::model::Choice;
+use fluxcascade_core::testkit::SimProfile;
+use fluxcascade_core::{Strategy, SyncReport};
+
+use crate::world::World;
+
+pub(crate) fn plain(mapping: MappingBuilder) -> World {
+    World::with(SimProfile::default(), SimProfile::default(), mapping)
+}
+
+pub(crate) fn able(mapping: MappingBuilder) -> World {
+    crate::deletes::world(mapping)
+}
+
+pub(crate) async fn desk(world: &World) -> Vec<DeskItem> {
+    world.engine().await.desk("contacts").await.unwrap().items
+}
+
+pub(crate) async fn say(world: &World, item: &DeskItem, choice: Choice) {
+    let engine = world.engine().await;
+    let told = engine.answer("contacts", &item.key, item.version, choice).await.unwrap();
+    assert!(matches!(format!("{told:?}").as_str(), "Stored" | "Already"), "{told:?}");
+}
+
+/// A dry run, then the run: they must say the same (P19).
+pub(crate) async fn checked(world: &World) -> SyncReport {
+    let engine = world.engine().await;
+    let plan = engine.plan("contacts").await.unwrap();
+    let report = engine.sync("contacts").await.unwrap();
+    let planned = plan.writes().map(|n| n as u64);
+    let done = report.sides.as_ref().map(fluxcascade_core::report::SideReport::writes);
+    assert_eq!(planned, done, "plan:\n{plan}\nrun:\n{report}");
+    report
+}
+
+pub(crate) fn group_of(strategy: &Strategy) -> MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .pair("email", "mail")
+        .pair_with("name", "name", |p| p.group("g").conflicts(strategy.clone()))
+        .pair_with("address", "street", |p| p.group("g").conflicts(strategy.clone()))
+}
