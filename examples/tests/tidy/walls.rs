@@ -66,7 +66,9 @@ pub(crate) fn core_imports(path: &str, text: &str) -> Option<Vec<Finding>> {
             // From an inner `mod tests` the same chain ends in this module: judged by the name.
             Some(up) => up >= depth && is_module(&import.name),
         };
-        let is_own_macro = text.contains(&format!("macro_rules! {}", import.name));
+        // Macros stand at the root, whichever module they are of; hidden ones begin like this.
+        let is_own_macro = import.name.starts_with("__")
+            || text.contains(&format!("macro_rules! {}", import.name));
         let may = import.name == module || import.name == "seeded" || is_own_macro;
         leaves && !may && !allowed.contains(&import.name.as_str())
     });
