@@ -327,11 +327,9 @@ impl Run<'_> {
                 self.note_failure(operation, Some(error));
                 let refusal = (fields.as_slice(), error);
                 // A record that was not made has no pairs that could wait.
-                let is_linked = work.link.is_some();
-                let rest = is_linked
-                    .then(|| self.hold_refused(commit, work, entry, operation, refusal))
-                    .flatten();
-                if let Some(rest) = rest {
+                if work.link.is_some()
+                    && let Some(rest) = self.hold_refused(commit, work, entry, operation, refusal)
+                {
                     return self.go_on(commit, work, &rest, side, fetched);
                 }
                 self.hold_refused_record(commit, work, entry, operation, error, fetched);

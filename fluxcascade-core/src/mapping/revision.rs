@@ -25,6 +25,7 @@ impl Adopted {
         }
     }
 }
+
 impl CompiledMapping {
     /// The place of a pair that was written; `None` if no pair ties what it tied then.
     pub fn pair_written(&self, written: &OperationPair) -> Option<usize> {

@@ -228,7 +228,8 @@ fn the_sides_agree_and_nothing_is_lost_or_made_up_whatever_happens() {
 /// by turns all kernels with all pairs of crashes and all scripts of two records and three edits with a
 /// crash at each point. Each script that fails is told with its seed, as small as it could be made.
 #[test]
-#[ignore = "a soak, as long as it is told; CONTRIBUTING.md has its command"]
+#[ignore = "a soak, as long as it is told: FLUXCASCADE_SOAK_SECONDS=1800 cargo test \
+            -p fluxcascade-core --release --test scripts -- --ignored soak --nocapture"]
 fn soak() {
     let seconds = std::env::var("FLUXCASCADE_SOAK_SECONDS");
     let seconds = seconds.map_or(60, |text| text.parse().expect("a number of seconds"));

@@ -167,7 +167,8 @@ async fn fill_second(store: &SqliteStore, lease: &Lease) {
 }
 
 #[tokio::test]
-#[ignore = "makes a file that is committed; see the top of this file"]
+#[ignore = "makes a file that is committed: cargo test -p fluxcascade-store --test sqlite \
+            -- --ignored make_the_fixture_of_this_schema"]
 async fn make_the_fixture_of_this_schema() {
     let path = fixture(CURRENT);
     assert!(!path.exists(), "{} is there: it is never made again", path.display());
