@@ -20,8 +20,8 @@
 //!
 //! # What is read of a client
 //!
-//! - Archived is [`Deleted`](fluxcascade_core::model::State::Deleted) by flag. There is no other
-//!   delete to be seen.
+//! - Archived is [`Archived`](fluxcascade_core::model::State::Archived), with its values. There is no
+//!   other delete to be seen.
 //! - A field that Jobber hides for want of a scope is absent, never blank. A client that it hides,
 //!   or of which it hides a field that cannot be null, is
 //!   [`OutOfScope`](fluxcascade_core::model::State::OutOfScope).

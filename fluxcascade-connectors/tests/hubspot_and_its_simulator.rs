@@ -17,8 +17,7 @@ use fluxcascade_core::connector::{
     WriteOutcome, WriteRequest,
 };
 use fluxcascade_core::model::{
-    DeleteEvidence, FieldName, ObjectType, Observation, OperationId, Projection, RecordId, State,
-    Value,
+    FieldName, ObjectType, Observation, OperationId, Projection, RecordId, State, Value,
 };
 use fluxcascade_core::{Reader, Timestamp};
 
@@ -141,7 +140,7 @@ async fn a_full_read_sees_every_record_and_the_next_what_was_edited_meanwhile() 
     let (seen, next) = bench.follow(Position::Start).await;
     assert_eq!(known(&seen), all(&bench.sim));
     let archived = seen.iter().find(|seen| seen.record.as_str() == gone).unwrap();
-    assert_eq!(archived.state, State::Deleted(DeleteEvidence::Flag));
+    assert!(matches!(archived.state, State::Archived(_)));
     assert_eq!(bench.hubspot.requests().of("list"), 4);
 
     let (seen, next) = bench.follow(next).await;
@@ -253,7 +252,7 @@ async fn archives_and_merges_are_told_apart_from_what_was_never_there() {
         let survivor = bench.sim.merge_contacts(&primary, &loser).unwrap();
         bench.sim.archive_contact(&archived).unwrap();
         assert_eq!(bench.fetch(&loser).await, merged_into(&survivor));
-        assert_eq!(bench.fetch(&archived).await, State::Deleted(DeleteEvidence::Flag));
+        assert!(matches!(bench.fetch(&archived).await, State::Archived(_)));
         assert_eq!(bench.fetch("424242").await, State::Missing);
         assert_eq!(text(&bench.fetch(&survivor).await, 0), "a@x.io");
 

@@ -75,6 +75,7 @@ pub trait Reader: Debug + Send + Sync + 'static {
     ///   false.
     /// - A row that shows late is returned within the look-back.
     /// - A delete shows as declared: a feed has it, a flag is on the record, or it is not there.
+    /// - What is archived shows its values, where a flag says so: on a full read and by id.
     /// - The same cursor may be read again.
     /// - A cursor that is not taken any more is position lost: the error `PositionLost`, whatever
     ///   else is wrong.

@@ -70,13 +70,14 @@ use crate::model::Work;
 pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) -> Plan {
     let mut plan = Plan::empty(mapping, works.len());
     for work in works {
-        let entry = match &work.link {
+        let mut entry = match &work.link {
             Some(link) => linked::plan_link(mapping, work, link, context, &mut plan.needs),
             None if reference::is_unanswered(mapping, work, context, &mut plan.needs) => {
                 matching::waits_for_answers(work)
             }
             None => matching::plan_record(mapping, work, context, &mut plan.needs),
         };
+        partner::keep_archived(mapping, work, context, &mut entry);
         plan.entries.push(entry);
     }
     partner::contend(&mut plan.entries);

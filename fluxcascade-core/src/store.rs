@@ -182,6 +182,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///   found when it is read.
     /// - A row leaves the time and the attempts of an id alone.
     /// - The match keys of a row replace those that its record had, also for a dropped row.
+    /// - The keys of a row are an archived record's if the row says so, and else a live one's.
     /// - A new or replaced entry has a greater sequence number than any before it.
     /// - After a sweep each known record that it did not show has an entry that is its id alone; a
     ///   record is known by its link, unless that is a tombstone, or by a match key.
@@ -213,7 +214,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - Asking for work changes nothing.
     /// - Candidates have one item per rule under which the record has a key.
     /// - A holder has its link, its entry, its open create and the reason of its hold.
-    /// - A holder is decided earlier if another record has its earlier key.
+    /// - A holder is decided earlier if another record has its earlier key, unless that one is
+    ///   archived.
+    /// - Holders that are archived come last.
     /// - Of a key that many share the first holders of each side are told: as many as
     ///   [`MOST_HOLDERS`](crate::model::Candidates::MOST_HOLDERS).
     /// - Creates under way are counted, but not the record's own.
@@ -318,6 +321,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - A requeued record gets an entry without an observation, with a new sequence number.
     /// - A requeued entry keeps the later of both times.
     /// - Match keys of a commit replace those that the record had.
+    /// - A record that is archived keeps its match keys: it is told as archived from then on.
+    /// - A record that gets an active link is archived no more.
     /// - A closed operation is no more.
     /// - A judged conflict row has another status and the same values.
     /// - A record has at most one link that is no tombstone: a commit that would make a second fails.

@@ -1,5 +1,6 @@
 -- The second schema: why links ended, what creates claim across mappings, what sweeps have shown,
--- and holds that are answered, wait for a link or hold a write back.
+-- which keys are those of archived records, and holds that are answered, wait for a link or hold a
+-- write back.
 
 -- 0 and 1: the source's or the target's record was deleted; 2 and 3: likewise, and its twin was
 -- removed for it; 4 both were deleted; 5 a person ended it; 6 and 7: the source's or the target's
@@ -7,6 +8,11 @@
 ALTER TABLE links ADD COLUMN ending INTEGER;
 CREATE INDEX links_ended_by_source ON links (mapping, source, id) WHERE status = 2;
 CREATE INDEX links_ended_by_target ON links (mapping, target, id) WHERE status = 2;
+
+-- Live holders of a key come before archived ones.
+ALTER TABLE match_keys ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;
+DROP INDEX match_keys_by_key;
+CREATE INDEX match_keys_by_key ON match_keys (mapping, rule, fingerprint, side, archived, record);
 
 -- Of a tenant, not of a mapping. With a record, the operation is closed and has made it, and the
 -- claim ends at `until`.

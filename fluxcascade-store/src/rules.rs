@@ -246,6 +246,28 @@ fn compare(mine: &Observation, theirs: &Observation) -> Option<Ordering> {
     mine.compare(theirs)
 }
 
+/// Where a record is, as its match keys tell it: live holders of a key come before archived ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shelf {
+    Live,
+    Archived,
+}
+
+impl Shelf {
+    /// Where a row has its record.
+    pub(crate) fn of(row: &IntakeRow) -> Self {
+        match row.observation.state {
+            State::Archived(_) => Shelf::Archived,
+            State::Known { .. }
+            | State::Deleted(_)
+            | State::Missing
+            | State::MergedInto(_)
+            | State::OutOfScope
+            | State::Unreadable(_) => Shelf::Live,
+        }
+    }
+}
+
 /// The entry that a hint makes: an id alone, due now. A hint is a new edit, as far as is known.
 pub(crate) fn hinted(hint: &Hint, sequence: u64) -> InboxEntry {
     InboxEntry {

@@ -106,9 +106,7 @@ impl Changes<'_> {
         after: Option<String>,
         mark: Option<i64>,
     ) -> Result<ChangesPage, ConnectorError> {
-        let properties = convert::properties(&self.request.projection, self.schema);
-        let fits = properties.iter().map(|name| name.len() + 3).sum::<usize>() < LONGEST_PROPERTIES;
-        let listed = if fits { properties } else { vec!["hs_object_id"] };
+        let (listed, fits) = self.listed();
         let page = self.list(Shelf::Live, after.as_deref(), &listed).await?;
         let mark = match mark {
             Some(mark) => mark,
@@ -117,7 +115,7 @@ impl Changes<'_> {
         let observations = if fits {
             self.observations(&page.content.results)?
         } else {
-            self.by_id(&page.content.results).await?
+            self.by_id(Shelf::Live, &page.content.results).await?
         };
         let place = match next(&page.content, after.as_deref())? {
             Some(after) => Place::Live { after, mark },
@@ -126,17 +124,29 @@ impl Changes<'_> {
         Ok(ChangesPage { observations, cursor: place.cursor()?, more: true })
     }
 
-    /// Archived records are asked for apart, and only their being archived is of interest.
+    /// The properties to list, and whether those are all that are wanted: a query has a bound.
+    fn listed(&self) -> (Vec<&str>, bool) {
+        let properties = convert::properties(&self.request.projection, self.schema);
+        let fits = properties.iter().map(|name| name.len() + 3).sum::<usize>() < LONGEST_PROPERTIES;
+        (if fits { properties } else { vec!["hs_object_id"] }, fits)
+    }
+
+    /// Archived records are asked for apart.
     async fn archived(
         &self,
         after: Option<String>,
         mark: i64,
     ) -> Result<ChangesPage, ConnectorError> {
-        let mut page = self.list(Shelf::Archived, after.as_deref(), &["hs_object_id"]).await?;
-        for record in &mut page.content.results {
-            record.archived = true; // it is on this list because it is
-        }
-        let observations = self.observations(&page.content.results)?;
+        let (listed, fits) = self.listed();
+        let mut page = self.list(Shelf::Archived, after.as_deref(), &listed).await?;
+        let observations = if fits {
+            for record in &mut page.content.results {
+                record.archived = true; // it is on this list because it is
+            }
+            self.observations(&page.content.results)?
+        } else {
+            self.by_id(Shelf::Archived, &page.content.results).await?
+        };
         let (place, more) = match next(&page.content, after.as_deref())? {
             Some(after) => (Place::Archived { after: Some(after), mark }, true),
             None => (Place::Marked { mark }, false),
@@ -210,19 +220,23 @@ impl Changes<'_> {
             }
             (false, _) => Place::Marked { mark: until },
         };
-        let observations = self.by_id(&page.results).await?;
+        let observations = self.by_id(Shelf::Live, &page.results).await?;
         Ok(ChangesPage { observations, cursor: place.cursor()?, more: is_more })
     }
 
     /// Values read by id, for rows of which only the ids are known.
-    async fn by_id(&self, rows: &[Record]) -> Result<Vec<Observation>, ConnectorError> {
+    async fn by_id(
+        &self,
+        which: Shelf,
+        rows: &[Record],
+    ) -> Result<Vec<Observation>, ConnectorError> {
         let ids: Vec<RecordId> =
             rows.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
         let properties = convert::properties(&self.request.projection, self.schema);
         let mut found: HashMap<RecordId, Record> = HashMap::new();
         let mut unreadable: HashMap<RecordId, String> = HashMap::new();
         for chunk in ids.chunks(read::BATCH) {
-            let read = read::batch(self.api, &self.request.object, Shelf::Live, chunk, &properties);
+            let read = read::batch(self.api, &self.request.object, which, chunk, &properties);
             let read = read.await?;
             for record in read.records {
                 found.insert(convert::record_id(&record.id)?, record);

@@ -145,7 +145,7 @@ pub(super) fn observation(
     provenance: Provenance,
 ) -> Result<Observation, ConnectorError> {
     let state = if record.archived {
-        State::Deleted(fluxcascade_core::model::DeleteEvidence::Flag)
+        State::Archived(archived(record, projection, schema))
     } else {
         match values(record, projection, schema) {
             Ok(values) => State::Known { values, version: version(record) },
@@ -153,6 +153,16 @@ pub(super) fn observation(
         }
     };
     Ok(Observation { record: record_id(&record.id)?, state, provenance })
+}
+
+/// The values of an archived record, as far as the answer has them and they can be read.
+pub(super) fn archived(record: &Record, projection: &Projection, schema: &ObjectSchema) -> Values {
+    projection.values(|name| {
+        let held = record.properties.get(name.as_str());
+        let read = schema.field(name).zip(held);
+        read.and_then(|(field, held)| from_wire(field, held.as_ref()).ok())
+            .map_or(Slot::Absent, Slot::Present)
+    })
 }
 
 /// The values of a record of which all existing properties were asked for: one that is not there

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind, FetchRequest, FindRequest, Found};
 use fluxcascade_core::model::{
-    DeleteEvidence, FieldSchema, FieldType, ObjectSchema, ObjectType, Observation, Provenance,
-    RecordId, State, Value,
+    FieldSchema, FieldType, ObjectSchema, ObjectType, Observation, Provenance, RecordId, State,
+    Value,
 };
 
 use super::client::{Api, Shelf};
@@ -140,11 +140,13 @@ async fn fetch_gone(
     if open.is_empty() {
         return Ok(());
     }
-    let read = batch(api, &request.object, Shelf::Archived, &open, &["hs_object_id"]).await?;
+    let properties = convert::properties(&request.projection, schema);
+    let read = batch(api, &request.object, Shelf::Archived, &open, &properties).await?;
     for record in &read.records {
         let id = convert::record_id(&record.id)?;
         if open.contains(&id) {
-            states.insert(id, State::Deleted(DeleteEvidence::Flag));
+            let values = convert::archived(record, &request.projection, schema);
+            states.insert(id, State::Archived(values));
         }
     }
     add_unreadable(states, read.unreadable);
@@ -165,7 +167,8 @@ async fn fetch_gone(
         if lives_as != id {
             states.insert(id, State::MergedInto(lives_as));
         } else if record.archived {
-            states.insert(id, State::Deleted(DeleteEvidence::Flag));
+            let values = convert::archived(&record, &request.projection, schema);
+            states.insert(id, State::Archived(values));
         } else {
             // It has come back since the first request.
             fetch_live(api, schema, request, std::slice::from_ref(&id), states).await?;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::value::MAX_VALUE_BYTES;
 use fluxcascade_core::model::{
-    DeleteEvidence, FieldName, Observation, Provenance, RecordId, Slot, State, Timestamp, Value,
-    Values, Version,
+    FieldName, Observation, Provenance, RecordId, Slot, State, Timestamp, Value, Values, Version,
 };
 use serde_json::value::RawValue;
 
@@ -126,7 +125,8 @@ pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
 
 fn state(client: &Client, hidden: &Hidden, fields: &[ClientField]) -> State {
     if client.is_archived.value() == Some(&true) {
-        return State::Deleted(DeleteEvidence::Flag);
+        let shown = |field: &ClientField| slot(client, hidden, *field).unwrap_or_default();
+        return State::Archived(Values::new(fields.iter().map(shown).collect::<Vec<_>>()));
     }
     let slots: Result<Vec<Slot>, String> =
         fields.iter().map(|field| slot(client, hidden, *field)).collect();

@@ -339,7 +339,9 @@ fn rejected(error: ConnectorError) -> WriteOutcome {
 
 fn not_there(state: &State) -> ConnectorError {
     let kind = match state {
-        State::Missing | State::Deleted(_) | State::MergedInto(_) => ErrorKind::NotFound,
+        State::Archived(_) | State::Missing | State::Deleted(_) | State::MergedInto(_) => {
+            ErrorKind::NotFound
+        }
         State::OutOfScope => ErrorKind::Permission,
         State::Known { .. } | State::Unreadable(_) => ErrorKind::Protocol,
     };

@@ -53,6 +53,7 @@ impl Batch {
                 Some(State::MergedInto(survivor)) => Some(survivor),
                 Some(
                     State::Known { .. }
+                    | State::Archived(_)
                     | State::Deleted(_)
                     | State::Missing
                     | State::OutOfScope

@@ -8,7 +8,7 @@ use super::{Event, SyncError};
 use crate::connector::{ChangesPage, ChangesRequest, ConnectorError, ErrorKind, Position, Reader};
 use crate::mapping::CompiledMapping;
 use crate::model::value::MAX_VALUE_BYTES;
-use crate::model::{Observation, Side, Slot, State, Timestamp};
+use crate::model::{Observation, Side, Slot, State, Timestamp, Values};
 use crate::seeded::{self, Bug};
 use crate::store::{Feed, Intake, IntakeRow, Sweep};
 
@@ -131,10 +131,14 @@ impl Run<'_> {
 
     pub(super) fn row(&self, side: Side, mut seen: Observation) -> IntakeRow {
         bound(&self.mapping, side, &mut seen);
-        // What is out of scope has its keys all the same: nothing is created beside it.
-        let keys =
-            seen.values().map(|values| self.mapping.keys(side, &seen.record, values, &self.key));
+        // What is out of scope or archived has its keys all the same: nothing is created beside it.
+        let keys = seen
+            .values_for_keys()
+            .map(|values| self.mapping.keys(side, &seen.record, values, &self.key));
         scope(&self.mapping, side, &mut seen);
+        if let State::Archived(values) = &mut seen.state {
+            *values = Values::default(); // they were for the keys, and are not stored
+        }
         IntakeRow {
             fingerprint: seen.values().map(crate::model::Values::fingerprint),
             keys,
@@ -179,7 +183,7 @@ pub(super) fn bound(mapping: &CompiledMapping, side: Side, seen: &mut Observatio
         absent.for_each(|slot| *slot = Slot::Present(crate::model::Value::Null));
     }
     let fields = mapping.projections[side].fields();
-    let broken = seen.values().and_then(|values| {
+    let broken = seen.values_for_keys().and_then(|values| {
         if values.slots().len() != fields.len() {
             let (has, asked) = (values.slots().len(), fields.len());
             return Some(format!("the connector gave {has} fields where {asked} were asked for"));

@@ -170,6 +170,7 @@ pub(super) fn finish_records(commit: &mut CommitBatch, entry: &Entry) {
     for (side, record) in &entry.drops {
         commit.keys.push(RecordKeys { side: *side, record: record.clone(), keys: Vec::new() });
     }
+    commit.archived.extend(entry.archived.iter().cloned());
     for (side, record) in &entry.wakes {
         let (side, record) = (*side, record.clone());
         commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
@@ -180,7 +181,7 @@ pub(super) fn finish_records(commit: &mut CommitBatch, entry: &Entry) {
 pub(super) fn mark_of(seen: &Observation) -> Option<Fingerprint> {
     match &seen.state {
         State::Known { values, .. } => Some(values.fingerprint()),
-        State::Deleted(_) | State::Missing => Some(gone_mark()),
+        State::Archived(_) | State::Deleted(_) | State::Missing => Some(gone_mark()),
         State::MergedInto(_) | State::OutOfScope | State::Unreadable(_) => None,
     }
 }

@@ -233,7 +233,8 @@ impl Audit<'_> {
                     return Ok(());
                 }
                 Some(
-                    State::Deleted(_)
+                    State::Archived(_)
+                    | State::Deleted(_)
                     | State::MergedInto(_)
                     | State::OutOfScope
                     | State::Unreadable(_),

@@ -139,8 +139,6 @@ pub enum Provenance {
 pub enum DeleteEvidence {
     /// A delete event, confirmed by not-found.
     Feed,
-    /// The record says so itself: archived, in the bin.
-    Flag,
     /// Not found twice, the grace time apart.
     Missing,
 }
@@ -156,6 +154,12 @@ pub enum State {
         /// The record's version.
         version: Version,
     },
+    /// It is put away, and says so itself: archived, in the bin. It counts as deleted, and may come
+    /// back.
+    ///
+    /// Its values are told for its match keys alone, so that nothing is created beside it; they are
+    /// not kept. A field that the system does not show of such a record is absent.
+    Archived(Values),
     /// It is gone.
     Deleted(DeleteEvidence),
     /// It was not found; why is not known.
@@ -173,6 +177,7 @@ impl State {
     pub fn word(&self) -> &'static str {
         match self {
             State::Known { .. } => "known",
+            State::Archived(_) => "archived",
             State::Deleted(_) => "deleted",
             State::Missing => "missing",
             State::MergedInto(_) => "merged into another record",
@@ -207,6 +212,18 @@ impl Observation {
     /// The values, if the record is known.
     pub fn values(&self) -> Option<&Values> {
         self.known().map(|(values, _)| values)
+    }
+
+    /// The values that its match keys are told from: those of a record that is known or archived.
+    pub fn values_for_keys(&self) -> Option<&Values> {
+        match &self.state {
+            State::Known { values, .. } | State::Archived(values) => Some(values),
+            State::Deleted(_)
+            | State::Missing
+            | State::MergedInto(_)
+            | State::OutOfScope
+            | State::Unreadable(_) => None,
+        }
     }
 
     /// Values and version, if the record is known.

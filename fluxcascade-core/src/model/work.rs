@@ -47,9 +47,12 @@ pub struct KeyHolder {
     pub entry: Option<InboxEntry>,
     /// Its open create, if it waits for the answer to one.
     pub pending: Option<Operation>,
-    /// Whether it has a key under an earlier rule that another record holds on either side: then
-    /// that rule decides about it.
+    /// Whether it has a key under an earlier rule that another record, which is not archived, holds
+    /// on either side: then that rule decides about it.
     pub decided_earlier: bool,
+    /// Whether it was archived when it was last listed or decided: nothing is created beside it, and
+    /// it is nobody's second.
+    pub archived: bool,
     /// Why it waits itself, if it does.
     pub hold: Option<HoldReason>,
 }
@@ -59,8 +62,9 @@ pub struct KeyHolder {
 pub struct Candidates {
     /// The rule, by its place in the mapping.
     pub rule: u16,
-    /// The records that have the key, in order of their ids; at most [`Candidates::MOST_HOLDERS`]
-    /// on each side, so that a key that thousands of records share costs no more than another.
+    /// The records that have the key: those that are not archived first, each kind in order of their
+    /// ids; at most [`Candidates::MOST_HOLDERS`] on each side, so that a key that thousands of records
+    /// share costs no more than another.
     pub holders: Sides<Vec<KeyHolder>>,
     /// Creates under way on each side that claim the key, those of the record itself not counted.
     pub pending: Sides<u32>,

@@ -265,6 +265,7 @@ fn found_records(
                 entry: None,
                 pending: None,
                 decided_earlier: false,
+                archived: false,
                 hold: None,
             };
             subject.link(By::Rule(compiled), &partner, Some(operation), context, entry, needs)

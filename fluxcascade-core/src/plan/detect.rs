@@ -54,7 +54,8 @@ pub(super) fn view<'a>(
             State::Known { values, version } => {
                 View::Known { values, version, provenance: observation.provenance }
             }
-            state @ (State::Deleted(_)
+            state @ (State::Archived(_)
+            | State::Deleted(_)
             | State::Missing
             | State::MergedInto(_)
             | State::OutOfScope

@@ -177,6 +177,8 @@ pub struct Entry {
     pub released: Vec<HoldKey>,
     /// Records that are gone: their match keys are forgotten.
     pub drops: Vec<(Side, RecordId)>,
+    /// Records that are archived: they keep their match keys, so that nothing is created beside them.
+    pub archived: Vec<(Side, RecordId)>,
     /// Records that are looked at again because of this.
     pub wakes: Vec<(Side, RecordId)>,
 }
@@ -302,6 +304,7 @@ impl Entry {
             holds: Vec::new(),
             released: Vec::new(),
             drops: Vec::new(),
+            archived: Vec::new(),
             wakes: Vec::new(),
         }
     }
@@ -345,6 +348,7 @@ impl Entry {
             && self.holds.is_empty()
             && self.released.is_empty()
             && self.drops.is_empty()
+            && self.archived.is_empty()
             && self.wakes.is_empty()
     }
 }

@@ -48,7 +48,11 @@ pub(super) fn settle_second(
             Some(State::OutOfScope) => continue, // it is owed until the record is shown again
             None
             | Some(
-                State::Deleted(_) | State::Missing | State::MergedInto(_) | State::Unreadable(_),
+                State::Archived(_)
+                | State::Deleted(_)
+                | State::Missing
+                | State::MergedInto(_)
+                | State::Unreadable(_),
             ) => {
                 entry.closes.push(half.id); // what it owed is seen when the record is back
                 continue;

@@ -105,7 +105,7 @@ fn settle(
             ) => entry.closes.push(operation.id),
             (
                 OperationKind::Archive { .. } | OperationKind::Delete { .. },
-                State::Deleted(_) | State::Missing | State::MergedInto(_),
+                State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
             ) => {
                 entry.closes.push(operation.id);
                 let why = "the other record was removed for it; the answer was missing";
@@ -125,7 +125,7 @@ fn settle(
             (OperationKind::Update { .. }, State::OutOfScope) => {}
             (
                 OperationKind::Update { .. },
-                State::Deleted(_) | State::Missing | State::MergedInto(_),
+                State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
             ) => entry.settled.push(settle_lost(operation)),
         }
     }

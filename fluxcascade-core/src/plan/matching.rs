@@ -353,10 +353,18 @@ fn not_there(
 ) -> Entry {
     let own_create = work.operations.iter().find(|op| op.kind == OperationKind::Create);
     let is_known_so = is_read(side, record, context) || matches!(state, State::OutOfScope);
-    let is_of_account = !work.candidates.is_empty()
-        || !work.holds.is_empty()
-        || !work.operations.is_empty()
-        || matches!(state, State::Unreadable(_));
+    let is_of_account = match state {
+        State::Archived(_) => !work.holds.is_empty() || !work.operations.is_empty(),
+        State::Unreadable(_) => true,
+        State::Known { .. }
+        | State::Deleted(_)
+        | State::Missing
+        | State::MergedInto(_)
+        | State::OutOfScope => {
+            let waits = !work.holds.is_empty() || !work.operations.is_empty();
+            waits || !work.candidates.is_empty()
+        }
+    };
     if !is_known_so && is_of_account {
         needs.push(Need::Fetch { side, record: record.clone() });
         entry.step = Step::Needs;
@@ -380,6 +388,7 @@ fn not_there(
         }
         (
             State::Known { .. }
+            | State::Archived(_)
             | State::Deleted(_)
             | State::Missing
             | State::MergedInto(_)
@@ -387,7 +396,8 @@ fn not_there(
             None,
         ) => {
             entry.released = work.holds.iter().map(|hold| hold.key.clone()).collect();
-            if is_vanished(state) && !work.candidates.is_empty() {
+            let is_archived = matches!(state, State::Archived(_));
+            if (is_archived || is_vanished(state)) && !work.candidates.is_empty() {
                 entry.drops.push((side, record.clone()));
                 entry.wakes = parked_beside(work, side, record);
             }

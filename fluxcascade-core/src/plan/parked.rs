@@ -125,6 +125,7 @@ impl Subject<'_> {
                     entry: None,
                     pending: None,
                     decided_earlier: false,
+                    archived: false,
                     hold: None,
                 };
                 self.link(By::Person, &partner, own_create, context, entry, needs)

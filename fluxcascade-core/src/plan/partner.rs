@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::context::PlanContext;
-use super::entry::{Entry, LinkUpdate};
+use super::detect::{View, view};
+use super::entry::{Entry, LinkUpdate, RecordAction};
 use super::matching::Subject;
 use super::tombstone::is_parted;
-use crate::model::{
-    Candidates, DeleteEvidence, HoldReason, KeyHolder, LinkStatus, RecordId, Side, State, Work,
-};
+use crate::mapping::CompiledMapping;
+use crate::model::{Candidates, HoldReason, KeyHolder, LinkStatus, RecordId, Side, State, Work};
 use crate::seeded::{self, Bug};
 
 /// What the match rules say of a record.
@@ -41,21 +41,30 @@ impl Subject<'_> {
     }
 
     /// The first rule whose key another record has decides alone.
+    ///
+    /// A record that is archived or excluded is nobody's second: it counts only where no other record
+    /// of its side has the key.
     pub(super) fn find_partner(&self, context: &PlanContext) -> Match<'_> {
         let (side, other) = (self.side, self.side.other());
         for candidates in &self.work.candidates {
-            let of = |side: Side| -> Vec<&KeyHolder> {
-                let holders = candidates.holders[side].iter();
-                holders.filter(|holder| counts(side, holder, context)).collect()
+            let of = |on: Side, wanted: Standing| -> Vec<&KeyHolder> {
+                let holders = candidates.holders[on].iter();
+                holders.filter(|holder| self.standing(on, holder, context) == wanted).collect()
             };
-            let (own, theirs) = (of(side), of(other));
+            let own = of(side, Standing::Here);
+            let mut theirs = of(other, Standing::Here);
             let pending = candidates.pending.source + candidates.pending.target;
-            if theirs.is_empty() && own.len() <= 1 && pending == 0 {
+            if theirs.is_empty() && pending == 0 {
+                theirs = of(other, Standing::Archived);
+            }
+            let excluded = of(other, Standing::Excluded);
+            if theirs.is_empty() && own.len() <= 1 && pending == 0 && excluded.is_empty() {
                 continue;
             }
             let everyone = || {
                 let own = own.iter().map(|h| (side, h.record.clone()));
-                let all = own.chain(theirs.iter().map(|h| (other, h.record.clone())));
+                let theirs = theirs.iter().chain(&excluded);
+                let all = own.chain(theirs.map(|h| (other, h.record.clone())));
                 let mut all: Vec<_> = all.filter(|(s, r)| (*s, r) != (side, self.record)).collect();
                 all.sort();
                 all
@@ -82,6 +91,10 @@ impl Subject<'_> {
                     "the only record with its key has another partner by an earlier rule",
                 ),
                 (0 | 1, &[partner]) => Match::Partner(candidates, partner),
+                (0 | 1, []) => Match::Ambiguous(
+                    everyone(),
+                    "a person excluded the only record with its key, and nothing is created beside it",
+                ),
                 _ => Match::Ambiguous(everyone(), "several records have the same key"),
             };
         }
@@ -89,12 +102,61 @@ impl Subject<'_> {
     }
 }
 
-/// Whether a holder of a key counts: not if it is excluded, and not if it is gone.
-fn counts(side: Side, holder: &KeyHolder, context: &PlanContext) -> bool {
-    holder.hold != Some(HoldReason::Excluded)
-        && (holder.link.is_some()
-            || holder.pending.is_some()
-            || !vanished(side, &holder.record, context))
+/// How a holder of a key stands for the record that is matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It counts.
+    Here,
+    /// It counts if nobody else does.
+    Archived,
+    /// A person excluded it: it is no partner, and still has its key.
+    Excluded,
+    /// It is gone, or is a former partner that is no partner any more.
+    Gone,
+}
+
+impl Subject<'_> {
+    fn standing(&self, side: Side, holder: &KeyHolder, context: &PlanContext) -> Standing {
+        let is_own = (side, &holder.record) == (self.side, self.record);
+        if is_own || holder.link.is_some() || holder.pending.is_some() {
+            return Standing::Here;
+        }
+        let seen = context.fetched.get(&(side, holder.record.clone())).map(|seen| &seen.state);
+        let was_partner = || {
+            let named = |t: &crate::model::Link| t.records[side] == holder.record;
+            side != self.side && self.work.tombstones.iter().any(named)
+        };
+        let is_archived = match seen {
+            Some(State::Archived(_)) => true,
+            Some(state) if is_vanished(state) => return Standing::Gone,
+            Some(_) => false,
+            None => holder.archived,
+        };
+        match (holder.hold == Some(HoldReason::Excluded), is_archived) {
+            (false, false) => Standing::Here,
+            (true, _) | (false, true) if was_partner() => Standing::Gone,
+            (true, _) => Standing::Excluded,
+            (false, true) => Standing::Archived,
+        }
+    }
+}
+
+/// Records that were archived when they were seen, or are by what is planned, keep their keys.
+pub(super) fn keep_archived(
+    mapping: &CompiledMapping,
+    work: &Work,
+    context: &PlanContext,
+    entry: &mut Entry,
+) {
+    let on_record = entry.record;
+    let drops = std::mem::take(&mut entry.drops);
+    let (archived, gone) = drops.into_iter().partition(|(side, record)| {
+        let listed = work.entries[*side].as_ref();
+        let seen = view(mapping, *side, Some(record), listed, context);
+        matches!(seen, View::Other(State::Archived(_)))
+            || on_record == Some((*side, RecordAction::Archive))
+    });
+    (entry.archived, entry.drops) = (archived, gone);
 }
 
 /// A record has one link: of two entries that want it, the second one waits for the next run.
@@ -132,13 +194,10 @@ fn vanished(side: Side, record: &RecordId, context: &PlanContext) -> bool {
 
 pub(super) fn is_vanished(state: &State) -> bool {
     match state {
-        State::Missing
-        | State::MergedInto(_)
-        | State::Deleted(DeleteEvidence::Feed | DeleteEvidence::Missing) => true,
-        State::Known { .. }
-        | State::Deleted(DeleteEvidence::Flag)
-        | State::OutOfScope
-        | State::Unreadable(_) => false,
+        State::Missing | State::MergedInto(_) | State::Deleted(_) => true,
+        State::Known { .. } | State::Archived(_) | State::OutOfScope | State::Unreadable(_) => {
+            false
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Loss<'_> {
                 Standing::Here(Some(values))
             }
             View::Unseen | View::IdOnly => Standing::Here(None),
-            View::Other(State::Deleted(_)) => Standing::Gone,
+            View::Other(State::Archived(_) | State::Deleted(_)) => Standing::Gone,
             View::Other(State::OutOfScope) => Standing::Hidden,
             View::Other(State::Unreadable(why)) => Standing::Unreadable(why),
             View::Other(State::MergedInto(_)) => {

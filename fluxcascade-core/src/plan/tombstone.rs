@@ -6,9 +6,7 @@ use super::entry::{Entry, Need, RecordAction, Step};
 use super::linked::follow_and_decide;
 use super::matching::Subject;
 use super::parked::park;
-use crate::model::{
-    DeleteEvidence, Ending, HoldKey, Link, LinkStatus, RecordId, Side, State, Work, WorkKey,
-};
+use crate::model::{Ending, HoldKey, Link, LinkStatus, RecordId, Side, State, Work, WorkKey};
 use crate::plan::context::PlanContext;
 use crate::seeded::{self, Bug};
 
@@ -140,10 +138,8 @@ impl Subject<'_> {
     fn restore_twin(&self, tombstone: &Link, context: &PlanContext, mut entry: Entry) -> Entry {
         let other = self.side.other();
         let twin = (other, tombstone.records[other].clone());
-        let is_archived = matches!(
-            context.fetched.get(&twin).map(|seen| &seen.state),
-            Some(State::Deleted(DeleteEvidence::Flag))
-        );
+        let is_archived =
+            matches!(context.fetched.get(&twin).map(|seen| &seen.state), Some(State::Archived(_)));
         let can = context.powers[other].restores && self.mapping.mapping.direction.writes_to(other);
         if !(is_archived && can) {
             let why = "it was deleted, its partner was removed for it, and now it is back: restore \
@@ -192,6 +188,6 @@ fn is_there(state: &State) -> bool {
         State::Known { .. } | State::OutOfScope | State::Unreadable(_) | State::MergedInto(_) => {
             true
         }
-        State::Deleted(_) | State::Missing => false,
+        State::Archived(_) | State::Deleted(_) | State::Missing => false,
     }
 }

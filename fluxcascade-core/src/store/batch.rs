@@ -187,8 +187,10 @@ pub struct LinkChange {
 pub struct CommitBatch {
     /// Links that are new or changed.
     pub links: Vec<LinkChange>,
-    /// Match keys of records that were written.
+    /// Match keys of records that were written, or that are gone and have none.
     pub keys: Vec<RecordKeys>,
+    /// Records that are archived: they keep their match keys, as an archived record's.
+    pub archived: Vec<(Side, RecordId)>,
     /// Operations whose outcome is known now.
     pub closed: Vec<OperationId>,
     /// What creates among them have made.

@@ -1,7 +1,7 @@
 //! Rows in which a record was deleted: record decisions.
 
 use fluxcascade_core::mapping::{CompiledMapping, DeletePolicy, DeleteUpdate, MappingBuilder};
-use fluxcascade_core::model::{DeleteEvidence, Ending, Link, LinkStatus, Side, Sides, State};
+use fluxcascade_core::model::{Ending, Link, LinkStatus, Side, Sides, State, Values};
 use fluxcascade_core::plan::{Entry, RecordAction};
 
 use crate::given::Linked;
@@ -38,7 +38,7 @@ pub(crate) fn check(name: &str, mapping: MappingBuilder, gone: &Gone, expected: 
     let mapping = compile(mapping);
     let states = Sides::from_fn(|side| match &gone.held[side] {
         Some(held) => known(&mapping, side, held),
-        None => State::Deleted(DeleteEvidence::Flag),
+        None => State::Archived(Values::default()),
     });
     let linked = link(&mapping, Some(Sides::new(&gone.base, &gone.base)), &states);
     let entry = decide(&mapping, &linked);

@@ -142,6 +142,7 @@ pub(crate) fn holder(
         entry: Some(inbox(seen, mapping.revision)),
         pending: None,
         decided_earlier: false,
+        archived: false,
         hold: None,
     }
 }

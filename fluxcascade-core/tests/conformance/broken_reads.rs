@@ -150,9 +150,13 @@ impl Broken {
             if self.breaks("what_changes_return_is_listed_and_what_is_read_by_id_is_fetched") {
                 seen.provenance = Provenance::Listed;
             }
-            if self.breaks("a_delete_shows_as_declared") && matches!(seen.state, State::Deleted(_))
-            {
-                seen.state = State::Missing;
+            if let State::Archived(values) = &mut seen.state {
+                if self.breaks("what_is_archived_shows_its_values") {
+                    values.slots_mut().fill(Slot::Absent);
+                }
+                if self.breaks("a_delete_shows_as_declared") {
+                    seen.state = State::Missing;
+                }
             }
             if let State::Known { version, .. } = &mut seen.state
                 && self.breaks("a_changed_record_has_a_newer_version")

@@ -90,6 +90,7 @@ fn profile(rule: &str) -> SimProfile {
             profile
         }
         "a_delete_shows_as_declared"
+        | "what_is_archived_shows_its_values"
         | "a_create_that_repeats_a_key_names_the_record_that_has_it"
         | "a_write_on_condition_is_refused_once_the_record_has_moved_on"
         | "an_upsert_of_a_new_value_makes_a_record"

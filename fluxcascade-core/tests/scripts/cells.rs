@@ -194,7 +194,7 @@ fn shown(
             });
             if changed { "changed" } else { "unchanged" }
         }
-        Some(State::Deleted(_)) => "deleted",
+        Some(State::Archived(_) | State::Deleted(_)) => "deleted",
         Some(State::Missing) => "missing",
         Some(State::MergedInto(_)) => "merged",
         Some(State::OutOfScope) => "out of scope",

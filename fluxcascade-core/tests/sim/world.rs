@@ -63,7 +63,8 @@ pub(crate) fn named(state: &State) -> Result<String, String> {
         State::Known { values, .. } => {
             Ok(values[1].value().and_then(Value::as_text).unwrap_or_default().to_owned())
         }
-        State::Deleted(_)
+        State::Archived(_)
+        | State::Deleted(_)
         | State::Missing
         | State::MergedInto(_)
         | State::OutOfScope

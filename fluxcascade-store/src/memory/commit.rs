@@ -9,7 +9,7 @@ use fluxcascade_core::model::{
 use fluxcascade_core::store::{CommitBatch, LinkChange, StoreError};
 
 use super::ledger::Ledger;
-use crate::rules;
+use crate::rules::{self, Shelf};
 
 /// What a commit did that other mappings of the tenant must know.
 #[derive(Debug, Default)]
@@ -24,8 +24,14 @@ impl Ledger {
     pub(super) fn commit(&mut self, batch: &CommitBatch) -> Result<Committed, StoreError> {
         self.check_links(&batch.links)?;
         let mut done = Committed { activated: self.change_links(&batch.links), closed: Vec::new() };
+        for (side, record) in &done.activated {
+            self.keys.shelve(*side, record, Shelf::Live);
+        }
         for keys in &batch.keys {
-            self.keys.replace(keys.side, &keys.record, &keys.keys);
+            self.keys.replace(keys.side, &keys.record, &keys.keys, Shelf::Live);
+        }
+        for (side, record) in &batch.archived {
+            self.keys.shelve(*side, record, Shelf::Archived);
         }
         for id in &batch.closed {
             if let Some(operation) = self.operations.remove(*id) {

@@ -9,7 +9,7 @@ use fluxcascade_core::model::{
     RecordId, Side, Sides,
 };
 
-use crate::rules;
+use crate::rules::{self, Shelf};
 
 /// A match key: the rule, and the keyed fingerprint.
 pub(super) type Key = (u16, Fingerprint);
@@ -17,34 +17,54 @@ pub(super) type Key = (u16, Fingerprint);
 /// Which record has which match keys.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    of_record: Sides<BTreeMap<RecordId, BTreeMap<u16, Fingerprint>>>,
-    holders: BTreeMap<Key, Sides<BTreeSet<RecordId>>>,
+    of_record: Sides<BTreeMap<RecordId, (Shelf, BTreeMap<u16, Fingerprint>)>>,
+    holders: BTreeMap<Key, Sides<BTreeSet<(Shelf, RecordId)>>>,
 }
 
 impl Keys {
     /// Replaces a record's keys.
-    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &[Key]) {
-        for key in self.of_record[side].remove(record).into_iter().flatten() {
-            if let Some(holders) = self.holders.get_mut(&key) {
-                holders[side].remove(record);
+    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &[Key], shelf: Shelf) {
+        self.put(side, record, keys.iter().copied().collect(), shelf);
+    }
+
+    /// Notes that a record is archived, or live again. It keeps its keys.
+    pub(super) fn shelve(&mut self, side: Side, record: &RecordId, shelf: Shelf) {
+        match self.of_record[side].get(record) {
+            Some((on, keys)) if *on != shelf => self.put(side, record, keys.clone(), shelf),
+            Some(_) | None => {}
+        }
+    }
+
+    fn put(
+        &mut self,
+        side: Side,
+        record: &RecordId,
+        keys: BTreeMap<u16, Fingerprint>,
+        shelf: Shelf,
+    ) {
+        if let Some((on, old)) = self.of_record[side].remove(record) {
+            let place = (on, record.clone());
+            for key in old {
+                let Some(holders) = self.holders.get_mut(&key) else { continue };
+                holders[side].remove(&place);
                 if Side::BOTH.iter().all(|side| holders[*side].is_empty()) {
                     self.holders.remove(&key);
                 }
             }
         }
-        let keys: BTreeMap<u16, Fingerprint> = keys.iter().copied().collect();
         for key in &keys {
             let holders = self.holders.entry((*key.0, *key.1)).or_default();
-            holders[side].insert(record.clone());
+            holders[side].insert((shelf, record.clone()));
         }
         if !keys.is_empty() {
-            self.of_record[side].insert(record.clone(), keys);
+            self.of_record[side].insert(record.clone(), (shelf, keys));
         }
     }
 
     /// A record's keys, in order of the rules.
     pub(super) fn of(&self, side: Side, record: &RecordId) -> impl Iterator<Item = Key> {
-        self.of_record[side].get(record).into_iter().flatten().map(|(rule, print)| (*rule, *print))
+        let keys = self.of_record[side].get(record).into_iter().flat_map(|(_, keys)| keys);
+        keys.map(|(rule, print)| (*rule, *print))
     }
 
     /// The records of a side that have any key, in order.
@@ -52,8 +72,8 @@ impl Keys {
         self.of_record[side].keys()
     }
 
-    /// The records of a side that have a key, in order.
-    pub(super) fn holders(&self, key: Key, side: Side) -> impl Iterator<Item = &RecordId> {
+    /// The records of a side that have a key: live ones first, each kind in order.
+    pub(super) fn holders(&self, key: Key, side: Side) -> impl Iterator<Item = &(Shelf, RecordId)> {
         self.holders.get(&key).into_iter().flat_map(move |holders| &holders[side])
     }
 }

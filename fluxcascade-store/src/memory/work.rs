@@ -10,7 +10,7 @@ use fluxcascade_core::store::WorkRequest;
 
 use super::index::Key;
 use super::ledger::{Ledger, live_records};
-use crate::rules;
+use crate::rules::{self, Shelf};
 
 impl Ledger {
     pub(super) fn work(&self, request: &WorkRequest) -> Vec<Work> {
@@ -91,12 +91,12 @@ impl Ledger {
         }
         let holders = Sides::from_fn(|side| {
             let holders = self.keys.holders(key, side).take(Candidates::MOST_HOLDERS);
-            holders.map(|record| self.holder(key.0, side, record)).collect()
+            holders.map(|(shelf, record)| self.holder(key.0, side, record, *shelf)).collect()
         });
         Candidates { rule: key.0, holders, pending }
     }
 
-    fn holder(&self, rule: u16, side: Side, record: &RecordId) -> KeyHolder {
+    fn holder(&self, rule: u16, side: Side, record: &RecordId, shelf: Shelf) -> KeyHolder {
         KeyHolder {
             record: record.clone(),
             link: self.links.of(side, record),
@@ -107,16 +107,18 @@ impl Ledger {
                 .find(|operation| rules::creates_for(operation, side, record))
                 .cloned(),
             decided_earlier: self.shares_earlier_key(rule, side, record),
+            archived: shelf == Shelf::Archived,
             hold: self.holds.of_record(side, record).map(|hold| hold.reason),
         }
     }
 
-    /// Whether another record has one of its keys under an earlier rule.
+    /// Whether another record that is not archived has one of its keys under an earlier rule.
     fn shares_earlier_key(&self, rule: u16, side: Side, record: &RecordId) -> bool {
         self.keys.of(side, record).filter(|key| key.0 < rule).any(|key| {
             Side::BOTH.into_iter().any(|holders_side| {
-                let mut holders = self.keys.holders(key, holders_side);
-                holders.any(|holder| (holders_side, holder) != (side, record))
+                let holders = self.keys.holders(key, holders_side);
+                let mut live = holders.filter(|(shelf, _)| *shelf == Shelf::Live);
+                live.any(|(_, holder)| (holders_side, holder) != (side, record))
             })
         })
     }

@@ -7,12 +7,16 @@ use rusqlite::params;
 
 use super::fault::Fault;
 use super::ledger::{Ledger, blob, int};
+use crate::rules::Shelf;
 
 impl Ledger<'_> {
     pub(super) fn commit(&self, batch: &CommitBatch) -> Result<(), Fault> {
         self.change_links(&batch.links)?;
         for keys in &batch.keys {
-            self.replace_keys(keys.side, &keys.record, &keys.keys)?;
+            self.replace_keys(keys.side, &keys.record, &keys.keys, Shelf::Live)?;
+        }
+        for (side, record) in &batch.archived {
+            self.shelve(*side, record, Shelf::Archived)?;
         }
         for id in &batch.closed {
             self.close(*id, batch.made.iter().find(|made| made.operation == *id))?;

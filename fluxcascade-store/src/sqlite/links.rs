@@ -11,7 +11,7 @@ use rusqlite::{Row, params};
 
 use super::fault::Fault;
 use super::ledger::{Ledger, blob, link_id, record, size};
-use crate::rules::{self, BaseMark};
+use crate::rules::{self, BaseMark, Shelf};
 
 const COLUMNS: &str = "id, status, source, target, source_base, target_base, ending";
 
@@ -115,6 +115,7 @@ impl Ledger<'_> {
             self.take_records(link)?;
         }
         for (side, record) in activated {
+            self.shelve(side, record, Shelf::Live)?;
             self.wake(side, record)?;
         }
         Ok(())
@@ -220,11 +221,12 @@ impl Ledger<'_> {
         side: Side,
         record: &RecordId,
         keys: &[(u16, Fingerprint)],
+        shelf: Shelf,
     ) -> Result<(), Fault> {
         let wanted: BTreeMap<u16, Fingerprint> = keys.iter().copied().collect();
         // Most records keep their keys, and reading is cheaper than writing.
         if self.keys(side, record)?.into_iter().eq(wanted.iter().map(|(r, f)| (*r, *f))) {
-            return Ok(());
+            return self.shelve(side, record, shelf);
         }
         self.run(
             "DELETE FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3",
@@ -232,11 +234,28 @@ impl Ledger<'_> {
         )?;
         for (rule, print) in wanted {
             self.run(
-                "INSERT INTO match_keys (mapping, side, record, rule, fingerprint)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![self.mapping, side.number(), record.as_str(), rule, print.0],
+                "INSERT INTO match_keys (mapping, side, record, rule, fingerprint, archived)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    self.mapping,
+                    side.number(),
+                    record.as_str(),
+                    rule,
+                    print.0,
+                    shelf == Shelf::Archived
+                ],
             )?;
         }
+        Ok(())
+    }
+
+    /// Notes that a record is archived, or live again. It keeps its keys.
+    pub(super) fn shelve(&self, side: Side, record: &RecordId, shelf: Shelf) -> Result<(), Fault> {
+        self.run(
+            "UPDATE match_keys SET archived = ?4
+             WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND archived <> ?4",
+            params![self.mapping, side.number(), record.as_str(), shelf == Shelf::Archived],
+        )?;
         Ok(())
     }
 

@@ -191,26 +191,27 @@ impl Ledger<'_> {
         side: Side,
     ) -> Result<Vec<KeyHolder>, Fault> {
         let records = self.all(
-            "SELECT record FROM match_keys
+            "SELECT record, archived FROM match_keys
              WHERE mapping = ?1 AND rule = ?2 AND fingerprint = ?3 AND side = ?4
-             ORDER BY record LIMIT ?5",
+             ORDER BY archived, record LIMIT ?5",
             params![self.mapping, rule, print.0, side.number(), size(Candidates::MOST_HOLDERS)],
-            |row| record(row, 0),
+            |row| Ok((record(row, 0)?, row.get::<_, bool>(1)?)),
         )?;
-        let holder = |record: RecordId| {
+        let holder = |(record, archived): (RecordId, bool)| {
             Ok(KeyHolder {
                 link: self.linked(side, &record)?,
                 entry: self.entry(side, &record)?,
                 pending: self.open_create(side, &record)?,
                 decided_earlier: self.shares_earlier_key(rule, side, &record)?,
                 hold: self.hold_of_record(side, &record)?.map(|hold| hold.reason),
+                archived,
                 record,
             })
         };
         records.into_iter().map(holder).collect()
     }
 
-    /// Whether another record has one of its keys under an earlier rule.
+    /// Whether another record that is not archived has one of its keys under an earlier rule.
     fn shares_earlier_key(&self, rule: u16, side: Side, record: &RecordId) -> Result<bool, Fault> {
         if rule == 0 {
             return Ok(false);
@@ -219,7 +220,7 @@ impl Ledger<'_> {
             "SELECT EXISTS (
                 SELECT 1 FROM match_keys own
                 JOIN match_keys other ON other.mapping = own.mapping AND other.rule = own.rule
-                    AND other.fingerprint = own.fingerprint
+                    AND other.fingerprint = own.fingerprint AND other.archived = 0
                 WHERE own.mapping = ?1 AND own.side = ?2 AND own.record = ?3 AND own.rule < ?4
                     AND (other.side <> own.side OR other.record <> own.record))",
             params![self.mapping, side.number(), record.as_str(), rule],

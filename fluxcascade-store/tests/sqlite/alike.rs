@@ -58,6 +58,9 @@ impl Dice {
     fn row(&mut self, side: Side) -> IntakeRow {
         let id = self.id(side);
         let keys = if self.one_in(2) { Some(some_keys(&self.keys())) } else { None };
+        if self.one_in(5) {
+            return IntakeRow { keys, ..archived(&id, &[]) };
+        }
         let order = self.below(4);
         IntakeRow { keys, fingerprint: Some(print(self.byte(5))), ..row(&id, order) }
     }
@@ -184,6 +187,10 @@ impl Dice {
                 let side = dice.side();
                 let id = dice.id(side);
                 record_keys(side, &id, &dice.keys())
+            }),
+            archived: self.some(2, |dice| {
+                let side = dice.side();
+                (side, record(&dice.id(side)))
             }),
             made: self.made(&closed),
             closed,

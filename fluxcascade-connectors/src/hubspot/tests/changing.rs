@@ -1,7 +1,7 @@
 //! Reading changes: full, incremental, and the cursor between them.
 
 use fluxcascade_core::connector::{ChangesPage, ChangesRequest, Cursor, Position};
-use fluxcascade_core::model::{DeleteEvidence, Provenance, State};
+use fluxcascade_core::model::{Provenance, State};
 
 use super::*;
 
@@ -53,7 +53,9 @@ async fn a_full_read_lists_the_live_then_the_archived_and_marks_the_first_answer
     let later = ok(json!({ "results": [contact(2, "bob@x.io", "Bob")] }))
         .insert_header("Date", "Sun, 01 Mar 2026 12:30:00 GMT");
     bench.once("GET", LIST, later).await;
-    let archived = json!({ "results": [{ "id": "3", "archivedAt": "2026-02-01T00:00:00Z" }] });
+    let archived = json!({ "results": [{
+        "id": "3", "archivedAt": "2026-02-01T00:00:00Z", "properties": { "email": "cy@x.io" }
+    }] });
     bench.answer("GET", LIST, archived).await;
 
     let live = page(&bench, Position::Start).await.unwrap();
@@ -61,7 +63,9 @@ async fn a_full_read_lists_the_live_then_the_archived_and_marks_the_first_answer
     let gone = page(&bench, after(&rest)).await.unwrap();
     assert_eq!([live.more, rest.more, gone.more], [true, true, false]);
     assert_eq!((known(&live)[0].0, known(&rest)[0].0), ("1", "2"));
-    assert_eq!(known(&gone), [("3", &State::Deleted(DeleteEvidence::Flag))]);
+    let [("3", State::Archived(values))] = known(&gone)[..] else { panic!("{gone:?}") };
+    assert_eq!(values[0], Value::from("cy@x.io").into());
+    assert!(values[1].is_absent(), "a property that the answer does not have");
     assert_eq!(after(&gone), marked(DATE_MILLIS), "the mark is HubSpot's clock, not ours");
 
     let (values, version) = live.observations[0].known().unwrap();
@@ -78,7 +82,10 @@ async fn a_full_read_lists_the_live_then_the_archived_and_marks_the_first_answer
         "limit=100&archived=false&properties=email%2Cfirstname%2Chs_merged_object_ids"
     );
     assert!(query(1).ends_with("&after=2"));
-    assert_eq!(query(2), "limit=100&archived=true&properties=hs_object_id");
+    assert_eq!(
+        query(2),
+        "limit=100&archived=true&properties=email%2Cfirstname%2Chs_merged_object_ids"
+    );
     assert_eq!(requests[0].headers["authorization"], "Bearer pat-na1-s3cret");
 }
 

@@ -161,6 +161,7 @@ macro_rules! __connector_rules {
                 a_row_that_shows_late_is_returned_within_the_look_back
                 a_changed_record_has_a_newer_version
                 a_delete_shows_as_declared
+                what_is_archived_shows_its_values
             }
             finding {
                 there_is_one_observation_per_id_in_the_order_asked

@@ -238,6 +238,7 @@ macro_rules! __store_rules {
                 a_delete_that_a_feed_told_of_replaces_any_entry
                 a_row_leaves_the_time_and_the_attempts_of_an_id_alone
                 the_match_keys_of_a_row_replace_those_that_its_record_had
+                the_keys_of_a_row_are_an_archived_record_s_if_the_row_says_so
                 a_new_or_replaced_entry_has_a_greater_sequence_number_than_any_before_it
             }
             store sweeps {
@@ -266,6 +267,7 @@ macro_rules! __store_rules {
                 candidates_have_one_item_per_rule_under_which_the_record_has_a_key
                 a_holder_has_its_link_its_entry_its_open_create_and_the_reason_of_its_hold
                 a_holder_is_decided_earlier_if_another_record_has_its_earlier_key
+                holders_that_are_archived_come_last
                 of_a_key_that_many_share_the_first_holders_of_each_side_are_told
                 creates_under_way_are_counted_but_not_the_record_s_own
                 an_unlinked_record_has_all_tombstones_that_name_it
@@ -298,6 +300,8 @@ macro_rules! __store_rules {
                 a_requeued_record_gets_an_entry_without_an_observation
                 a_requeued_entry_keeps_the_later_of_both_times
                 match_keys_of_a_commit_replace_those_that_the_record_had
+                a_record_that_is_archived_keeps_its_match_keys
+                a_record_that_gets_an_active_link_is_archived_no_more
                 a_closed_operation_is_no_more
                 a_judged_conflict_row_has_another_status_and_the_same_values
             }

@@ -70,9 +70,9 @@ impl SimSystem {
                     "the answer is no record: ask the system's owner".into(),
                 )),
             },
-            (Life::Binned, _) => self.gone(provenance),
+            (Life::Binned, _) => self.gone(record, snapshot, projection, provenance),
             (Life::Erased, _) => match self.profile.capabilities.deletes {
-                DeleteSignal::Feed => self.gone(provenance),
+                DeleteSignal::Feed => self.gone(record, snapshot, projection, provenance),
                 DeleteSignal::Absence | DeleteSignal::Flag => None,
             },
             (Life::MergedInto(into), _) => match (self.profile.merges, provenance) {
@@ -80,15 +80,21 @@ impl SimSystem {
                     Some(State::MergedInto(survivor(state, into)))
                 }
                 (MergeSignal::Fetched, Provenance::Listed) => None,
-                (MergeSignal::Unsaid, _) => self.gone(provenance),
+                (MergeSignal::Unsaid, _) => self.gone(record, snapshot, projection, provenance),
             },
         }
     }
 
-    fn gone(&self, provenance: Provenance) -> Option<State> {
+    fn gone(
+        &self,
+        record: &Record,
+        snapshot: &Snapshot,
+        projection: &Projection,
+        provenance: Provenance,
+    ) -> Option<State> {
         match (self.profile.capabilities.deletes, provenance) {
             (DeleteSignal::Absence, _) | (DeleteSignal::Feed, Provenance::Fetched) => None,
-            (DeleteSignal::Flag, _) => Some(State::Deleted(DeleteEvidence::Flag)),
+            (DeleteSignal::Flag, _) => Some(State::Archived(project(record, snapshot, projection))),
             (DeleteSignal::Feed, Provenance::Listed) => Some(State::Deleted(DeleteEvidence::Feed)),
         }
     }

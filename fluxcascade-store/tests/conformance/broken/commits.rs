@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use fluxcascade_core::model::{
-    Hold, Link, LinkStatus, Operation, OperationId, OperationKind, Side, Timestamp,
+    Hold, Link, LinkStatus, Operation, OperationId, OperationKind, RecordId, Side, Timestamp,
 };
 use fluxcascade_core::store::{
-    Begun, CommitBatch, InboxMark, Lease, LinkChange, Made, Page, Store, StoreError, StoreErrorKind,
+    Begun, CommitBatch, InboxMark, Lease, LinkChange, Made, Page, RecordKeys, Store, StoreError,
+    StoreErrorKind,
 };
 use fluxcascade_core::testkit::conformance::store::nouns::{contacts, record};
 
@@ -213,6 +214,24 @@ impl Broken {
                 }));
             }
         }
+        if self.breaks("a_record_that_is_archived_keeps_its_match_keys") {
+            let gone = std::mem::take(&mut batch.archived).into_iter();
+            batch.keys.extend(gone.map(|(side, record)| RecordKeys {
+                side,
+                record,
+                keys: Vec::new(),
+            }));
+        }
+        if self.breaks("a_record_that_gets_an_active_link_is_archived_no_more") {
+            for (side, record) in records_of(&batch.links) {
+                let work = self.work_of(lease, side, &record).await;
+                let holders = work.iter().flat_map(|work| &work.candidates);
+                let mut holders = holders.flat_map(|found| &found.holders[side]);
+                if holders.any(|holder| holder.record == record && holder.archived) {
+                    batch.archived.push((side, record));
+                }
+            }
+        }
         if self.breaks("match_keys_of_a_commit_replace_those_that_the_record_had") {
             for keys in std::mem::take(&mut batch.keys) {
                 let work = self.work_of(lease, keys.side, &keys.record).await;
@@ -266,4 +285,9 @@ impl Broken {
         }
         Ok(())
     }
+}
+
+fn records_of(changes: &[LinkChange]) -> Vec<(Side, RecordId)> {
+    let records = changes.iter().flat_map(|change| change.link.records.iter());
+    records.map(|(side, record)| (side, record.clone())).collect()
 }

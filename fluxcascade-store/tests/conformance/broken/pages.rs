@@ -113,6 +113,13 @@ impl Broken {
         if self.breaks("a_row_that_tells_nothing_new_is_dropped") {
             row.fingerprint = None;
         }
+        let had_keys = work.as_ref().is_some_and(|work| !work.candidates.is_empty());
+        if matches!(row.observation.state, State::Archived(_))
+            && had_keys
+            && self.breaks("the_keys_of_a_row_are_an_archived_record_s_if_the_row_says_so")
+        {
+            row.observation.state = State::Missing;
+        }
         if self.breaks("the_match_keys_of_a_row_replace_those_that_its_record_had") {
             row.keys = row.keys.filter(|keys| !keys.is_empty());
         }
@@ -151,7 +158,7 @@ impl Broken {
             && self.breaks("a_delete_that_a_feed_told_of_replaces_any_entry")
         {
             // As if it were no feed's word: it cannot be compared.
-            row.observation.state = State::Deleted(DeleteEvidence::Flag);
+            row.observation.state = State::Missing;
         }
         let is_new = entry.attempts == 0 && entry.not_before.is_none();
         if entry.observation.is_none()
@@ -190,7 +197,7 @@ impl Broken {
 
     /// Takes in rows of deleted records as if they were not of the sweep.
     async fn set_gone_apart(&self, lease: &Lease, page: &mut Intake) -> Result<(), StoreError> {
-        let is_gone = |row: &IntakeRow| matches!(row.observation.state, State::Deleted(_));
+        let is_gone = |row: &IntakeRow| matches!(row.observation.state, State::Archived(_));
         let (gone, rest): (Vec<_>, Vec<_>) = page.rows.drain(..).partition(is_gone);
         page.rows = rest;
         let apart = Intake { rows: gone, sweep: Sweep::None, ..page.clone() };

@@ -164,6 +164,9 @@ impl Broken {
         if self.breaks("of_a_key_that_many_share_the_first_holders_of_each_side_are_told") {
             holders.truncate(Candidates::MOST_HOLDERS - 1);
         }
+        if self.breaks("holders_that_are_archived_come_last") {
+            holders.sort_by(|one, other| one.record.cmp(&other.record));
+        }
         for holder in holders {
             match self.rule {
                 "a_holder_has_its_link_its_entry_its_open_create_and_the_reason_of_its_hold" => {

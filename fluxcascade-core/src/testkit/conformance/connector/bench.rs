@@ -227,7 +227,7 @@ pub(super) fn holds(slot: &Slot, wanted: &str) -> bool {
 /// Whether the record is gone, however that shows.
 pub(super) fn is_gone(state: &State) -> bool {
     match state {
-        State::Deleted(_) | State::Missing => true,
+        State::Archived(_) | State::Deleted(_) | State::Missing => true,
         State::Known { .. } | State::MergedInto(_) | State::OutOfScope | State::Unreadable(_) => {
             false
         }

@@ -1,7 +1,7 @@
 //! Rules of how changes, deletes among them, become known.
 
 use super::bench::{Pass, is_gone, lag_of};
-use super::{Checked, Fixture, Verdict, ensure};
+use super::{Checked, Fixture, Found, Verdict, ensure};
 use crate::connector::{DeleteSignal, Position};
 use crate::model::{DeleteEvidence, RecordId, State};
 
@@ -114,7 +114,7 @@ pub(super) async fn a_delete_shows_as_declared(at: &Fixture) -> Checked {
             listed.as_ref().map_or("nothing", State::word)
         ),
         DeleteSignal::Flag => ensure!(
-            fetched == State::Deleted(DeleteEvidence::Flag),
+            matches!(fetched, State::Archived(_)),
             "an archived record is {} by id, and it should say that it is archived",
             fetched.word()
         ),
@@ -123,6 +123,31 @@ pub(super) async fn a_delete_shows_as_declared(at: &Fixture) -> Checked {
             "the changes have a deleted record as {}, and should as deleted",
             listed.as_ref().map_or("nothing", State::word)
         ),
+    }
+    Ok(Verdict::Kept)
+}
+
+pub(super) async fn what_is_archived_shows_its_values(at: &Fixture) -> Checked {
+    if at.can().deletes != DeleteSignal::Flag {
+        return Ok(Verdict::DoesNotApply("a deleted record does not say so itself"));
+    }
+    let person = at.settled("Deleted").await;
+    at.backstage.delete(&person).await;
+    at.settle().await;
+    let full = at.pass(&Position::Start, 100).await?;
+    let listed = full.of(&person).map(|seen| seen.state.clone());
+    let Some(State::Archived(listed)) = listed else {
+        let told = listed.as_ref().map_or("nothing", State::word);
+        return Err(Found(format!("a full read has an archived record as {told}")));
+    };
+    let mut seen = vec![("a full read", listed)];
+    // That it says so by id is another rule.
+    if let State::Archived(fetched) = at.fetch(&person).await?.state {
+        seen.push(("a read by id", fetched));
+    }
+    for (read, values) in seen {
+        let name = values.slots().get(1).is_some_and(|slot| super::bench::holds(slot, "Deleted"));
+        ensure!(name, "{read} shows {values:?} of an archived record");
     }
     Ok(Verdict::Kept)
 }

@@ -1,9 +1,10 @@
 //! Rules of what becomes of a batch; what concerns links and holds is in `linking` and `waiting`.
 
+use super::gathering::shelved;
 use super::nouns::*;
 use super::work::{due, keys, of_link};
 use super::{Checked, ensure, nth, same};
-use crate::model::{Conflict, ConflictStatus, Side};
+use crate::model::{Conflict, ConflictStatus, LinkStatus, Side};
 use crate::store::{CommitBatch, InboxMark, Requeue, Store};
 
 fn cleared(id: &str, sequence: u64) -> CommitBatch {
@@ -77,6 +78,29 @@ pub(super) async fn match_keys_of_a_commit_replace_those_that_the_record_had(
     let found = due(store, &lease, at(9)).await?;
     let rules: Vec<_> = nth(&found, 0)?.candidates.iter().map(|found| found.rule).collect();
     same!(rules, [1]);
+    Ok(())
+}
+
+pub(super) async fn a_record_that_is_archived_keeps_its_match_keys(store: &dyn Store) -> Checked {
+    let lease = leased(store).await?;
+    let row = keyed("s", &[(0, 1)]);
+    store.intake(&lease, &page(Side::Source, [row])).await?;
+    let archived = ["s", "unknown"].map(|id| (Side::Source, record(id))).to_vec();
+    store.commit(&lease, &CommitBatch { archived, ..CommitBatch::default() }).await?;
+    same!(shelved(store, &lease).await?, [("s".to_owned(), true)]);
+    Ok(())
+}
+
+pub(super) async fn a_record_that_gets_an_active_link_is_archived_no_more(
+    store: &dyn Store,
+) -> Checked {
+    let lease = leased(store).await?;
+    let rows = ["s1", "s2"].map(|id| archived(id, &[(0, 1)]));
+    store.intake(&lease, &page(Side::Source, rows)).await?;
+    let rests = with_status(link(2), LinkStatus::Suspended);
+    store.commit(&lease, &links([link(1), rests])).await?;
+    let told = [("s1".to_owned(), false), ("s2".to_owned(), true)];
+    same!(shelved(store, &lease).await?, told);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::nouns::*;
 use super::work::{due, keys, of_link, of_record};
-use super::{Checked, Found, nth, same};
+use super::{Checked, Found, nth, same, there};
 use crate::model::{
     Candidates, HoldReason, KeyHolder, LinkStatus, Operation, OperationId, Side, Sides, WorkKey,
 };
@@ -83,6 +83,37 @@ pub(super) async fn a_holder_is_decided_earlier_if_another_record_has_its_earlie
     let found = decided(store, &lease, "t2", &[(1, 7)]).await?;
     same!(found, [false, false], "the same key of a later rule");
     same!(decided(store, &lease, "t3", &[(0, 7)]).await?, [false, true]);
+    store.intake(&lease, &page(Side::Target, [archived("t0", &[(0, 8)])])).await?;
+    store.intake(&lease, &page(Side::Source, [keyed("r", &[(0, 8), (2, 1)])])).await?;
+    let found = store.gather(&lease, &[of_record(Side::Source, "r")]).await?;
+    let by_later = nth(&nth(&found, 0)?.candidates, 1)?;
+    let decided = nth(&by_later.holders.source, 0)?.decided_earlier;
+    same!(decided, false, "an archived record has its earlier key");
+    Ok(())
+}
+
+/// The holders of the source's key that the first target record has, and whether each is archived.
+pub(super) async fn shelved(
+    store: &dyn Store,
+    lease: &Lease,
+) -> Result<Vec<(String, bool)>, Found> {
+    let probe = page(Side::Target, [keyed("t", &[(0, 1)])]);
+    store.intake(lease, &probe).await?;
+    let found = due(store, lease, at(9)).await?;
+    let probe = found.iter().find(|work| work.key == of_record(Side::Target, "t"));
+    let holders = &nth(&there("work of the record t", probe)?.candidates, 0)?.holders.source;
+    Ok(holders.iter().map(|holder| (holder.record.to_string(), holder.archived)).collect())
+}
+
+pub(super) async fn holders_that_are_archived_come_last(store: &dyn Store) -> Checked {
+    let lease = leased(store).await?;
+    let key: &[(u16, u8)] = &[(0, 1)];
+    let many = (10..30).map(|n| archived(&format!("a{n}"), key));
+    let rows = many.chain([keyed("b2", key), keyed("b1", key)]);
+    store.intake(&lease, &page(Side::Source, rows)).await?;
+    let found = shelved(store, &lease).await?;
+    let first: Vec<&str> = found.iter().take(4).map(|(id, _)| id.as_str()).collect();
+    same!(first, ["b1", "b2", "a10", "a11"]);
     Ok(())
 }
 

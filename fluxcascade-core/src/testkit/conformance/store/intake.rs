@@ -143,7 +143,7 @@ pub(super) async fn where_two_versions_cannot_be_compared_the_entry_keeps_the_id
 ) -> Checked {
     let lease = leased(store).await?;
     let by_time = Version::modified(at(1), Duration::from_secs(1));
-    let gone = State::Deleted(DeleteEvidence::Flag);
+    let gone = State::Archived(Values::default());
     let rows = [
         Observation::listed(record("s1"), Values::default(), by_time),
         Observation::listed(record("s2"), Values::default(), Version::default()),
@@ -243,6 +243,29 @@ pub(super) async fn the_match_keys_of_a_row_replace_those_that_its_record_had(
     entered(store, &lease, [dropped]).await?;
     let first = vec![record("p"), record("s1")];
     same!(sharing(store, &lease).await?, [(0, first), (1, alone)], "after a row that is dropped");
+    Ok(())
+}
+
+pub(super) async fn the_keys_of_a_row_are_an_archived_record_s_if_the_row_says_so(
+    store: &dyn Store,
+) -> Checked {
+    let lease = leased(store).await?;
+    let key: &[(u16, u8)] = &[(0, 1)];
+    let hidden = IntakeRow { keys: None, ..archived("s", key) };
+    let rows = [
+        (keyed("s", key), false),
+        (archived("s", key), true),
+        (keyed("s", key), false),
+        // Without keys it says nothing of those that there are.
+        (hidden, false),
+        (archived("s", key), true),
+    ];
+    for (row, expected) in rows {
+        let told = (row.keys.is_some(), row.observation.state.word());
+        entered(store, &lease, [row]).await?;
+        let found = super::gathering::shelved(store, &lease).await?;
+        same!(found, [("s".to_owned(), expected)], "after {told:?}");
+    }
     Ok(())
 }
 

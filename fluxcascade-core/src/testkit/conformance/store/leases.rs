@@ -17,6 +17,7 @@ fn refused_batch(second: crate::model::Link) -> CommitBatch {
     let requeue =
         Requeue { side: Side::Source, record: record("s9"), not_before: None, failed: None };
     CommitBatch {
+        archived: Vec::new(),
         links: links([link_between(1, "s7", "t1"), link(5), second]).links,
         keys: vec![record_keys(Side::Source, "s8", &[(0, 2)])],
         closed: vec![operation_id(1)],

@@ -18,7 +18,7 @@ use crate::model::{
     Endpoint, FieldName, Fingerprint, Hold, HoldKey, HoldReason, InboxEntry, Layout, LayoutPair,
     Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, MappingKey, MappingName, ObjectType,
     Observation, Operation, OperationId, OperationKind, OperationPair, PairId, RecordId, Revision,
-    RunNumber, Side, Sides, Slot, TenantId, Timestamp, Value, Values, Version,
+    RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Value, Values, Version,
 };
 use crate::store::{
     CommitBatch, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, LinkChange, Made, Page, RecordKeys,
@@ -170,6 +170,13 @@ pub fn row_like(id: &str, fingerprint: u8) -> IntakeRow {
 /// A listed row of version 1, with match keys: rule and key.
 pub fn keyed(id: &str, keys: &[(u16, u8)]) -> IntakeRow {
     IntakeRow { keys: Some(some_keys(keys)), ..row(id, 1) }
+}
+
+/// A row of a record that is archived.
+pub fn archived(id: &str, keys: &[(u16, u8)]) -> IntakeRow {
+    let mut row = keyed(id, keys);
+    row.observation.state = State::Archived(Values::default());
+    row
 }
 
 /// Match keys: rule and key.

@@ -3,8 +3,7 @@
 use super::nouns::*;
 use super::{Checked, Found, ensure, same, there};
 use crate::model::{
-    DeleteEvidence, InboxEntry, LinkStatus, Observation, Provenance, RecordId, Side, State,
-    Timestamp,
+    InboxEntry, LinkStatus, Observation, Provenance, RecordId, Side, State, Timestamp, Values,
 };
 use crate::store::{CommitBatch, IntakeRow, Lease, Requeue, Store, Sweep};
 
@@ -64,7 +63,7 @@ pub(super) async fn a_record_on_a_page_of_the_sweep_was_shown_whatever_its_state
     let lease = known(store).await?;
     let gone = Observation {
         record: record("s2"),
-        state: State::Deleted(DeleteEvidence::Flag),
+        state: State::Archived(Values::default()),
         provenance: Provenance::Listed,
     };
     let odd = IntakeRow { observation: gone, fingerprint: None, keys: None };
