@@ -6,7 +6,7 @@ use std::fmt;
 use super::pair::{FieldPair, PairDirection};
 use super::policy::{Condition, IdWrites};
 use super::{Direction, Mapping};
-use crate::model::{ConflictKind, FieldName, FieldType, ObjectSchema, SeenBy, Side, Sides};
+use crate::model::{ConflictKind, FieldName, ObjectSchema, SeenBy, Side, Sides};
 use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Shape, Transform};
 
@@ -260,7 +260,7 @@ pub(super) fn against_schemas(
             let direction = pair.direction.unwrap_or_else(|| mapping.direction.into());
             for field in pair.fields(side) {
                 if let Some(known) = schema.field(field).filter(|_| pair.reference.is_some())
-                    && !is_reference(&known.field_type)
+                    && known.field_type.refers_to().is_none()
                 {
                     let message = format!(
                         "{field} in {} refers to no record: leave .references(...) out",
@@ -298,26 +298,6 @@ pub(super) fn against_schemas(
         check_required(mapping, side, schema, &mut errors);
     }
     (errors, warnings)
-}
-
-fn is_reference(field_type: &FieldType) -> bool {
-    match field_type {
-        FieldType::Ref { .. } => true,
-        FieldType::Set { item } | FieldType::List { item } => is_reference(item),
-        FieldType::Bool
-        | FieldType::Int
-        | FieldType::Decimal
-        | FieldType::Text
-        | FieldType::Email
-        | FieldType::Phone
-        | FieldType::Date
-        | FieldType::Time
-        | FieldType::Instant
-        | FieldType::Zoned
-        | FieldType::Choice { .. }
-        | FieldType::Map
-        | FieldType::Money => false,
-    }
 }
 
 /// Strategies are asked once for pairs that conflict together.
