@@ -73,6 +73,31 @@ fn everything_that_is_wrong_is_said_at_once() {
     assert_eq!(places(&error), expected, "{error}");
 }
 
+/// A group's pairs are decided together: one that flows otherwise would be decided without them.
+#[test]
+fn a_group_of_pairs_that_flow_differently_is_refused() {
+    let of = |first: fn(PairBuilder) -> PairBuilder, second: fn(PairBuilder) -> PairBuilder| {
+        Mapping::builder("m")
+            .source("a", "x")
+            .target("b", "y")
+            .match_on("email", "mail")
+            .pair("email", "mail")
+            .pair_with("phone", "phone", |p| first(p.group("place")))
+            .pair_with("address", "street", |p| second(p.group("place")))
+            .build()
+    };
+    let one_way = PairBuilder::source_only;
+    let error = of(|p| p, one_way).unwrap_err();
+    assert_eq!(places(&error), ["pair address = street"]);
+    let text = error.to_string();
+    assert!(text.contains("in the group place with phone = phone"), "{text}");
+    assert!(text.contains("give both one direction"), "{text}");
+    of(one_way, PairBuilder::target_only).unwrap_err();
+    // Nothing conflicts in a group of one-way pairs, and both are bound alike.
+    of(one_way, one_way).unwrap();
+    of(|p| p, |p| p).unwrap();
+}
+
 #[tokio::test]
 async fn an_unknown_field_is_found_by_the_schema_with_the_nearest_name() {
     let world = World::new();
