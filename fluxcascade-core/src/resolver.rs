@@ -123,10 +123,10 @@ pub enum Strategy {
     /// The longer text wins. Declines if both are as long, or are no texts.
     Longest,
     /// Both sides' items, without those that either side has removed since the base. Declines for
-    /// what is no set.
+    /// what is no set: what has none on both sides is warned of when the mapping is checked.
     Union,
     /// Both sides' texts, one after the other; what one has of the other is not repeated. Declines
-    /// for what is no text.
+    /// for what is no text: what has none on both sides is warned of when the mapping is checked.
     Append,
     /// A person decides; the pair waits, others go on.
     Manual,

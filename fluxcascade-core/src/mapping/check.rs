@@ -278,6 +278,7 @@ pub(super) fn against_schemas(
         check_own_fields(mapping, side, schema, &mut errors);
         check_required(mapping, side, schema, &mut errors);
     }
+    conflicts::idle(mapping, schemas, &mut warnings);
     (errors, warnings)
 }
 
