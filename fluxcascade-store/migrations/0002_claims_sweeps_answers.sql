@@ -3,7 +3,8 @@
 
 -- 0 and 1: the source's or the target's record was deleted; 2 and 3: likewise, and its twin was
 -- removed for it; 4 both were deleted; 5 a person ended it; 6 and 7: the source's or the target's
--- record was deleted and is made again. None: not a tombstone, or not known.
+-- record was deleted and is made again; 8 and 9: a person excluded the source's or the target's
+-- record. None: not a tombstone, or not known.
 ALTER TABLE links ADD COLUMN ending INTEGER;
 CREATE INDEX links_ended_by_source ON links (mapping, source, id) WHERE status = 2;
 CREATE INDEX links_ended_by_target ON links (mapping, target, id) WHERE status = 2;

@@ -415,6 +415,7 @@ impl Loss<'_> {
             Ending::Remade(side) => format!("the {side} record is deleted, and is made again"),
             Ending::BothDeleted => "both records are deleted".into(),
             Ending::Unlinked => "a person ended it".into(),
+            Ending::Excluded(side) => format!("a person excluded the {side} record"),
         };
         end(self.work, self.link, ending, &why, entry)
     }
