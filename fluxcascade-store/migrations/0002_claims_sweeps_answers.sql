@@ -44,6 +44,8 @@ ALTER TABLE holds ADD COLUMN withheld TEXT;
 ALTER TABLE holds ADD COLUMN waits_mapping INTEGER;
 ALTER TABLE holds ADD COLUMN waits_side INTEGER;
 ALTER TABLE holds ADD COLUMN waits_record TEXT;
+-- A record that is gone is one that was not found, since links end.
+UPDATE holds SET reason = 'missing' WHERE reason = 'gone';
 CREATE INDEX holds_by_reason ON holds (mapping, reason, kind, on_link, side, name);
 CREATE INDEX holds_withheld ON holds (mapping, withheld) WHERE withheld IS NOT NULL;
 CREATE INDEX holds_waiting ON holds (waits_mapping, waits_side, waits_record)

@@ -119,7 +119,6 @@ impl Loss<'_> {
             | HoldReason::Unreadable
             | HoldReason::Invalid
             | HoldReason::Guard
-            | HoldReason::Gone
             | HoldReason::Excluded => true,
         };
         let is_marked = hold.values[side] == Some(gone_mark());

@@ -99,7 +99,6 @@ impl Case<'_> {
             | HoldReason::UnknownOutcome
             | HoldReason::Unreadable
             | HoldReason::Missing
-            | HoldReason::Gone
             | HoldReason::Excluded => false,
         }
     }
