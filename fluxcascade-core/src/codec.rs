@@ -130,7 +130,9 @@ pub fn decode_base(bytes: &[u8]) -> Result<Base, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Timestamp;
+    use crate::model::{
+        ConflictId, Hold, HoldKey, HoldReason, LinkId, RecordId, Side, Sides, Timestamp,
+    };
     use std::time::Duration;
 
     #[test]
@@ -151,5 +153,43 @@ mod tests {
         assert!(matches!(decode_base(&bytes[..3]), Err(CodecError::Damaged { .. })));
         bytes[0] = FORMAT + 1;
         assert!(matches!(decode_base(&bytes), Err(CodecError::Newer { .. })));
+    }
+
+    #[test]
+    fn holds_of_the_first_format_keep_their_reasons_and_one_for_what_is_gone_looks_again() {
+        let read = |reason: u32| {
+            let old = (
+                HoldKey::Link(LinkId([1; 16])),
+                reason,
+                "why",
+                Vec::<(Side, RecordId)>::new(),
+                None::<ConflictId>,
+                Sides::<Option<Fingerprint>>::default(),
+                2_u32,
+                None::<Timestamp>,
+                Timestamp::from_secs(5),
+            );
+            decode::<Hold>("hold", &postcard::to_extend(&old, vec![1]).unwrap())
+        };
+        let first = [
+            HoldReason::Conflict,
+            HoldReason::Reference,
+            HoldReason::Rejected,
+            HoldReason::Oscillating,
+            HoldReason::Schema,
+            HoldReason::Unsettled,
+            HoldReason::Ambiguous,
+            HoldReason::UnknownOutcome,
+            HoldReason::Unreadable,
+            HoldReason::Missing,
+            HoldReason::Invalid,
+            HoldReason::Guard,
+            HoldReason::Missing,
+        ];
+        for (number, reason) in (0..).zip(first) {
+            let hold = read(number).unwrap();
+            assert_eq!((hold.reason, hold.attempts, &*hold.detail), (reason, 2, "why"));
+        }
+        assert!(matches!(read(13), Err(CodecError::Damaged { .. })));
     }
 }

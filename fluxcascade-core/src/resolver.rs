@@ -123,10 +123,12 @@ pub enum Strategy {
     /// The longer text wins. Declines if both are as long, or are no texts.
     Longest,
     /// Both sides' items, without those that either side has removed since the base. Declines for
-    /// what is no set.
+    /// what is no set: what has none on both sides is warned of when the mapping is checked.
     Union,
-    /// Both sides' texts, one after the other; what one has of the other is not repeated. Declines
-    /// for what is no text.
+    /// Both sides' texts, one after the other. If both have only added to the base's text, that is
+    /// kept once, with what each has added; else both are kept whole. Lines that one has of the
+    /// other, or all of the other at its beginning, are not repeated. Declines for what is no text:
+    /// what has no text on both sides is warned of when the mapping is checked.
     Append,
     /// A person decides; the pair waits, others go on.
     Manual,

@@ -4,7 +4,8 @@
 
 -- 0 and 1: the source's or the target's record was deleted; 2 and 3: likewise, and its twin was
 -- removed for it; 4 both were deleted; 5 a person ended it; 6 and 7: the source's or the target's
--- record was deleted and is made again. None: not a tombstone, or not known.
+-- record was deleted and is made again; 8 and 9: a person excluded the source's or the target's
+-- record. None: not a tombstone, or not known.
 ALTER TABLE links ADD COLUMN ending INTEGER;
 CREATE INDEX links_ended_by_source ON links (mapping, source, id) WHERE status = 2;
 CREATE INDEX links_ended_by_target ON links (mapping, target, id) WHERE status = 2;
@@ -49,6 +50,8 @@ ALTER TABLE holds ADD COLUMN withheld TEXT;
 ALTER TABLE holds ADD COLUMN waits_mapping INTEGER;
 ALTER TABLE holds ADD COLUMN waits_side INTEGER;
 ALTER TABLE holds ADD COLUMN waits_record TEXT;
+-- A record that is gone is one that was not found, since links end.
+UPDATE holds SET reason = 'missing' WHERE reason = 'gone';
 CREATE INDEX holds_by_reason ON holds (mapping, reason, kind, on_link, side, name);
 CREATE INDEX holds_withheld ON holds (mapping, withheld) WHERE withheld IS NOT NULL;
 CREATE INDEX holds_waiting ON holds (waits_mapping, waits_side, waits_record)

@@ -85,7 +85,7 @@ impl From<Revision1> for Revision {
 #[derive(Debug, Deserialize)]
 pub struct Hold1 {
     key: HoldKey,
-    reason: HoldReason,
+    reason: HoldReason1,
     detail: String,
     candidates: Vec<(Side, RecordId)>,
     conflict: Option<ConflictId>,
@@ -103,7 +103,46 @@ impl From<Hold1> for Hold {
             values: old.values,
             attempts: old.attempts,
             not_before: old.not_before,
-            ..Hold::new(old.key, old.reason, old.detail, old.since)
+            ..Hold::new(old.key, old.reason.into(), old.detail, old.since)
+        }
+    }
+}
+
+/// The reasons by their numbers, which are those of their order.
+#[derive(Debug, Deserialize)]
+enum HoldReason1 {
+    Conflict,
+    Reference,
+    Rejected,
+    Oscillating,
+    Schema,
+    Unsettled,
+    Ambiguous,
+    UnknownOutcome,
+    Unreadable,
+    Missing,
+    Invalid,
+    Guard,
+    Gone,
+}
+
+impl From<HoldReason1> for HoldReason {
+    fn from(old: HoldReason1) -> Self {
+        match old {
+            HoldReason1::Conflict => HoldReason::Conflict,
+            HoldReason1::Reference => HoldReason::Reference,
+            HoldReason1::Rejected => HoldReason::Rejected,
+            HoldReason1::Oscillating => HoldReason::Oscillating,
+            HoldReason1::Schema => HoldReason::Schema,
+            HoldReason1::Unsettled => HoldReason::Unsettled,
+            HoldReason1::Ambiguous => HoldReason::Ambiguous,
+            HoldReason1::UnknownOutcome => HoldReason::UnknownOutcome,
+            HoldReason1::Unreadable => HoldReason::Unreadable,
+            // What a link does of which a record is gone was not decided yet. Without a mark of which
+            // one it is, the record is looked for once more before it counts as deleted.
+            HoldReason1::Missing | HoldReason1::Gone => HoldReason::Missing,
+            HoldReason1::Invalid => HoldReason::Invalid,
+            HoldReason1::Guard => HoldReason::Guard,
         }
     }
 }

@@ -199,7 +199,12 @@ pub(super) fn kind_of(operation: &Operation) -> LogKind {
 
 fn told_of(update: &LinkUpdate) -> Side {
     match update.ending {
-        Some(Ending::Deleted(side) | Ending::TwinRemoved(side) | Ending::Remade(side)) => side,
+        Some(
+            Ending::Deleted(side)
+            | Ending::TwinRemoved(side)
+            | Ending::Remade(side)
+            | Ending::Excluded(side),
+        ) => side,
         Some(Ending::BothDeleted | Ending::Unlinked) | None => Side::Source,
     }
 }

@@ -1,4 +1,7 @@
-//! What is wrong with a mapping: by itself, and against the systems' schemas. All at once.
+//! What is wrong with a mapping: by itself, and against the systems' schemas. All at once. How it
+//! decides conflicts is looked at in `conflicts`.
+
+mod conflicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,8 +9,7 @@ use std::fmt;
 use super::pair::{FieldPair, PairDirection};
 use super::policy::{Condition, IdWrites};
 use super::{Direction, Mapping};
-use crate::model::{ConflictKind, FieldName, FieldType, ObjectSchema, SeenBy, Side, Sides};
-use crate::resolver::{Strategies, Strategy};
+use crate::model::{FieldName, ObjectSchema, SeenBy, Side, Sides};
 use crate::transform::{Chain, Shape, Transform};
 
 /// One thing that is wrong: where, what, and what to do.
@@ -84,8 +86,8 @@ pub(super) fn alone(mapping: &Mapping) -> Vec<Finding> {
     for side in Side::BOTH {
         check_written_once(mapping, side, &mut findings);
     }
-    check_strategies(mapping, &mut findings);
-    check_groups(mapping, &mut findings);
+    conflicts::strategies(mapping, &mut findings);
+    conflicts::groups(mapping, &mut findings);
     check_references(mapping, &mut findings);
     findings
 }
@@ -220,27 +222,6 @@ fn check_written_once(mapping: &Mapping, side: Side, findings: &mut Vec<Finding>
     }
 }
 
-fn check_strategies(mapping: &Mapping, findings: &mut Vec<Finding>) {
-    let mut check = |place: String, kind: ConflictKind, strategies: Option<&Strategies>| {
-        for strategy in strategies.into_iter().flat_map(Strategies::iter) {
-            if *strategy == Strategy::PrimaryWins && mapping.primary.is_none() {
-                let message = "primary_wins, but the mapping names no primary: add .primary(side)";
-                findings.push(Finding::new(&place, message));
-            }
-            if kind == ConflictKind::FirstLink && strategy.goes_by_time() {
-                let message = "a first link cannot be decided by time: use primary_wins, source_wins, target_wins or manual";
-                findings.push(Finding::new(&place, message));
-            }
-        }
-    };
-    check("conflicts".into(), ConflictKind::UpdateUpdate, Some(&mapping.conflicts));
-    check("first_link".into(), ConflictKind::FirstLink, mapping.first_link.as_ref());
-    for pair in &mapping.pairs {
-        check(place(pair), ConflictKind::UpdateUpdate, pair.conflicts.as_ref());
-        check(place(pair), ConflictKind::FirstLink, pair.first_link.as_ref());
-    }
-}
-
 /// What the systems' schemas show: errors, and warnings that stop nothing.
 pub(super) fn against_schemas(
     mapping: &Mapping,
@@ -260,7 +241,7 @@ pub(super) fn against_schemas(
             let direction = pair.direction.unwrap_or_else(|| mapping.direction.into());
             for field in pair.fields(side) {
                 if let Some(known) = schema.field(field).filter(|_| pair.reference.is_some())
-                    && !is_reference(&known.field_type)
+                    && known.field_type.refers_to().is_none()
                 {
                     let message = format!(
                         "{field} in {} refers to no record: leave .references(...) out",
@@ -297,43 +278,8 @@ pub(super) fn against_schemas(
         check_own_fields(mapping, side, schema, &mut errors);
         check_required(mapping, side, schema, &mut errors);
     }
+    conflicts::idle(mapping, schemas, &mut warnings);
     (errors, warnings)
-}
-
-fn is_reference(field_type: &FieldType) -> bool {
-    match field_type {
-        FieldType::Ref { .. } => true,
-        FieldType::Set { item } | FieldType::List { item } => is_reference(item),
-        FieldType::Bool
-        | FieldType::Int
-        | FieldType::Decimal
-        | FieldType::Text
-        | FieldType::Email
-        | FieldType::Phone
-        | FieldType::Date
-        | FieldType::Time
-        | FieldType::Instant
-        | FieldType::Zoned
-        | FieldType::Choice { .. }
-        | FieldType::Map
-        | FieldType::Money => false,
-    }
-}
-
-/// Strategies are asked once for pairs that conflict together.
-fn check_groups(mapping: &Mapping, findings: &mut Vec<Finding>) {
-    let mut first: BTreeMap<&str, &FieldPair> = BTreeMap::new();
-    for pair in &mapping.pairs {
-        let Some(group) = pair.group.as_deref() else { continue };
-        let leader = first.entry(group).or_insert(pair);
-        if (&leader.conflicts, &leader.first_link) != (&pair.conflicts, &pair.first_link) {
-            let message = format!(
-                "conflicts together with {}, and has other strategies: give both the same",
-                leader.label()
-            );
-            findings.push(Finding::new(place(pair), message));
-        }
-    }
 }
 
 /// A reference is translated by links, and by nothing else.

@@ -36,8 +36,6 @@ pub enum HoldReason {
     Invalid,
     /// A guard holds it back.
     Guard,
-    /// The record is deleted, merged or out of scope.
-    Gone,
     /// A person said that it is never matched or created.
     Excluded,
 }
@@ -58,7 +56,6 @@ impl HoldReason {
             HoldReason::Missing => "missing",
             HoldReason::Invalid => "invalid",
             HoldReason::Guard => "guard",
-            HoldReason::Gone => "gone",
             HoldReason::Excluded => "excluded",
         }
     }
@@ -233,7 +230,7 @@ impl Hold {
             | HoldReason::Unreadable => true,
             // What is tried again, or looked into, by itself asks nobody until that has failed.
             HoldReason::Rejected | HoldReason::UnknownOutcome => self.not_before.is_none(),
-            HoldReason::Reference | HoldReason::Gone | HoldReason::Excluded => false,
+            HoldReason::Reference | HoldReason::Excluded => false,
         }
     }
 
@@ -269,7 +266,6 @@ impl Hold {
                 "bring the record back in its system, or wait: then it counts as deleted"
             }
             HoldReason::Reference => "link the record that it refers to; then it goes on by itself",
-            HoldReason::Gone => "nothing, until the record is back",
             HoldReason::Excluded => "include it again, if it is to be synced",
         };
         match again {

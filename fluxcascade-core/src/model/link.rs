@@ -33,6 +33,9 @@ pub enum Ending {
     /// This side's record was deleted, and is made again from the other one: the link is in use
     /// again with the new record.
     Remade(Side),
+    /// A person keeps this side's record out of the sync: the two are not parted, and match again
+    /// once it is included.
+    Excluded(Side),
 }
 
 /// The stored fact that two records are the same thing.

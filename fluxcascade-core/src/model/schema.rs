@@ -54,6 +54,29 @@ pub enum FieldType {
     },
 }
 
+impl FieldType {
+    /// The object type that its values, or the items of its values, refer to.
+    pub fn refers_to(&self) -> Option<&ObjectType> {
+        match self {
+            FieldType::Ref { object } => Some(object),
+            FieldType::Set { item } | FieldType::List { item } => item.refers_to(),
+            FieldType::Bool
+            | FieldType::Int
+            | FieldType::Decimal
+            | FieldType::Text
+            | FieldType::Email
+            | FieldType::Phone
+            | FieldType::Date
+            | FieldType::Time
+            | FieldType::Instant
+            | FieldType::Zoned
+            | FieldType::Choice { .. }
+            | FieldType::Map
+            | FieldType::Money => None,
+        }
+    }
+}
+
 /// How a change of a field becomes known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use super::detect::View;
 use super::entry::{Entry, Need};
 use super::merge::{Case, Pass};
 use super::reference;
-use super::told::{Held, asked, is_due};
+use super::told::{Held, ToldAlone, asked, is_due};
 use super::unit::{Seen, Together};
 use crate::mapping::{CompiledPair, refs};
 use crate::model::record::fingerprint_values;
@@ -266,6 +266,9 @@ impl<'a> Unit<'a> {
             let mut row = case.row(&self.strategies().name(), times);
             why.clone_into(&mut row.why);
             let mut hold = case.new_hold(HoldReason::Conflict, &words);
+            if let Some(ToldAlone::Asked(asked)) = case.told_alone(entry) {
+                hold.detail = asked.detail;
+            }
             hold.conflict = Some(row.id);
             hold.asked = Some(asked(self.strategies()));
             let known = case.hold.as_ref().and_then(|hold| hold.conflict);
@@ -281,6 +284,11 @@ impl<'a> Unit<'a> {
         let key = HoldKey::Link(self.seen.link.id);
         if entry.holds.iter().any(|hold| hold.key == key) {
             return;
+        }
+        for case in self.cases {
+            if let Some(ToldAlone::Asked(asked)) = case.told_alone(entry) {
+                entry.holds.push(*asked);
+            }
         }
         let mut row = self.whole_row();
         row.times = times.map(|modified| modified.map(|m| m.at));

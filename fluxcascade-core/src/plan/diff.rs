@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, LinkUpdate, NewLink, PairAction, PairPlan, Plan, Step};
-use crate::model::{Hold, LogPair, Side, WorkKey};
+use crate::model::{Conflict, Hold, LogPair, Side, WorkKey};
 
 /// How one plan differs from another; each difference in the words of a printed plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -91,7 +91,8 @@ pub(super) fn is_told(entry: &Entry) -> bool {
     !entry.is_quiet() || matches!(entry.step, Step::Waits { .. } | Step::Needs)
 }
 
-/// Whether two entries of one work do the same.
+/// Whether two entries of one work do the same: write and store the same. Which pairs' transforms
+/// were changed is only counted.
 pub(crate) fn same_decision(a: &Entry, b: &Entry) -> bool {
     let records = |a: &Entry| a.records.clone();
     let waits = |entry: &Entry| matches!(entry.step, Step::Waits { .. } | Step::Needs);
@@ -106,6 +107,13 @@ pub(crate) fn same_decision(a: &Entry, b: &Entry) -> bool {
         && alike(&a.pairs, &b.pairs, same_pair)
         && alike(&a.notes, &b.notes, |a, b| a.0 == b.0 && same_note(&a.1, &b.1))
         && alike(&a.holds, &b.holds, same_hold)
+        && alike(&a.conflicts, &b.conflicts, same_row)
+        && a.judged == b.judged
+        && a.released == b.released
+        && a.rewritings == b.rewritings
+        && a.resumes == b.resumes
+        && a.drops == b.drops
+        && a.wakes == b.wakes
 }
 
 /// Whether two entries of one work write the same to a side.
@@ -158,6 +166,16 @@ fn same_pair(a: &PairPlan, b: &PairPlan) -> bool {
         ) => false,
     };
     action && a.index == b.index && a.values == b.values
+}
+
+/// A row's id and its time tell of the run that makes it.
+fn same_row(a: &Conflict, b: &Conflict) -> bool {
+    a.pair == b.pair
+        && a.kind == b.kind
+        && a.base == b.base
+        && a.values == b.values
+        && a.winner == b.winner
+        && a.status == b.status
 }
 
 fn same_note(a: &LogPair, b: &LogPair) -> bool {

@@ -9,7 +9,7 @@ pub(super) fn end(work: &Work, link: &Link, ending: Ending, why: &str, mut entry
     let gone = match ending {
         Ending::Deleted(side) | Ending::TwinRemoved(side) | Ending::Remade(side) => vec![side],
         Ending::BothDeleted => Side::BOTH.to_vec(),
-        Ending::Unlinked => Vec::new(),
+        Ending::Unlinked | Ending::Excluded(_) => Vec::new(),
     };
     entry.drops.extend(gone.into_iter().map(|side| (side, link.records[side].clone())));
     entry.after = Some(LinkUpdate {

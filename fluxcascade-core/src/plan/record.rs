@@ -119,7 +119,6 @@ impl Loss<'_> {
             | HoldReason::Unreadable
             | HoldReason::Invalid
             | HoldReason::Guard
-            | HoldReason::Gone
             | HoldReason::Excluded => true,
         };
         let is_marked = hold.values[side] == Some(gone_mark());
@@ -415,6 +414,7 @@ impl Loss<'_> {
             Ending::Remade(side) => format!("the {side} record is deleted, and is made again"),
             Ending::BothDeleted => "both records are deleted".into(),
             Ending::Unlinked => "a person ended it".into(),
+            Ending::Excluded(side) => format!("a person excluded the {side} record"),
         };
         end(self.work, self.link, ending, &why, entry)
     }

@@ -22,6 +22,14 @@ pub(super) enum Held {
     Goes(Pass),
 }
 
+/// What comes of an answer to a pair's own hold.
+pub(super) enum ToldAlone {
+    /// It is carried out, or will be: the entry with it.
+    Done(Box<Entry>),
+    /// It cannot be done: the pair is asked again, under this hold.
+    Asked(Box<Hold>),
+}
+
 /// Which strategies were asked, for telling that others are asked now.
 pub(super) fn asked(strategies: &Strategies) -> Fingerprint {
     Fingerprint::of(&[strategies.name().as_bytes()])
@@ -91,7 +99,6 @@ impl Case<'_> {
             | HoldReason::UnknownOutcome
             | HoldReason::Unreadable
             | HoldReason::Missing
-            | HoldReason::Gone
             | HoldReason::Excluded => false,
         }
     }
@@ -108,10 +115,39 @@ impl Case<'_> {
     }
 
     /// Whether the mapping still takes no such value: its transforms may have been mended since.
+    /// What was asked again is told in words of its own, which stay.
     fn is_refused_again(&self, hold: &Hold) -> bool {
         let mut anew = Entry::new(WorkKey::Link(self.seen.link.id), Sides::default());
         self.act(Pass::Guarded, &mut anew, &mut Vec::new());
-        anew.holds.iter().any(|held| held.reason == hold.reason && held.detail == hold.detail)
+        let in_own_words = hold.attempts > 0;
+        anew.holds
+            .iter()
+            .any(|held| held.reason == hold.reason && (in_own_words || held.detail == hold.detail))
+    }
+
+    /// What comes of an answer to what this pair waits for by itself, whatever else conflicts
+    /// together with it; `None` if there is no answer, or one that only lets it be decided anew.
+    pub(super) fn told_alone(&self, entry: &Entry) -> Option<ToldAlone> {
+        let hold = self.hold.as_ref().filter(|hold| hold.reason != HoldReason::Conflict)?;
+        let choice = hold.choice().filter(|_| hold.values == self.fingerprints())?;
+        match choice {
+            Choice::Take(_) | Choice::Set(_) | Choice::Leave => {}
+            Choice::Retry
+            | Choice::Allow
+            | Choice::LinkTo(_)
+            | Choice::Create
+            | Choice::Never
+            | Choice::NotMade
+            | Choice::Recreate => return None,
+        }
+        let mut tried = entry.clone();
+        self.carry_out(hold, choice, &mut tried);
+        let mut new = tried.holds.iter().skip(entry.holds.len());
+        // What waits with its answer, for a link, is told all the same.
+        match new.find(|held| held.answer.is_none()).cloned() {
+            None => Some(ToldAlone::Done(Box::new(tried))),
+            Some(asked) => Some(ToldAlone::Asked(Box::new(asked))),
+        }
     }
 
     /// Does what a person said about the hold. What does not concern a pair, or cannot be done for

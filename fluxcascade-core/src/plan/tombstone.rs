@@ -26,7 +26,7 @@ fn was_gone(tombstone: &Link, side: Side) -> bool {
     match tombstone.ending {
         Some(Ending::Deleted(gone) | Ending::Remade(gone)) => gone == side,
         Some(Ending::TwinRemoved(_) | Ending::BothDeleted) => true,
-        Some(Ending::Unlinked) | None => false,
+        Some(Ending::Unlinked | Ending::Excluded(_)) | None => false,
     }
 }
 

@@ -9,6 +9,7 @@ use super::detect::{Change, View, change, pair_values};
 use super::entry::{Entry, Need};
 use super::first_sync::first_sync;
 use super::merge::Case;
+use super::told::ToldAlone;
 use super::{reference, retransform};
 use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, PairDirection};
 use crate::model::{
@@ -80,18 +81,22 @@ fn end_removed(seen: &Seen<'_>, entry: &mut Entry) {
     }
 }
 
-/// Pairs that conflict together: one by one unless both sides have news among them.
+/// Pairs that conflict together: one by one unless both sides have news among them. What a person
+/// said of one of them that waited by itself is done first: it is not in question any more.
 fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
-    let members = || {
-        let all = 0..seen.mapping.pairs.len();
-        all.filter(move |&index| seen.together(index) == Some(together))
-    };
     let asked = needs.len();
-    let in_play: Vec<Case<'_>> =
-        members().filter_map(|index| seen.case(index, Want::InPlay, entry, needs)).collect();
+    let mut members: Vec<usize> = (0..seen.mapping.pairs.len())
+        .filter(|&index| seen.together(index) == Some(together))
+        .collect();
+    let cases = |members: &[usize], want, entry: &mut Entry, needs: &mut Vec<Need>| {
+        let case = |&index| seen.case(index, want, entry, needs);
+        members.iter().filter_map(case).collect::<Vec<Case<'_>>>()
+    };
+    let mut in_play = cases(&members, Want::InPlay, entry, needs);
     if needs.len() > asked {
         return; // nothing of it is decided before all of it can be
     }
+    tell_alone(&mut in_play, &mut members, seen, entry);
     let news = |side| in_play.iter().any(|case| !case.equivalent && case.has_news(side));
     if !(news(Side::Source) && news(Side::Target)) {
         for case in &in_play {
@@ -99,8 +104,7 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
         }
         return;
     }
-    let all: Vec<Case<'_>> =
-        members().filter_map(|index| seen.case(index, Want::All, entry, needs)).collect();
+    let all = cases(&members, Want::All, entry, needs);
     if needs.len() > asked {
         return;
     }
@@ -122,6 +126,26 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
         [] => {}
         cases => Unit { seen, cases, together: Some(together) }.decide(entry, needs),
     }
+}
+
+/// Carries out what a person said of pairs that wait by themselves, and leaves them out.
+fn tell_alone(
+    in_play: &mut Vec<Case<'_>>,
+    members: &mut Vec<usize>,
+    seen: &Seen<'_>,
+    entry: &mut Entry,
+) {
+    if seen.leaves_record() {
+        return;
+    }
+    in_play.retain(|case| match case.told_alone(entry) {
+        Some(ToldAlone::Done(done)) => {
+            *entry = *done;
+            members.retain(|&index| index != case.index);
+            false
+        }
+        Some(ToldAlone::Asked(_)) | None => true,
+    });
 }
 
 impl Unit<'_> {

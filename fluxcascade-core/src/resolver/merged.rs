@@ -20,7 +20,8 @@ pub(super) fn union(case: &ConflictCase<'_>) -> Resolution {
     }
 }
 
-/// Both sides' texts, one after the other.
+/// Both sides' texts, one after the other: the base's with what each has added to it, else both
+/// whole.
 pub(super) fn append(case: &ConflictCase<'_>) -> Resolution {
     let first = comes_first(case);
     match each_field(case, |field| put_together(field, first)) {
@@ -84,11 +85,16 @@ fn put_together(field: &Field<'_>, first: Side) -> Option<Value> {
         return agreed(field);
     };
     let (before, after) = if field.side == first { (own, theirs) } else { (theirs, own) };
-    let base = field.base.and_then(text).unwrap_or_default().trim_end();
-    let (news, olds) = (beyond(after, base), beyond(before, base));
-    let text = if before.contains(news) {
+    let base = field.base.and_then(text).filter(|base| !base.trim().is_empty());
+    let added = |text| base.and_then(|base| added_to(base, text));
+    let (olds, news) = match (added(before), added(after)) {
+        (Some(olds), Some(news)) => (olds, news),
+        // One of them was written anew, or nothing tells what both had: each is kept whole.
+        (Some(_) | None, _) => (before, after),
+    };
+    let text = if is_said_in(news, olds) {
         before.to_owned()
-    } else if after.contains(olds) {
+    } else if is_said_in(olds, news) {
         after.to_owned()
     } else {
         format!("{}\n{news}", before.trim_end())
@@ -96,9 +102,26 @@ fn put_together(field: &Field<'_>, first: Side) -> Option<Value> {
     Some(Value::Text(text))
 }
 
-/// What was written behind a text that both sides began with.
-fn beyond<'a>(text: &'a str, base: &str) -> &'a str {
-    text.strip_prefix(base).unwrap_or(text).trim()
+/// What was written behind the base's text; `None` if the text does not go on from it.
+fn added_to<'a>(base: &str, text: &'a str) -> Option<&'a str> {
+    let rest = text.strip_prefix(base.trim_end())?;
+    is_after_word(rest).then(|| rest.trim())
+}
+
+/// Whether a text stands in another one: that begins with it, or has its lines.
+fn is_said_in(text: &str, other: &str) -> bool {
+    let text = text.trim();
+    let lines = |text: &'_ str| text.lines().map(|line| line.trim_end().to_owned()).collect();
+    let (all, own): (Vec<String>, Vec<String>) = (lines(other), lines(text));
+    text.is_empty()
+        || other.trim_start().strip_prefix(text).is_some_and(is_after_word)
+        || all.windows(own.len()).any(|lines| lines == own)
+}
+
+/// Whether what comes before this ends with a whole word: `15` goes on within the word `1`.
+fn is_after_word(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_punctuation());
+    rest.is_empty() || rest.starts_with(char::is_whitespace)
 }
 
 fn text(value: &Value) -> Option<&str> {

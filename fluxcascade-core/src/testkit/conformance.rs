@@ -2,6 +2,7 @@
 //! of a trait's contract.
 
 pub mod connector;
+mod rule;
 pub mod store;
 
 /// The test of a rule: with a runtime, or without one.

@@ -1,10 +1,10 @@
 //! Plans that are applied later, runs for named records, links by hand, and what explains them.
 
 use fluxcascade_core::Strategy;
-use fluxcascade_core::mapping::{ConflictScope, DeletePolicy, Drift, Guards, Limit, Mapping, Test};
-use fluxcascade_core::model::{Choice, FieldName, RecordId, Side};
+use fluxcascade_core::mapping::{ConflictScope, DeletePolicy, Drift, Guards, Limit, Test};
+use fluxcascade_core::model::{Choice, Ending, FieldName, LinkStatus, RecordId, Side};
 
-use crate::scenario::{able, checked, desk, group_of, plain, say};
+use crate::scenario::{able, by_mail, checked, desk, group_of, plain, say};
 use crate::world::{World, contacts};
 
 /// A named record is matched with its new partner, whichever side it is of.
@@ -86,14 +86,7 @@ async fn an_approved_plan_twice() {
 #[tokio::test]
 async fn a_drift_that_an_edit_overwrites_is_in_the_log() {
     for drift in [Drift::Leave, Drift::Restore] {
-        let world = plain(
-            Mapping::builder("contacts")
-                .source("crm", "contacts")
-                .target("field", "clients")
-                .match_on("email", "mail")
-                .pair("email", "mail")
-                .pair_with("name", "name", |p| p.source_only().drift(drift)),
-        );
+        let world = plain(by_mail().pair_with("name", "name", |p| p.source_only().drift(drift)));
         let (source, target) = world.linked_with_name("Ann").await;
         world.minutes(15);
         world.field.edit(&target, "name", "drifted");
@@ -240,4 +233,75 @@ async fn append_by_itself() {
         assert!(name.contains('S') && name.contains('T'), "{name} {:#?}", world.conflicts().await);
         assert_eq!(name, world.field.text(&target, "name"));
     }
+}
+
+/// Excluding is not parting: a record that is taken back is linked to its partner again.
+#[tokio::test]
+async fn a_record_that_was_excluded_and_taken_back_is_synced_again() {
+    for side in Side::BOTH {
+        let world = World::new();
+        let (source, target) = world.linked().await;
+        let record = if side == Side::Source { &source } else { &target };
+        let engine = world.engine().await;
+        engine.exclude("contacts", side, record).await.unwrap();
+        assert_eq!(world.link().await.ending, Some(Ending::Excluded(side)));
+        world.minutes(15);
+        world.sync().await;
+        engine.include("contacts", side, record).await.unwrap();
+        world.settle().await;
+        world.crm.edit(&source, "name", "Ann B");
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "name"), "Ann B", "{side}");
+        assert_eq!((world.crm.records().len(), world.field.records().len()), (1, 1), "{side}");
+    }
+}
+
+/// P6: while a record is excluded, neither it nor what it was linked to gets a new partner.
+#[tokio::test]
+async fn nothing_is_matched_or_created_for_an_excluded_record_or_its_former_partner() {
+    for side in Side::BOTH {
+        let world = World::new();
+        let (source, target) = world.linked().await;
+        let record = if side == Side::Source { &source } else { &target };
+        world.engine().await.exclude("contacts", side, record).await.unwrap();
+        for round in ["first", "second"] {
+            world.minutes(15);
+            world.crm.edit(&source, "name", format!("Ann {round} s"));
+            world.field.edit(&target, "name", format!("Ann {round} t"));
+            world.settle().await;
+        }
+        // Neither an edit of the key nor a full read makes it another record.
+        world.crm.edit(&source, "email", "anna@y.io");
+        let engine = world.engine().await;
+        engine.run("contacts").full().sync().await.unwrap();
+        assert_eq!((world.crm.records().len(), world.field.records().len()), (1, 1), "{side}");
+        assert_eq!(world.crm.text(&source, "name"), "Ann second s", "{side}");
+        assert_eq!(world.field.text(&target, "name"), "Ann second t", "{side}");
+        assert_eq!(world.link().await.status, LinkStatus::Tombstone, "{side}");
+    }
+}
+
+/// Two that are both excluded are linked again when both are taken back, and two that a person
+/// unlinked are not.
+#[tokio::test]
+async fn an_excluded_partner_is_not_linked_and_an_unlinked_one_stays_parted() {
+    let world = World::new();
+    let (source, target) = world.linked().await;
+    let engine = world.engine().await;
+    engine.exclude("contacts", Side::Source, &source).await.unwrap();
+    engine.exclude("contacts", Side::Target, &target).await.unwrap();
+    engine.include("contacts", Side::Source, &source).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.link().await.status, LinkStatus::Tombstone);
+    engine.include("contacts", Side::Target, &target).await.unwrap();
+    world.settle().await;
+    let link = world.link_of(&source).await;
+    assert_eq!((link.status, &link.records.target), (LinkStatus::Active, &target));
+
+    engine.unlink("contacts", link.id).await.unwrap();
+    engine.exclude("contacts", Side::Source, &source).await.unwrap();
+    engine.include("contacts", Side::Source, &source).await.unwrap();
+    world.settle().await;
+    let links = world.links().await;
+    assert!(links.iter().all(|link| link.status == LinkStatus::Tombstone), "{links:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::connector::Cursor;
-use fluxcascade_core::mapping::{ConfigError, Mapping, PairBuilder};
+use fluxcascade_core::mapping::{ConfigError, Mapping, MappingBuilder, PairBuilder};
 use fluxcascade_core::model::{FieldName, FieldSchema, FieldType};
 use fluxcascade_core::store::{Feed, FeedKey, Intake, Sweep};
 use fluxcascade_core::testkit::{CallKind, SimProfile, SimSystem};
@@ -71,6 +71,71 @@ fn everything_that_is_wrong_is_said_at_once() {
     let expected =
         ["target", "match", "pair a+b = c", "pair p = p", "pair q = q", "conflicts", "first_link"];
     assert_eq!(places(&error), expected, "{error}");
+}
+
+/// A group's pairs are decided together: one that flows otherwise would be decided without them.
+#[test]
+fn a_group_of_pairs_that_flow_differently_is_refused() {
+    let of = |first: fn(PairBuilder) -> PairBuilder, second: fn(PairBuilder) -> PairBuilder| {
+        Mapping::builder("m")
+            .source("a", "x")
+            .target("b", "y")
+            .match_on("email", "mail")
+            .pair("email", "mail")
+            .pair_with("phone", "phone", |p| first(p.group("place")))
+            .pair_with("address", "street", |p| second(p.group("place")))
+            .build()
+    };
+    let one_way = PairBuilder::source_only;
+    let error = of(|p| p, one_way).unwrap_err();
+    assert_eq!(places(&error), ["pair address = street"]);
+    let text = error.to_string();
+    assert!(text.contains("in the group place with phone = phone"), "{text}");
+    assert!(text.contains("give both one direction"), "{text}");
+    of(one_way, PairBuilder::target_only).unwrap_err();
+    // Nothing conflicts in a group of one-way pairs, and both are bound alike.
+    of(one_way, one_way).unwrap();
+    of(|p| p, |p| p).unwrap();
+}
+
+/// A strategy that can never decide is warned of: its conflicts wait for a person.
+#[tokio::test]
+async fn union_and_append_are_warned_of_where_they_can_decide_nothing() {
+    let warnings = async |strategies: fn(MappingBuilder) -> MappingBuilder| {
+        let mut world = World::new();
+        world.mapping = strategies(contacts()).build().unwrap();
+        world.sync().await.warnings
+    };
+    let append = warnings(|m| m.conflicts(Strategy::Append)).await;
+    assert_eq!(append.len(), 1, "{append:?}");
+    assert!(append[0].starts_with("conflicts: append needs a text on both sides"), "{append:?}");
+    assert!(append[0].contains("decides them: email = mail; phone = phone;"), "{append:?}");
+    // In a list for all pairs it may be there for those that it fits.
+    let list = warnings(|m| m.conflicts([Strategy::Append, Strategy::SourceWins])).await;
+    assert!(list.is_empty(), "{list:?}");
+
+    let own = |m: MappingBuilder| {
+        m.pair_with("status", "crm_id", |p| {
+            p.conflicts([Strategy::Union, Strategy::Append]).first_link(Strategy::Union)
+        })
+    };
+    let own = warnings(own).await;
+    assert_eq!(own.len(), 2, "{own:?}");
+    assert!(own[0].contains("union never decides here, as it needs a set"), "{own:?}");
+    assert!(own[0].contains("the next one in the list does"), "{own:?}");
+    assert!(own[1].contains("a person does"), "{own:?}");
+    // What is decided together with a text has one; what flows one way never conflicts.
+    let grouped = |m: MappingBuilder| {
+        let group = |p: PairBuilder| p.group("g").conflicts(Strategy::Append);
+        m.pair_with("status", "crm_id", group).pair_with("field_id", "number", group)
+    };
+    let mut world = World::new();
+    world.field = world.field.typed_field("number", FieldType::Int);
+    world.mapping = grouped(contacts()).build().unwrap();
+    assert!(world.sync().await.warnings.is_empty());
+    let one_way = |p: PairBuilder| p.source_only().conflicts(Strategy::Append);
+    world.mapping = contacts().pair_with("field_id", "number", one_way).build().unwrap();
+    assert!(world.sync().await.warnings.is_empty());
 }
 
 #[tokio::test]

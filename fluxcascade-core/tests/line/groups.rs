@@ -1,19 +1,16 @@
 //! Pairs that conflict together, from pull to commit.
 
 use fluxcascade_core::Strategy;
-use fluxcascade_core::mapping::{ConflictScope, Mapping, MappingBuilder};
+use fluxcascade_core::mapping::{ConflictScope, MappingBuilder};
 use fluxcascade_core::model::{Answer, AnswerTo, Choice, ConflictStatus, HoldReason, Side, Winner};
 use fluxcascade_core::testkit::SimProfile;
 
+use crate::scenario::by_mail;
 use crate::world::{World, contacts};
 
 fn grouped(strategy: Strategy) -> MappingBuilder {
-    Mapping::builder("contacts")
-        .source("crm", "contacts")
-        .target("field", "clients")
-        .match_on("email", "mail")
+    by_mail()
         .conflicts(strategy)
-        .pair("email", "mail")
         .pair_with("phone", "phone", |p| p.group("place"))
         .pair_with("address", "street", |p| p.group("place"))
         .pair("name", "name")

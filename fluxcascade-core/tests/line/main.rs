@@ -25,6 +25,7 @@ mod parked;
 mod plans;
 mod properties;
 mod references;
+mod refused;
 mod restart;
 mod restored;
 mod retransform;

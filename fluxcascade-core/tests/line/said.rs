@@ -2,15 +2,25 @@
 
 use fluxcascade_core::Strategy;
 use fluxcascade_core::mapping::{
-    ConflictScope, DeleteUpdate, Direction, FirstSync, Guards, Limit, Mapping, PairBuilder, Test,
+    ConflictScope, DeleteUpdate, Direction, FirstSync, Guards, Limit, MappingBuilder, PairBuilder,
+    Test,
 };
 use fluxcascade_core::model::{Choice, ConflictStatus, Side, Sides, Value};
 use fluxcascade_core::store::Page;
 use fluxcascade_core::transform::value_map;
 
 use crate::references::{Firm, company, contacts as firm_contacts, settle, to};
-use crate::scenario::{able, checked, desk, group_of, plain, say};
+use crate::scenario::{able, by_mail, checked, desk, edited, group_of, plain, say};
 use crate::world::contacts;
+
+/// The phone and the address conflict together.
+fn place(strategy: Strategy) -> MappingBuilder {
+    by_mail().conflicts(strategy).pair_with("phone", "phone", |p| p.group("place")).pair_with(
+        "address",
+        "street",
+        |p| p.group("place"),
+    )
+}
 
 /// P25: an answer whose value waits for a link is carried out when the link is made.
 #[tokio::test]
@@ -46,13 +56,12 @@ async fn an_answer_for_a_reference_that_is_not_linked_yet_is_not_lost() {
 /// both.
 #[tokio::test]
 async fn two_conflicts_that_each_hold_the_record_can_both_be_answered() {
-    let world = plain(contacts().conflicts(Strategy::Error));
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "Ann S");
-    world.field.edit(&target, "name", "Ann T");
-    world.crm.edit(&source, "phone", "256 555 0111");
-    world.field.edit(&target, "phone", "256 555 0122");
+    let (world, _, target) = edited(
+        contacts().conflicts(Strategy::Error),
+        &[("name", "Ann S"), ("phone", "256 555 0111")],
+        &[("name", "Ann T"), ("phone", "256 555 0122")],
+    )
+    .await;
     for _ in 0..6 {
         world.minutes(15);
         world.sync().await;
@@ -69,22 +78,12 @@ async fn two_conflicts_that_each_hold_the_record_can_both_be_answered() {
 /// A group waits as one: one's own values for one pair alone are not written without the other.
 #[tokio::test]
 async fn own_values_for_one_pair_of_a_group() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .conflicts(Strategy::Manual)
-            .pair("email", "mail")
-            .pair_with("phone", "phone", |p| p.group("place"))
-            .pair_with("address", "street", |p| p.group("place")),
-    );
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    for (a, b) in [("phone", "phone"), ("address", "street")] {
-        world.crm.edit(&source, a, "11111 s");
-        world.field.edit(&target, b, "22222 t");
-    }
+    let (world, _, target) = edited(
+        place(Strategy::Manual),
+        &[("phone", "11111 s"), ("address", "11111 s")],
+        &[("phone", "22222 t"), ("street", "22222 t")],
+    )
+    .await;
     world.sync().await;
     let items = desk(&world).await;
     assert_eq!(items.len(), 2);
@@ -103,22 +102,12 @@ async fn own_values_for_one_pair_of_a_group() {
 /// The same, for the second pair of the group: an answer alone must not be ignored without a word.
 #[tokio::test]
 async fn own_values_for_all_pairs_of_a_group_are_written() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .conflicts(Strategy::Manual)
-            .pair("email", "mail")
-            .pair_with("phone", "phone", |p| p.group("place"))
-            .pair_with("address", "street", |p| p.group("place")),
-    );
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    for (a, b) in [("phone", "phone"), ("address", "street")] {
-        world.crm.edit(&source, a, "11111 s");
-        world.field.edit(&target, b, "22222 t");
-    }
+    let (world, source, target) = edited(
+        place(Strategy::Manual),
+        &[("phone", "11111 s"), ("address", "11111 s")],
+        &[("phone", "22222 t"), ("street", "22222 t")],
+    )
+    .await;
     world.sync().await;
     let own = |v: &str| Choice::Set(Sides::new(vec![v.into()], vec![v.into()]));
     for item in desk(&world).await {
@@ -135,21 +124,9 @@ async fn own_values_for_all_pairs_of_a_group_are_written() {
 /// A blank of a required pair is never written, and the person is told and can decide otherwise.
 #[tokio::test]
 async fn an_answer_that_would_blank_a_required_pair_still_waits_on_the_desk() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .conflicts(Strategy::Manual)
-            .pair("email", "mail")
-            .pair_with("name", "name", PairBuilder::required),
-    );
-    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
-    let target = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
-    world.sync().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "");
-    world.field.edit(&target, "name", "Ann T");
+    let mapping =
+        by_mail().conflicts(Strategy::Manual).pair_with("name", "name", PairBuilder::required);
+    let (world, _, target) = edited(mapping, &[("name", "")], &[("name", "Ann T")]).await;
     world.sync().await;
     let item = desk(&world).await.remove(0);
     say(&world, &item, Choice::Take(Side::Source)).await;
@@ -167,21 +144,9 @@ async fn an_answer_that_would_blank_a_required_pair_still_waits_on_the_desk() {
 /// `required`: never writes a blank, also not a person's on one side.
 #[tokio::test]
 async fn own_values_with_a_blank_on_one_side_of_a_required_pair() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .conflicts(Strategy::Manual)
-            .pair("email", "mail")
-            .pair_with("name", "name", PairBuilder::required),
-    );
-    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
-    let target = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
-    world.sync().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "Ann S");
-    world.field.edit(&target, "name", "Ann T");
+    let mapping =
+        by_mail().conflicts(Strategy::Manual).pair_with("name", "name", PairBuilder::required);
+    let (world, _, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
     world.sync().await;
     let item = desk(&world).await.remove(0);
     say(&world, &item, Choice::Set(Sides::new(vec!["Anna".into()], vec!["".into()]))).await;
@@ -210,11 +175,9 @@ async fn a_one_way_mapping_offers_no_recreate_on_its_origin() {
 /// Desk: `Set` of a value of another type than the field has.
 #[tokio::test]
 async fn own_values_of_another_type_are_refused() {
-    let world = plain(contacts().conflicts(Strategy::Manual));
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "Ann S");
-    world.field.edit(&target, "name", "Ann T");
+    let (world, _, target) =
+        edited(contacts().conflicts(Strategy::Manual), &[("name", "Ann S")], &[("name", "Ann T")])
+            .await;
     world.sync().await;
     let item = desk(&world).await.remove(0);
     let own = Choice::Set(Sides::new(vec![Value::Bool(true)], vec![Value::Bool(true)]));
@@ -227,23 +190,17 @@ async fn own_values_of_another_type_are_refused() {
 /// Record scope, with a one-way pair drifting and another edited: direction holds.
 #[tokio::test]
 async fn record_scope_and_one_way_pairs() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
+    let (world, source, _) = edited(
+        by_mail()
             .conflict_scope(ConflictScope::Record)
             .conflicts(Strategy::Manual)
-            .pair("email", "mail")
             .pair("name", "name")
             .pair_with("phone", "phone", PairBuilder::source_only)
             .pair("address", "street"),
-    );
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "Ann S");
-    world.field.edit(&target, "street", "2 T St");
-    world.field.edit(&target, "phone", "256 555 0999");
+        &[("name", "Ann S")],
+        &[("street", "2 T St"), ("phone", "256 555 0999")],
+    )
+    .await;
     checked(&world).await;
     let item = desk(&world).await.remove(0);
     say(&world, &item, Choice::Take(Side::Target)).await;
@@ -282,17 +239,8 @@ async fn create_is_offered_only_where_records_are_created() {
 #[tokio::test]
 async fn a_guard_does_not_tear_a_group() {
     let none = Limit { count: 0, percent: 0 };
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .conflicts(Strategy::SourceWins)
-            .guards(Guards { overwrites: none, ..Guards::default() })
-            .pair("email", "mail")
-            .pair_with("phone", "phone", |p| p.group("place"))
-            .pair_with("address", "street", |p| p.group("place")),
-    );
+    let world =
+        plain(place(Strategy::SourceWins).guards(Guards { overwrites: none, ..Guards::default() }));
     let (source, target) = world.linked().await;
     world.minutes(15);
     world.crm.edit(&source, "phone", "");
@@ -308,12 +256,8 @@ async fn a_guard_does_not_tear_a_group() {
 #[tokio::test]
 async fn an_answer_that_a_transform_refuses_still_waits_on_the_desk() {
     let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
+        by_mail()
             .conflicts(Strategy::Manual)
-            .pair("email", "mail")
             .pair_with("name", "name", |p| p.transform(value_map([("a", "A"), ("b", "B")]))),
     );
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "a")]);
@@ -355,22 +299,15 @@ async fn a_group_that_holds_the_record_can_be_answered() {
 /// An answer for a pair is not lost because another pair holds the record.
 #[tokio::test]
 async fn an_answer_for_a_pair_of_a_record_that_waits_is_not_lost() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .pair("email", "mail")
+    let (world, _, target) = edited(
+        by_mail()
             .pair_with("name", "name", |p| p.conflicts(Strategy::Error))
             .pair_with("phone", "phone", |p| p.conflicts(Strategy::Manual))
             .pair("address", "street"),
-    );
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "Ann S");
-    world.field.edit(&target, "name", "Ann T");
-    world.crm.edit(&source, "phone", "256 555 0111");
-    world.field.edit(&target, "phone", "256 555 0122");
+        &[("name", "Ann S"), ("phone", "256 555 0111")],
+        &[("name", "Ann T"), ("phone", "256 555 0122")],
+    )
+    .await;
     world.sync().await;
     let items = desk(&world).await;
     if let Some(item) = items.iter().find(|item| item.pair.is_some()) {
@@ -389,22 +326,16 @@ async fn an_answer_for_a_pair_of_a_record_that_waits_is_not_lost() {
 /// A record scope conflict whose answer one pair cannot take.
 #[tokio::test]
 async fn a_record_answer_that_a_required_pair_refuses_is_not_said_to_be_resolved() {
-    let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
+    let (world, _, target) = edited(
+        by_mail()
             .conflict_scope(ConflictScope::Record)
             .conflicts(Strategy::Manual)
-            .pair("email", "mail")
             .pair_with("name", "name", PairBuilder::required)
             .pair("address", "street"),
-    );
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    world.crm.edit(&source, "name", "");
-    world.field.edit(&target, "street", "2 T St");
-    world.field.edit(&target, "name", "Ann T");
+        &[("name", "")],
+        &[("street", "2 T St"), ("name", "Ann T")],
+    )
+    .await;
     world.sync().await;
     let item = desk(&world).await.remove(0);
     say(&world, &item, Choice::Take(Side::Source)).await;

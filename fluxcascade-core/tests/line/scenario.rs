@@ -2,7 +2,7 @@
 
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{Mapping, MappingBuilder};
-use fluxcascade_core::model::Choice;
+use fluxcascade_core::model::{Choice, RecordId};
 use fluxcascade_core::testkit::SimProfile;
 use fluxcascade_core::{Strategy, SyncReport};
 
@@ -14,6 +14,34 @@ pub(crate) fn plain(mapping: MappingBuilder) -> World {
 
 pub(crate) fn able(mapping: MappingBuilder) -> World {
     crate::deletes::world(mapping)
+}
+
+/// People with an e-mail as key, which is the only pair yet.
+pub(crate) fn by_mail() -> MappingBuilder {
+    Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("field", "clients")
+        .match_on("email", "mail")
+        .pair("email", "mail")
+}
+
+/// Linked records that were edited on both sides a quarter of an hour later, and not synced since.
+pub(crate) async fn edited(
+    mapping: MappingBuilder,
+    on_source: &[(&str, &str)],
+    on_target: &[(&str, &str)],
+) -> (World, RecordId, RecordId) {
+    let world = plain(mapping);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    for (system, record, edits) in
+        [(&world.crm, &source, on_source), (&world.field, &target, on_target)]
+    {
+        for (field, value) in edits {
+            system.edit(record, field, *value);
+        }
+    }
+    (world, source, target)
 }
 
 pub(crate) async fn desk(world: &World) -> Vec<DeskItem> {
@@ -38,11 +66,9 @@ pub(crate) async fn checked(world: &World) -> SyncReport {
 }
 
 pub(crate) fn group_of(strategy: &Strategy) -> MappingBuilder {
-    Mapping::builder("contacts")
-        .source("crm", "contacts")
-        .target("field", "clients")
-        .match_on("email", "mail")
-        .pair("email", "mail")
-        .pair_with("name", "name", |p| p.group("g").conflicts(strategy.clone()))
-        .pair_with("address", "street", |p| p.group("g").conflicts(strategy.clone()))
+    by_mail().pair_with("name", "name", |p| p.group("g").conflicts(strategy.clone())).pair_with(
+        "address",
+        "street",
+        |p| p.group("g").conflicts(strategy.clone()),
+    )
 }

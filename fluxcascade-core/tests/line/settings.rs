@@ -6,7 +6,7 @@ use fluxcascade_core::model::{LinkStatus, Side, Value};
 use fluxcascade_core::transform::value_map;
 
 use crate::references::{Firm, company, contacts as firm_contacts, settle, to};
-use crate::scenario::{able, checked, plain};
+use crate::scenario::{able, by_mail, checked, plain};
 use crate::world::{World, contacts};
 
 /// P28: an agreed reference is agreed: its ids differ by nature.
@@ -88,13 +88,7 @@ async fn what_if_refuses_what_the_builder_refuses() {
 #[tokio::test]
 async fn a_field_that_two_pairs_read_reaches_both() {
     let world = plain(
-        Mapping::builder("contacts")
-            .source("crm", "contacts")
-            .target("field", "clients")
-            .match_on("email", "mail")
-            .pair("email", "mail")
-            .pair("name", "name")
-            .pair_with("name", "street", |p| p.source_only().id("alias")),
+        by_mail().pair("name", "name").pair_with("name", "street", |p| p.source_only().id("alias")),
     );
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.settle().await;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
 mod answers;
+mod diffs;
 mod explained;
 mod flapping;
 mod given;

@@ -1,7 +1,12 @@
 //! `union` and `append`: a value made of both, written where it differs.
 
+use std::collections::BTreeSet;
+
 use fluxcascade_core::Side::{Source, Target};
-use fluxcascade_core::model::{Choice, ConflictStatus, FieldType, Side, Sides, Value, Winner};
+use fluxcascade_core::model::{
+    Cause, Choice, ConflictStatus, FieldType, Side, Sides, Value, Winner, Withheld,
+};
+use fluxcascade_core::plan::Gate;
 use fluxcascade_core::resolver::{ConflictCase, ConflictResolver, Resolution, Strategy};
 use fluxcascade_core::transform::lowercase;
 use proptest::prelude::*;
@@ -81,6 +86,31 @@ fn append_puts_what_each_side_wrote_behind_what_both_had() {
     let given = note("called", "called\nback at 5", "called\nleft word");
     let all = "called\nback at 5\nleft word";
     assert_eq!(writes(&given, &given.entry()), [format!("both note = {all} | {all}")]);
+}
+
+/// P4: a text is no row of characters: `5` was written by nobody.
+#[test]
+fn append_keeps_texts_whole_that_do_not_go_on_from_what_both_had() {
+    let appended = |base: &str, source: &str, target: &str| {
+        let given = note(base, source, target).changed_at(Target, 95_000);
+        writes(&given, &given.entry()).join("; ")
+    };
+    let both = |text: &str| format!("both note = {text} | {text}");
+    assert_eq!(appended("", "15", "1"), both("15\n1"));
+    assert_eq!(appended("1", "12", "15"), both("12\n15"));
+    assert_eq!(appended("1", "1 2", "15"), both("1 2\n15"));
+    assert_eq!(appended("call", "call back", "called"), both("call back\ncalled"));
+    assert_eq!(appended("done", "done\ndone", "done\nleft"), both("done\ndone\nleft"));
+    assert_eq!(appended("old", "new", "old\nmore"), both("new\nold\nmore"));
+    // What begins with all of the other goes on from it.
+    assert_eq!(appended("x", "1", "1 5"), "source note = 1 5");
+    assert_eq!(appended("x", "called, back at 5", "called"), "target note = called, back at 5");
+
+    let mut given = given(&["note"], |m| m.first_link(Strategy::Append).pair("note", "note"))
+        .with(Source, "note", "1")
+        .with(Target, "note", "15");
+    given.context.gate = Gate::Open([Withheld::Overwrite].into());
+    assert_eq!(writes(&given, &given.entry()), [both("1\n15")]);
 }
 
 #[test]
@@ -188,6 +218,34 @@ proptest! {
             for item in after.split(", ").filter(|item| *item != "(blank)") {
                 let has = |side: &Value| side.to_string().contains(item);
                 prop_assert!(has(&s) || has(&t), "{} is of neither side", item);
+            }
+        }
+    }
+
+    /// P4: what is appended has the words of both, and no others. P3: and all of them.
+    #[test]
+    fn appended_texts_have_the_words_of_both(
+        b in "[ab1]{0,2}( [ab1]{1,2}){0,2}",
+        s in "[ab1]{1,2}([ \n][ab1]{1,2}){0,3}",
+        t in "[ab1]{1,2}([ \n][ab1]{1,2}){0,3}",
+        news in proptest::array::uniform2(any::<bool>()),
+    ) {
+        let [s, t] = [(s, news[0]), (t, news[1])].map(|(text, goes_on)| {
+            if goes_on { format!("{b} {text}") } else { text }
+        });
+        let given = note(&b, &s, &t);
+        let entry = given.entry();
+        for pair in &entry.pairs {
+            for (_, sent, cause) in pair.writes() {
+                if !matches!(cause, Cause::Conflict { .. }) {
+                    continue;
+                }
+                let Value::Text(text) = &sent[0] else { panic!("{sent:?}") };
+                let words = |text: &str| -> BTreeSet<String> {
+                    text.split_whitespace().map(str::to_owned).collect()
+                };
+                let both: BTreeSet<String> = words(&s).union(&words(&t)).cloned().collect();
+                prop_assert_eq!(words(text), both, "{:?} of {:?}, {:?} and {:?}", text, b, s, t);
             }
         }
     }

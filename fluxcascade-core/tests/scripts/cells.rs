@@ -80,7 +80,6 @@ impl Cells {
                 | HoldReason::Missing
                 | HoldReason::Invalid
                 | HoldReason::Guard
-                | HoldReason::Gone
                 | HoldReason::Excluded => "held",
             };
             self.hit(format!("unlinked: {what}"));

@@ -316,6 +316,8 @@ fn ending_number(ending: Ending) -> u8 {
         Ending::Unlinked => 5,
         Ending::Remade(Side::Source) => 6,
         Ending::Remade(Side::Target) => 7,
+        Ending::Excluded(Side::Source) => 8,
+        Ending::Excluded(Side::Target) => 9,
     }
 }
 
@@ -329,6 +331,8 @@ fn ending(number: u8) -> Result<Ending, Fault> {
         5 => Ok(Ending::Unlinked),
         6 => Ok(Ending::Remade(Side::Source)),
         7 => Ok(Ending::Remade(Side::Target)),
+        8 => Ok(Ending::Excluded(Side::Source)),
+        9 => Ok(Ending::Excluded(Side::Target)),
         _ => Err(Fault::damaged("ending of a link")),
     }
 }

@@ -73,13 +73,14 @@ impl Dice {
             1 => LinkStatus::Suspended,
             _ => LinkStatus::Active,
         };
-        let ending = match self.below(8) {
+        let ending = match self.below(9) {
             0 => Some(Ending::Deleted(Side::Source)),
             1 => Some(Ending::Deleted(Side::Target)),
             2 => Some(Ending::TwinRemoved(Side::Source)),
             3 => Some(Ending::TwinRemoved(Side::Target)),
             4 => Some(Ending::BothDeleted),
             5 => Some(Ending::Unlinked),
+            6 => Some(Ending::Excluded(Side::Target)),
             _ => None,
         };
         Link { ending, ..with_status(link, status) }

@@ -33,11 +33,16 @@ fn fixture(schema: u32) -> PathBuf {
     folder.join(format!("schema-{schema}.db"))
 }
 
-/// A copy, opened.
-async fn opened(schema: u32) -> (TempDir, SqliteStore) {
+fn copied(schema: u32) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sync.db");
     fs::copy(fixture(schema), &path).unwrap();
+    (folder, path)
+}
+
+/// A copy, opened.
+async fn opened(schema: u32) -> (TempDir, SqliteStore) {
+    let (folder, path) = copied(schema);
     let store = SqliteStore::open(&path).await.unwrap();
     (folder, store)
 }
@@ -277,4 +282,28 @@ async fn a_file_of_the_second_schema_goes_on_with_answers_claims_and_a_sweep() {
     // Linked or with a key are s1, s2 and s8; s1 was on the first page.
     let last = store.intake(&lease, &sweep(Sweep::Last, Side::Source, [])).await.unwrap();
     assert_eq!(last, Taken { entered: 0, missed: 2 });
+}
+
+/// Holds of what was gone are none of today's: they are read, counted and listed as ones of what is
+/// missing.
+#[tokio::test]
+async fn a_hold_of_the_first_schema_for_what_is_gone_is_one_for_what_is_missing() {
+    let (_folder, path) = copied(1);
+    let file = Connection::open(&path).unwrap();
+    let parked = "SELECT hold FROM holds WHERE reason = 'ambiguous'";
+    let mut hold: Vec<u8> = file.query_row(parked, [], |row| row.get(0)).unwrap();
+    // Format, key (a record, its side, its id of two letters), reason.
+    assert_eq!(hold[6], 6);
+    hold[6] = 12;
+    let gone = "UPDATE holds SET reason = 'gone', hold = ?1 WHERE reason = 'ambiguous'";
+    assert_eq!(file.execute(gone, [hold]).unwrap(), 1);
+    drop(file);
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let counts = store.counts(&contacts()).await.unwrap();
+    assert_eq!(counts.holds, [(HoldReason::Conflict, 1), (HoldReason::Missing, 1)]);
+    let missing = Page { reason: Some(HoldReason::Missing), ..Page::all() };
+    let holds = store.holds(&contacts(), &missing).await.unwrap();
+    assert_eq!(holds.len(), 1);
+    assert_eq!(holds[0].key, HoldKey::Record(Side::Source, record("s8")));
 }

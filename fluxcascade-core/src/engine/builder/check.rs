@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::connector::Capabilities;
 use crate::engine::Connection;
 use crate::mapping::{CompiledMapping, DeletePolicy, Finding, Mapping};
-use crate::model::{ConnectionName, FieldType, ObjectSchema, ObjectType, Side, Sides, TenantId};
+use crate::model::{ConnectionName, ObjectSchema, Side, Sides, TenantId};
 
 /// A mapping's ends are at connections that the engine has.
 pub(in crate::engine) fn connections<C>(
@@ -74,7 +74,7 @@ pub(in crate::engine) fn referred(
         for (side, end) in pair.ends.iter() {
             let of = referred.endpoint(side);
             for (field, field_type) in end.names.iter().zip(&end.types) {
-                let Some(object) = referred_object(field_type) else { continue };
+                let Some(object) = field_type.refers_to() else { continue };
                 if *object != of.object {
                     findings.push(Finding::new(
                         format!("mapping {}, pair {}", mapping.mapping.name, pair.label),
@@ -87,26 +87,6 @@ pub(in crate::engine) fn referred(
                 }
             }
         }
-    }
-}
-
-fn referred_object(field_type: &FieldType) -> Option<&ObjectType> {
-    match field_type {
-        FieldType::Ref { object } => Some(object),
-        FieldType::Set { item } | FieldType::List { item } => referred_object(item),
-        FieldType::Bool
-        | FieldType::Int
-        | FieldType::Decimal
-        | FieldType::Text
-        | FieldType::Email
-        | FieldType::Phone
-        | FieldType::Date
-        | FieldType::Time
-        | FieldType::Instant
-        | FieldType::Zoned
-        | FieldType::Choice { .. }
-        | FieldType::Map
-        | FieldType::Money => None,
     }
 }
 

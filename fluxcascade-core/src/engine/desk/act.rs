@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// Keeps a record out of the sync: it is never matched, created or written. Its link ends, if it
-    /// has one.
+    /// has one; nothing is created for the other record in its place.
     ///
     /// # Errors
     /// If a write for it has no answer yet, another sync is under way, or the store fails.
@@ -78,7 +78,9 @@ impl Engine {
         act.end(result).await
     }
 
-    /// Takes back that a record was excluded: the next run looks at it as at any other.
+    /// Takes back that a record was excluded: the next run looks at it as at any other, and links it
+    /// to what it matches, also to the record that it was linked to. As for every record whose link
+    /// has ended, nothing is created for it if it matches none.
     ///
     /// # Errors
     /// If it is not excluded, another sync is under way, or the store fails.
@@ -149,7 +151,7 @@ impl<'e> Act<'e> {
         let in_use = |link: &Link| link.status != LinkStatus::Tombstone;
         match work {
             Some(Work { link: Some(ref link), .. }) if in_use(link) => {
-                self.end_link(work.as_ref(), link, "a person unlinked them").await
+                self.end_link(work.as_ref(), link, Ending::Unlinked, "a person unlinked them").await
             }
             Some(_) | None => Err(DeskError::NoLink { mapping: self.name.clone(), link: id }),
         }
@@ -159,7 +161,8 @@ impl<'e> Act<'e> {
         let work = self.gather(WorkKey::Record(side, record.clone())).await?;
         let mut commit = match &work {
             Some(Work { link: Some(link), .. }) if link.status != LinkStatus::Tombstone => {
-                self.end_link(work.as_ref(), link, "a person excluded one of them").await?
+                let why = "a person excluded one of them";
+                self.end_link(work.as_ref(), link, Ending::Excluded(side), why).await?
             }
             Some(work) if !work.operations.is_empty() => {
                 return Err(DeskError::Unanswered { record: record.clone() });
@@ -192,6 +195,7 @@ impl<'e> Act<'e> {
         &self,
         work: Option<&Work>,
         link: &Link,
+        ending: Ending,
         why: &str,
     ) -> Result<CommitBatch, DeskError> {
         let mut commit = CommitBatch::default();
@@ -203,8 +207,7 @@ impl<'e> Act<'e> {
             let rows: HashSet<_> = work.holds.iter().filter_map(|hold| hold.conflict).collect();
             commit.judged.extend(rows.into_iter().map(|id| (id, ConflictStatus::Stale)));
         }
-        let ended =
-            Link { status: LinkStatus::Tombstone, ending: Some(Ending::Unlinked), ..link.clone() };
+        let ended = Link { status: LinkStatus::Tombstone, ending: Some(ending), ..link.clone() };
         commit.log.push(LogRow {
             run: self.last_run().await?,
             at: self.engine.inner.clock.now(),

@@ -73,7 +73,6 @@ impl Offers {
             | HoldReason::Schema
             | HoldReason::Unreadable
             | HoldReason::Missing
-            | HoldReason::Gone
             | HoldReason::Excluded => Offers::default(),
         }
     }

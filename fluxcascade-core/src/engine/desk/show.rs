@@ -67,7 +67,6 @@ impl DeskItem {
             HoldReason::Missing => "missing",
             HoldReason::Invalid => "invalid",
             HoldReason::Guard => "withheld by a guard",
-            HoldReason::Gone => "gone",
             HoldReason::Excluded => "excluded",
         };
         let kind = self.withheld.map(|kind| format!(" ({kind})")).unwrap_or_default();

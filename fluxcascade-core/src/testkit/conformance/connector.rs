@@ -24,107 +24,37 @@ mod listing;
 mod powers;
 mod writing;
 
-use std::fmt;
-
-use futures::future::BoxFuture;
-
+pub use super::rule::{Verdict, Violation};
 pub use backstage::{Backstage, Fixture, Outage, Possible};
 
+use super::rule::{Found, ensure};
 use crate::connector::ConnectorError;
-
-/// What came of a rule's check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// The rule is kept.
-    Kept,
-    /// The rule is not about this connector; why.
-    DoesNotApply(&'static str),
-}
-
-/// A rule that is not kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// The rule's name.
-    pub rule: &'static str,
-    /// What was seen instead.
-    pub found: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the rule `{}` is not kept: {}", self.rule, self.found)
-    }
-}
-
-impl std::error::Error for Violation {}
 
 /// What a check finds: a text says what was seen instead.
 type Checked = Result<Verdict, Found>;
 
-/// What was seen instead.
-#[derive(Debug)]
-struct Found(String);
-
 impl From<ConnectorError> for Found {
     fn from(error: ConnectorError) -> Self {
-        Self(format!("a call failed: {error}"))
+        Found::failed(&error)
     }
 }
 
 /// A rule of the connectors' contract.
-#[derive(Debug, Clone, Copy)]
-pub struct Rule {
-    name: &'static str,
-    check: for<'a> fn(&'a Fixture) -> BoxFuture<'a, Checked>,
-}
-
-impl Rule {
-    /// Its name: its sentence, with `_` between the words.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Puts a connector to it. Each check needs a fixture of its own.
-    ///
-    /// # Errors
-    /// If the rule is not kept.
-    pub async fn check(&self, fixture: &Fixture) -> Result<Verdict, Violation> {
-        let found = (self.check)(fixture).await;
-        found.map_err(|Found(found)| Violation { rule: self.name, found })
-    }
-}
+pub type Rule = super::rule::Rule<Fixture>;
 
 /// Puts a connector to the rule of this name, and says on failure what was seen instead.
 ///
 /// # Panics
 /// If the rule is not kept, or there is no such rule.
-#[allow(clippy::panic, clippy::print_stderr, reason = "a test fails by it, and is told why")]
 pub async fn assert_keeps(name: &str, fixture: &Fixture) {
-    let Some(rule) = RULES.iter().find(|rule| rule.name == name) else {
-        panic!("there is no rule `{name}`")
-    };
-    match rule.check(fixture).await {
-        Ok(Verdict::Kept) => {}
-        Ok(Verdict::DoesNotApply(why)) => eprintln!("`{name}` does not apply: {why}"),
-        Err(violation) => panic!("{violation}"),
-    }
+    super::rule::assert_keeps(RULES, name, fixture).await;
 }
-
-/// Fails a check unless this is so.
-macro_rules! ensure {
-    ($holds:expr, $($found:tt)+) => {
-        if !$holds {
-            return Err($crate::testkit::conformance::connector::Found(format!($($found)+)));
-        }
-    };
-}
-use ensure;
 
 macro_rules! rules {
     (() $($room:ident { $($name:ident)+ })+) => {
         /// All rules, in the order of the contract.
         pub const RULES: &[Rule] = &[$($(
-            Rule { name: stringify!($name), check: |fixture| Box::pin($room::$name(fixture)) },
+            Rule::new(stringify!($name), |fixture| Box::pin($room::$name(fixture))),
         )+)+];
     };
 }

@@ -87,9 +87,14 @@ pub(super) async fn a_link_is_read_as_it_was_committed(store: &dyn Store) -> Che
     changed.status = LinkStatus::Suspended;
     store.commit(&lease, &links([changed.clone()])).await?;
     same!(store.links(&contacts(), None, 9).await?, [changed.clone(), link(2)]);
-    let endings = Side::BOTH
-        .into_iter()
-        .flat_map(|side| [Ending::Deleted(side), Ending::TwinRemoved(side), Ending::Remade(side)]);
+    let endings = Side::BOTH.into_iter().flat_map(|side| {
+        [
+            Ending::Deleted(side),
+            Ending::TwinRemoved(side),
+            Ending::Remade(side),
+            Ending::Excluded(side),
+        ]
+    });
     for ending in endings.chain([Ending::BothDeleted, Ending::Unlinked]) {
         let ended = Link { ending: Some(ending), ..with_status(link(2), LinkStatus::Tombstone) };
         store.commit(&lease, &links([ended.clone()])).await?;
