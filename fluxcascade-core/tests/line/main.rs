@@ -26,6 +26,7 @@ mod properties;
 mod references;
 mod restart;
 mod restored;
+mod retired;
 mod retransform;
 mod rewriting;
 mod said;

@@ -11,5 +11,6 @@ mod groups;
 mod guards;
 mod merged;
 mod references;
+mod retired;
 mod retransformed;
 mod times;
