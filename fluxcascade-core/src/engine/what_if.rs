@@ -1,6 +1,8 @@
 //! What a changed mapping would do (P20), told from the store: links and their bases. No record is
 //! read, and nothing is stored.
 
+mod settings;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,12 +11,16 @@ use serde::{Deserialize, Serialize};
 use super::builder::check;
 use super::run::check_ends;
 use super::{Engine, SyncError};
-use crate::mapping::{CompiledMapping, CompiledPair, ConfigError, Endpoint, Mapping, OnChange};
+use crate::mapping::{
+    Adopted, CompiledMapping, CompiledPair, ConfigError, Endpoint, Mapping, OnChange,
+};
 use crate::model::{
     LayoutPair, Link, LinkStatus, MappingName, ObjectSchema, Revision, Side, Sides, Slot,
     Timestamp, Value,
 };
 use crate::report::counted;
+
+pub use settings::{Setting, SettingChange};
 
 /// What a changed mapping would do to the links that there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +33,9 @@ pub struct WhatIf {
     pub reads_whole: bool,
     /// Pairs that are other than they were; the rest goes on as it is.
     pub pairs: Vec<PairChange>,
+    /// What else is said otherwise than by the mapping that the engine has: filters, match rules,
+    /// policies.
+    pub settings: Vec<SettingChange>,
     /// Pairs that are not in the mapping, and whose bases are kept.
     pub kept: Vec<KeptBase>,
 }
@@ -92,7 +101,10 @@ impl Engine {
             check_ends(self, &changed, last).await?;
         }
         let mut tried = changed.clone();
-        let new = self.adopt(&mut tried, &revisions).revision().is_some();
+        let reads_whole = match self.adopt(&mut tried, &revisions) {
+            Adopted::New(_) => true,
+            Adopted::Known | Adopted::Redecides(_) => false,
+        };
         let mut counted = Counted::new(&tried, revisions.last());
         let mut after = None;
         loop {
@@ -107,7 +119,8 @@ impl Engine {
         Ok(WhatIf {
             mapping: tried.mapping.name.clone(),
             links: counted.links,
-            reads_whole: new,
+            reads_whole,
+            settings: settings::compare(&current, &tried),
             pairs: counted.changes(),
             kept: kept(&tried, self.inner.settings.retention),
         })
@@ -265,15 +278,18 @@ fn held<'a>(pair: &CompiledPair, link: &'a Link) -> Option<Sides<Vec<&'a Value>>
 impl fmt::Display for WhatIf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with these changes, on {}: ", self.mapping, counted(self.links, "link"))?;
-        match (self.reads_whole, self.pairs.is_empty()) {
+        match (self.reads_whole, self.pairs.is_empty() && self.settings.is_empty()) {
             (false, true) => writeln!(f, "nothing changes")?,
             (true, true) => writeln!(f, "no pair changes; the next run reads both sides whole")?,
             (true, false) => writeln!(f, "the next run reads both sides whole")?,
-            (false, false) => writeln!(f, "these pairs change")?,
+            (false, false) => writeln!(f, "no side is read again")?,
         }
         for pair in &self.pairs {
             let links = counted(pair.links, "link");
             writeln!(f, "  {}: {}", pair.label, pair.change.words(&links))?;
+        }
+        for setting in &self.settings {
+            writeln!(f, "  {setting}")?;
         }
         for KeptBase { label, since, until } in &self.kept {
             writeln!(
