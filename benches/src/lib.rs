@@ -8,7 +8,7 @@ mod contact;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fluxcascade_core::mapping::{CompiledMapping, FingerprintKey, Mapping};
+use fluxcascade_core::mapping::{CompiledMapping, DEFAULT_RETENTION, FingerprintKey, Mapping};
 use fluxcascade_core::model::{
     Base, FieldName, FieldSchema, InboxEntry, Link, LinkId, LinkStatus, ObjectSchema, ObjectType,
     Observation, RecordId, RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Values,
@@ -159,7 +159,7 @@ fn mapping(fields: usize) -> CompiledMapping {
     let mapping = builder.build().expect("a mapping");
     let mut compiled = CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref())
         .expect("a mapping that fits its schemas");
-    compiled.adopt(&[]);
+    compiled.adopt(&[], Timestamp::from_secs(0), DEFAULT_RETENTION);
     compiled
 }
 

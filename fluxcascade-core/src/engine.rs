@@ -41,7 +41,7 @@ pub use explain::{
 };
 pub use options::RunRequest;
 pub use verify::{Divergence, Example, Finding, Reason, Verification};
-pub use what_if::{Change, PairChange, WhatIf};
+pub use what_if::{Change, KeptBase, PairChange, Setting, SettingChange, WhatIf};
 
 use crate::clock::Clock;
 use crate::connector::{Connector, ConnectorError};
@@ -105,6 +105,7 @@ struct Settings {
     request_timeout: Duration,
     sweep_every: Duration,
     grace: Duration,
+    retention: Duration,
     batch: usize,
 }
 

@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod foreign;
 mod key;
+mod layout;
 mod pair;
 mod policy;
 mod revision;
@@ -30,7 +31,7 @@ pub use policy::{
     Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
     Limit, OnChange, Test,
 };
-pub use revision::Adopted;
+pub use revision::{Adopted, DEFAULT_RETENTION};
 pub use rule::CompiledRule;
 
 use crate::model::{MappingName, Side, Sides};

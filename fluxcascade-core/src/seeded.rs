@@ -96,6 +96,8 @@ bugs! {
     PlanClears,
     /// A base of another revision is read by the places of this one.
     OldPlacesKept,
+    /// The base of a pair that left the mapping is not kept.
+    RetiredBaseForgotten,
     /// Ids are drawn.
     IdsDrawn,
     /// The base is what was sent, whatever the answer says.

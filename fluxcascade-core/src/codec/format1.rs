@@ -71,7 +71,13 @@ struct LayoutPair1 {
 
 impl From<Revision1> for Revision {
     fn from(old: Revision1) -> Self {
-        let pair = |p: LayoutPair1| LayoutPair { pair: p.pair, fields: p.fields, transform: None };
+        let pair = |p: LayoutPair1| LayoutPair {
+            pair: p.pair,
+            fields: p.fields,
+            transform: None,
+            retired: None,
+            from: 0,
+        };
         Self {
             number: old.number,
             fingerprint: old.fingerprint,

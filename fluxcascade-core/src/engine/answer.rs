@@ -73,7 +73,9 @@ impl Run<'_> {
         set_bases(&self.mapping, &mut link.bases, &bases);
         if seeded::is(Bug::BaseIsWholeAnswer) {
             let places = self.mapping.base_places[side].iter();
-            link.bases[side].slots = places.map(|&place| applied.values[place].clone()).collect();
+            for (slot, &place) in link.bases[side].slots.iter_mut().zip(places) {
+                *slot = applied.values[place].clone();
+            }
         }
         self.note_writes(&mut link, operation, entry);
         if let OperationKind::Create = operation.kind {

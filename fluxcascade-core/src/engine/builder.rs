@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Connection, Engine, Event, Inner, Observer, Settings, SyncError};
 use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
-use crate::mapping::{CompiledMapping, ConfigError, Endpoint, Finding, Mapping};
+use crate::mapping::{CompiledMapping, ConfigError, DEFAULT_RETENTION, Endpoint, Finding, Mapping};
 use crate::model::{ConnectionName, ObjectSchema, ObjectType, Side, Sides, TenantId};
 use crate::plan::DEFAULT_GRACE;
 use crate::store::Store;
@@ -51,6 +51,7 @@ impl EngineBuilder {
                 request_timeout: Duration::from_secs(30),
                 sweep_every: Duration::from_secs(24 * 3600),
                 grace: DEFAULT_GRACE,
+                retention: DEFAULT_RETENTION,
                 batch: 200,
             },
             observer: None,
@@ -157,6 +158,15 @@ impl EngineBuilder {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.settings.grace = grace;
+        self
+    }
+
+    /// How long the bases of a pair are kept that was taken out of a mapping, or ties other fields
+    /// there: if it comes back within that time, what was edited meanwhile flows as any edit; later it
+    /// is a new pair. 90 days unless said otherwise. What is over goes when the mapping changes next.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.settings.retention = retention;
         self
     }
 

@@ -112,7 +112,7 @@ impl<'e> Run<'e> {
             check_ends(self.engine, &self.mapping, last).await?;
         }
         self.note_keyless_creates().await?;
-        match (self.mapping.adopt(&self.revisions), purpose) {
+        match (self.engine.adopt(&mut self.mapping, &self.revisions), purpose) {
             (Adopted::Known, _) => {}
             (Adopted::Redecides(revision), _) => {
                 self.wake_what_waits().await?;
@@ -362,6 +362,13 @@ impl Engine {
     pub async fn counts(&self, mapping: &str) -> Result<Counts, SyncError> {
         let key = self.mapping(mapping)?.key.clone();
         Ok(self.inner.store.counts(&key).await?)
+    }
+}
+
+impl Engine {
+    /// Finds which revision a mapping is, by the time and the retention time of the engine.
+    pub(super) fn adopt(&self, mapping: &mut CompiledMapping, stored: &[Revision]) -> Adopted {
+        mapping.adopt(stored, self.inner.clock.now(), self.inner.settings.retention)
     }
 }
 

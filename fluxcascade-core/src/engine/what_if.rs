@@ -1,18 +1,26 @@
 //! What a changed mapping would do (P20), told from the store: links and their bases. No record is
 //! read, and nothing is stored.
 
+mod settings;
+
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::builder::check;
 use super::run::check_ends;
 use super::{Engine, SyncError};
-use crate::mapping::{CompiledMapping, CompiledPair, ConfigError, Endpoint, Mapping, OnChange};
+use crate::mapping::{
+    Adopted, CompiledMapping, CompiledPair, ConfigError, Endpoint, Mapping, OnChange,
+};
 use crate::model::{
-    LayoutPair, Link, LinkStatus, MappingName, ObjectSchema, Revision, Side, Sides, Slot, Value,
+    LayoutPair, Link, LinkStatus, MappingName, ObjectSchema, Revision, Side, Sides, Slot,
+    Timestamp, Value,
 };
 use crate::report::counted;
+
+pub use settings::{Setting, SettingChange};
 
 /// What a changed mapping would do to the links that there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +33,22 @@ pub struct WhatIf {
     pub reads_whole: bool,
     /// Pairs that are other than they were; the rest goes on as it is.
     pub pairs: Vec<PairChange>,
+    /// What else is said otherwise than by the mapping that the engine has: filters, match rules,
+    /// policies.
+    pub settings: Vec<SettingChange>,
+    /// Pairs that are not in the mapping, and whose bases are kept.
+    pub kept: Vec<KeptBase>,
+}
+
+/// A pair that is not in the mapping, whose base is kept in case it comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBase {
+    /// What people call it.
+    pub label: String,
+    /// Since when the mapping has it no more.
+    pub since: Timestamp,
+    /// From then on it is decided as a new one.
+    pub until: Timestamp,
 }
 
 /// How a pair changes.
@@ -48,6 +72,16 @@ pub enum Change {
     Redirected,
     /// It is no longer in the mapping: both sides stay as they are.
     Removed,
+    /// It is in the mapping again, and goes on from the base that these links kept of it.
+    Returned {
+        /// Since when it was not in the mapping.
+        since: Timestamp,
+    },
+    /// It has not been in the mapping for longer than bases are kept.
+    Forgotten {
+        /// Since when.
+        since: Timestamp,
+    },
     /// Its transform is another, and these links' sides no longer mean the same by it.
     Transform(OnChange),
 }
@@ -67,7 +101,10 @@ impl Engine {
             check_ends(self, &changed, last).await?;
         }
         let mut tried = changed.clone();
-        let new = tried.adopt(&revisions).revision().is_some();
+        let reads_whole = match self.adopt(&mut tried, &revisions) {
+            Adopted::New(_) => true,
+            Adopted::Known | Adopted::Redecides(_) => false,
+        };
         let mut counted = Counted::new(&tried, revisions.last());
         let mut after = None;
         loop {
@@ -80,10 +117,12 @@ impl Engine {
             }
         }
         Ok(WhatIf {
-            mapping: tried.mapping.name,
+            mapping: tried.mapping.name.clone(),
             links: counted.links,
-            reads_whole: new,
-            pairs: counted.pairs.into_iter().map(|(change, _)| change).collect(),
+            reads_whole,
+            settings: settings::compare(&current, &tried),
+            pairs: counted.changes(),
+            kept: kept(&tried, self.inner.settings.retention),
         })
     }
 
@@ -122,30 +161,60 @@ impl Engine {
     }
 }
 
-/// The changes, each with the place of its pair.
+/// The changes, each with the links that it concerns.
 struct Counted {
     links: u64,
-    pairs: Vec<(PairChange, Option<usize>)>,
+    pairs: Vec<(PairChange, Concerns)>,
+}
+
+/// Which links a change means anything for, with the place of its pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Concerns {
+    All,
+    /// Those whose sides no longer mean the same.
+    Differing(usize),
+    /// Those that have a base of it.
+    Based(usize),
+    /// Those that have none.
+    Baseless(usize),
 }
 
 impl Counted {
     fn new(mapping: &CompiledMapping, last: Option<&Revision>) -> Self {
         let old: &[LayoutPair] = last.map_or(&[], |last| &last.layout.pairs);
         let mut pairs = Vec::new();
+        let mut note = |label: &str, change: Change, concerns: Concerns| {
+            pairs.push((PairChange { label: label.to_owned(), change, links: 0 }, concerns));
+        };
         for (index, pair) in mapping.pairs.iter().enumerate() {
-            let change = match old.iter().find(|old| old.pair == pair.id) {
-                None => Change::New,
-                Some(old) if !same_fields(old, pair) => Change::Redirected,
-                Some(old) if old.transform.is_some_and(|print| print != pair.transform_print) => {
-                    Change::Transform(pair.on_change)
-                }
-                Some(_) => continue,
+            let goes_on = |place: &&LayoutPair| pair.is_at(place) && pair.from == place.from;
+            let Some(place) = old.iter().find(goes_on) else {
+                let is_redirected = old.iter().any(|old| old.pair == pair.id && is_living(old));
+                let change = if is_redirected { Change::Redirected } else { Change::New };
+                note(&pair.label, change, Concerns::All);
+                continue;
             };
-            pairs.push((PairChange { label: pair.label.clone(), change, links: 0 }, Some(index)));
+            if let Some(since) = place.retired {
+                note(&pair.label, Change::Returned { since }, Concerns::Based(index));
+                note(&pair.label, Change::New, Concerns::Baseless(index));
+            }
+            if place.transform.is_some_and(|print| print != pair.transform_print) {
+                let change = Change::Transform(pair.on_change);
+                note(&pair.label, change, Concerns::Differing(index));
+            }
         }
-        for old in old.iter().filter(|old| mapping.pair_index(&old.pair).is_none()) {
-            let label = old.pair.to_string();
-            pairs.push((PairChange { label, change: Change::Removed, links: 0 }, None));
+        for place in old.iter().filter(|place| mapping.pair_index(&place.pair).is_none()) {
+            let is_kept = mapping
+                .retired
+                .iter()
+                .any(|kept| kept.pair == place.pair && kept.fields == place.fields);
+            match place.retired {
+                None => note(place.pair.as_str(), Change::Removed, Concerns::All),
+                Some(since) if !is_kept => {
+                    note(place.pair.as_str(), Change::Forgotten { since }, Concerns::All);
+                }
+                Some(_) => {}
+            }
         }
         Self { links: 0, pairs }
     }
@@ -160,44 +229,74 @@ impl Counted {
                 link.bases[side] = mapping.relay(side, &link.bases[side], revisions);
             }
         }
-        for (change, index) in &mut self.pairs {
-            let concerned = match (change.change, index) {
-                (Change::New | Change::Redirected | Change::Removed, _) | (_, None) => true,
-                (Change::Transform(_), Some(index)) => differs(&mapping.pairs[*index], &link),
+        for (change, concerns) in &mut self.pairs {
+            let held = |index: usize| held(&mapping.pairs[index], &link);
+            let is_concerned = match *concerns {
+                Concerns::All => true,
+                Concerns::Based(index) => held(index).is_some(),
+                Concerns::Baseless(index) => held(index).is_none(),
+                Concerns::Differing(index) => held(index).is_some_and(|held| {
+                    !mapping.pairs[index].equivalent(&held.source, &held.target)
+                }),
             };
-            change.links += u64::from(concerned);
+            change.links += u64::from(is_concerned);
         }
     }
+
+    /// What comes back with a base for all links is new for none.
+    fn changes(self) -> Vec<PairChange> {
+        let says = |(change, concerns): &(PairChange, Concerns)| match concerns {
+            Concerns::Baseless(_) => change.links > 0,
+            Concerns::All | Concerns::Differing(_) | Concerns::Based(_) => true,
+        };
+        self.pairs.into_iter().filter(says).map(|(change, _)| change).collect()
+    }
 }
 
-fn same_fields(old: &LayoutPair, pair: &CompiledPair) -> bool {
-    Side::BOTH.into_iter().all(|side| *old.fields[side] == *pair.ends[side].names)
+/// The pairs whose bases are kept.
+fn kept(mapping: &CompiledMapping, retention: Duration) -> Vec<KeptBase> {
+    let kept = mapping.retired.iter().filter_map(|place| {
+        let since = place.retired?;
+        Some(KeptBase { label: place.pair.to_string(), since, until: since + retention })
+    });
+    kept.collect()
 }
 
-/// Whether what both sides were last confirmed to hold no longer means the same.
-fn differs(pair: &CompiledPair, link: &Link) -> bool {
-    let held = Sides::from_fn(|side| {
+fn is_living(place: &LayoutPair) -> bool {
+    place.retired.is_none()
+}
+
+/// What both sides were last confirmed to hold; `None` if the pair has no base.
+fn held<'a>(pair: &CompiledPair, link: &'a Link) -> Option<Sides<Vec<&'a Value>>> {
+    let of = |side: Side| {
         let slots = link.bases[side].slots[pair.ends[side].base.clone()].iter();
         slots.map(Slot::value).collect::<Option<Vec<&Value>>>()
-    });
-    match (held.source, held.target) {
-        (Some(source), Some(target)) => !pair.equivalent(&source, &target),
-        (None, _) | (_, None) => false,
-    }
+    };
+    Some(Sides::new(of(Side::Source)?, of(Side::Target)?))
 }
 
 impl fmt::Display for WhatIf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with these changes, on {}: ", self.mapping, counted(self.links, "link"))?;
-        match (self.reads_whole, self.pairs.is_empty()) {
+        match (self.reads_whole, self.pairs.is_empty() && self.settings.is_empty()) {
             (false, true) => writeln!(f, "nothing changes")?,
             (true, true) => writeln!(f, "no pair changes; the next run reads both sides whole")?,
             (true, false) => writeln!(f, "the next run reads both sides whole")?,
-            (false, false) => writeln!(f, "these pairs change")?,
+            (false, false) => writeln!(f, "no side is read again")?,
         }
         for pair in &self.pairs {
             let links = counted(pair.links, "link");
             writeln!(f, "  {}: {}", pair.label, pair.change.words(&links))?;
+        }
+        for setting in &self.settings {
+            writeln!(f, "  {setting}")?;
+        }
+        for KeptBase { label, since, until } in &self.kept {
+            writeln!(
+                f,
+                "  {label}: not in the mapping since {since}; put back before {until}, it goes on \
+                 from the base that it had"
+            )?;
         }
         Ok(())
     }
@@ -211,6 +310,14 @@ impl Change {
                 format!("ties other fields: {links} decide it as if they had just been made")
             }
             Change::Removed => format!("removed: both sides of {links} stay as they are"),
+            Change::Returned { since } => format!(
+                "comes back with the base that {links} kept of it since {since}: what was edited \
+                 meanwhile flows, and edits of both sides are a conflict"
+            ),
+            Change::Forgotten { since } => format!(
+                "not in the mapping since {since}: the bases of {links} are kept no longer; put \
+                 back, it is a new pair"
+            ),
             Change::Transform(then) => {
                 let then = match then {
                     OnChange::Keep => "both sides stay, and the next edit flows",

@@ -11,8 +11,8 @@ use super::rule::CompiledRule;
 use super::scope::CompiledCondition;
 use super::{Endpoint, Mapping, OnChange};
 use crate::model::{
-    FieldName, FieldType, Fingerprint, MappingKey, MappingName, ObjectSchema, PairId, Projection,
-    RecordId, Side, Sides, Slot, TenantId, Value, Values,
+    FieldName, FieldType, Fingerprint, LayoutPair, MappingKey, MappingName, ObjectSchema, PairId,
+    Projection, RecordId, Side, Sides, Slot, TenantId, Value, Values,
 };
 use crate::resolver::{Strategies, Strategy};
 use crate::transform::{Chain, Refusal, Transform, TransformSpec};
@@ -30,9 +30,12 @@ pub struct CompiledMapping {
     pub projections: Sides<Projection>,
     /// The pairs in base order.
     pub pairs: Box<[CompiledPair]>,
-    /// How many positions a base has on each side.
+    /// Pairs that it has no more, in base order behind the others: their bases are kept for a time,
+    /// in case they come back, and decide nothing.
+    pub retired: Box<[LayoutPair]>,
+    /// How many positions a base has on each side, those of retired pairs counted.
     pub base_width: Sides<usize>,
-    /// The slot in a record of each position in a base.
+    /// The slot in a record of each position in a base; those of retired pairs have none.
     pub base_places: Sides<Box<[usize]>>,
     /// The rules by which records are matched, in order: ids of the other side's record that are
     /// stored in fields of ours, then the match rules.
@@ -78,6 +81,8 @@ pub struct CompiledPair {
     pub on_change: OnChange,
     /// A fingerprint of its transform.
     pub transform_print: Fingerprint,
+    /// The first revision whose bases say something of it; see [`LayoutPair::from`].
+    pub from: u32,
 }
 
 /// A pair's fields on one side.
@@ -140,6 +145,7 @@ impl CompiledMapping {
             revision: 0,
             projections,
             pairs: pairs.into_boxed_slice(),
+            retired: Box::default(),
             base_width,
             base_places,
             rules,
@@ -247,6 +253,7 @@ impl CompiledPair {
             needed: Sides::default(),
             on_change: pair.on_change,
             transform_print: Fingerprint::of(&[format!("{:?}", pair.transforms).as_bytes()]),
+            from: 0,
         })
     }
 

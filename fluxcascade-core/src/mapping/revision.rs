@@ -1,9 +1,13 @@
-//! What a mapping is to its stored revisions: which one it is, where pairs stood in another, and
-//! what still ties what it tied then.
+//! What a mapping is to its stored revisions: which one it is, and what still ties what it tied
+//! then. Where pairs stand in bases is `layout`'s.
+
+use std::time::Duration;
 
 use super::compile::CompiledMapping;
-use crate::model::link::Written;
-use crate::model::{Base, Fingerprint, Layout, LayoutPair, OperationPair, Revision, Side, Sides};
+use crate::model::{Fingerprint, LayoutPair, OperationPair, Revision, Side, Sides, Timestamp};
+
+/// How long the base of a pair that left the mapping is kept, unless said otherwise: 90 days.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What a mapping is to the revisions of it that are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +36,6 @@ impl CompiledMapping {
         let index = self.pair_index(&written.pair)?;
         let is_told = Side::BOTH.iter().any(|&side| !written.fields[side].is_empty());
         (!is_told || self.pairs[index].ties(&written.fields)).then_some(index)
-    }
-
-    /// Where pairs stand in bases.
-    pub fn layout(&self) -> Layout {
-        Layout {
-            pairs: self
-                .pairs
-                .iter()
-                .map(|pair| LayoutPair {
-                    pair: pair.id.clone(),
-                    fields: pair.fields(),
-                    transform: Some(pair.transform_print),
-                })
-                .collect(),
-        }
     }
 
     /// A fingerprint of all that bases, keys and listed observations depend on.
@@ -94,15 +83,27 @@ impl CompiledMapping {
     }
 
     /// Takes the number of the stored revision that this mapping is, or else the next one.
-    pub fn adopt(&mut self, stored: &[Revision]) -> Adopted {
+    ///
+    /// Pairs of the last revision that this mapping has no more, or that tie other fields now, are
+    /// retired: their bases are kept for the retention time. One that comes back within it has its
+    /// base again.
+    pub fn adopt(&mut self, stored: &[Revision], now: Timestamp, retention: Duration) -> Adopted {
         let (fingerprint, policies) = (self.fingerprint(), Some(self.policies()));
         let last = stored.last();
         self.revision = last.map_or(0, |last| last.number);
         let is_laid_out_so = last.is_some_and(|last| last.fingerprint == fingerprint);
-        if is_laid_out_so && last.is_some_and(|last| last.policies == policies) {
+        let is_known = is_laid_out_so && last.is_some_and(|last| last.policies == policies);
+        if !is_known {
+            self.revision += 1;
+        }
+        // What is laid out as before has the same places, however old they are.
+        let is_over = |since: Timestamp| !is_laid_out_so && since + retention <= now;
+        let is_kept = |place: &&LayoutPair| !place.retired.is_some_and(is_over);
+        let places = last.into_iter().flat_map(|last| &last.layout.pairs);
+        self.follow(&places.filter(is_kept).collect::<Vec<_>>(), now);
+        if is_known {
             return Adopted::Known;
         }
-        self.revision += 1;
         let revision = Revision {
             number: self.revision,
             fingerprint,
@@ -112,59 +113,4 @@ impl CompiledMapping {
         };
         if is_laid_out_so { Adopted::Redecides(revision) } else { Adopted::New(revision) }
     }
-
-    /// Bases without a value for any pair.
-    pub fn empty_bases(&self) -> Sides<Base> {
-        self.base_width.map(|width| Base::empty(self.revision, width))
-    }
-
-    /// A base of another revision, laid out for this one: a pair keeps its values if it ties the
-    /// same fields under the same id. One that ties others now is decided as a new one.
-    pub fn relay(&self, side: Side, base: &Base, stored: &[Revision]) -> Base {
-        let mut relaid = Base::empty(self.revision, self.base_width[side]);
-        relaid.version = base.version.clone();
-        let Some(old) = stored.iter().find(|revision| revision.number == base.revision) else {
-            return relaid;
-        };
-        relaid
-            .written
-            .extend(base.written.iter().filter(|w| w.position == Written::STAMP).cloned());
-        let mut end = 0;
-        for place in &old.layout.pairs {
-            let start = end;
-            end += place.fields[side].len();
-            let values = base.slots.get(start..end);
-            let pair = self.pair_index(&place.pair).map(|index| &self.pairs[index]);
-            if let (Some(values), Some(pair)) =
-                (values, pair.filter(|pair| pair.ties(&place.fields)))
-            {
-                let range = pair.ends[side].base.clone();
-                relaid.written.extend(moved(base, start, range.start));
-                relaid.slots[range].clone_from_slice(values);
-            }
-        }
-        relaid
-    }
-
-    /// The pairs, by place, that tie what they tied in another revision and have another transform
-    /// now.
-    pub fn retransformed(&self, revision: u32, stored: &[Revision]) -> Vec<usize> {
-        let Some(old) = stored.iter().find(|stored| stored.number == revision) else {
-            return Vec::new();
-        };
-        let changed = |place: &LayoutPair| {
-            let index = self.pair_index(&place.pair)?;
-            let pair = &self.pairs[index];
-            let other = place.transform.is_some_and(|print| print != pair.transform_print);
-            (other && pair.ties(&place.fields)).then_some(index)
-        };
-        old.layout.pairs.iter().filter_map(changed).collect()
-    }
-}
-
-/// A pair's last writes, at its new position.
-fn moved(base: &Base, from: usize, to: usize) -> impl Iterator<Item = Written> {
-    let of_pair = base.written.iter().filter(move |w| usize::try_from(w.position) == Ok(from));
-    let position = u32::try_from(to).unwrap_or(u32::MAX);
-    of_pair.map(move |written| Written { position, ..written.clone() })
 }

@@ -134,7 +134,8 @@ impl Base {
     }
 }
 
-/// Where each pair's values stand in a base, for one revision of a mapping.
+/// Where each pair's values stand in a base, for one revision of a mapping: first the pairs that it
+/// has, then those that it has no more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Layout {
     /// The pairs in base order.
@@ -150,6 +151,11 @@ pub struct LayoutPair {
     pub fields: Sides<Vec<FieldName>>,
     /// A fingerprint of its transform; `None` in revisions of the first format.
     pub transform: Option<Fingerprint>,
+    /// Since when the mapping has it no more; its base is kept. `None` for a pair that it has.
+    pub retired: Option<Timestamp>,
+    /// The first of the revisions without a gap that keep its base: what a base of an earlier one
+    /// holds of it is of another time. 0 in revisions of the first format.
+    pub from: u32,
 }
 
 /// A stored revision of a mapping: bases name theirs by number.

@@ -86,9 +86,9 @@ pub(super) fn is_unchanged(
                 (Slot::Present(base), Slot::Present(value)) => !value.changed_from(base),
                 (Slot::Absent, _) | (_, Slot::Absent) => false,
             };
-            base.slots.len() == places.len() && base.slots.iter().zip(places).all(same)
+            base.slots.len() == mapping.base_width[side] && base.slots.iter().zip(places).all(same)
         }
-        View::Unseen => !base.slots.iter().any(Slot::is_absent),
+        View::Unseen => !mapping.living(side, base).iter().any(Slot::is_absent),
         View::IdOnly | View::Other(_) => false,
     }
 }

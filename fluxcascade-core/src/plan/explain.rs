@@ -128,6 +128,7 @@ fn alone(mapping: &CompiledMapping, pair: &CompiledPair) -> CompiledMapping {
     }
     only.mapping.conflict_scope = ConflictScope::Pair;
     only.pairs = vec![pair].into_boxed_slice();
+    only.retired = Box::default();
     only
 }
 

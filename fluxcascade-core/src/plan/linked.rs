@@ -248,7 +248,7 @@ fn must_fetch(
             !stays_hidden
                 && (is_pressing
                     || !work.holds.is_empty()
-                    || link.bases[side].slots.iter().any(Slot::is_absent))
+                    || mapping.living(side, &link.bases[side]).iter().any(Slot::is_absent))
         }
         View::Known { provenance: Provenance::Listed, .. } if is_pressing && !stays_hidden => true,
         // What a person decided is checked again on what both sides hold now.

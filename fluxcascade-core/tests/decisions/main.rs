@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use fluxcascade_core::mapping::{
-    CompiledMapping, Drift, FingerprintKey, Mapping, PairBuilder, PairDirection,
+    CompiledMapping, DEFAULT_RETENTION, Drift, FingerprintKey, Mapping, PairBuilder, PairDirection,
 };
 use fluxcascade_core::model::{
     Base, Cause, ConflictKind, FieldName, FieldSchema, FieldType, InboxEntry, Link, LinkId,
@@ -79,7 +79,7 @@ fn mapping(direction: PairDirection, drift: Drift) -> CompiledMapping {
     let schemas = Sides::new(schema("things"), schema("things"));
     let mut compiled =
         CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref()).unwrap();
-    compiled.adopt(&[]);
+    compiled.adopt(&[], Timestamp::from_secs(0), DEFAULT_RETENTION);
     compiled
 }
 
@@ -276,7 +276,7 @@ fn an_edit_of_any_one_field_is_seen_in_its_pairs_alone() {
     let mut mapping =
         CompiledMapping::new(TenantId::default(), wanted, Sides::new(&schema(), &schema()))
             .unwrap();
-    mapping.adopt(&[]);
+    mapping.adopt(&[], Timestamp::from_secs(0), DEFAULT_RETENTION);
     for (field, pairs) in [("a", vec![1, 2]), ("b", vec![1]), ("c", vec![0]), ("d", vec![])] {
         let plan = plan(&mapping, &[edited(&mapping, field)], &context());
         let changed: Vec<usize> = plan.entries[0].pairs.iter().map(|pair| pair.index).collect();

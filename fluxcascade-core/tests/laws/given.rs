@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fluxcascade_core::mapping::{CompiledMapping, FingerprintKey, Mapping};
+use fluxcascade_core::mapping::{CompiledMapping, DEFAULT_RETENTION, FingerprintKey, Mapping};
 use fluxcascade_core::model::{
     Base, FieldName, FieldSchema, FieldType, Hold, InboxEntry, Link, LinkId, LinkStatus,
     ObjectSchema, ObjectType, Observation, RecordId, RunNumber, Side, Sides, Slot, State, TenantId,
@@ -22,7 +22,7 @@ pub(crate) fn schema<'a>(fields: impl IntoIterator<Item = (&'a str, FieldType)>)
 pub(crate) fn compiled(mapping: Mapping, schemas: &Sides<ObjectSchema>) -> CompiledMapping {
     let mut compiled =
         CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref()).unwrap();
-    compiled.adopt(&[]);
+    compiled.adopt(&[], Timestamp::from_secs(0), DEFAULT_RETENTION);
     compiled
 }
 

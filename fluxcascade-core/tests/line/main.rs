@@ -28,6 +28,7 @@ mod references;
 mod refused;
 mod restart;
 mod restored;
+mod retired;
 mod retransform;
 mod rewriting;
 mod said;

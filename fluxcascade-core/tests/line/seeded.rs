@@ -127,7 +127,13 @@ const PROPERTIES: &[(u8, &[Test])] = &[
             updates::a_dry_run_writes_nothing_and_says_what_the_run_then_does,
         ],
     ),
-    (20, tests![config::a_pair_that_ties_other_fields_under_its_id_is_decided_as_a_new_one]),
+    (
+        20,
+        tests![
+            config::a_pair_that_ties_other_fields_under_its_id_is_decided_as_a_new_one,
+            retired::what_was_edited_while_a_pair_was_removed_flows_when_it_is_put_back,
+        ],
+    ),
     (21, tests![properties::the_same_edits_leave_the_same_trace]),
     (
         22,
@@ -171,7 +177,7 @@ fn broken_by(bug: Bug) -> u8 {
         Bug::SettledUnseen => 17,
         Bug::GateOpen => 18,
         Bug::PlanClears => 19,
-        Bug::OldPlacesKept => 20,
+        Bug::OldPlacesKept | Bug::RetiredBaseForgotten => 20,
         Bug::IdsDrawn => 21,
         Bug::BaseIsSent => 22,
         Bug::RebuildCreates => 23,

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fluxcascade_core::mapping::{CompiledMapping, FingerprintKey, Mapping, MappingBuilder};
+use fluxcascade_core::mapping::{
+    CompiledMapping, DEFAULT_RETENTION, FingerprintKey, Mapping, MappingBuilder,
+};
 use fluxcascade_core::model::{
     Answer, Base, Choice, FieldName, FieldSchema, FieldType, Hold, InboxEntry, Link, LinkId,
     LinkStatus, ObjectSchema, ObjectType, Observation, RecordId, RunNumber, Side, Sides, Slot,
@@ -59,7 +61,7 @@ pub(crate) fn compile(
     let schemas = Sides::new(schema(), schema());
     let mut compiled =
         CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref()).unwrap();
-    compiled.adopt(&[]);
+    compiled.adopt(&[], Timestamp::from_secs(0), DEFAULT_RETENTION);
     compiled
 }
 

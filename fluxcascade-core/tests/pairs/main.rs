@@ -12,5 +12,6 @@ mod groups;
 mod guards;
 mod merged;
 mod references;
+mod retired;
 mod retransformed;
 mod times;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use fluxcascade_core::Side::{Source, Target};
-use fluxcascade_core::mapping::{CompiledMapping, OnChange};
+use fluxcascade_core::mapping::{CompiledMapping, DEFAULT_RETENTION, OnChange};
 use fluxcascade_core::model::{
     Cause, ConflictStatus, FieldType, HoldReason, Side, Value, Withheld,
 };
@@ -11,7 +11,7 @@ use fluxcascade_core::plan::{Gate, PairAction};
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::transform::{trim, value_map};
 
-use crate::given::{Given, LINK, compile, given, one_hold, writes};
+use crate::given::{Given, LINK, at, compile, given, one_hold, writes};
 
 fn words(words: [(&str, &str); 2], on_change: OnChange) -> CompiledMapping {
     compile(&[("x", FieldType::Text), ("y", FieldType::Text)], |m| {
@@ -24,9 +24,13 @@ fn words(words: [(&str, &str); 2], on_change: OnChange) -> CompiledMapping {
 /// Both sides agreed by an older table, and hold what they held.
 fn changed(on_change: OnChange) -> Given {
     let mut before = words([("1", "one"), ("2", "two")], on_change);
-    let stored: Vec<_> = before.adopt(&[]).revision().into_iter().collect();
+    let stored: Vec<_> =
+        before.adopt(&[], at(0), DEFAULT_RETENTION).revision().into_iter().collect();
     let mut now = words([("1", "uno"), ("2", "due")], on_change);
-    let added = now.adopt(&stored).revision().expect("another transform is another revision");
+    let added = now
+        .adopt(&stored, at(0), DEFAULT_RETENTION)
+        .revision()
+        .expect("another transform is another revision");
     let changed = now.retransformed(1, &[stored, vec![added]].concat());
     let mut given = Given::new(now)
         .based(Source, "x", "1")
@@ -139,11 +143,15 @@ fn a_base_is_laid_out_anew_and_keeps_its_values() {
     let before = |m: fluxcascade_core::mapping::MappingBuilder| m.pair("x", "x").pair("y", "y");
     let fields = [("x", FieldType::Text), ("y", FieldType::Text)];
     let mut old = compile(&fields, before);
-    let stored: Vec<_> = old.adopt(&[]).revision().into_iter().collect();
+    let stored: Vec<_> = old.adopt(&[], at(0), DEFAULT_RETENTION).revision().into_iter().collect();
     let given = Given::new(old).agreed("x", "1").agreed("y", "2");
     let mut new =
         compile(&fields, |m| m.pair_with("y", "y", |p| p.transform(trim())).pair("x", "x"));
-    let stored = [stored.clone(), new.adopt(&stored).revision().into_iter().collect()].concat();
+    let stored = [
+        stored.clone(),
+        new.adopt(&stored, at(0), DEFAULT_RETENTION).revision().into_iter().collect(),
+    ]
+    .concat();
     let base = &given.work.link.as_ref().unwrap().bases[Side::Source];
     let relaid = new.relay(Side::Source, base, &stored);
     let held: Vec<_> = relaid.slots.iter().filter_map(|slot| slot.value().cloned()).collect();

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 use fluxcascade_core::model::{
     Answer, AnswerTo, Awaited, Choice, Conflict, ConflictKind, Ending, Hold, HoldKey, HoldReason,
-    LinkStatus, LogKind, LogRow, Operation, Revision, RunNumber, RunRow, RunStatus, Side, Sides,
-    Stamp, Timestamp, Withheld, WorkKey, WriteOrigin, Written,
+    LayoutPair, LinkStatus, LogKind, LogRow, Operation, Revision, RunNumber, RunRow, RunStatus,
+    Side, Sides, Stamp, Timestamp, Withheld, WorkKey, WriteOrigin, Written,
 };
 use fluxcascade_core::store::{
     Begun, CommitBatch, Counts, Feed, Intake, Lease, Page, Requeue, RunStart, Store, Sweep, Taken,
@@ -63,6 +63,14 @@ fn stored_revision(schema: u32) -> Revision {
     if schema >= 2 {
         revision.layout.pairs[0].transform = Some(print(50));
         revision.policies = Some(print(51));
+        let retired = Some(at(3));
+        let former = LayoutPair {
+            pair: pair("phone"),
+            retired,
+            from: 1,
+            ..revision.layout.pairs[0].clone()
+        };
+        revision.layout.pairs.push(former);
     }
     revision
 }

@@ -127,7 +127,7 @@ impl Engine {
     ) -> Result<CompiledMapping, SyncError> {
         let mut compiled = self.mapping(mapping)?.clone();
         let revisions = self.store().revisions(&compiled.key).await?;
-        compiled.adopt(&revisions);
+        self.adopt(&mut compiled, &revisions);
         Ok(compiled)
     }
 

@@ -365,6 +365,8 @@ pub fn revision(number: u32) -> Revision {
                 pair: pair("name"),
                 fields: Sides::new(fields(&["name"]), fields(&["firstName", "lastName"])),
                 transform: None,
+                retired: None,
+                from: 0,
             }],
         },
     }
