@@ -79,7 +79,7 @@ pub struct CompiledPair {
     pub needed: Sides<bool>,
     /// What is done when its transform was changed.
     pub on_change: OnChange,
-    /// A fingerprint of its transform.
+    /// A fingerprint of its transform, and of whose links translate it.
     pub transform_print: Fingerprint,
     /// The first revision whose bases say something of it; see [`LayoutPair::from`].
     pub from: u32,
@@ -252,7 +252,7 @@ impl CompiledPair {
             reference: pair.reference.clone(),
             needed: Sides::default(),
             on_change: pair.on_change,
-            transform_print: Fingerprint::of(&[format!("{:?}", pair.transforms).as_bytes()]),
+            transform_print: Fingerprint::of(&[pair.translation().as_bytes()]),
             from: 0,
         })
     }

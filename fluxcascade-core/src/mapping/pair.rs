@@ -148,6 +148,14 @@ impl FieldPair {
         };
         format!("{} = {}", join(&self.source), join(&self.target))
     }
+
+    /// What makes of one side's value the other's, in words that differ where that does.
+    pub(super) fn translation(&self) -> String {
+        match &self.reference {
+            Some(mapping) => format!("{:?} by the links of {mapping}", self.transforms),
+            None => format!("{:?}", self.transforms),
+        }
+    }
 }
 
 /// How a match key is brought into one form on both sides.

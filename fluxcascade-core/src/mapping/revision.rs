@@ -47,7 +47,7 @@ impl CompiledMapping {
         }
         for (pair, spec) in self.pairs.iter().zip(&self.mapping.pairs) {
             parts.push(pair.id.as_str().into());
-            parts.push(format!("{} {:?}", spec.label(), spec.transforms).into_bytes());
+            parts.push(format!("{} {}", spec.label(), spec.translation()).into_bytes());
         }
         for rule in &self.rules {
             parts.push(format!("{} {:?}", rule.label, rule.forms).into_bytes());

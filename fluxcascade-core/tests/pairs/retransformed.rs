@@ -159,3 +159,21 @@ fn a_base_is_laid_out_anew_and_keeps_its_values() {
     assert_eq!(new.retransformed(1, &stored), [0]);
     assert!(new.retransformed(2, &stored).is_empty());
 }
+
+/// A pair that another mapping's links translate is looked at as one with another transform.
+#[test]
+fn a_pair_that_is_translated_by_another_mapping_has_changed() {
+    let object = || fluxcascade_core::model::ObjectType::new("companies").unwrap();
+    let by = |mapping: &'static str| {
+        compile(&[("company", FieldType::Ref { object: object() })], |m| {
+            m.pair_with("company", "company", |p| p.references(mapping))
+        })
+    };
+    let (mut before, mut now) = (by("companies"), by("accounts"));
+    let mut stored: Vec<_> =
+        before.adopt(&[], at(0), DEFAULT_RETENTION).revision().into_iter().collect();
+    let added = now.adopt(&stored, at(0), DEFAULT_RETENTION).revision();
+    stored.extend(added);
+    assert_eq!(stored.len(), 2, "another revision");
+    assert_eq!(now.retransformed(1, &stored), [0]);
+}
