@@ -248,22 +248,22 @@ fn compare(mine: &Observation, theirs: &Observation) -> Option<Ordering> {
 
 /// Where a record is, as its match keys tell it: live holders of a key come before archived ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Shelf {
+pub(crate) enum Kept {
     Live,
     Archived,
 }
 
-impl Shelf {
+impl Kept {
     /// Where a row has its record.
     pub(crate) fn of(row: &IntakeRow) -> Self {
         match row.observation.state {
-            State::Archived(_) => Shelf::Archived,
+            State::Archived(_) => Kept::Archived,
             State::Known { .. }
             | State::Deleted(_)
             | State::Missing
             | State::MergedInto(_)
             | State::OutOfScope
-            | State::Unreadable(_) => Shelf::Live,
+            | State::Unreadable(_) => Kept::Live,
         }
     }
 }

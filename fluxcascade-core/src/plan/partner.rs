@@ -41,64 +41,124 @@ impl Subject<'_> {
     }
 
     /// The first rule whose key another record has decides alone.
-    ///
-    /// A record that is archived or excluded is nobody's second: it counts only where no other record
-    /// of its side has the key.
     pub(super) fn find_partner(&self, context: &PlanContext) -> Match<'_> {
-        let (side, other) = (self.side, self.side.other());
         for candidates in &self.work.candidates {
-            let of = |on: Side, wanted: Standing| -> Vec<&KeyHolder> {
-                let holders = candidates.holders[on].iter();
-                holders.filter(|holder| self.standing(on, holder, context) == wanted).collect()
-            };
-            let own = of(side, Standing::Here);
-            let mut theirs = of(other, Standing::Here);
-            let pending = candidates.pending.source + candidates.pending.target;
-            if theirs.is_empty() && pending == 0 {
-                theirs = of(other, Standing::Archived);
+            let holders = self.holders(candidates, context);
+            if !holders.is_alone() {
+                return self.judge(candidates, &holders);
             }
-            let excluded = of(other, Standing::Excluded);
-            if theirs.is_empty() && own.len() <= 1 && pending == 0 && excluded.is_empty() {
-                continue;
-            }
-            let everyone = || {
-                let own = own.iter().map(|h| (side, h.record.clone()));
-                let theirs = theirs.iter().chain(&excluded);
-                let all = own.chain(theirs.map(|h| (other, h.record.clone())));
-                let mut all: Vec<_> = all.filter(|(s, r)| (*s, r) != (side, self.record)).collect();
-                all.sort();
-                all
-            };
-            // A create that claims the key is this record, if the sole partner waits for its answer.
-            let settles = theirs.len() == 1 && theirs[0].pending.is_some();
-            let claims = pending.saturating_sub(u32::from(settles));
-            return match (own.len(), theirs.as_slice()) {
-                _ if claims > 0 => {
-                    Match::Ambiguous(everyone(), "a create whose answer is missing claims its key")
-                }
-                (_, [first, ..]) if seeded::is(Bug::FirstOfManyMatches) && first.link.is_none() => {
-                    Match::Partner(candidates, first)
-                }
-                (_, [partner]) if seeded::is(Bug::NewcomerWins) && partner.link.is_some() => {
-                    Match::Partner(candidates, partner)
-                }
-                (0 | 1, [partner]) if partner.link.is_some() => {
-                    Match::Ambiguous(everyone(), "the only record with its key is linked already")
-                }
-                (0 | 1, [partner]) if is_parted(self.work, side, &partner.record) => Match::Parted,
-                (0 | 1, [partner]) if partner.decided_earlier => Match::Ambiguous(
-                    everyone(),
-                    "the only record with its key has another partner by an earlier rule",
-                ),
-                (0 | 1, &[partner]) => Match::Partner(candidates, partner),
-                (0 | 1, []) => Match::Ambiguous(
-                    everyone(),
-                    "a person excluded the only record with its key, and nothing is created beside it",
-                ),
-                _ => Match::Ambiguous(everyone(), "several records have the same key"),
-            };
         }
         Match::Nobody
+    }
+
+    /// Who counts among those that have the record's key.
+    ///
+    /// One that is archived is nobody's second: it counts where no other record of its side has the
+    /// key.
+    fn holders<'a>(&self, candidates: &'a Candidates, context: &PlanContext) -> Holders<'a> {
+        let (side, other) = (self.side, self.side.other());
+        let of = |on: Side, wanted: Standing| -> Vec<&'a KeyHolder> {
+            let holders = candidates.holders[on].iter();
+            holders.filter(|holder| self.standing(on, holder, context) == wanted).collect()
+        };
+        let mut theirs = of(other, Standing::Here);
+        let pending = candidates.pending.source + candidates.pending.target;
+        if theirs.is_empty() && pending == 0 {
+            theirs = of(other, Standing::Archived);
+        }
+        // A create that claims the key is this record, if the sole partner waits for its answer.
+        let settles = theirs.len() == 1 && theirs[0].pending.is_some();
+        Holders {
+            own: of(side, Standing::Here),
+            excluded: of(other, Standing::Excluded),
+            claims: pending.saturating_sub(u32::from(settles)),
+            theirs,
+        }
+    }
+
+    fn judge<'a>(&self, candidates: &'a Candidates, holders: &Holders<'a>) -> Match<'a> {
+        let ambiguous = |why| Match::Ambiguous(self.everyone(holders), why);
+        match (holders.own.len(), holders.theirs.as_slice()) {
+            _ if holders.claims > 0 => ambiguous("a create whose answer is missing claims its key"),
+            (_, &[first, ..]) if seeded::is(Bug::FirstOfManyMatches) && first.link.is_none() => {
+                Match::Partner(candidates, first)
+            }
+            (_, &[partner]) if seeded::is(Bug::NewcomerWins) && partner.link.is_some() => {
+                Match::Partner(candidates, partner)
+            }
+            (0 | 1, [partner]) if partner.link.is_some() => {
+                ambiguous("the only record with its key is linked already")
+            }
+            (0 | 1, [partner]) if is_parted(self.work, self.side, &partner.record) => Match::Parted,
+            (0 | 1, [partner]) if partner.decided_earlier => {
+                ambiguous("the only record with its key has another partner by an earlier rule")
+            }
+            (0 | 1, &[partner]) => Match::Partner(candidates, partner),
+            (0 | 1, []) => ambiguous(
+                "a person excluded the only record with its key, and nothing is created beside it",
+            ),
+            _ => ambiguous("several records have the same key"),
+        }
+    }
+
+    /// All that have the record's key, without itself.
+    fn everyone(&self, holders: &Holders<'_>) -> Vec<(Side, RecordId)> {
+        let (side, other) = (self.side, self.side.other());
+        let own = holders.own.iter().map(|holder| (side, holder));
+        let theirs = holders.theirs.iter().chain(&holders.excluded);
+        let all = own.chain(theirs.map(|holder| (other, holder)));
+        let mut all: Vec<_> = all
+            .map(|(on, holder)| (on, holder.record.clone()))
+            .filter(|(on, record)| (*on, record) != (side, self.record))
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn standing(&self, side: Side, holder: &KeyHolder, context: &PlanContext) -> Standing {
+        let is_own = (side, &holder.record) == (self.side, self.record);
+        if is_own || holder.link.is_some() || holder.pending.is_some() {
+            return Standing::Here;
+        }
+        let seen = context.fetched.get(&(side, holder.record.clone())).map(|seen| &seen.state);
+        let is_archived = match seen {
+            Some(State::Archived(_)) => true,
+            Some(state) if is_vanished(state) => return Standing::Gone,
+            Some(_) => false,
+            None => holder.archived,
+        };
+        let was_partner = || {
+            let mut former = self.work.tombstones.iter().map(|tombstone| &tombstone.records[side]);
+            side != self.side && former.any(|record| *record == holder.record)
+        };
+        match (holder.hold == Some(HoldReason::Excluded), is_archived) {
+            (false, false) => Standing::Here,
+            (true, _) | (false, true) if was_partner() => Standing::Gone,
+            (true, _) => Standing::Excluded,
+            (false, true) => Standing::Archived,
+        }
+    }
+}
+
+/// Those that have a record's key under one rule, and count.
+struct Holders<'a> {
+    /// On its side, the record itself among them.
+    own: Vec<&'a KeyHolder>,
+    /// On the other side.
+    theirs: Vec<&'a KeyHolder>,
+    /// On the other side, and excluded by a person.
+    excluded: Vec<&'a KeyHolder>,
+    /// Creates under way that claim the key.
+    claims: u32,
+}
+
+impl Holders<'_> {
+    /// Whether nobody has the key but the record itself.
+    fn is_alone(&self) -> bool {
+        self.theirs.is_empty()
+            && self.own.len() <= 1
+            && self.claims == 0
+            && self.excluded.is_empty()
     }
 }
 
@@ -113,32 +173,6 @@ enum Standing {
     Excluded,
     /// It is gone, or is a former partner that is no partner any more.
     Gone,
-}
-
-impl Subject<'_> {
-    fn standing(&self, side: Side, holder: &KeyHolder, context: &PlanContext) -> Standing {
-        let is_own = (side, &holder.record) == (self.side, self.record);
-        if is_own || holder.link.is_some() || holder.pending.is_some() {
-            return Standing::Here;
-        }
-        let seen = context.fetched.get(&(side, holder.record.clone())).map(|seen| &seen.state);
-        let was_partner = || {
-            let named = |t: &crate::model::Link| t.records[side] == holder.record;
-            side != self.side && self.work.tombstones.iter().any(named)
-        };
-        let is_archived = match seen {
-            Some(State::Archived(_)) => true,
-            Some(state) if is_vanished(state) => return Standing::Gone,
-            Some(_) => false,
-            None => holder.archived,
-        };
-        match (holder.hold == Some(HoldReason::Excluded), is_archived) {
-            (false, false) => Standing::Here,
-            (true, _) | (false, true) if was_partner() => Standing::Gone,
-            (true, _) => Standing::Excluded,
-            (false, true) => Standing::Archived,
-        }
-    }
 }
 
 /// Records that were archived when they were seen, or are by what is planned, keep their keys.

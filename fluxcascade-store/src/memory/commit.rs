@@ -9,7 +9,7 @@ use fluxcascade_core::model::{
 use fluxcascade_core::store::{CommitBatch, LinkChange, StoreError};
 
 use super::ledger::Ledger;
-use crate::rules::{self, Shelf};
+use crate::rules::{self, Kept};
 
 /// What a commit did that other mappings of the tenant must know.
 #[derive(Debug, Default)]
@@ -25,13 +25,13 @@ impl Ledger {
         self.check_links(&batch.links)?;
         let mut done = Committed { activated: self.change_links(&batch.links), closed: Vec::new() };
         for (side, record) in &done.activated {
-            self.keys.shelve(*side, record, Shelf::Live);
+            self.keys.keep_as(*side, record, Kept::Live);
         }
         for keys in &batch.keys {
-            self.keys.replace(keys.side, &keys.record, &keys.keys, Shelf::Live);
+            self.keys.replace(keys.side, &keys.record, &keys.keys, Kept::Live);
         }
         for (side, record) in &batch.archived {
-            self.keys.shelve(*side, record, Shelf::Archived);
+            self.keys.keep_as(*side, record, Kept::Archived);
         }
         for id in &batch.closed {
             if let Some(operation) = self.operations.remove(*id) {

@@ -9,39 +9,36 @@ use fluxcascade_core::model::{
     RecordId, Side, Sides,
 };
 
-use crate::rules::{self, Shelf};
+use crate::rules::{self, Kept};
 
 /// A match key: the rule, and the keyed fingerprint.
 pub(super) type Key = (u16, Fingerprint);
 
+/// A record's keys, by rule, and where it is.
+type KeysOf = (Kept, BTreeMap<u16, Fingerprint>);
+
 /// Which record has which match keys.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    of_record: Sides<BTreeMap<RecordId, (Shelf, BTreeMap<u16, Fingerprint>)>>,
-    holders: BTreeMap<Key, Sides<BTreeSet<(Shelf, RecordId)>>>,
+    of_record: Sides<BTreeMap<RecordId, KeysOf>>,
+    holders: BTreeMap<Key, Sides<BTreeSet<(Kept, RecordId)>>>,
 }
 
 impl Keys {
     /// Replaces a record's keys.
-    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &[Key], shelf: Shelf) {
-        self.put(side, record, keys.iter().copied().collect(), shelf);
+    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &[Key], kept: Kept) {
+        self.put(side, record, keys.iter().copied().collect(), kept);
     }
 
     /// Notes that a record is archived, or live again. It keeps its keys.
-    pub(super) fn shelve(&mut self, side: Side, record: &RecordId, shelf: Shelf) {
+    pub(super) fn keep_as(&mut self, side: Side, record: &RecordId, kept: Kept) {
         match self.of_record[side].get(record) {
-            Some((on, keys)) if *on != shelf => self.put(side, record, keys.clone(), shelf),
+            Some((on, keys)) if *on != kept => self.put(side, record, keys.clone(), kept),
             Some(_) | None => {}
         }
     }
 
-    fn put(
-        &mut self,
-        side: Side,
-        record: &RecordId,
-        keys: BTreeMap<u16, Fingerprint>,
-        shelf: Shelf,
-    ) {
+    fn put(&mut self, side: Side, record: &RecordId, keys: BTreeMap<u16, Fingerprint>, kept: Kept) {
         if let Some((on, old)) = self.of_record[side].remove(record) {
             let place = (on, record.clone());
             for key in old {
@@ -54,10 +51,10 @@ impl Keys {
         }
         for key in &keys {
             let holders = self.holders.entry((*key.0, *key.1)).or_default();
-            holders[side].insert((shelf, record.clone()));
+            holders[side].insert((kept, record.clone()));
         }
         if !keys.is_empty() {
-            self.of_record[side].insert(record.clone(), (shelf, keys));
+            self.of_record[side].insert(record.clone(), (kept, keys));
         }
     }
 
@@ -73,7 +70,7 @@ impl Keys {
     }
 
     /// The records of a side that have a key: live ones first, each kind in order.
-    pub(super) fn holders(&self, key: Key, side: Side) -> impl Iterator<Item = &(Shelf, RecordId)> {
+    pub(super) fn holders(&self, key: Key, side: Side) -> impl Iterator<Item = &(Kept, RecordId)> {
         self.holders.get(&key).into_iter().flat_map(move |holders| &holders[side])
     }
 }

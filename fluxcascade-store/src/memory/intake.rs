@@ -6,7 +6,7 @@ use fluxcascade_core::model::{InboxEntry, RecordId, Side};
 use fluxcascade_core::store::{Hint, Intake, IntakeRow, Taken};
 
 use super::ledger::{Ledger, live_records};
-use crate::rules::{self, BaseMark, Ground, Held, Shelf};
+use crate::rules::{self, BaseMark, Ground, Held, Kept};
 
 impl Ledger {
     pub(super) fn intake(&mut self, page: &Intake) -> Taken {
@@ -17,7 +17,7 @@ impl Ledger {
         for row in &page.rows {
             let record = &row.observation.record;
             if let Some(keys) = &row.keys {
-                self.keys.replace(page.side, record, keys, Shelf::of(row));
+                self.keys.replace(page.side, record, keys, Kept::of(row));
             }
             if self.take_in(page, row) {
                 taken.entered += 1;

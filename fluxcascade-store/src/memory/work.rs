@@ -10,7 +10,7 @@ use fluxcascade_core::store::WorkRequest;
 
 use super::index::Key;
 use super::ledger::{Ledger, live_records};
-use crate::rules::{self, Shelf};
+use crate::rules::{self, Kept};
 
 impl Ledger {
     pub(super) fn work(&self, request: &WorkRequest) -> Vec<Work> {
@@ -91,12 +91,12 @@ impl Ledger {
         }
         let holders = Sides::from_fn(|side| {
             let holders = self.keys.holders(key, side).take(Candidates::MOST_HOLDERS);
-            holders.map(|(shelf, record)| self.holder(key.0, side, record, *shelf)).collect()
+            holders.map(|(kept, record)| self.holder(key.0, side, record, *kept)).collect()
         });
         Candidates { rule: key.0, holders, pending }
     }
 
-    fn holder(&self, rule: u16, side: Side, record: &RecordId, shelf: Shelf) -> KeyHolder {
+    fn holder(&self, rule: u16, side: Side, record: &RecordId, kept: Kept) -> KeyHolder {
         KeyHolder {
             record: record.clone(),
             link: self.links.of(side, record),
@@ -107,7 +107,7 @@ impl Ledger {
                 .find(|operation| rules::creates_for(operation, side, record))
                 .cloned(),
             decided_earlier: self.shares_earlier_key(rule, side, record),
-            archived: shelf == Shelf::Archived,
+            archived: kept == Kept::Archived,
             hold: self.holds.of_record(side, record).map(|hold| hold.reason),
         }
     }
@@ -117,7 +117,7 @@ impl Ledger {
         self.keys.of(side, record).filter(|key| key.0 < rule).any(|key| {
             Side::BOTH.into_iter().any(|holders_side| {
                 let holders = self.keys.holders(key, holders_side);
-                let mut live = holders.filter(|(shelf, _)| *shelf == Shelf::Live);
+                let mut live = holders.filter(|(kept, _)| *kept == Kept::Live);
                 live.any(|(_, holder)| (holders_side, holder) != (side, record))
             })
         })

@@ -7,16 +7,16 @@ use rusqlite::params;
 
 use super::fault::Fault;
 use super::ledger::{Ledger, blob, int};
-use crate::rules::Shelf;
+use crate::rules::Kept;
 
 impl Ledger<'_> {
     pub(super) fn commit(&self, batch: &CommitBatch) -> Result<(), Fault> {
         self.change_links(&batch.links)?;
         for keys in &batch.keys {
-            self.replace_keys(keys.side, &keys.record, &keys.keys, Shelf::Live)?;
+            self.replace_keys(keys.side, &keys.record, &keys.keys, Kept::Live)?;
         }
         for (side, record) in &batch.archived {
-            self.shelve(*side, record, Shelf::Archived)?;
+            self.keep_as(*side, record, Kept::Archived)?;
         }
         for id in &batch.closed {
             self.close(*id, batch.made.iter().find(|made| made.operation == *id))?;

@@ -8,7 +8,7 @@ use rusqlite::{Row, Transaction, params};
 use super::fault::Fault;
 use super::ledger::{Ledger, int, natural, record, time_or_none};
 use super::sweep::Marks;
-use crate::rules::{self, Ground, Held, Shelf};
+use crate::rules::{self, Ground, Held, Kept};
 
 impl Ledger<'_> {
     pub(super) fn intake(&self, page: &Intake) -> Result<Taken, Fault> {
@@ -39,7 +39,7 @@ impl Ledger<'_> {
     fn take_in(&self, page: &Intake, row: &IntakeRow, sequence: u64) -> Result<bool, Fault> {
         let record = &row.observation.record;
         if let Some(keys) = &row.keys {
-            self.replace_keys(page.side, record, keys, Shelf::of(row))?;
+            self.replace_keys(page.side, record, keys, Kept::of(row))?;
         }
         let entry = self.entry(page.side, record)?;
         if entry.is_none() && self.knows(page.side, row, page.revision)? {

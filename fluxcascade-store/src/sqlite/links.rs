@@ -11,7 +11,7 @@ use rusqlite::{Row, params};
 
 use super::fault::Fault;
 use super::ledger::{Ledger, blob, link_id, record, size};
-use crate::rules::{self, BaseMark, Shelf};
+use crate::rules::{self, BaseMark, Kept};
 
 const COLUMNS: &str = "id, status, source, target, source_base, target_base, ending";
 
@@ -115,7 +115,7 @@ impl Ledger<'_> {
             self.take_records(link)?;
         }
         for (side, record) in activated {
-            self.shelve(side, record, Shelf::Live)?;
+            self.keep_as(side, record, Kept::Live)?;
             self.wake(side, record)?;
         }
         Ok(())
@@ -221,12 +221,12 @@ impl Ledger<'_> {
         side: Side,
         record: &RecordId,
         keys: &[(u16, Fingerprint)],
-        shelf: Shelf,
+        kept: Kept,
     ) -> Result<(), Fault> {
         let wanted: BTreeMap<u16, Fingerprint> = keys.iter().copied().collect();
         // Most records keep their keys, and reading is cheaper than writing.
         if self.keys(side, record)?.into_iter().eq(wanted.iter().map(|(r, f)| (*r, *f))) {
-            return self.shelve(side, record, shelf);
+            return self.keep_as(side, record, kept);
         }
         self.run(
             "DELETE FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3",
@@ -242,7 +242,7 @@ impl Ledger<'_> {
                     record.as_str(),
                     rule,
                     print.0,
-                    shelf == Shelf::Archived
+                    kept == Kept::Archived
                 ],
             )?;
         }
@@ -250,11 +250,11 @@ impl Ledger<'_> {
     }
 
     /// Notes that a record is archived, or live again. It keeps its keys.
-    pub(super) fn shelve(&self, side: Side, record: &RecordId, shelf: Shelf) -> Result<(), Fault> {
+    pub(super) fn keep_as(&self, side: Side, record: &RecordId, kept: Kept) -> Result<(), Fault> {
         self.run(
             "UPDATE match_keys SET archived = ?4
              WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND archived <> ?4",
-            params![self.mapping, side.number(), record.as_str(), shelf == Shelf::Archived],
+            params![self.mapping, side.number(), record.as_str(), kept == Kept::Archived],
         )?;
         Ok(())
     }
