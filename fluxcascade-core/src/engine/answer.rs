@@ -343,6 +343,7 @@ impl Run<'_> {
             ),
             self.now(),
         );
+        hold.values[operation.side] = Some(operation.fingerprint());
         hold.not_before = Some(operation.not_after + self.engine.inner.settings.request_timeout);
         self.hold_record(commit, work, hold);
     }

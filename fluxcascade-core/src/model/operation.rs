@@ -121,4 +121,9 @@ impl Operation {
     pub fn is_second_half(&self) -> bool {
         self.joint.is_some() && self.side == Side::Source
     }
+
+    /// What a hold keeps of the create that it asks about: an answer is to that one alone.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&[&self.id.0, &self.begun.micros().to_le_bytes()])
+    }
 }

@@ -300,6 +300,7 @@ pub(super) fn unknown_outcome(
         ),
         context.now,
     );
+    hold.values[operation.side] = Some(operation.fingerprint());
     hold.not_before = until;
     entry.holds.push(hold);
     entry.step = Step::Decided;

@@ -48,7 +48,25 @@ pub(super) fn plan_record(
     if let Some(entry) = settle_restores(work, context, &mut entry) {
         return entry;
     }
-    Subject { mapping, work, side, record, values }.decide(said, context, entry, needs)
+    let subject = Subject { mapping, work, side, record, values };
+    let mut entry = subject.decide(said, context, entry, needs);
+    asks_about_create(work, &mut entry);
+    entry
+}
+
+/// What is asked while a create has no answer is asked about that create: an answer is to no other.
+fn asks_about_create(work: &Work, entry: &mut Entry) {
+    let open = work.operations.iter().find(|op| op.kind == OperationKind::Create);
+    let Some(create) = open.filter(|create| !entry.closes.contains(&create.id)) else { return };
+    for hold in &mut entry.holds {
+        hold.values[create.side] = Some(create.fingerprint());
+    }
+}
+
+/// Whether what was asked of a record was asked about this create.
+fn is_about(work: &Work, create: &Operation) -> bool {
+    let hold = super::parked::record_hold(work);
+    hold.is_some_and(|hold| hold.values[create.side] == Some(create.fingerprint()))
 }
 
 /// An unlinked record of which something must be known before anything is said of it.
@@ -104,13 +122,14 @@ impl Subject<'_> {
             (Said::Same(partner), _) => {
                 return self.link_as_said(partner, own_create, context, entry, needs);
             }
-            (Said::NotMade | Said::Another, Some(operation)) => {
-                return self.again(operation, context, entry);
+            (Said::NotMade | Said::Another, Some(create)) if is_about(self.work, create) => {
+                return self.again(create, context, entry);
             }
             (Said::Another, None) => return self.create(context, entry),
             (Said::NotMade, None) if self.is_left() => return self.create(context, entry),
             (Said::Leave, _) => return self.leave(context, entry),
-            (Said::Nothing | Said::NotMade | Said::Never, _) => {}
+            // A create that began since is what the answer was carried out with.
+            (Said::Nothing | Said::NotMade | Said::Another | Said::Never, _) => {}
         }
         if self.is_left() {
             return entry;

@@ -285,3 +285,27 @@ fn records_that_are_hidden_and_merged_both_ways_come_to_rest() {
     ];
     play(setup, &Play { start: vec![BOTH, BOTH], rounds });
 }
+
+/// P6: a person says that a record is to be made, and the process dies with the create under way: the
+/// answer does not make another.
+#[test]
+fn an_answer_that_a_create_carries_out_makes_no_second_one() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::HubSpot;
+    setup.systems.source.faults = Some((4_798_925_833_957_789_290, 20));
+    setup.systems.target = setup.systems.target.lagging(240);
+    setup.systems.target.powers.answers_with_values = true;
+    setup.batch = 100;
+    setup.conflicts = vec![Conflicts::NonBlankWins];
+    let both = [Source, Target].map(|side| Deed::Edit(Place { person: 1, pair: 1, side }));
+    let rounds = vec![
+        Round { wait: 8, crashes: vec![Crash::At(68)], ..run(&[Deed::Twin(0, Source)]) },
+        Round { answers: Some(1), ..run(&both) },
+        Round {
+            wait: 300,
+            crashes: vec![Crash::At(1), Crash::At(70)],
+            ..run(&[Deed::Mail(0, Source)])
+        },
+    ];
+    play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [78, 13] }], rounds });
+}
