@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
 mod alike;
+mod failing;
 mod opening;
 #[path = "../shared/server.rs"]
 mod server;
 #[path = "../shared/alike.rs"]
 mod shared;
+mod workers;

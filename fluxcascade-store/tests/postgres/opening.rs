@@ -8,7 +8,7 @@ use fluxcascade_store::PostgresStore;
 use fluxcascade_store::postgres::PostgresOptions;
 use tokio_postgres::{Client, NoTls};
 
-use crate::server::Place;
+use crate::server::{self, Place};
 
 /// A connection of the test's own.
 pub(crate) async fn client(url: &str) -> Client {
@@ -138,6 +138,44 @@ async fn a_server_that_is_not_there_is_one_clear_error_without_the_password() {
     assert_eq!(error.kind, StoreErrorKind::Failed);
     assert!(error.message.contains("check that the server runs"), "{error}");
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+}
+
+/// Where a server of our own is reached over TLS, and the certificate that it shows.
+fn over_tls(place: &Place) -> Option<(String, Vec<u8>)> {
+    let config: tokio_postgres::Config = place.url.parse().unwrap();
+    let tokio_postgres::config::Host::Unix(folder) = config.get_hosts().first()? else {
+        return None;
+    };
+    let certificate = std::fs::read(folder.join("data/server.crt")).ok()?;
+    let port = config.get_ports().first()?;
+    let url = format!("host=localhost port={port} user=fluxcascade dbname=postgres");
+    Some((url, certificate))
+}
+
+#[tokio::test]
+async fn a_server_is_believed_only_with_a_certificate_that_is_trusted() {
+    let Some(place) = Place::or_skip() else { return };
+    let Some((url, certificate)) = over_tls(&place) else {
+        return server::skipped("the one that there is shows no certificate that is known");
+    };
+    let secret = || PostgresOptions::new(format!("{url} sslmode=require")).schema(&place.schema);
+    let error = PostgresStore::open(&secret()).await.unwrap_err();
+    assert!(error.message.contains("certificate"), "{error}");
+
+    let store = PostgresStore::open(&secret().root_certificates(certificate.clone())).await;
+    let store = store.unwrap();
+    store.counts(&contacts()).await.unwrap();
+    let client = client(&place.url).await;
+    let sql = "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)
+         WHERE application_name = 'fluxcascade' AND ssl";
+    assert!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0);
+
+    let elsewhere = format!("{url} hostaddr=127.0.0.1").replace("localhost", "db.example.com");
+    let elsewhere = PostgresOptions::new(elsewhere).root_certificates(certificate);
+    let error = PostgresStore::open(&elsewhere).await.unwrap_err();
+    assert!(error.message.contains("certificate"), "{error}");
+    let error = PostgresStore::open(&secret().root_certificates("none")).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Misuse);
 }
 
 /// P30: neither the store nor what it says has the password or a stored secret.

@@ -18,15 +18,22 @@ const VARIABLE: &str = "FLUXCASCADE_TEST_POSTGRES";
 /// process that started it ends.
 const SCRIPT: &str = r#"
 set -eu
-bin=$1
+bin=$1 port=$2
 folder=$(mktemp -d "${TMPDIR:-/tmp}/fluxcascade-postgres.XXXXXX")
 stop() { "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$folder"; }
 trap stop EXIT
 trap '' INT TERM HUP
 "$bin/initdb" -D "$folder/data" -U fluxcascade -A trust -E UTF8 --locale=C -N >"$folder/initdb" 2>&1 \
     || { echo "initdb failed: $(tail -n 1 "$folder/initdb")"; exit 1; }
-"$bin/pg_ctl" -D "$folder/data" -w -t 60 -l "$folder/log" \
-    -o "-c listen_addresses='' -c unix_socket_directories='$folder' -c fsync=off -c max_connections=200" \
+printf '%s\n' '[req]' 'distinguished_name=name' 'x509_extensions=with' 'prompt=no' '[name]' \
+    'CN=localhost' '[with]' 'subjectAltName=DNS:localhost' 'basicConstraints=critical,CA:FALSE' \
+    >"$folder/certificate"
+tls=off
+if openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+    -config "$folder/certificate" -keyout "$folder/data/server.key" -out "$folder/data/server.crt" \
+    >/dev/null 2>&1; then tls=on; chmod 600 "$folder/data/server.key"; fi
+"$bin/pg_ctl" -D "$folder/data" -w -t 60 -l "$folder/log" -o "-c listen_addresses=localhost -p $port \
+    -c unix_socket_directories='$folder' -c ssl=$tls -c fsync=off -c max_connections=200" \
     start >/dev/null 2>&1 || { echo "pg_ctl failed: $(tail -n 1 "$folder/log")"; exit 1; }
 echo "ready $folder"
 cat >/dev/null || true
@@ -95,9 +102,11 @@ impl Server {
         let programs = programs().ok_or_else(|| {
             format!("initdb and pg_ctl are not installed, and {VARIABLE} names no server")
         })?;
+        let port = free_port()?;
         let mut keeper = unprivileged()?
             .args(["sh", "-c", SCRIPT, "sh"])
             .arg(programs)
+            .arg(port.to_string())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -109,13 +118,20 @@ impl Server {
             let _ = BufReader::new(output).read_line(&mut said);
         }
         if let Some(folder) = said.trim().strip_prefix("ready ") {
-            let url = format!("host={folder} user=fluxcascade dbname=postgres");
+            let url = format!("host={folder} port={port} user=fluxcascade dbname=postgres");
             return Ok(Self { url, _keeper: Some(keeper) });
         }
         let _ = keeper.kill();
         let _ = keeper.wait();
         Err(format!("the server did not start: {}", said.trim()))
     }
+}
+
+/// A port that nobody has now.
+fn free_port() -> Result<u16, String> {
+    let listener = std::net::TcpListener::bind("localhost:0");
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.map(|address| address.port()).map_err(|error| format!("no port is free: {error}"))
 }
 
 /// The folder of the server's programs: from the path, else Debian's with the greatest version.
