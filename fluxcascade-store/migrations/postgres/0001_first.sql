@@ -2,6 +2,10 @@
 -- tenant; a mapping's number stands for its name within the tenant. Texts sort by their bytes, as
 -- ids do. Times are microseconds since 1970, sides are 0 for the source and 1 for the target, blobs
 -- begin with their format byte.
+--
+-- Every other index than a primary key has a condition, also where all rows meet it: only queries
+-- that say it can use that index. So the planner never has the choice to look up an id through an
+-- index that knows no more than the mapping, as it may where it believes that a mapping has few rows.
 
 -- Whose tables these are, and which schema they have. One row.
 CREATE TABLE fluxcascade_store (
@@ -62,7 +66,7 @@ CREATE TABLE feeds (
     account text,
     PRIMARY KEY (tenant, mapping, connection, object)
 );
-CREATE INDEX feeds_by_object ON feeds (tenant, connection, object);
+CREATE INDEX feeds_by_object ON feeds (tenant, connection, object) WHERE object <> '';
 
 -- Links, and which link a record has (tombstones have none of their records).
 CREATE TABLE links (
@@ -87,7 +91,9 @@ CREATE TABLE links (
     target_base bytea NOT NULL,
     PRIMARY KEY (tenant, mapping, id)
 ) WITH (fillfactor = 90);
-CREATE INDEX links_by_status ON links (tenant, mapping, status);
+CREATE INDEX links_active ON links (tenant, mapping) WHERE status = 0;
+CREATE INDEX links_suspended ON links (tenant, mapping) WHERE status = 1;
+CREATE INDEX links_ended ON links (tenant, mapping) WHERE status = 2;
 CREATE INDEX links_ended_by_source ON links (tenant, mapping, source, id) WHERE status = 2;
 CREATE INDEX links_ended_by_target ON links (tenant, mapping, target, id) WHERE status = 2;
 
@@ -109,10 +115,10 @@ CREATE TABLE match_keys (
     fingerprint bytea NOT NULL,
     -- Live holders of a key come before archived ones.
     archived boolean NOT NULL,
-    PRIMARY KEY (tenant, mapping, side, record, rule)
+    PRIMARY KEY (tenant, mapping, rule, fingerprint, side, archived, record)
 );
-CREATE INDEX match_keys_by_key
-    ON match_keys (tenant, mapping, rule, fingerprint, side, archived, record);
+CREATE UNIQUE INDEX match_keys_by_record ON match_keys (tenant, mapping, side, record, rule)
+    WHERE rule >= 0;
 
 -- Dirty records. `link` is the record's link as `linked` has it, kept here so that work comes in
 -- link order without sorting all of the inbox.
@@ -160,7 +166,7 @@ CREATE TABLE operations (
     operation bytea NOT NULL,
     PRIMARY KEY (tenant, mapping, id)
 );
-CREATE INDEX operations_by_link ON operations (tenant, mapping, link);
+CREATE INDEX operations_by_link ON operations (tenant, mapping, link) WHERE link <> '';
 
 CREATE TABLE operation_records (
     tenant text COLLATE "C" NOT NULL,
@@ -219,7 +225,8 @@ CREATE INDEX holds_due ON holds (tenant, mapping, link, not_before)
     WHERE link IS NOT NULL AND not_before IS NOT NULL;
 CREATE INDEX holds_due_unlinked ON holds (tenant, mapping, side, name, not_before)
     WHERE link IS NULL AND not_before IS NOT NULL AND kind = 2;
-CREATE INDEX holds_by_reason ON holds (tenant, mapping, reason, kind, on_link, side, name);
+CREATE INDEX holds_by_reason ON holds (tenant, mapping, reason, kind, on_link, side, name)
+    WHERE reason <> '';
 CREATE INDEX holds_withheld ON holds (tenant, mapping, withheld) WHERE withheld IS NOT NULL;
 CREATE INDEX holds_waiting ON holds (tenant, waits_mapping, waits_side, waits_record)
     WHERE waits_mapping IS NOT NULL;
@@ -238,10 +245,10 @@ CREATE TABLE conflicts (
     conflict bytea NOT NULL,
     PRIMARY KEY (tenant, mapping, id)
 );
-CREATE INDEX conflicts_by_place ON conflicts (tenant, mapping, place);
-CREATE INDEX conflicts_by_run ON conflicts (tenant, mapping, run, place);
-CREATE INDEX conflicts_by_source ON conflicts (tenant, mapping, source, place);
-CREATE INDEX conflicts_by_target ON conflicts (tenant, mapping, target, place);
+CREATE INDEX conflicts_by_place ON conflicts (tenant, mapping, place) WHERE place > 0;
+CREATE INDEX conflicts_by_run ON conflicts (tenant, mapping, run, place) WHERE place > 0;
+CREATE INDEX conflicts_by_source ON conflicts (tenant, mapping, source, place) WHERE place > 0;
+CREATE INDEX conflicts_by_target ON conflicts (tenant, mapping, target, place) WHERE place > 0;
 CREATE INDEX conflicts_open ON conflicts (tenant, mapping) WHERE open;
 
 CREATE TABLE log (
@@ -254,7 +261,7 @@ CREATE TABLE log (
     entry bytea NOT NULL,
     PRIMARY KEY (tenant, mapping, place)
 );
-CREATE INDEX log_by_run ON log (tenant, mapping, run, place);
+CREATE INDEX log_by_run ON log (tenant, mapping, run, place) WHERE run >= 0;
 CREATE INDEX log_by_source ON log (tenant, mapping, source, place) WHERE source IS NOT NULL;
 CREATE INDEX log_by_target ON log (tenant, mapping, target, place) WHERE target IS NOT NULL;
 

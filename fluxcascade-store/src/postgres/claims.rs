@@ -10,9 +10,12 @@ use super::ledger::{Ledger, hash, record, time};
 use crate::rules;
 
 /// Who else holds claims, in order of the mappings' names.
-pub(super) const CLAIMED: &str = "SELECT c.claim, m.name, c.record, c.until FROM claims c
-     JOIN mappings m ON m.tenant = c.tenant AND m.number = c.mapping
-     WHERE c.tenant = $1 AND c.claim = ANY($3) AND c.mapping <> $2
+pub(super) const CLAIMED: &str = "SELECT p.claim, m.name, c.record, c.until
+     FROM (SELECT DISTINCT claim FROM unnest($3::bytea[]) u (claim)) p
+     CROSS JOIN LATERAL (SELECT c.mapping, c.operation, c.record, c.until FROM claims c
+         WHERE c.tenant = $1 AND c.claim = p.claim AND c.mapping <> $2 OFFSET 0) c
+     CROSS JOIN LATERAL (SELECT m.name FROM mappings m
+         WHERE m.tenant = $1 AND m.number = c.mapping OFFSET 0) m
      ORDER BY m.name, c.operation";
 
 /// Claims of made records that have ended.
@@ -130,9 +133,11 @@ impl Ledger {
             return Ok(());
         }
         self.run(
-            "DELETE FROM claims c USING unnest($3::bytea[], $4::bytea[]) p (claim, operation)
-             WHERE c.tenant = $1 AND c.mapping = $2
-             AND c.claim = p.claim AND c.operation = p.operation",
+            "DELETE FROM claims WHERE ctid = ANY(ARRAY(SELECT c.ctid
+                 FROM unnest($3::bytea[], $4::bytea[]) p (claim, operation)
+                 CROSS JOIN LATERAL (SELECT c.ctid FROM claims c
+                     WHERE c.tenant = $1 AND c.mapping = $2
+                     AND c.claim = p.claim AND c.operation = p.operation FOR UPDATE) c))",
             &[&claims, &ids],
         )
         .await?;

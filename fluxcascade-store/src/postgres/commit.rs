@@ -96,8 +96,9 @@ impl Ledger {
         let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
         let rows = self
             .rows(
-                "SELECT conflict FROM conflicts
-                 WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)",
+                "SELECT c.conflict FROM unnest($3::bytea[]) p (id)
+                 CROSS JOIN LATERAL (SELECT c.conflict FROM conflicts c
+                     WHERE c.tenant = $1 AND c.mapping = $2 AND c.id = p.id OFFSET 0) c",
                 &[&ids],
             )
             .await?;

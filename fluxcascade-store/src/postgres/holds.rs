@@ -20,44 +20,52 @@ use super::session::Value;
 use crate::rules;
 
 /// Holds of links' work, in the order of their keys.
-pub(super) const HOLDS_OF_LINKS: &str = "SELECT link, hold FROM holds
-     WHERE tenant = $1 AND mapping = $2 AND link = ANY($3) ORDER BY kind, side, name";
+pub(super) const HOLDS_OF_LINKS: &str = "SELECT p.link, h.hold
+     FROM unnest($3::bytea[]) p (link)
+     CROSS JOIN LATERAL (SELECT h.kind, h.side, h.name, h.hold FROM holds h
+         WHERE h.tenant = $1 AND h.mapping = $2 AND h.link = p.link OFFSET 0) h
+     ORDER BY h.kind, h.side, h.name";
 
 /// Holds that wait for links of a mapping, in all mappings of its tenant, and their locks.
-pub(super) const AWAITING: &str = "SELECT h.mapping, h.kind, h.on_link, h.side, h.name, h.hold
-     FROM holds h
-     WHERE h.tenant = $1 AND h.waits_mapping = $2
-     AND (h.waits_side, h.waits_record) IN
-         (SELECT p.side, p.record FROM unnest($3::smallint[], $4::text[]) p (side, record))
-     ORDER BY h.mapping, h.kind, h.on_link, h.side, h.name FOR UPDATE OF h";
+pub(super) const AWAITING: &str = "SELECT h.mapping, h.hold
+     FROM unnest($3::smallint[], $4::text[]) p (side, record)
+     CROSS JOIN LATERAL (SELECT h.mapping, h.hold FROM holds h
+         WHERE h.tenant = $1 AND h.waits_mapping = $2
+         AND h.waits_side = p.side AND h.waits_record = p.record
+         ORDER BY h.mapping, h.kind, h.on_link, h.side, h.name FOR UPDATE) h";
 
 /// Which records have an active link, by their places in the question.
 pub(super) const ACTIVE: &str = "SELECT p.place
      FROM unnest($2::text[], $3::smallint[], $4::text[]) WITH ORDINALITY
          p (mapping, side, record, place)
-     JOIN mappings m ON m.tenant = $1 AND m.name = p.mapping
-     JOIN linked d ON d.tenant = $1 AND d.mapping = m.number
-         AND d.side = p.side AND d.record = p.record
-     JOIN links l ON l.tenant = $1 AND l.mapping = d.mapping AND l.id = d.link
-     WHERE l.status = 0";
+     CROSS JOIN LATERAL (SELECT m.number FROM mappings m
+         WHERE m.tenant = $1 AND m.name = p.mapping OFFSET 0) m
+     CROSS JOIN LATERAL (SELECT d.link FROM linked d
+         WHERE d.tenant = $1 AND d.mapping = m.number
+         AND d.side = p.side AND d.record = p.record OFFSET 0) d
+     CROSS JOIN LATERAL (SELECT 1 FROM links l
+         WHERE l.tenant = $1 AND l.mapping = m.number AND l.id = d.link AND l.status = 0
+         OFFSET 0) l";
 
 /// Holds of a reason, in key order.
 pub(super) const OF_REASON: &str = "SELECT hold FROM holds
-     WHERE tenant = $1 AND mapping = $2 AND reason = $3
+     WHERE tenant = $1 AND mapping = $2 AND reason = $3 AND reason <> ''
      ORDER BY kind, on_link, side, name LIMIT $4 OFFSET $5";
 
-const LOCKED: &str = "SELECT h.hold FROM holds h
-     JOIN unnest($3::smallint[], $4::bytea[], $5::smallint[], $6::text[])
+const LOCKED: &str = "SELECT h.hold
+     FROM unnest($3::smallint[], $4::bytea[], $5::smallint[], $6::text[])
          p (kind, on_link, side, name)
-     ON h.kind = p.kind AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name
-     WHERE h.tenant = $1 AND h.mapping = $2
-     ORDER BY h.kind, h.on_link, h.side, h.name FOR UPDATE OF h";
+     CROSS JOIN LATERAL (SELECT h.hold FROM holds h WHERE h.tenant = $1 AND h.mapping = $2
+         AND h.kind = p.kind AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name
+         FOR UPDATE) h";
 
-const RELEASE: &str = "DELETE FROM holds h
-     USING unnest($3::smallint[], $4::bytea[], $5::smallint[], $6::text[])
+/// Of holds that are locked.
+const RELEASE: &str = "DELETE FROM holds WHERE ctid = ANY(ARRAY(SELECT h.ctid
+     FROM unnest($3::smallint[], $4::bytea[], $5::smallint[], $6::text[])
          p (kind, on_link, side, name)
-     WHERE h.tenant = $1 AND h.mapping = $2
-     AND h.kind = p.kind AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name";
+     CROSS JOIN LATERAL (SELECT h.ctid FROM holds h WHERE h.tenant = $1 AND h.mapping = $2
+         AND h.kind = p.kind AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name
+         OFFSET 0) h))";
 
 const PUT: &str = "INSERT INTO holds (tenant, mapping, kind, on_link, side, name, link, not_before,
      reason, withheld, waits_mapping, waits_side, waits_record, hold)
@@ -69,12 +77,15 @@ const PUT: &str = "INSERT INTO holds (tenant, mapping, kind, on_link, side, name
      waits_mapping = excluded.waits_mapping, waits_side = excluded.waits_side,
      waits_record = excluded.waits_record, hold = excluded.hold";
 
-/// What changed of holds that stay where they are; of any mapping of the tenant.
-const REWRITE: &str = "UPDATE holds h SET not_before = p.not_before, hold = p.hold
-     FROM unnest($2::integer[], $3::smallint[], $4::bytea[], $5::smallint[], $6::text[],
-         $7::bigint[], $8::bytea[]) p (mapping, kind, on_link, side, name, not_before, hold)
-     WHERE h.tenant = $1 AND h.mapping = p.mapping
-     AND h.kind = p.kind AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name";
+/// What changed of holds that are locked and stay where they are; of any mapping of the tenant.
+const REWRITE: &str = "UPDATE holds SET not_before = p.not_before, hold = p.hold
+     FROM (SELECT h.ctid AS place, p.not_before, p.hold
+         FROM unnest($2::integer[], $3::smallint[], $4::bytea[], $5::smallint[], $6::text[],
+             $7::bigint[], $8::bytea[]) p (mapping, kind, on_link, side, name, not_before, hold)
+         CROSS JOIN LATERAL (SELECT h.ctid FROM holds h
+             WHERE h.tenant = $1 AND h.mapping = p.mapping AND h.kind = p.kind
+             AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name OFFSET 0) h) p
+     WHERE holds.ctid = p.place";
 
 impl Ledger {
     /// Releases holds, then stores others in place of those with their keys. One that waits for a
@@ -135,7 +146,8 @@ impl Ledger {
         &self,
         keys: impl IntoIterator<Item = &HoldKey>,
     ) -> Result<BTreeMap<HoldKey, Hold>, Fault> {
-        let HoldPlaces { kinds, on_links, sides, names } = HoldPlaces::of(keys);
+        let in_order: BTreeSet<&HoldKey> = keys.into_iter().collect();
+        let HoldPlaces { kinds, on_links, sides, names } = HoldPlaces::of(in_order);
         let rows = self.rows(LOCKED, &[&kinds, &on_links, &sides, &names]).await?;
         rows.iter().map(|row| read_hold(row, 0).map(|hold| (hold.key.clone(), hold))).collect()
     }
@@ -191,7 +203,7 @@ impl Ledger {
         let name = self.name.as_str();
         let values: [Value<'_>; 4] = [&self.tenant, &name, &places.sides, &places.records];
         let rows = self.session.rows(AWAITING, &values).await?;
-        let woken = |row: &Row| Ok((row.try_get(0)?, rules::woken(read_hold(row, 5)?)));
+        let woken = |row: &Row| Ok((row.try_get(0)?, rules::woken(read_hold(row, 1)?)));
         let woken: Vec<(i32, Hold)> = rows.iter().map(woken).collect::<Result<_, Fault>>()?;
         self.rewrite(&woken).await
     }
@@ -262,10 +274,11 @@ impl Ledger {
         }
         let rows = self
             .rows(
-                "SELECT h.side, h.name, h.hold
+                "SELECT p.side, p.record, h.hold
                  FROM unnest($3::smallint[], $4::text[]) p (side, record)
-                 JOIN holds h ON h.tenant = $1 AND h.mapping = $2 AND h.kind = 2
-                     AND h.on_link = '' AND h.side = p.side AND h.name = p.record",
+                 CROSS JOIN LATERAL (SELECT h.hold FROM holds h
+                     WHERE h.tenant = $1 AND h.mapping = $2 AND h.kind = 2
+                     AND h.on_link = '' AND h.side = p.side AND h.name = p.record OFFSET 0) h",
                 &[&places.sides, &places.records],
             )
             .await?;

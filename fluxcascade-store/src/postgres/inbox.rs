@@ -26,12 +26,22 @@ use crate::rules::{self, BaseMark, Ground, Held, Kept};
 /// What rows of a side's records are compared with.
 pub(super) const BASE_MARKS: fluxcascade_core::model::Sides<&str> =
     fluxcascade_core::model::Sides {
-        source: "SELECT d.record, d.link, l.status, l.source_revision, l.source_fingerprint
-     FROM linked d JOIN links l ON l.tenant = d.tenant AND l.mapping = d.mapping AND l.id = d.link
-     WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record = ANY($4)",
-        target: "SELECT d.record, d.link, l.status, l.target_revision, l.target_fingerprint
-     FROM linked d JOIN links l ON l.tenant = d.tenant AND l.mapping = d.mapping AND l.id = d.link
-     WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record = ANY($4)",
+        source: "SELECT p.record, d.link, l.status, l.revision, l.fingerprint
+     FROM unnest($4::text[]) p (record)
+     CROSS JOIN LATERAL (SELECT d.link FROM linked d
+         WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record = p.record
+         OFFSET 0) d
+     CROSS JOIN LATERAL (SELECT l.status, l.source_revision AS revision,
+             l.source_fingerprint AS fingerprint
+         FROM links l WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = d.link OFFSET 0) l",
+        target: "SELECT p.record, d.link, l.status, l.revision, l.fingerprint
+     FROM unnest($4::text[]) p (record)
+     CROSS JOIN LATERAL (SELECT d.link FROM linked d
+         WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record = p.record
+         OFFSET 0) d
+     CROSS JOIN LATERAL (SELECT l.status, l.target_revision AS revision,
+             l.target_fingerprint AS fingerprint
+         FROM links l WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = d.link OFFSET 0) l",
     };
 
 /// An entry points to its record's link from the first.
@@ -146,11 +156,12 @@ impl Ledger {
         }
         let rows = self
             .rows(
-                "SELECT i.side, i.record, i.sequence, i.revision, i.not_before, i.attempts,
-                     i.observation
+                "SELECT p.side, p.record, i.*
                  FROM unnest($3::smallint[], $4::text[]) p (side, record)
-                 JOIN inbox i ON i.tenant = $1 AND i.mapping = $2
-                     AND i.side = p.side AND i.record = p.record",
+                 CROSS JOIN LATERAL
+                     (SELECT sequence, revision, not_before, attempts, observation FROM inbox i
+                     WHERE i.tenant = $1 AND i.mapping = $2
+                     AND i.side = p.side AND i.record = p.record OFFSET 0) i",
                 &[&places.sides, &places.records],
             )
             .await?;
@@ -192,10 +203,12 @@ impl Ledger {
         let places = Places::from_refs(marks.iter().map(|mark| (mark.side, &mark.record)));
         let sequences: Vec<i64> = marks.iter().map(|mark| int(mark.sequence)).collect();
         self.run(
-            "DELETE FROM inbox i
-             USING unnest($3::smallint[], $4::text[], $5::bigint[]) p (side, record, sequence)
-             WHERE i.tenant = $1 AND i.mapping = $2 AND i.side = p.side AND i.record = p.record
-             AND i.sequence = p.sequence",
+            "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT i.ctid
+                 FROM unnest($3::smallint[], $4::text[], $5::bigint[]) p (side, record, sequence)
+                 CROSS JOIN LATERAL (SELECT i.ctid FROM inbox i
+                     WHERE i.tenant = $1 AND i.mapping = $2
+                     AND i.side = p.side AND i.record = p.record
+                     AND i.sequence = p.sequence OFFSET 0) i))",
             &[&places.sides, &places.records, &sequences],
         )
         .await?;
@@ -279,6 +292,7 @@ async fn readers(
             "SELECT h.place, m.name, f.sides
              FROM unnest($2::text[], $3::text[]) WITH ORDINALITY h (connection, object, place)
              JOIN feeds f ON f.tenant = $1 AND f.connection = h.connection AND f.object = h.object
+                 AND f.object <> ''
              JOIN mappings m ON m.tenant = $1 AND m.number = f.mapping
              ORDER BY h.place",
             &[&tenant.as_str(), &connections, &objects],

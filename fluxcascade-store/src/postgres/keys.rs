@@ -25,12 +25,13 @@ pub(super) const HOLDERS: &str = "SELECT k.rule, k.fingerprint, s.side, h.record
 /// The least rule under which another record that is not archived has the same key, by record.
 pub(super) const SHARED: &str = "SELECT own.side, own.record, min(own.rule)
      FROM unnest($3::smallint[], $4::text[]) p (side, record)
-     JOIN match_keys own ON own.tenant = $1 AND own.mapping = $2
-         AND own.side = p.side AND own.record = p.record
+     CROSS JOIN LATERAL (SELECT m.side, m.record, m.rule, m.fingerprint FROM match_keys m
+         WHERE m.tenant = $1 AND m.mapping = $2 AND m.side = p.side AND m.record = p.record
+         AND m.rule >= 0 OFFSET 0) own
      WHERE EXISTS (SELECT 1 FROM match_keys other
          WHERE other.tenant = $1 AND other.mapping = $2 AND other.rule = own.rule
          AND other.fingerprint = own.fingerprint AND NOT other.archived
-         AND (other.side <> own.side OR other.record <> own.record))
+         AND (other.side <> own.side OR other.record <> own.record) OFFSET 0)
      GROUP BY own.side, own.record";
 
 /// The keys that a record is to have, and as what.
@@ -64,8 +65,11 @@ impl Ledger {
         let had = Places::of(had.map(|(place, _)| *place));
         if !had.is_empty() {
             self.run(
-                "DELETE FROM match_keys k USING unnest($3::smallint[], $4::text[]) p (side, record)
-                 WHERE k.tenant = $1 AND k.mapping = $2 AND k.side = p.side AND k.record = p.record",
+                "DELETE FROM match_keys WHERE ctid = ANY(ARRAY(SELECT k.ctid
+                     FROM unnest($3::smallint[], $4::text[]) p (side, record)
+                     CROSS JOIN LATERAL (SELECT k.ctid FROM match_keys k
+                         WHERE k.tenant = $1 AND k.mapping = $2
+                         AND k.side = p.side AND k.record = p.record AND k.rule >= 0 OFFSET 0) k))",
                 &[&had.sides, &had.records],
             )
             .await?;
@@ -98,10 +102,12 @@ impl Ledger {
             return Ok(());
         }
         self.run(
-            "UPDATE match_keys k SET archived = $5
-             FROM (SELECT DISTINCT * FROM unnest($3::smallint[], $4::text[]) u (side, record)) p
-             WHERE k.tenant = $1 AND k.mapping = $2 AND k.side = p.side AND k.record = p.record
-             AND k.archived <> $5",
+            "UPDATE match_keys SET archived = $5 WHERE ctid = ANY(ARRAY(SELECT k.ctid
+                 FROM unnest($3::smallint[], $4::text[]) p (side, record)
+                 CROSS JOIN LATERAL (SELECT k.ctid FROM match_keys k
+                     WHERE k.tenant = $1 AND k.mapping = $2
+                     AND k.side = p.side AND k.record = p.record AND k.rule >= 0
+                     AND k.archived <> $5 OFFSET 0) k))",
             &[&places.sides, &places.records, &(kept == Kept::Archived)],
         )
         .await?;
@@ -118,10 +124,11 @@ impl Ledger {
         }
         let rows = self
             .rows(
-                "SELECT k.side, k.record, k.rule, k.fingerprint, k.archived
+                "SELECT p.side, p.record, k.rule, k.fingerprint, k.archived
                  FROM unnest($3::smallint[], $4::text[]) p (side, record)
-                 JOIN match_keys k ON k.tenant = $1 AND k.mapping = $2
-                     AND k.side = p.side AND k.record = p.record
+                 CROSS JOIN LATERAL (SELECT k.rule, k.fingerprint, k.archived FROM match_keys k
+                     WHERE k.tenant = $1 AND k.mapping = $2
+                     AND k.side = p.side AND k.record = p.record AND k.rule >= 0 OFFSET 0) k
                  ORDER BY k.rule",
                 &[&places.sides, &places.records],
             )

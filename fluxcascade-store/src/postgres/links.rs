@@ -12,21 +12,32 @@ use super::ledger::{Gate, Ledger, Pass, Places, link_id, place, record, side_num
 use crate::rules::{self, Kept};
 
 /// Links by id.
-const BY_ID: &str = "SELECT id, status, source, target, source_base, target_base, ending FROM links
-     WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)";
+const BY_ID: &str = "SELECT l.* FROM unnest($3::bytea[]) p (id) CROSS JOIN LATERAL
+         (SELECT id, status, source, target, source_base, target_base, ending FROM links l
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = p.id OFFSET 0) l";
 
 /// Tombstones that name records of a side.
 pub(super) const ENDED: Sides<&str> = Sides {
-    source: "SELECT id, status, source, target, source_base, target_base, ending FROM links
-     WHERE tenant = $1 AND mapping = $2 AND status = 2 AND source = ANY($3) ORDER BY id",
-    target: "SELECT id, status, source, target, source_base, target_base, ending FROM links
-     WHERE tenant = $1 AND mapping = $2 AND status = 2 AND target = ANY($3) ORDER BY id",
+    source: "SELECT l.* FROM unnest($3::text[]) p (record) CROSS JOIN LATERAL
+         (SELECT id, status, source, target, source_base, target_base, ending FROM links l
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.status = 2 AND l.source = p.record
+         OFFSET 0) l
+     ORDER BY l.id",
+    target: "SELECT l.* FROM unnest($3::text[]) p (record) CROSS JOIN LATERAL
+         (SELECT id, status, source, target, source_base, target_base, ending FROM links l
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.status = 2 AND l.target = p.record
+         OFFSET 0) l
+     ORDER BY l.id",
 };
 
 /// The links of a side's records, as others need to know them.
-pub(super) const LINKED: &str = "SELECT d.record, l.id, l.status, l.source, l.target FROM linked d
-     JOIN links l ON l.tenant = d.tenant AND l.mapping = d.mapping AND l.id = d.link
-     WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record = ANY($4)";
+pub(super) const LINKED: &str = "SELECT p.record, l.id, l.status, l.source, l.target
+     FROM unnest($4::text[]) p (record)
+     CROSS JOIN LATERAL (SELECT d.link FROM linked d
+         WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record = p.record
+         OFFSET 0) d
+     CROSS JOIN LATERAL (SELECT id, status, source, target FROM links l
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = d.link OFFSET 0) l";
 
 const PUT: &str = "INSERT INTO links (tenant, mapping, id, status, source, target, source_revision,
      target_revision, source_fingerprint, target_fingerprint, source_base, target_base, ending)
@@ -82,10 +93,11 @@ impl Ledger {
         }
         let rows = self
             .rows(
-                "SELECT d.side, d.record, d.link
+                "SELECT p.side, p.record, d.link
                  FROM unnest($3::smallint[], $4::text[]) p (side, record)
-                 JOIN linked d ON d.tenant = $1 AND d.mapping = $2
-                     AND d.side = p.side AND d.record = p.record",
+                 CROSS JOIN LATERAL (SELECT d.link FROM linked d
+                     WHERE d.tenant = $1 AND d.mapping = $2
+                     AND d.side = p.side AND d.record = p.record OFFSET 0) d",
                 &[&places.sides, &places.records],
             )
             .await?;
@@ -172,8 +184,9 @@ impl Ledger {
     ) -> Result<BTreeMap<LinkId, Standing>, Fault> {
         let rows = self
             .rows(
-                "SELECT id, status, source, target FROM links
-                 WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)",
+                "SELECT l.* FROM unnest($3::bytea[]) p (id) CROSS JOIN LATERAL
+                     (SELECT id, status, source, target FROM links l
+                     WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = p.id OFFSET 0) l",
                 &[&id_bytes(ids)],
             )
             .await?;
@@ -190,8 +203,11 @@ impl Ledger {
         }
         let places = Places::from_refs(given_up.iter().copied());
         self.run(
-            "DELETE FROM linked d USING unnest($3::smallint[], $4::text[]) p (side, record)
-             WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = p.side AND d.record = p.record",
+            "DELETE FROM linked WHERE ctid = ANY(ARRAY(SELECT d.ctid
+                 FROM unnest($3::smallint[], $4::text[]) p (side, record)
+                 CROSS JOIN LATERAL (SELECT d.ctid FROM linked d
+                     WHERE d.tenant = $1 AND d.mapping = $2
+                     AND d.side = p.side AND d.record = p.record OFFSET 0) d))",
             &[&places.sides, &places.records],
         )
         .await?;
@@ -235,18 +251,24 @@ impl Ledger {
         let links: Vec<Option<&[u8]>> =
             pointers.iter().map(|(_, link)| link.as_ref().map(|link| &link.0[..])).collect();
         self.run(
-            "UPDATE inbox i SET link = p.link
-             FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, link)
-             WHERE i.tenant = $1 AND i.mapping = $2 AND i.side = p.side AND i.record = p.record
-             AND i.link IS DISTINCT FROM p.link",
+            "UPDATE inbox SET link = p.link FROM (SELECT i.ctid AS place, p.link
+                 FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, link)
+                 CROSS JOIN LATERAL (SELECT i.ctid FROM inbox i
+                     WHERE i.tenant = $1 AND i.mapping = $2
+                     AND i.side = p.side AND i.record = p.record
+                     AND i.link IS DISTINCT FROM p.link OFFSET 0) i) p
+             WHERE inbox.ctid = p.place",
             &[&places.sides, &places.records, &links],
         )
         .await?;
         self.run(
-            "UPDATE holds h SET link = p.link
-             FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, link)
-             WHERE h.tenant = $1 AND h.mapping = $2 AND h.kind = 2 AND h.on_link = ''
-             AND h.side = p.side AND h.name = p.record AND h.link IS DISTINCT FROM p.link",
+            "UPDATE holds SET link = p.link FROM (SELECT h.ctid AS place, p.link
+                 FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, link)
+                 CROSS JOIN LATERAL (SELECT h.ctid FROM holds h
+                     WHERE h.tenant = $1 AND h.mapping = $2 AND h.kind = 2 AND h.on_link = ''
+                     AND h.side = p.side AND h.name = p.record
+                     AND h.link IS DISTINCT FROM p.link FOR UPDATE) h) p
+             WHERE holds.ctid = p.place",
             &[&places.sides, &places.records, &links],
         )
         .await?;

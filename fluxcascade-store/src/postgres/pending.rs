@@ -14,34 +14,45 @@ use super::links::id_bytes;
 use crate::rules;
 
 /// All operations of records, and whether each serves a link that does not exist, or has ended.
-pub(super) const NAMING: &str = "SELECT r.side, r.record, o.operation, NOT EXISTS
+pub(super) const NAMING: &str = "SELECT p.side, p.record, o.operation, NOT EXISTS
          (SELECT 1 FROM links l WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link
-         AND l.status < 2)
+         AND l.status < 2 OFFSET 0)
      FROM unnest($3::smallint[], $4::text[]) p (side, record)
-     JOIN operation_records r ON r.tenant = $1 AND r.mapping = $2
-         AND r.side = p.side AND r.record = p.record
-     JOIN operations o ON o.tenant = $1 AND o.mapping = $2 AND o.id = r.operation
-     ORDER BY r.operation";
+     CROSS JOIN LATERAL (SELECT r.operation AS id FROM operation_records r
+         WHERE r.tenant = $1 AND r.mapping = $2 AND r.side = p.side AND r.record = p.record
+         OFFSET 0) r
+     CROSS JOIN LATERAL (SELECT o.link, o.operation FROM operations o
+         WHERE o.tenant = $1 AND o.mapping = $2 AND o.id = r.id OFFSET 0) o
+     ORDER BY r.id";
 
 /// The creates that claim keys.
-pub(super) const CLAIMING: &str = "SELECT k.rule, k.fingerprint, o.side, o.origin
+pub(super) const CLAIMING: &str = "SELECT p.rule, p.fingerprint, o.side, o.origin
      FROM unnest($3::integer[], $4::bytea[]) p (rule, fingerprint)
-     JOIN operation_keys k ON k.tenant = $1 AND k.mapping = $2
-         AND k.rule = p.rule AND k.fingerprint = p.fingerprint
-     JOIN operations o ON o.tenant = $1 AND o.mapping = $2 AND o.id = k.operation";
+     CROSS JOIN LATERAL (SELECT k.operation AS id FROM operation_keys k
+         WHERE k.tenant = $1 AND k.mapping = $2
+         AND k.rule = p.rule AND k.fingerprint = p.fingerprint OFFSET 0) k
+     CROSS JOIN LATERAL (SELECT o.side, o.origin FROM operations o
+         WHERE o.tenant = $1 AND o.mapping = $2 AND o.id = k.id OFFSET 0) o";
 
 /// Links that have holds, own operations, or strays of either record.
 pub(super) const WAITING: &str = "SELECT p.link FROM unnest($3::bytea[]) p (link) WHERE EXISTS
-     (SELECT 1 FROM holds h WHERE h.tenant = $1 AND h.mapping = $2 AND h.link = p.link)
+     (SELECT 1 FROM holds h
+         WHERE h.tenant = $1 AND h.mapping = $2 AND h.link = p.link OFFSET 0)
      OR EXISTS (SELECT 1 FROM operations o
-         WHERE o.tenant = $1 AND o.mapping = $2 AND o.link = p.link)
-     OR EXISTS (SELECT 1 FROM links k
-         JOIN operation_records r ON r.tenant = $1 AND r.mapping = $2
-             AND (r.side = 0 AND r.record = k.source OR r.side = 1 AND r.record = k.target)
-         JOIN operations o ON o.tenant = $1 AND o.mapping = $2 AND o.id = r.operation
-         WHERE k.tenant = $1 AND k.mapping = $2 AND k.id = p.link AND NOT EXISTS
-         (SELECT 1 FROM links l WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link
-         AND l.status < 2))";
+         WHERE o.tenant = $1 AND o.mapping = $2 AND o.link = p.link AND o.link <> '' OFFSET 0)
+     OR EXISTS (SELECT 1
+         FROM (SELECT k.source, k.target FROM links k
+             WHERE k.tenant = $1 AND k.mapping = $2 AND k.id = p.link OFFSET 0) k
+         CROSS JOIN LATERAL (VALUES (0::smallint, k.source), (1::smallint, k.target))
+             s (side, record)
+         CROSS JOIN LATERAL (SELECT r.operation AS id FROM operation_records r
+             WHERE r.tenant = $1 AND r.mapping = $2
+             AND r.side = s.side AND r.record = s.record OFFSET 0) r
+         CROSS JOIN LATERAL (SELECT o.link FROM operations o
+             WHERE o.tenant = $1 AND o.mapping = $2 AND o.id = r.id OFFSET 0) o
+         WHERE NOT EXISTS (SELECT 1 FROM links l
+             WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link AND l.status < 2 OFFSET 0)
+         OFFSET 0)";
 
 /// An operation that names a record.
 #[derive(Debug)]
@@ -127,7 +138,10 @@ impl Ledger {
         let ids: Vec<&[u8]> = ids.iter().map(|id| &id.0[..]).collect();
         let rows = self
             .rows(
-                "DELETE FROM operations WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)
+                "DELETE FROM operations WHERE ctid = ANY(ARRAY(SELECT o.ctid
+                     FROM unnest($3::bytea[]) p (id)
+                     CROSS JOIN LATERAL (SELECT o.ctid FROM operations o
+                         WHERE o.tenant = $1 AND o.mapping = $2 AND o.id = p.id OFFSET 0) o))
                  RETURNING operation",
                 &[&ids],
             )
@@ -147,10 +161,12 @@ impl Ledger {
     async fn forget_traces(&self, operations: &[Operation]) -> Result<(), Fault> {
         let Traces { places, owners, keys, claimants } = Traces::of(operations);
         self.run(
-            "DELETE FROM operation_records r
-             USING unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, operation)
-             WHERE r.tenant = $1 AND r.mapping = $2 AND r.side = p.side AND r.record = p.record
-             AND r.operation = p.operation",
+            "DELETE FROM operation_records WHERE ctid = ANY(ARRAY(SELECT r.ctid
+                 FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, operation)
+                 CROSS JOIN LATERAL (SELECT r.ctid FROM operation_records r
+                     WHERE r.tenant = $1 AND r.mapping = $2
+                     AND r.side = p.side AND r.record = p.record
+                     AND r.operation = p.operation OFFSET 0) r))",
             &[&places.sides, &places.records, &owners],
         )
         .await?;
@@ -159,10 +175,13 @@ impl Ledger {
         }
         let (rules, prints) = key_arrays(keys);
         self.run(
-            "DELETE FROM operation_keys k
-             USING unnest($3::integer[], $4::bytea[], $5::bytea[]) p (rule, fingerprint, operation)
-             WHERE k.tenant = $1 AND k.mapping = $2 AND k.rule = p.rule
-             AND k.fingerprint = p.fingerprint AND k.operation = p.operation",
+            "DELETE FROM operation_keys WHERE ctid = ANY(ARRAY(SELECT k.ctid
+                 FROM unnest($3::integer[], $4::bytea[], $5::bytea[])
+                     p (rule, fingerprint, operation)
+                 CROSS JOIN LATERAL (SELECT k.ctid FROM operation_keys k
+                     WHERE k.tenant = $1 AND k.mapping = $2 AND k.rule = p.rule
+                     AND k.fingerprint = p.fingerprint AND k.operation = p.operation
+                     OFFSET 0) k))",
             &[&rules, &prints, &claimants],
         )
         .await?;
@@ -179,8 +198,11 @@ impl Ledger {
         if links.is_empty() {
             return Ok(operations);
         }
-        let sql = "SELECT link, operation FROM operations
-             WHERE tenant = $1 AND mapping = $2 AND link = ANY($3) ORDER BY id";
+        let sql = "SELECT p.link, o.operation FROM unnest($3::bytea[]) p (link)
+             CROSS JOIN LATERAL (SELECT o.id, o.operation FROM operations o
+                 WHERE o.tenant = $1 AND o.mapping = $2 AND o.link = p.link AND o.link <> ''
+                 OFFSET 0) o
+             ORDER BY o.id";
         for row in self.rows(sql, &[&links]).await? {
             operations.entry(link_id(&row, 0)?).or_default().push(read_operation(&row, 1)?);
         }

@@ -1,21 +1,21 @@
 //! Reading calls: counts, and the log and the conflicts by page.
 
 use fluxcascade_core::codec::decode;
-use fluxcascade_core::model::{Conflict, Hold, LinkStatus, LogRow, Side};
+use fluxcascade_core::model::{Conflict, Hold, LogRow, Side};
 use fluxcascade_core::store::{Counts, Page};
 use tokio_postgres::types::ToSql;
 
 use super::fault::Fault;
 use super::ledger::{Ledger, int, natural, size};
-use super::links::status;
 use super::session::Value;
 
 /// How many holds there are, by reason; any hold of a reason tells which.
 const BY_REASON: &str = "SELECT c.holds, h.hold FROM
      (SELECT reason, count(*) AS holds FROM holds
-         WHERE tenant = $1 AND mapping = $2 GROUP BY reason) c
+         WHERE tenant = $1 AND mapping = $2 AND reason <> '' GROUP BY reason) c
      CROSS JOIN LATERAL (SELECT hold FROM holds
-         WHERE tenant = $1 AND mapping = $2 AND reason = c.reason LIMIT 1) h";
+         WHERE tenant = $1 AND mapping = $2 AND reason = c.reason AND reason <> ''
+         LIMIT 1) h";
 
 /// How much guards hold back, by what it is; any hold of a group tells which.
 const WITHHELD: &str = "SELECT c.holds, h.hold FROM
@@ -26,6 +26,11 @@ const WITHHELD: &str = "SELECT c.holds, h.hold FROM
 
 const INBOX: &str = "SELECT count(*) FROM inbox WHERE tenant = $1 AND mapping = $2";
 const OPERATIONS: &str = "SELECT count(*) FROM operations WHERE tenant = $1 AND mapping = $2";
+const ACTIVE: &str = "SELECT count(*) FROM links WHERE tenant = $1 AND mapping = $2 AND status = 0";
+const SUSPENDED: &str =
+    "SELECT count(*) FROM links WHERE tenant = $1 AND mapping = $2 AND status = 1";
+const TOMBSTONES: &str =
+    "SELECT count(*) FROM links WHERE tenant = $1 AND mapping = $2 AND status = 2";
 const OPEN_CONFLICTS: &str =
     "SELECT count(*) FROM conflicts WHERE tenant = $1 AND mapping = $2 AND open";
 
@@ -35,18 +40,11 @@ impl Ledger {
             inbox: self.count(INBOX).await?,
             operations: self.count(OPERATIONS).await?,
             open_conflicts: self.count(OPEN_CONFLICTS).await?,
+            active_links: self.count(ACTIVE).await?,
+            suspended_links: self.count(SUSPENDED).await?,
+            tombstones: self.count(TOMBSTONES).await?,
             ..Counts::default()
         };
-        let links = "SELECT status, count(*) FROM links
-             WHERE tenant = $1 AND mapping = $2 GROUP BY status";
-        for row in self.rows(links, &[]).await? {
-            let number = natural(row.try_get(1)?)?;
-            match status(row.try_get(0)?)? {
-                LinkStatus::Active => counts.active_links = number,
-                LinkStatus::Suspended => counts.suspended_links = number,
-                LinkStatus::Tombstone => counts.tombstones = number,
-            }
-        }
         for row in self.rows(BY_REASON, &[]).await? {
             let hold: Hold = decode("hold", row.try_get(1)?)?;
             counts.holds.push((hold.reason, natural(row.try_get(0)?)?));
@@ -72,7 +70,8 @@ impl Ledger {
     }
 
     pub(super) async fn conflicts(&self, page: &Page) -> Result<Vec<Conflict>, Fault> {
-        let select = "SELECT conflict FROM conflicts WHERE tenant = $1 AND mapping = $2";
+        let select = "SELECT conflict FROM conflicts
+             WHERE tenant = $1 AND mapping = $2 AND place > 0";
         self.newest(select, page, |bytes| Ok(decode("conflict", bytes)?)).await
     }
 
@@ -87,7 +86,7 @@ impl Ledger {
         let mut conditions = Vec::new();
         let mut values: Vec<Box<dyn ToSql + Send + Sync>> = Vec::new();
         if let Some(run) = page.run {
-            conditions.push("run");
+            conditions.push("run >= 0 AND run");
             values.push(Box::new(int(run.0)));
         }
         if let Some((side, record)) = &page.record {

@@ -1,6 +1,14 @@
 //! Transactions: one per call, on a connection from the pool.
 //!
 //! A call that was in another's way is done again, a few times, if nothing of it was committed.
+//!
+//! How statements look up many rows at once: each row of an `unnest` has its look-up in a `LATERAL`
+//! with `OFFSET 0`, which the planner takes as it stands. Left to itself it reads all of a mapping
+//! for each of the rows where it believes that the mapping has few: while the tables are new, and
+//! where one tenant has a thousand times more than most. Which index serves a look-up is settled by
+//! the indexes' conditions (see the migrations), so that one plan is right for all values and sizes:
+//! it is made once, and never reads a table whole. Rows are changed and deleted by the places
+//! (`ctid`) that such a look-up found, in the same statement, of rows that nobody else can change.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -117,7 +125,8 @@ impl Sessions {
         format!(
             "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL synchronous_commit TO {durable}; \
              SET LOCAL search_path TO {}, pg_temp; SET LOCAL statement_timeout TO {limit}; \
-             SET LOCAL idle_in_transaction_session_timeout TO {limit}",
+             SET LOCAL idle_in_transaction_session_timeout TO {limit}; \
+             SET LOCAL plan_cache_mode TO force_generic_plan; SET LOCAL enable_seqscan TO off",
             quoted(&self.schema)
         )
     }

@@ -12,20 +12,21 @@ use crate::rules;
 /// Whether anything is known of a side.
 pub(super) const KNOWN: &str = "SELECT 1 WHERE
      EXISTS (SELECT 1 FROM linked WHERE tenant = $1 AND mapping = $2 AND side = $3)
-     OR EXISTS (SELECT 1 FROM match_keys WHERE tenant = $1 AND mapping = $2 AND side = $3)";
+     OR EXISTS (SELECT 1 FROM match_keys
+         WHERE tenant = $1 AND mapping = $2 AND side = $3 AND rule >= 0)";
 
 /// Known records after one that a sweep has not shown, in order: linked ones, and those with keys.
-/// That what was shown comes after it, too, is said for the planner's sake.
 pub(super) const MISSED: [&str; 2] = [
     "SELECT d.record FROM linked d
      WHERE d.tenant = $1 AND d.mapping = $2 AND d.side = $3 AND d.record > $4
      AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.tenant = $1 AND s.mapping = $2 AND s.side = $3
-         AND s.record > $4 AND s.record = d.record)
+         AND s.record = d.record OFFSET 0)
      ORDER BY d.record LIMIT $5",
     "SELECT DISTINCT k.record FROM match_keys k
      WHERE k.tenant = $1 AND k.mapping = $2 AND k.side = $3 AND k.record > $4
+     AND k.rule >= 0
      AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.tenant = $1 AND s.mapping = $2 AND s.side = $3
-         AND s.record > $4 AND s.record = k.record)
+         AND s.record = k.record OFFSET 0)
      ORDER BY k.record LIMIT $5",
 ];
 

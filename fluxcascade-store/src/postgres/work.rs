@@ -29,20 +29,23 @@ pub(super) const DUE_LINKS: [&str; 4] = [
     "SELECT DISTINCT h.link FROM holds h
      WHERE h.tenant = $1 AND h.mapping = $2 AND h.link > $3 AND h.not_before <= $4::bigint
      AND EXISTS (SELECT 1 FROM links l
-         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = h.link)
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = h.link OFFSET 0)
      ORDER BY h.link LIMIT $5",
     "SELECT DISTINCT o.link FROM operations o
-     WHERE o.tenant = $1 AND o.mapping = $2 AND o.link > $3 AND $4::bigint IS NOT NULL
+     WHERE o.tenant = $1 AND o.mapping = $2 AND o.link > $3 AND o.link <> ''
+     AND $4::bigint IS NOT NULL
      AND EXISTS (SELECT 1 FROM links l
-         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link AND l.status < 2)
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link AND l.status < 2 OFFSET 0)
      ORDER BY o.link LIMIT $5",
     // Few operations are open at any time, so these may be sorted.
     "SELECT DISTINCT d.link FROM operation_records r
-     JOIN operations o ON o.tenant = $1 AND o.mapping = $2 AND o.id = r.operation
-     JOIN linked d ON d.tenant = $1 AND d.mapping = $2 AND d.side = r.side AND d.record = r.record
+     CROSS JOIN LATERAL (SELECT o.link FROM operations o
+         WHERE o.tenant = $1 AND o.mapping = $2 AND o.id = r.operation OFFSET 0) o
+     CROSS JOIN LATERAL (SELECT d.link FROM linked d WHERE d.tenant = $1 AND d.mapping = $2
+         AND d.side = r.side AND d.record = r.record OFFSET 0) d
      WHERE r.tenant = $1 AND r.mapping = $2 AND d.link > $3 AND $4::bigint IS NOT NULL
      AND NOT EXISTS (SELECT 1 FROM links l
-         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link AND l.status < 2)
+         WHERE l.tenant = $1 AND l.mapping = $2 AND l.id = o.link AND l.status < 2 OFFSET 0)
      ORDER BY d.link LIMIT $5",
 ];
 

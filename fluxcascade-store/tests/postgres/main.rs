@@ -6,6 +6,7 @@
 mod alike;
 mod failing;
 mod opening;
+mod plans;
 #[path = "../shared/server.rs"]
 mod server;
 #[path = "../shared/alike.rs"]

@@ -71,7 +71,7 @@ impl Place {
         match Self::new() {
             Ok(place) => Some(place),
             Err(why) => {
-                skipped(&why);
+                skipped(&format!("no PostgreSQL server: {why}"));
                 None
             }
         }
@@ -87,7 +87,7 @@ impl Place {
 pub(crate) fn skipped(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    let _ = writeln!(std::io::stderr(), "skipped {test}: no PostgreSQL server: {why}");
+    let _ = writeln!(std::io::stderr(), "skipped {test}: {why}");
 }
 
 impl Server {
