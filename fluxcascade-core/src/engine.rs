@@ -13,6 +13,7 @@ mod commit;
 mod desk;
 mod dry;
 mod explain;
+mod foreseen;
 mod guard;
 mod joint;
 mod look;

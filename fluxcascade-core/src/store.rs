@@ -214,8 +214,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - Asking for work changes nothing.
     /// - Candidates have one item per rule under which the record has a key.
     /// - A holder has its link, its entry, its open create and the reason of its hold.
-    /// - A holder is decided earlier if another record has its earlier key, unless that one is
-    ///   archived.
+    /// - A holder is decided earlier if another record has its earlier key; one that is archived
+    ///   counts only on the other side, and not if a tombstone names both.
     /// - Holders that are archived come last.
     /// - Of a key that many share the first holders of each side are told: as many as
     ///   [`MOST_HOLDERS`](crate::model::Candidates::MOST_HOLDERS).

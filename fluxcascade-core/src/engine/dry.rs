@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::SyncError;
 use super::batch::Batch;
+use super::foreseen::Foreseen;
 use super::guard::{work_of, works_of};
 use super::options::Scope;
 use super::run::Run;
@@ -25,6 +26,8 @@ struct Withholding {
     added: Vec<Withheld>,
     /// Writes that were withheld before, and are decided anew.
     gone: Vec<Withheld>,
+    /// What the plan will have stored.
+    foreseen: Foreseen,
 }
 
 impl Run<'_> {
@@ -64,12 +67,14 @@ impl Run<'_> {
         whole: &mut Plan,
         held: &mut Withholding,
     ) -> Result<(), SyncError> {
+        batch.works.retain_mut(|work| held.foreseen.shows(work));
         let plan = self.decide(&mut batch, Writing::Both).await?;
         if seeded::is(Bug::PlanClears) {
             let cleared = batch.works.iter().flat_map(super::commit::marks).collect();
             self.store_commit(&CommitBatch { cleared, ..CommitBatch::default() }).await?;
         }
         for (work, entry) in batch.works.into_iter().zip(plan.entries) {
+            held.foreseen.note(&entry);
             held.note(whole.entries.len(), work, &entry);
             if !entry.is_quiet() || matches!(entry.step, Step::Waits { .. }) {
                 whole.entries.push(entry);

@@ -160,6 +160,13 @@ impl Run<'_> {
             for (record, link) in records.into_iter().zip(links) {
                 // A link that is suspended still says which record is meant.
                 let partner = link.map(|link| link.partner);
+                // A record has one link: what is known of one is known of the other.
+                if let Some(partner) = &partner {
+                    let (side, back) = (side.other(), Some(record.clone()));
+                    let partner = partner.clone();
+                    let awaited = Awaited { mapping: mapping.clone(), side, record: partner };
+                    context.references.insert(awaited, back);
+                }
                 let awaited = Awaited { mapping: mapping.clone(), side, record };
                 context.references.insert(awaited, partner);
             }

@@ -4,18 +4,25 @@
 use super::SyncError;
 use super::guard::work_of;
 use super::run::Run;
-use crate::model::{HoldReason, OperationKind, RecordId, Side, Sides, WorkKey};
+use crate::model::{HoldReason, OperationKind, RecordId, Side, Sides, Work, WorkKey};
 use crate::store::{CommitBatch, Page, Requeue};
 
 /// How many holds are read together.
 const PAGE: usize = 200;
 
 impl Run<'_> {
-    /// Notes the origins of creates that have no key and no answer (P6).
+    /// Notes the origins of creates that have no key and no answer, also of those that a person left
+    /// (P6).
     pub(super) async fn note_keyless_creates(&mut self) -> Result<(), SyncError> {
         let mut origins: Sides<Vec<RecordId>> = Sides::default();
         for keys in self.held(HoldReason::UnknownOutcome).await? {
             for work in self.store().gather(&self.lease, &keys).await? {
+                if let WorkKey::Record(side, record) = &work.key
+                    && work.operations.is_empty()
+                    && self.is_keyless(*side, &work)
+                {
+                    origins[side.other()].push(record.clone());
+                }
                 let open = work.operations.into_iter();
                 for create in
                     open.filter(|op| op.kind == OperationKind::Create && op.keys.is_empty())
@@ -26,6 +33,12 @@ impl Run<'_> {
         }
         self.keyless_creates = origins;
         Ok(())
+    }
+
+    /// Whether a record has no key but its own id.
+    fn is_keyless(&self, side: Side, work: &Work) -> bool {
+        let own_id = |rule: u16| self.mapping.rules.get(usize::from(rule))?.own_id;
+        work.candidates.iter().all(|found| own_id(found.rule) == Some(side))
     }
 
     /// What the mapping decides otherwise than the one before is looked at in this run, not when a

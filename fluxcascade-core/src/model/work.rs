@@ -47,8 +47,9 @@ pub struct KeyHolder {
     pub entry: Option<InboxEntry>,
     /// Its open create, if it waits for the answer to one.
     pub pending: Option<Operation>,
-    /// Whether it has a key under an earlier rule that another record, which is not archived, holds
-    /// on either side: then that rule decides about it.
+    /// Whether it has a key under an earlier rule that another record holds on either side: then that
+    /// rule decides about it. One that is archived counts only on the other side, and not if it was
+    /// its partner.
     pub decided_earlier: bool,
     /// Whether it was archived when it was last listed or decided: nothing is created beside it, and
     /// it is nobody's second.

@@ -94,8 +94,10 @@ impl<'a> Unit<'a> {
         }
         if let Some(refused) = tried.holds.get(entry.holds.len()) {
             // It is asked again, whole: nothing of it was done.
-            let detail =
-                format!("what was decided cannot be done ({}): decide anew", refused.detail);
+            let detail = match refused.attempts {
+                0 => format!("what was decided cannot be done ({}): decide anew", refused.detail),
+                _ => refused.detail.clone(), // it says so itself
+            };
             let attempts = hold.attempts + 1;
             entry.holds.push(Hold { detail, attempts, answer: None, ..hold.clone() });
             return true;
@@ -286,6 +288,11 @@ impl<'a> Unit<'a> {
             return;
         }
         for case in self.cases {
+            // What a pair waited for has moved, and is part of what the record waits for now.
+            let moved = |hold: &&Hold| hold.values != case.fingerprints();
+            if let Some(hold) = case.hold.as_ref().filter(moved) {
+                case.release(hold, entry);
+            }
             if let Some(ToldAlone::Asked(asked)) = case.told_alone(entry) {
                 entry.holds.push(*asked);
             }
@@ -306,10 +313,16 @@ impl<'a> Unit<'a> {
         hold.values = row.values.as_ref().map(|values| Some(fingerprint_values(values)));
         hold.conflict = Some(row.id);
         hold.asked = Some(asked(self.strategies()));
-        entry.holds.push(hold);
-        if self.seen.record_hold().and_then(|hold| hold.conflict) != Some(row.id) {
-            entry.conflicts.push(row);
+        match self.seen.record_hold().filter(|before| before.conflict == Some(row.id)) {
+            // The same question, with why an answer could not be carried out.
+            Some(before) if before.attempts > 0 && before.values == hold.values => {
+                hold.detail.clone_from(&before.detail);
+                hold.attempts = before.attempts;
+            }
+            Some(_) => {}
+            None => entry.conflicts.push(row),
         }
+        entry.holds.push(hold);
     }
 
     /// The open row of the unit: of its pair, or of the whole record.

@@ -4,7 +4,7 @@
 use super::context::PlanContext;
 use super::detect::pair_values;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
-use super::settle::{Heard, settle_update};
+use super::settle::{Heard, settle_lost, settle_update};
 use super::unit::Seen;
 use crate::mapping::CompiledMapping;
 use crate::model::{
@@ -45,15 +45,19 @@ pub(super) fn settle_second(
         let seen = half.kind.record().and_then(|r| context.fetched.get(&(half.side, r.clone())));
         let values = match seen.map(|seen| &seen.state) {
             Some(State::Known { values, .. }) => values,
-            Some(State::OutOfScope) => continue, // it is owed until the record is shown again
-            None
-            | Some(
-                State::Archived(_)
-                | State::Deleted(_)
-                | State::Missing
-                | State::MergedInto(_)
-                | State::Unreadable(_),
-            ) => {
+            // It is owed until the record is shown again.
+            Some(State::OutOfScope | State::Unreadable(_)) => continue,
+            Some(
+                State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
+            ) if !context.unsent.contains(&half.id) => {
+                entry.step = Step::Decided;
+                entry.settled.push(settle_lost(half));
+                continue;
+            }
+            Some(
+                State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
+            )
+            | None => {
                 entry.closes.push(half.id); // what it owed is seen when the record is back
                 continue;
             }

@@ -104,10 +104,13 @@ impl Subject<'_> {
             (Said::Same(partner), _) => {
                 return self.link_as_said(partner, own_create, context, entry, needs);
             }
-            (Said::NotMade, Some(operation)) => return self.again(operation, context, entry),
+            (Said::NotMade | Said::Another, Some(operation)) => {
+                return self.again(operation, context, entry);
+            }
             (Said::Another, None) => return self.create(context, entry),
+            (Said::NotMade, None) if self.is_left() => return self.create(context, entry),
             (Said::Leave, _) => return self.leave(context, entry),
-            (Said::Nothing | Said::NotMade | Said::Another | Said::Never, _) => {}
+            (Said::Nothing | Said::NotMade | Said::Never, _) => {}
         }
         if self.is_left() {
             return entry;

@@ -2,7 +2,7 @@
 
 use fluxcascade_core::Strategy;
 use fluxcascade_core::mapping::{ConflictScope, DeletePolicy, Drift, Guards, Limit, Test};
-use fluxcascade_core::model::{Choice, Ending, FieldName, LinkStatus, RecordId, Side};
+use fluxcascade_core::model::{Choice, Ending, FieldName, HoldReason, LinkStatus, RecordId, Side};
 
 use crate::scenario::{able, by_mail, checked, desk, group_of, plain, say};
 use crate::world::{World, contacts};
@@ -304,4 +304,46 @@ async fn an_excluded_partner_is_not_linked_and_an_unlinked_one_stays_parted() {
     world.settle().await;
     let links = world.links().await;
     assert!(links.iter().all(|link| link.status == LinkStatus::Tombstone), "{links:?}");
+}
+
+/// What is excluded stays so when the record that it was linked to is seen again.
+#[tokio::test]
+async fn a_restored_twin_does_not_end_an_exclusion() {
+    for policy in [DeletePolicy::Archive, DeletePolicy::Unlink] {
+        let guards = Guards { deletes: Limit { count: 100, percent: 100 }, ..Guards::default() };
+        let guards = Guards { empty_from: u64::MAX, ..guards };
+        let world = able(contacts().guards(guards).on_delete(Side::Source, policy));
+        let (ann, there) = world.linked().await;
+        world.minutes(15);
+        world.crm.delete(&ann);
+        world.settle().await;
+        // Archived by us in one case, left alone in the other.
+        assert_eq!(world.field.records().is_empty(), policy == DeletePolicy::Archive);
+        world.engine().await.exclude("contacts", Side::Target, &there).await.unwrap();
+        world.settle().await;
+        world.crm.restore(&ann);
+        world.settle().await;
+        world.crm.edit(&ann, "name", "Ann S");
+        world.settle().await;
+        assert!(world.holds().await.iter().any(|hold| hold.reason == HoldReason::Excluded));
+        assert_ne!(world.field.text(&there, "name"), "Ann S", "{policy:?}");
+    }
+}
+
+/// A record that a person excluded is not linked by an answer that was given before.
+#[tokio::test]
+async fn an_exclusion_outlives_an_older_answer() {
+    for of in [Side::Source, Side::Target] {
+        let world = plain(contacts().first_link(Strategy::SourceWins));
+        let one = world.crm.insert([("email", "ann@x.io"), ("name", "one")]);
+        world.crm.insert([("email", "ann@x.io"), ("name", "two")]);
+        let there = world.field.insert([("mail", "ann@x.io"), ("name", "there")]);
+        world.settle().await;
+        world.answer_record(&one, Choice::LinkTo(there.clone())).await;
+        let record = if of == Side::Source { &one } else { &there };
+        world.engine().await.exclude("contacts", of, record).await.unwrap();
+        world.settle().await;
+        assert_eq!(world.field.text(&there, "name"), "there", "the {of} is excluded");
+        assert!(world.holds().await.iter().any(|hold| hold.reason == HoldReason::Excluded));
+    }
 }

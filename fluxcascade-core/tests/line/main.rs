@@ -37,6 +37,7 @@ mod scope;
 mod scripts;
 mod seeded;
 mod settings;
+mod unanswered;
 mod updates;
 mod verify;
 mod world;

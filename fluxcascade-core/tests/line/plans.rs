@@ -1,5 +1,6 @@
 //! Plans as values: saved and read back, compared, and carried out as they were approved.
 
+use fluxcascade_core::connector::DeleteSignal;
 use fluxcascade_core::model::{RunStatus, Side};
 use fluxcascade_core::plan::{PairAction, RecordAction};
 use fluxcascade_core::report::SideReport;
@@ -7,6 +8,7 @@ use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{CallKind, SimProfile};
 use fluxcascade_core::{Plan, SyncError};
 
+use crate::deletes::able;
 use crate::world::{World, contacts};
 
 fn saved(plan: &Plan) -> Plan {
@@ -134,4 +136,24 @@ async fn a_plan_of_other_pairs_is_refused() {
     world.mapping.pairs.pop();
     let error = world.engine().await.apply(&plan).await.unwrap_err();
     assert!(matches!(error, SyncError::PlanOutdated(_)), "{error}");
+}
+
+/// P19: a partner was deleted, and a new one was made, between two runs: the plan sees what the run
+/// does, link by link.
+#[tokio::test]
+async fn a_plan_says_that_a_survivor_is_linked_to_a_newcomer() {
+    for signal in [DeleteSignal::Flag, DeleteSignal::Feed] {
+        let world = World::with(able(signal), able(signal), contacts());
+        let (_, target) = world.linked().await;
+        world.minutes(15);
+        world.field.delete(&target);
+        world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+        let plan = world.engine().await.plan("contacts").await.unwrap();
+        let report = world.sync().await;
+        let planned = plan.entries.iter().filter(|entry| entry.link.is_some()).count();
+        let held = plan.entries.iter().map(|entry| entry.holds.len()).sum::<usize>();
+        let told = format!("{signal:?}\n{plan}\n{report}");
+        assert_eq!((planned as u64, held), (report.linked, report.held.len()), "{told}");
+        assert_eq!(report.linked, 1, "{told}");
+    }
 }

@@ -9,7 +9,7 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{Page, Store};
 use fluxcascade_core::testkit::{SimProfile, SimSystem};
-use fluxcascade_core::{Engine, SyncError};
+use fluxcascade_core::{Engine, Strategy, SyncError};
 use fluxcascade_store::MemoryStore;
 
 use crate::world::at;
@@ -258,4 +258,38 @@ async fn a_reference_to_a_mapping_that_is_missing_and_to_a_field_that_is_none_ar
         panic!("it was built")
     };
     assert!(error.to_string().contains("refers to no record"), "{error}");
+}
+
+/// P25: each side adds a company to a set of them, and both have all.
+#[tokio::test]
+async fn sets_of_references_are_united() {
+    let set = |ids: &[&RecordId]| Value::Set(ids.iter().map(|id| to(id)).collect());
+    let item = Box::new(reference("companies"));
+    let name = FieldName::new("company").unwrap();
+    let mut firm = Firm::new(FieldSchema::new(name, FieldType::Set { item }));
+    firm.contacts = Mapping::builder("contacts")
+        .source("crm", "contacts")
+        .target("erp", "contacts")
+        .match_on("mail", "mail")
+        .pair("mail", "mail")
+        .pair_with("company", "company", |p| p.references("companies").conflicts(Strategy::Union));
+    let (engine, firm) = firm.engine().await.unwrap();
+    let acme = firm.crm_companies.insert([("name", "Acme")]);
+    let beta = firm.crm_companies.insert([("name", "Beta")]);
+    engine.sync("companies").await.unwrap();
+    let ann = firm.crm.insert([("mail", Value::from("ann@x.io")), ("company", set(&[&acme]))]);
+    settle(&engine, &firm, "contacts").await;
+    let there = firm.erp.records()[0].clone();
+    let theirs = firm.erp_companies.records();
+    let gamma = firm.erp_companies.insert([("name", "Gamma")]);
+    engine.sync("companies").await.unwrap();
+    firm.minutes(15);
+    firm.crm.edit(&ann, "company", set(&[&acme, &beta]));
+    firm.erp.edit(&there, "company", set(&[&theirs[0], &gamma]));
+    settle(&engine, &firm, "contacts").await;
+    let all = firm.erp_companies.records();
+    assert_eq!(firm.erp.value(&there, "company"), set(&all.iter().collect::<Vec<_>>()));
+    let all = firm.crm_companies.records();
+    assert_eq!(all.len(), 3);
+    assert_eq!(firm.crm.value(&ann, "company"), set(&all.iter().collect::<Vec<_>>()));
 }

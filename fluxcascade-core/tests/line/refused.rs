@@ -193,3 +193,28 @@ async fn a_refused_winner_stays_open_when_its_mapping_asks_a_person_from_now_on(
         assert!(world.holds().await.is_empty());
     }
 }
+
+/// P11: what a pair waited for has moved, and the whole record waits now: the pair's own question is
+/// over, and cannot be answered.
+#[tokio::test]
+async fn a_pair_that_moved_under_a_record_that_waits_asks_nothing_of_its_own() {
+    let world = plain(alone(&Strategy::Manual).conflict_scope(ConflictScope::Record));
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "a"), ("address", "1 Main St")]);
+    let target = world.field.insert([("mail", "ann@x.io"), ("name", "A"), ("street", "1 Main St")]);
+    world.sync().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "z");
+    world.sync().await;
+    let of_name = |item: &DeskItem| item.pair.as_deref() == Some("name = name");
+    assert!(desk(&world).await.iter().any(of_name));
+    world.minutes(15);
+    world.crm.edit(&source, "name", "b");
+    world.crm.edit(&source, "address", "2 S St");
+    world.field.edit(&target, "street", "2 T St");
+    world.field.edit(&target, "name", "B");
+    world.field.edit(&target, "name", "A");
+    world.sync().await;
+    let items = desk(&world).await;
+    assert!(!items.iter().any(of_name), "{items:#?}");
+    assert_eq!(items.len(), 1, "{items:#?}");
+}

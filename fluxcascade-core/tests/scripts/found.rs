@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fluxcascade_core::Strategy as Conflicts;
 use fluxcascade_core::connector::DeleteSignal;
-use fluxcascade_core::mapping::{ConflictScope, DeletePolicy, DeleteUpdate, IdWrites};
+use fluxcascade_core::mapping::{ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, IdWrites};
 use fluxcascade_core::model::Side::{Source, Target};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
@@ -247,6 +247,41 @@ fn a_half_that_is_owed_to_a_hidden_record_is_written_when_it_is_shown() {
         run(&[second(NAME)]),
         run(&[Deed::Clash(1, TAGS)]),
         Round { wait: 300, ..run(&[Deed::Hide(1, Source)]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
+
+/// P3: what a write without an answer has overwritten is told, also when the record is deleted before
+/// anybody could look.
+#[test]
+fn what_a_write_without_an_answer_overwrote_is_told_of_a_deleted_record() {
+    let mut setup = bare();
+    setup.systems.source.faults = Some((14_452_350_751_473_095_946, 20));
+    setup.conflicts = vec![Conflicts::Union, Conflicts::Longest];
+    setup.policies =
+        Policies { first_sync: FirstSync::UpdateExisting, guards: TIGHT, ..Policies::PLAIN };
+    let rounds = vec![
+        run(&[]),
+        Round { answers: Some(6), ..run(&[Deed::Clash(1, 6)]) },
+        Round { wait: 5, ..run(&[]) },
+        run(&[Deed::Delete(1, Source)]),
+    ];
+    play(setup, &Play { start: vec![LEFT, Start { on: [true, true], filled: [144, 19] }], rounds });
+}
+
+/// P1: two records that are hidden and merged back and forth come to rest.
+#[test]
+fn records_that_are_hidden_and_merged_both_ways_come_to_rest() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::Jobber;
+    setup.systems.target.like = Like::HubSpot;
+    let mut on_delete = Policies::PLAIN.on_delete;
+    on_delete.source = DeletePolicy::Archive;
+    setup.policies = Policies { on_delete, ids: Some(IdWrites::Always), ..Policies::PLAIN };
+    let rounds = vec![
+        run(&[Deed::Hide(0, Source), Deed::Hide(0, Target)]),
+        run(&[Deed::Merge(1, 0, Source), Deed::Hide(1, Target)]),
+        run(&[Deed::Merge(0, 1, Source), Deed::Hide(0, Target)]),
     ];
     play(setup, &Play { start: vec![BOTH, BOTH], rounds });
 }

@@ -188,7 +188,17 @@ impl Script {
 
     pub(crate) async fn run_to_the_end(&self) -> SyncReport {
         match self.world.sync().await {
-            Ok(report) => report,
+            Ok(report) => {
+                if is_traced() {
+                    let remains = self.world.remains().await;
+                    eprintln!(
+                        "{report}\nat {}, there are\n{}",
+                        self.world.clock.now(),
+                        told(&remains)
+                    );
+                }
+                report
+            }
             Err(error) => panic!("a run fails, and nothing is wrong (P1): {error}"),
         }
     }

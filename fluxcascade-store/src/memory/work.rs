@@ -112,15 +112,25 @@ impl Ledger {
         }
     }
 
-    /// Whether another record that is not archived has one of its keys under an earlier rule.
+    /// Whether another record that counts has one of its keys under an earlier rule.
     fn shares_earlier_key(&self, rule: u16, side: Side, record: &RecordId) -> bool {
         self.keys.of(side, record).filter(|key| key.0 < rule).any(|key| {
             Side::BOTH.into_iter().any(|holders_side| {
-                let holders = self.keys.holders(key, holders_side);
-                let mut live = holders.filter(|(kept, _)| *kept == Kept::Live);
-                live.any(|(_, holder)| (holders_side, holder) != (side, record))
+                let mut holders = self.keys.holders(key, holders_side);
+                holders.any(|(kept, holder)| match kept {
+                    Kept::Live => (holders_side, holder) != (side, record),
+                    Kept::Archived => {
+                        holders_side != side && !self.were_linked(side, record, holder)
+                    }
+                })
             })
         })
+    }
+
+    /// Whether a tombstone names both.
+    fn were_linked(&self, side: Side, record: &RecordId, other: &RecordId) -> bool {
+        let mut former = self.links.ended(side, record);
+        former.any(|tombstone| tombstone.records[side.other()] == *other)
     }
 }
 

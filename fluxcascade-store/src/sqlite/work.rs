@@ -211,7 +211,7 @@ impl Ledger<'_> {
         records.into_iter().map(holder).collect()
     }
 
-    /// Whether another record that is not archived has one of its keys under an earlier rule.
+    /// Whether another record that counts has one of its keys under an earlier rule.
     fn shares_earlier_key(&self, rule: u16, side: Side, record: &RecordId) -> Result<bool, Fault> {
         if rule == 0 {
             return Ok(false);
@@ -220,9 +220,14 @@ impl Ledger<'_> {
             "SELECT EXISTS (
                 SELECT 1 FROM match_keys own
                 JOIN match_keys other ON other.mapping = own.mapping AND other.rule = own.rule
-                    AND other.fingerprint = own.fingerprint AND other.archived = 0
+                    AND other.fingerprint = own.fingerprint
                 WHERE own.mapping = ?1 AND own.side = ?2 AND own.record = ?3 AND own.rule < ?4
-                    AND (other.side <> own.side OR other.record <> own.record))",
+                    AND (other.side <> own.side OR other.record <> own.record)
+                    AND (other.archived = 0 OR (other.side <> own.side AND NOT EXISTS (
+                        SELECT 1 FROM links ended
+                        WHERE ended.mapping = own.mapping AND ended.status = 2
+                            AND ended.source = iif(own.side = 0, own.record, other.record)
+                            AND ended.target = iif(own.side = 0, other.record, own.record)))))",
             params![self.mapping, side.number(), record.as_str(), rule],
             |row| Ok(row.get::<_, bool>(0)?),
         )?;

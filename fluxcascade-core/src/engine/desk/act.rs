@@ -6,8 +6,8 @@ use super::DeskError;
 use crate::engine::named::record_key;
 use crate::engine::{Engine, SyncError};
 use crate::model::{
-    ConflictStatus, Ending, Hold, HoldReason, Link, LinkId, LinkStatus, LogKind, LogRow,
-    MappingKey, MappingName, RecordId, RunNumber, Side, Sides, Work, WorkKey,
+    Choice, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind,
+    LogRow, MappingKey, MappingName, RecordId, RunNumber, Side, Sides, Work, WorkKey,
 };
 use crate::store::{CommitBatch, Lease, Page, Requeue};
 
@@ -167,13 +167,50 @@ impl<'e> Act<'e> {
             Some(work) if !work.operations.is_empty() => {
                 return Err(DeskError::Unanswered { record: record.clone() });
             }
-            Some(_) | None => CommitBatch::default(),
+            // What it was linked to comes back without it.
+            Some(work) => CommitBatch {
+                links: work.tombstones.iter().filter_map(|t| left_out(t, side)).collect(),
+                ..CommitBatch::default()
+            },
+            None => CommitBatch::default(),
         };
+        self.take_back_answers(side, record, &mut commit).await?;
         let now = self.engine.inner.clock.now();
         let detail = format!("a person said that the {side} record {record} is not synced");
         let key = record_key(side, record);
         commit.holds.push(Hold::new(key, HoldReason::Excluded, detail, now));
         Ok(commit)
+    }
+
+    /// Whoever was said to be the same as a record that is excluded is asked again.
+    async fn take_back_answers(
+        &self,
+        side: Side,
+        record: &RecordId,
+        commit: &mut CommitBatch,
+    ) -> Result<(), DeskError> {
+        for reason in [HoldReason::Ambiguous, HoldReason::UnknownOutcome] {
+            let mut page = Page { reason: Some(reason), limit: 200, ..Page::default() };
+            loop {
+                let holds = self.engine.store().holds(&self.key, &page).await;
+                let holds = holds.map_err(|error| self.failed(error))?;
+                if holds.is_empty() {
+                    break;
+                }
+                page.skip += holds.len();
+                let names = |hold: &Hold| match (&hold.key, hold.choice()) {
+                    (HoldKey::Record(on, _), Some(Choice::LinkTo(same))) => {
+                        *on == side.other() && same == record
+                    }
+                    (HoldKey::Record(..) | HoldKey::Link(_) | HoldKey::Pair(..), _) => false,
+                };
+                for hold in holds.into_iter().filter(names) {
+                    commit.released.push(hold.key.clone());
+                    commit.holds.push(Hold { answer: None, ..hold });
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn include(&self, side: Side, record: &RecordId) -> Result<CommitBatch, DeskError> {
@@ -229,5 +266,20 @@ impl<'e> Act<'e> {
         let runs = self.engine.store().runs(&self.key, &newest).await;
         let runs = runs.map_err(|error| self.failed(error))?;
         Ok(runs.first().map_or(RunNumber(0), |run| run.number))
+    }
+}
+
+/// An ended link of a record that is excluded now: it is not in use again when the other record is
+/// seen.
+fn left_out(tombstone: &Link, side: Side) -> Option<crate::store::LinkChange> {
+    match tombstone.ending {
+        Some(Ending::Unlinked | Ending::Excluded(_)) => None,
+        Some(
+            Ending::Deleted(_) | Ending::TwinRemoved(_) | Ending::BothDeleted | Ending::Remade(_),
+        )
+        | None => {
+            let ending = Some(Ending::Excluded(side));
+            Some(crate::store::LinkChange { link: Link { ending, ..tombstone.clone() } })
+        }
     }
 }

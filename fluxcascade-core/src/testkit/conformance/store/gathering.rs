@@ -83,12 +83,21 @@ pub(super) async fn a_holder_is_decided_earlier_if_another_record_has_its_earlie
     let found = decided(store, &lease, "t2", &[(1, 7)]).await?;
     same!(found, [false, false], "the same key of a later rule");
     same!(decided(store, &lease, "t3", &[(0, 7)]).await?, [false, true]);
-    store.intake(&lease, &page(Side::Target, [archived("t0", &[(0, 8)])])).await?;
-    store.intake(&lease, &page(Side::Source, [keyed("r", &[(0, 8), (2, 1)])])).await?;
-    let found = store.gather(&lease, &[of_record(Side::Source, "r")]).await?;
-    let by_later = nth(&nth(&found, 0)?.candidates, 1)?;
-    let decided = nth(&by_later.holders.source, 0)?.decided_earlier;
-    same!(decided, false, "an archived record has its earlier key");
+    // Archived ones: of the other side, of its own, and one that it was linked to.
+    let rows = ["t5", "t6"].map(|id| archived(id, &[(0, 8)]));
+    store.intake(&lease, &page(Side::Target, rows)).await?;
+    store.intake(&lease, &page(Side::Target, [archived("t7", &[(0, 9)])])).await?;
+    let rows = [keyed("r", &[(0, 8), (2, 1)]), keyed("s", &[(0, 9), (2, 2)])];
+    store.intake(&lease, &page(Side::Source, rows)).await?;
+    let rows = [archived("u", &[(0, 6)]), keyed("v", &[(0, 6), (2, 3)])];
+    store.intake(&lease, &page(Side::Source, rows)).await?;
+    let ended = with_status(link_between(1, "s", "t7"), LinkStatus::Tombstone);
+    store.commit(&lease, &links([ended])).await?;
+    for (id, expected) in [("r", true), ("s", false), ("v", false)] {
+        let found = store.gather(&lease, &[of_record(Side::Source, id)]).await?;
+        let by_later = nth(&nth(&found, 0)?.candidates, 1)?;
+        same!(nth(&by_later.holders.source, 0)?.decided_earlier, expected, "decided for {id}");
+    }
     Ok(())
 }
 
