@@ -22,7 +22,8 @@ pub(super) const HOLDERS: &str = "SELECT k.rule, k.fingerprint, s.side, h.record
          ORDER BY m.archived, m.record LIMIT $5) h
      ORDER BY h.archived, h.record";
 
-/// The least rule under which another record that is not archived has the same key, by record.
+/// The least rule under which another record that counts has the same key, by record: one that is
+/// archived counts on the other side alone, and not if a tombstone names both.
 pub(super) const SHARED: &str = "SELECT own.side, own.record, min(own.rule)
      FROM unnest($3::smallint[], $4::text[]) p (side, record)
      CROSS JOIN LATERAL (SELECT m.side, m.record, m.rule, m.fingerprint FROM match_keys m
@@ -32,6 +33,14 @@ pub(super) const SHARED: &str = "SELECT own.side, own.record, min(own.rule)
          WHERE other.tenant = $1 AND other.mapping = $2 AND other.rule = own.rule
          AND other.fingerprint = own.fingerprint AND NOT other.archived
          AND (other.side <> own.side OR other.record <> own.record) OFFSET 0)
+     OR EXISTS (SELECT 1 FROM match_keys other
+         WHERE other.tenant = $1 AND other.mapping = $2 AND other.rule = own.rule
+         AND other.fingerprint = own.fingerprint AND other.side <> own.side AND other.archived
+         AND NOT EXISTS (SELECT 1 FROM links l
+             WHERE l.tenant = $1 AND l.mapping = $2 AND l.status = 2
+             AND l.source = CASE own.side WHEN 0 THEN own.record ELSE other.record END
+             AND l.target = CASE own.side WHEN 0 THEN other.record ELSE own.record END OFFSET 0)
+         OFFSET 0)
      GROUP BY own.side, own.record";
 
 /// The keys that a record is to have, and as what.
@@ -164,7 +173,7 @@ impl Ledger {
         Ok(holders)
     }
 
-    /// The least rule under which each record shares a key with another that is not archived.
+    /// The least rule under which each record shares a key with another that counts.
     pub(super) async fn first_shared_rules(
         &self,
         places: &Places<'_>,
