@@ -80,7 +80,7 @@ fn hubspot_and_jobber_never_name_each_other() {
 }
 
 #[test]
-fn only_the_sqlite_files_name_its_driver() {
+fn only_a_store_s_own_files_name_its_driver() {
     all_files_keep(walls::database_driver);
 }
 

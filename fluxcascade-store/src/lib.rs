@@ -1,4 +1,5 @@
-//! Where FluxCascade keeps what a sync remembers: in memory, or in one SQLite file.
+//! Where FluxCascade keeps what a sync remembers: in memory, in one SQLite file, or in a PostgreSQL
+//! database (feature `postgres`).
 //!
 //! Every store keeps the rules of [`fluxcascade_core::store`]; one suite of tests runs against
 //! all of them. What is stored, and why, is the engine's business: nothing here decides about
@@ -30,10 +31,14 @@
 //! ```
 
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rules;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

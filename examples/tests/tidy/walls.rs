@@ -104,7 +104,15 @@ pub(crate) fn model_without_traits(path: &str, text: &str) -> Option<Vec<Finding
 /// Core brings no runtime, no client and no driver into its users' builds.
 pub(crate) fn core_dependencies(path: &str, text: &str) -> Option<Vec<Finding>> {
     let why = "core stays free of it: put what needs it in the store's or connectors' crate";
-    let banned = ["tokio", "reqwest", "rusqlite", "fluxcascade_store", "fluxcascade_connectors"];
+    let banned = [
+        "tokio",
+        "reqwest",
+        "rusqlite",
+        "tokio_postgres",
+        "deadpool_postgres",
+        "fluxcascade_store",
+        "fluxcascade_connectors",
+    ];
     crate_names(path, text, CORE, &banned, why)
 }
 
@@ -148,10 +156,17 @@ pub(crate) fn adapters(path: &str, text: &str) -> Option<Vec<Finding>> {
 /// A store's driver is named by its own files.
 pub(crate) fn database_driver(path: &str, text: &str) -> Option<Vec<Finding>> {
     let inside = path.strip_prefix(STORE)?;
-    if inside == "sqlite.rs" || inside.starts_with("sqlite/") {
-        return None;
+    let of = |store: &str| {
+        inside.strip_prefix(store).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+    };
+    let mut banned = Vec::new();
+    if !of("sqlite") {
+        banned.push("rusqlite");
     }
-    Some(names(text, &["rusqlite"], "only sqlite.rs and sqlite/** name it: keep it behind them"))
+    if !of("postgres") {
+        banned.extend(["tokio_postgres", "deadpool_postgres", "tokio_rustls"]);
+    }
+    Some(names(text, &banned, "only its store's own files name it: keep it behind them"))
 }
 
 /// What a crate's sources name, and what its manifest depends on outside of its tests.
@@ -273,6 +288,10 @@ mod tests {
     fn a_driver_outside_of_its_store_is_found() {
         let text = "//! x\nuse rusqlite::Connection;\n";
         assert_eq!(lines(database_driver("fluxcascade-store/src/rules.rs", text)), [2]);
-        assert_eq!(database_driver("fluxcascade-store/src/sqlite/read.rs", text), None);
+        assert_eq!(lines(database_driver("fluxcascade-store/src/postgres/read.rs", text)), [2]);
+        assert_eq!(lines(database_driver("fluxcascade-store/src/sqlite/read.rs", text)), []);
+        let text = "//! x\nuse tokio_postgres::Row;\n";
+        assert_eq!(lines(database_driver("fluxcascade-store/src/sqlite/read.rs", text)), [2]);
+        assert_eq!(lines(database_driver("fluxcascade-store/src/postgres.rs", text)), []);
     }
 }

@@ -1,9 +1,12 @@
-//! The stores' contract: both stores keep it, and for each of its rules there is a store that
+//! The stores' contract: all stores keep it, and for each of its rules there is a store that
 //! breaks just that rule, and is found out.
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
 mod broken;
+#[cfg(feature = "postgres")]
+#[path = "../shared/server.rs"]
+mod server;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,6 +33,21 @@ async fn in_a_file() -> Fixture {
 
 #[cfg(feature = "sqlite")]
 store_conformance! { #[tokio::test] mod sqlite { open: in_a_file } }
+
+/// Without a server the rule is put to the store in memory, and the test says that it was skipped.
+#[cfg(feature = "postgres")]
+async fn on_a_server() -> Fixture {
+    let Some(place) = server::Place::or_skip() else { return Fixture::of(MemoryStore::new()) };
+    let options = place.options();
+    let open = move || {
+        let options = options.clone();
+        async move { fluxcascade_store::PostgresStore::open(&options).await }
+    };
+    Fixture::reopening(open).await.unwrap()
+}
+
+#[cfg(feature = "postgres")]
+store_conformance! { #[tokio::test] mod postgres { open: on_a_server } }
 
 /// A store that breaks a rule; opened again it has what it had, as far as the rule allows.
 async fn breaking(rule: &'static str) -> Fixture {

@@ -6,3 +6,5 @@
 mod alike;
 mod fixture;
 mod opening;
+#[path = "../shared/alike.rs"]
+mod shared;

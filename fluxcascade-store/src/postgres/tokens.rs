@@ -1,0 +1,111 @@
+//! What belongs to a tenant and not to a mapping: credentials, and the fingerprint key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fluxcascade_core::model::{TenantId, Timestamp};
+use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
+
+use super::PostgresStore;
+use super::fault::Fault;
+use super::ledger::{int, natural};
+use super::session::{Access, Session, Value};
+use crate::rules;
+
+#[async_trait]
+impl TokenStore for PostgresStore {
+    async fn token(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.sessions.call(Access::Read, |session| token(session, key)).await
+    }
+
+    async fn replace_token(
+        &self,
+        key: &TokenKey,
+        generation: u64,
+        secret: &[u8],
+    ) -> Result<bool, StoreError> {
+        const REPLACE: &str = "INSERT INTO tokens AS t (tenant, connection, generation, secret)
+             SELECT $1, $2, 1, $4 WHERE $3::bigint = 0 OR EXISTS
+             (SELECT 1 FROM tokens WHERE tenant = $1 AND connection = $2)
+             ON CONFLICT (tenant, connection) DO UPDATE
+             SET generation = t.generation + 1, secret = $4 WHERE t.generation = $3";
+        let generation = int(generation);
+        let values: [Value<'_>; 4] =
+            [&key.tenant.as_str(), &key.connection.as_str(), &generation, &secret];
+        self.change(REPLACE, &values).await
+    }
+
+    async fn claim_refresh(
+        &self,
+        key: &TokenKey,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        const CLAIM: &str =
+            "INSERT INTO tokens AS t (tenant, connection, generation, claimed_until)
+             VALUES ($1, $2, 0, $4)
+             ON CONFLICT (tenant, connection) DO UPDATE SET claimed_until = $4
+             WHERE t.claimed_until IS NULL OR t.claimed_until <= $3";
+        let (from, until) = (now.micros(), (now + ttl).micros());
+        let values: [Value<'_>; 4] =
+            [&key.tenant.as_str(), &key.connection.as_str(), &from, &until];
+        self.change(CLAIM, &values).await
+    }
+
+    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
+        const RELEASE: &str =
+            "UPDATE tokens SET claimed_until = NULL WHERE tenant = $1 AND connection = $2";
+        let values: [Value<'_>; 2] = [&key.tenant.as_str(), &key.connection.as_str()];
+        self.change(RELEASE, &values).await.map(|_| ())
+    }
+}
+
+impl PostgresStore {
+    /// Runs one statement; says whether it changed anything.
+    async fn change(&self, sql: &str, values: &[Value<'_>]) -> Result<bool, StoreError> {
+        let change = |session: Arc<Session>| async move { session.run(sql, values).await };
+        self.sessions.call(Access::Write, change).await.map(|changed| changed > 0)
+    }
+}
+
+async fn token(session: Arc<Session>, key: &TokenKey) -> Result<Option<StoredToken>, Fault> {
+    let rows = session
+        .rows(
+            "SELECT generation, secret FROM tokens
+             WHERE tenant = $1 AND connection = $2 AND generation > 0",
+            &[&key.tenant.as_str(), &key.connection.as_str()],
+        )
+        .await?;
+    let read = |row: &tokio_postgres::Row| {
+        Ok(StoredToken { generation: natural(row.try_get(0)?)?, secret: row.try_get(1)? })
+    };
+    rows.first().map(read).transpose()
+}
+
+/// The tenant's fingerprint key, drawn if there is none. Of two that draw one the first is kept.
+pub(super) async fn fingerprint_key(
+    session: Arc<Session>,
+    tenant: &TenantId,
+) -> Result<[u8; 32], Fault> {
+    if let Some(key) = stored_key(&session, tenant).await? {
+        return Ok(key);
+    }
+    let key = rules::draw_key()?;
+    session
+        .run(
+            "INSERT INTO secrets (tenant, name, secret) VALUES ($1, 'fingerprint', $2)
+             ON CONFLICT (tenant, name) DO NOTHING",
+            &[&tenant.as_str(), &&key[..]],
+        )
+        .await?;
+    stored_key(&session, tenant).await?.ok_or_else(|| Fault::damaged("fingerprint key"))
+}
+
+async fn stored_key(session: &Session, tenant: &TenantId) -> Result<Option<[u8; 32]>, Fault> {
+    let sql = "SELECT secret FROM secrets WHERE tenant = $1 AND name = 'fingerprint'";
+    let rows = session.rows(sql, &[&tenant.as_str()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let key = row.try_get::<_, &[u8]>(0)?.try_into();
+    key.map(Some).map_err(|_| Fault::damaged("fingerprint key"))
+}

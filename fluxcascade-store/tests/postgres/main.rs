@@ -1,0 +1,14 @@
+//! What the PostgreSQL store alone promises: many may open it at once, what is not its own is
+//! refused and left as it is, and every key begins with the tenant.
+#![cfg(feature = "postgres")]
+#![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
+
+mod alike;
+mod failing;
+mod opening;
+mod plans;
+#[path = "../shared/server.rs"]
+mod server;
+#[path = "../shared/alike.rs"]
+mod shared;
+mod workers;
