@@ -58,7 +58,8 @@ pub(super) fn plan_record(
 fn asks_about_create(work: &Work, entry: &mut Entry) {
     let open = work.operations.iter().find(|op| op.kind == OperationKind::Create);
     let Some(create) = open.filter(|create| !entry.closes.contains(&create.id)) else { return };
-    for hold in &mut entry.holds {
+    let of_record = |hold: &&mut Hold| matches!(hold.key, HoldKey::Record(..));
+    for hold in entry.holds.iter_mut().filter(of_record) {
         hold.values[create.side] = Some(create.fingerprint());
     }
 }
@@ -152,11 +153,25 @@ impl Subject<'_> {
                 Freedom::Free if self.may_be_unanswered(context) => {
                     self.park_unanswered(context, entry)
                 }
+                Freedom::Free | Freedom::Remade if self.has_unlisted_key(context) => {
+                    entry.waits("who has its match key is known when it is listed")
+                }
                 Freedom::Free | Freedom::Remade => self.create(context, entry),
                 Freedom::Ended => self.ignore(entry),
             },
             (Match::Parted, _) => self.ignore(entry),
         }
+    }
+
+    /// Whether it has a key under which nobody was looked for: a hint came before the listing (P6).
+    fn has_unlisted_key(&self, context: &PlanContext) -> bool {
+        let is_looked_for =
+            |at: usize| self.work.candidates.iter().any(|found| usize::from(found.rule) == at);
+        let mut rules = self.mapping.rules.iter().enumerate();
+        rules.any(|(at, rule)| {
+            !is_looked_for(at)
+                && rule.fingerprint(self.side, self.record, self.values, &context.key).is_some()
+        })
     }
 
     /// It is unlinked, and stays so.

@@ -113,7 +113,6 @@ pub(crate) fn unlinked(
     let seen = Observation::fetched(record.clone(), known(mapping, side, held));
     let mut entries = Sides::default();
     entries[side] = Some(inbox(seen, mapping.revision));
-    let alone = holders.iter().map(|(_, same)| same.len()).sum::<usize>() == 0;
     let candidates = Candidates { rule: 0, holders, pending: Sides::new(0, 0) };
     Work {
         key: WorkKey::Record(side, record),
@@ -121,7 +120,7 @@ pub(crate) fn unlinked(
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
-        candidates: if alone { Vec::new() } else { vec![candidates] },
+        candidates: vec![candidates],
         tombstones: Vec::new(),
     }
 }

@@ -309,3 +309,15 @@ fn an_answer_that_a_create_carries_out_makes_no_second_one() {
     ];
     play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [78, 13] }], rounds });
 }
+
+/// P1: a record whose create has no answer is linked once, also when its partner's key moves on.
+#[test]
+fn a_record_whose_create_has_no_answer_is_linked_once() {
+    let mut setup = bare();
+    setup.systems.source = setup.systems.source.lagging(20);
+    setup.systems.source.faults = Some((6_464_347_118_631_711_060, 20));
+    setup.systems.target.like = Like::Salesforce;
+    setup.webhooks = true;
+    let rounds = vec![run(&[]), run(&[]), run(&[Deed::Mail(0, Target)])];
+    play(setup, &Play { start: vec![RIGHT, RIGHT], rounds });
+}
