@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::batch::{Batch, put_link};
+use super::batch::{Batch, put_link, release_written};
 use super::joint::{close_unless_owed, forget_early, read_before};
 use super::outcome::{Answer, Refused, Sent};
 use super::retry::{Reach, reach, refused_everywhere};
@@ -303,7 +303,11 @@ impl Run<'_> {
             Answer::Applied(applied) => {
                 self.applied(commit, work, entry, operation, applied, fetched);
                 fetched.insert((side, applied.record.clone()), applied.observation());
-                self.go_on(commit, work, rest.as_ref().unwrap_or(entry), side, fetched)
+                let entry = rest.as_ref().unwrap_or(entry);
+                if entry.writes_to(side.other()) {
+                    release_written(commit, work, entry, operation);
+                }
+                self.go_on(commit, work, entry, side, fetched)
             }
             Answer::Unread { record, error } => {
                 self.unread(commit, work, operation, record, error.as_ref());

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Link, Observation, RecordId, Side, State, Work, WorkKey};
+use crate::model::{
+    Hold, Link, Observation, Operation, PairId, RecordId, Side, State, Work, WorkKey,
+};
+use crate::plan::Entry;
 use crate::store::{CommitBatch, LinkChange};
 
 /// Work that is decided together.
@@ -90,4 +93,25 @@ pub(super) fn put_link(commit: &mut CommitBatch, link: &Link) {
         Some(change) => change.link = link.clone(),
         None => commit.links.push(LinkChange { link: link.clone() }),
     }
+}
+
+/// Ends the holds of the pairs that a write has decided, before the other side is looked at: an
+/// answer is carried out once, also where the system wrote down what stood there before.
+pub(super) fn release_written(
+    commit: &mut CommitBatch,
+    work: &mut Work,
+    entry: &Entry,
+    operation: &Operation,
+) {
+    let is_done = |hold: &Hold| {
+        let of_pair = |pair: &PairId| operation.pairs.iter().any(|written| written.pair == *pair);
+        hold.key.pair().is_some_and(of_pair) && entry.released.contains(&hold.key)
+    };
+    let (done, open): (Vec<Hold>, Vec<Hold>) =
+        std::mem::take(&mut work.holds).into_iter().partition(is_done);
+    work.holds = open;
+    let rows: Vec<_> = done.iter().filter_map(|hold| hold.conflict).collect();
+    let judged = entry.judged.iter().filter(|(row, _)| rows.contains(row));
+    commit.judged.extend(judged.copied());
+    commit.released.extend(done.into_iter().map(|hold| hold.key));
 }

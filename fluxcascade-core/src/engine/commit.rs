@@ -66,6 +66,9 @@ impl Run<'_> {
     ) {
         let Some(link) = &mut work.link else { return };
         set_bases(&self.mapping, &mut link.bases, &settled.bases);
+        for (pair, fields) in &settled.unseen {
+            self.mapping.forget(&mut link.bases, pair, fields);
+        }
         put_link(commit, link);
         commit.closed.push(settled.operation);
         let is_seen = !settled.bases.is_empty();

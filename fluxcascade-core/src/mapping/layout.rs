@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use super::compile::{CompiledMapping, CompiledPair};
 use crate::model::link::Written;
-use crate::model::{Base, Layout, LayoutPair, Revision, Side, Sides, Slot, Timestamp};
+use crate::model::{
+    Base, FieldName, Layout, LayoutPair, PairId, Revision, Side, Sides, Slot, Timestamp,
+};
 use crate::seeded::{self, Bug};
 
 impl CompiledMapping {
@@ -50,6 +52,23 @@ impl CompiledMapping {
     /// What a base has of the pairs that the mapping has: without those that are retired.
     pub fn living<'b>(&self, side: Side, base: &'b Base) -> &'b [Slot] {
         base.slots.get(..self.base_places[side].len()).unwrap_or(&base.slots)
+    }
+
+    /// Forgets what bases have of a pair that is retired: it is decided as a new one if it comes back.
+    pub(crate) fn forget(
+        &self,
+        bases: &mut Sides<Base>,
+        pair: &PairId,
+        fields: &Sides<Vec<FieldName>>,
+    ) {
+        let is_it = |place: &&LayoutPair| place.pair == *pair && place.fields == *fields;
+        let Some(place) = self.retired.iter().find(is_it) else { return };
+        for side in Side::BOTH {
+            let Some(range) = self.range(side, place, self.revision) else { continue };
+            let base = &mut bases[side];
+            base.written.retain(|written| usize::try_from(written.position) != Ok(range.start));
+            base.slots[range].fill(Slot::Absent);
+        }
     }
 
     /// A base of another revision, laid out for this one: a pair keeps its values if it ties the

@@ -4,7 +4,7 @@
 use super::context::PlanContext;
 use super::detect::pair_values;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
-use super::settle::{Heard, settle_lost, settle_update};
+use super::settle::{Heard, settle_lost, settle_unsent, settle_update};
 use super::unit::Seen;
 use crate::mapping::CompiledMapping;
 use crate::model::{
@@ -94,12 +94,22 @@ pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
             continue; // refused, and tried again later
         }
         if owed.is_empty() {
-            entry.closes.push(half.id);
+            give_up(seen.mapping, half, entry);
         } else {
             entry.resumes = Some(half.id);
             entry.pairs.extend(owed);
         }
         entry.step = Step::Decided;
+    }
+}
+
+/// Nothing is owed of a second half. Of a pair that the mapping has not now that cannot be seen.
+fn give_up(mapping: &CompiledMapping, half: &Operation, entry: &mut Entry) {
+    let settled = settle_unsent(mapping, half);
+    if settled.unseen.is_empty() {
+        entry.closes.push(half.id);
+    } else {
+        entry.settled.push(settled);
     }
 }
 

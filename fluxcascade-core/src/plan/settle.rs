@@ -6,8 +6,8 @@ use super::entry::Settled;
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, Side, Sides, Timestamp,
-    Value, Values,
+    Cause, FieldName, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, PairId, Side,
+    Sides, Timestamp, Value, Values,
 };
 use crate::seeded::{self, Bug};
 
@@ -51,6 +51,7 @@ pub(crate) fn settle_update(
         log: Vec::new(),
         conflicts: Vec::new(),
         holds: Vec::new(),
+        unseen: unseen(mapping, operation),
     };
     for written in &operation.pairs {
         let own_rows = operation
@@ -137,7 +138,32 @@ pub(crate) fn settle_lost(operation: &Operation) -> Settled {
         log: log.collect(),
         conflicts: operation.conflicts.clone(),
         holds: Vec::new(),
+        unseen: Vec::new(),
     }
+}
+
+/// Gives up a second half that was not sent.
+pub(crate) fn settle_unsent(mapping: &CompiledMapping, half: &Operation) -> Settled {
+    Settled {
+        operation: half.id,
+        side: half.side,
+        bases: Vec::new(),
+        log: Vec::new(),
+        conflicts: Vec::new(),
+        holds: Vec::new(),
+        unseen: unseen(mapping, half),
+    }
+}
+
+/// The pairs written on both sides that the mapping has not now: the other half may be done already,
+/// so that their bases say nothing of this one.
+fn unseen(
+    mapping: &CompiledMapping,
+    operation: &Operation,
+) -> Vec<(PairId, Sides<Vec<FieldName>>)> {
+    let joint = operation.pairs.iter().filter(|written| written.joint);
+    let gone = joint.filter(|written| mapping.pair_written(written).is_none());
+    gone.map(|written| (written.pair.clone(), written.fields.clone())).collect()
 }
 
 fn unsettled(

@@ -6,7 +6,9 @@ use super::entry::{Entry, Need, RecordAction, Step};
 use super::linked::follow_and_decide;
 use super::matching::Subject;
 use super::parked::park;
-use crate::model::{Ending, HoldKey, Link, LinkStatus, RecordId, Side, State, Work, WorkKey};
+use crate::model::{
+    Ending, HoldKey, Link, LinkStatus, OperationKind, RecordId, Side, State, Work, WorkKey,
+};
 use crate::plan::context::PlanContext;
 use crate::seeded::{self, Bug};
 
@@ -53,7 +55,9 @@ impl Subject<'_> {
         let back: Vec<&Link> =
             self.work.tombstones.iter().filter(|t| was_gone(t, self.side)).collect();
         let before = needs.len();
-        for tombstone in &back {
+        // What is to be made again may be back: it is looked at once more before it is.
+        let again = remade(self.work, self.side).filter(|_| !self.is_being_made());
+        for tombstone in back.iter().copied().chain(again) {
             ask(other, &tombstone.records[other], context, needs);
         }
         if needs.len() > before {
@@ -71,8 +75,12 @@ impl Subject<'_> {
             .filter(|t| t.ending == Some(Ending::TwinRemoved(self.side)))
             .filter(|t| !state(t).is_some_and(is_there))
             .collect();
+        let again = again.filter(|t| !is_taken(t) && state(t).is_some_and(is_back));
+        if let Some(tombstone) = again.filter(|_| there.is_empty()) {
+            return Err(Box::new(self.revive(other, tombstone, context, entry, needs)));
+        }
         match (there.as_slice(), ours.as_slice(), taken.as_slice()) {
-            ([one], _, _) => Err(Box::new(self.revive(one, context, entry, needs))),
+            ([one], _, _) => Err(Box::new(self.revive(self.side, one, context, entry, needs))),
             ([_, _, ..], _, _) => Err(Box::new(self.park_beside(
                 &there,
                 "several former partners are there",
@@ -105,16 +113,23 @@ impl Subject<'_> {
         }
     }
 
-    /// The link is in use again, with its old bases: what was edited since flows as ever.
+    /// Whether a create for it has begun and has no answer yet.
+    fn is_being_made(&self) -> bool {
+        self.work.operations.iter().any(|op| op.kind == OperationKind::Create)
+    }
+
+    /// The link is in use again, with its old bases, for its record of the side `back` is back: what
+    /// was edited since flows as ever.
     fn revive(
         &self,
+        back: Side,
         tombstone: &Link,
         context: &PlanContext,
         mut entry: Entry,
         needs: &mut Vec<Need>,
     ) -> Entry {
         let link = Link { status: LinkStatus::Active, ending: None, ..tombstone.clone() };
-        let why = format!("the {} record {} is back", self.side, self.record);
+        let why = format!("the {back} record {} is back", tombstone.records[back]);
         entry.before = Some(resumed(&link, &why));
         entry.records = link.records.as_ref().map(|record| Some(record.clone()));
         for (side, record) in link.records.iter() {
@@ -189,5 +204,13 @@ fn is_there(state: &State) -> bool {
             true
         }
         State::Archived(_) | State::Deleted(_) | State::Missing => false,
+    }
+}
+
+/// Whether a record that was gone is there again, as itself.
+fn is_back(state: &State) -> bool {
+    match state {
+        State::Known { .. } | State::OutOfScope | State::Unreadable(_) => true,
+        State::MergedInto(_) | State::Archived(_) | State::Deleted(_) | State::Missing => false,
     }
 }

@@ -294,8 +294,16 @@ impl SimSystem {
         }
     }
 
-    /// Adds a state to a record: these fields are now so.
+    /// Adds a state to a record: somebody writes these fields.
     fn put(&self, state: &mut SimState, id: &RecordId, at: Timestamp, life: Life, fields: Fields) {
+        let sent: Vec<(FieldName, Value)> =
+            if state.witness.is_some() { fields.clone().into_iter().collect() } else { Vec::new() };
+        self.hold(state, id, at, life, fields);
+        state.testify(id, at, sent);
+    }
+
+    /// Adds a state to a record: it holds these values now, whoever once wrote them.
+    fn hold(&self, state: &mut SimState, id: &RecordId, at: Timestamp, life: Life, fields: Fields) {
         let own = self.own_time(state, at);
         let mut values = state
             .records
@@ -303,8 +311,6 @@ impl SimSystem {
             .and_then(record::Record::now)
             .map_or_else(Arc::default, |now| Arc::clone(&now.values));
         let mut changed = Vec::new();
-        let sent: Vec<(FieldName, Value)> =
-            if state.witness.is_some() { fields.clone().into_iter().collect() } else { Vec::new() };
         if !fields.is_empty() {
             let values = Arc::make_mut(&mut values);
             for (field, value) in fields {
@@ -323,7 +329,6 @@ impl SimSystem {
         if let Some(record) = state.records.get_mut(id) {
             record.times.extend(changed.into_iter().map(|field| (field, own)));
         }
-        state.testify(id, at, sent);
     }
 
     fn make(&self, state: &mut SimState, at: Timestamp, fields: Fields) -> RecordId {

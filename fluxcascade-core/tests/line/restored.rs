@@ -139,3 +139,37 @@ async fn of_two_restored_records_one_has_the_twin() {
     assert_eq!(links.iter().filter(|l| l.status == LinkStatus::Active).count(), 1);
     assert_eq!((world.crm.records().len(), world.field.records().len()), (2, 1));
 }
+
+/// P6, P8: what is to be made again is looked at once more, and nothing is made beside what is back.
+#[tokio::test]
+async fn a_record_that_is_back_before_it_is_made_again_has_its_link_again() {
+    let world = world(asking().on_delete(Side::Target, DeletePolicy::Recreate));
+    let (_, target) = world.linked().await;
+    let before = world.link().await;
+    world.minutes(15);
+    world.field.delete(&target);
+    let back = target.clone();
+    // It is read, and is gone: from the next look at the source on it is back.
+    let (crm, field) = (world.crm.clone(), world.field.clone());
+    world.field.before_next(CallKind::Fetch, move |_| {
+        crm.before_next(CallKind::Fetch, move |_| {
+            field.restore(&back);
+            field.edit(&back, "name", "Anna");
+        });
+    });
+    world.settle().await;
+    let log = world.log().await;
+    let kinds: Vec<LogKind> = log.iter().rev().map(|row| row.kind).collect();
+    let ended = kinds.iter().position(|kind| *kind == LogKind::End).unwrap();
+    assert!(
+        kinds[ended..].contains(&LogKind::Resume),
+        "it was back after its link ended: {kinds:?}"
+    );
+    assert_eq!(world.field.records(), [target.clone()]);
+    let link = world.link().await;
+    assert_eq!(
+        (link.id, link.status, link.records.target),
+        (before.id, LinkStatus::Active, target)
+    );
+    assert_eq!(world.crm.text(&link.records.source, "name"), "Anna");
+}

@@ -4,6 +4,7 @@ use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::Change;
 use fluxcascade_core::mapping::{DeletePolicy, Mapping, MappingBuilder};
 use fluxcascade_core::model::{ConflictKind, HoldReason, RecordId, Side, Sides, Value};
+use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::scenario::{able, checked, plain};
 use crate::world::{World, contacts};
@@ -253,4 +254,38 @@ async fn what_if_tells_what_is_kept_what_comes_back_and_what_is_over() {
     let told: Vec<_> = what.pairs.iter().map(|pair| pair.change).collect();
     assert_eq!(told, [Change::Removed, Change::Forgotten { since: kept.since }], "{what}");
     assert_eq!(what.kept.len(), 1, "{what}");
+}
+
+/// P3: whether a pair was written cannot be seen while the mapping has it not. Its base is what it
+/// was before, so that when it is put back the write is repeated, or is found; an edit that was made
+/// since is a conflict with what was sent.
+#[tokio::test]
+async fn a_write_that_settles_while_its_pair_is_retired_is_found_when_it_is_put_back() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost] {
+        for edited in [false, true] {
+            let mut world = plain(contacts().conflicts(Strategy::SourceWins));
+            let (source, target) = world.linked().await;
+            world.minutes(15);
+            world.crm.edit(&source, "name", "Ann 1");
+            world.field.fail_next(CallKind::Update, fault);
+            world.sync().await;
+            let whole = world.mapping.clone();
+            world.mapping = without(&whole, &["name"]);
+            world.settle().await;
+            if edited {
+                world.crm.edit(&source, "name", "Ann 2");
+                world.settle().await;
+            }
+            let name = world.crm.text(&source, "name");
+            world.mapping = whole;
+            world.settle().await;
+            let both = (name.clone(), name);
+            assert_eq!(names(&world, &source, &target), both, "{fault:?} {edited}");
+            let rows = world.conflicts().await;
+            let losers: Vec<&str> =
+                rows.iter().filter_map(|row| row.values.target[0].as_text()).collect();
+            let clash = edited && matches!(fault, Fault::AnswerLost);
+            assert_eq!(losers, if clash { vec!["Ann 1"] } else { vec![] }, "{fault:?} {edited}");
+        }
+    }
 }

@@ -54,7 +54,9 @@ impl SimSystem {
         let lacks = |field: &FieldName| kept.get(field).is_none_or(Value::is_blank);
         let gained = lost.into_iter().filter(|(field, value)| lacks(field) && !value.is_blank());
         let gained = gained.collect();
-        self.put(&mut state, survivor, self.now(), Life::Live, gained);
+        // Its values were sent when the loser was written.
+        self.hold(&mut state, survivor, self.now(), Life::Live, gained);
+        state.testify(survivor, self.now(), Vec::new());
         let merged = Life::MergedInto(survivor.clone());
         self.put(&mut state, loser, self.now(), merged, Fields::new());
     }
