@@ -220,7 +220,8 @@ impl Run<'_> {
             | OperationKind::Delete { .. }
             | OperationKind::Restore { .. } => (Vec::new(), Vec::new()),
         };
-        let resumed = work.operations.iter().find(|open| Some(open.id) == entry.resumes);
+        let mut open = work.operations.iter().filter(|open| open.side == side);
+        let resumed = open.find(|open| Some(open.id) == entry.resumes);
         let id = || {
             OperationId::of(&[
                 self.mapping.key.tenant.as_str().as_bytes(),

@@ -436,3 +436,41 @@ fn a_half_that_settles_while_its_pair_is_retired_is_decided_anew() {
     let filled = Start { on: [true, true], filled: [1, 55] };
     play(setup, &Play { start: vec![BOTH, BOTH, filled, BOTH], rounds });
 }
+
+/// P5: a merge brings a value anew to the record that gets it.
+#[test]
+fn a_value_that_a_merge_brings_again_is_written_again() {
+    let setup = bare();
+    let rounds = vec![
+        run(&[Deed::Hide(0, Target)]),
+        run(&[Deed::Merge(0, 1, Source), Deed::Delete(0, Target)]),
+        Round {
+            during: vec![(1, Deed::Blank(Place { person: 0, pair: SCORE, side: Target }))],
+            answers: Some(4),
+            ..run(&[Deed::Merge(1, 0, Source), Deed::Delete(1, Target)])
+        },
+        run(&[Deed::Merge(1, 0, Source), Deed::Merge(1, 0, Target)]),
+    ];
+    let filled = Start { on: [true, true], filled: [160, 0] };
+    play(setup, &Play { start: vec![filled, BOTH], rounds });
+}
+
+/// P1: another pair is written to the target before the half that is owed to the source.
+#[test]
+fn a_half_that_is_owed_stays_beside_a_write_to_the_other_side() {
+    let mut setup = bare();
+    setup.systems.source.faults = Some((6_942_283_613_479_936_785, 6));
+    setup.systems.target.hand = Hand::Upper;
+    setup.systems.target.faults = Some((7_765_248_249_420_768_922, 20));
+    setup.conflicts = vec![Conflicts::Union];
+    let rounds = vec![
+        run(&[]),
+        run(&[Deed::Twin(0, Target), Deed::Edit(Place { person: 1, pair: 0, side: Target })]),
+        run(&[Deed::Clash(1, TAGS)]),
+        Round { revision: Revision::Redirected, ..run(&[]) },
+        run(&[]),
+        run(&[Deed::Agree(1, 3)]),
+        Round { wait: 300, ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
