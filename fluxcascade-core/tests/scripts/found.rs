@@ -474,3 +474,30 @@ fn a_half_that_is_owed_stays_beside_a_write_to_the_other_side() {
     ];
     play(setup, &Play { start: vec![LEFT, BOTH], rounds });
 }
+
+/// P6: a record that a person orders is made beside one whose create had no answer.
+#[test]
+fn a_record_that_a_person_orders_is_made_beside_others_with_its_key() {
+    let mut setup = bare();
+    setup.systems.target.like = Like::Salesforce;
+    setup.systems.target.faults = Some((889_096_985_484_834_144, 20));
+    let rounds = vec![
+        run(&[Deed::Fail(Target, CallKind::Changes, Fault::Partial(1)), Deed::Twin(1, Source)]),
+        Round { revision: Revision::Fewer, ..run(&[Deed::Garble(0, Source)]) },
+        Round { wait: 300, ..run(&[]) },
+        Round { answers: Some(4), ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH, BOTH], rounds });
+}
+
+/// P6: a system does one create twice, and a person deletes the record that it named.
+#[test]
+fn the_double_that_a_system_made_is_not_ours() {
+    let mut setup = bare();
+    setup.systems.source.powers.answers_with_values = true;
+    setup.systems.target.like = Like::Salesforce;
+    setup.systems.target.faults = Some((8_399_505_724_751_030_331, 6));
+    setup.policies = Policies { delete_update: DeleteUpdate::Recreate, ..Policies::PLAIN };
+    let rounds = vec![run(&[]), run(&[Deed::Delete(1, Target)]), run(&[])];
+    play(setup, &Play { start: vec![BOTH, LEFT], rounds });
+}
