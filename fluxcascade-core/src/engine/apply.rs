@@ -181,9 +181,12 @@ impl Run<'_> {
             (None, None, Some(tombstone)) => tombstone.id,
             (None, None, None) => link_id(&self.mapping, side.other(), &origin, self.number),
         };
+        let mut open = work.operations.iter().filter(|open| open.side == side);
+        let resumed = open.find(|open| Some(open.id) == entry.resumes);
         let mut pairs = Vec::new();
         let mut conflicts = Vec::new();
         for pair in &entry.pairs {
+            let id = &self.mapping.pairs[pair.index].id;
             let (send, cause, conflict) = match &pair.action {
                 PairAction::Write { to, send, cause, conflict } if *to == side => {
                     (send, cause, conflict)
@@ -199,13 +202,14 @@ impl Run<'_> {
             };
             conflicts.extend(conflict.iter().map(|row| row.as_ref().clone()));
             pairs.push(OperationPair {
-                pair: self.mapping.pairs[pair.index].id.clone(),
+                pair: id.clone(),
                 fields: self.mapping.pairs[pair.index].fields(),
                 origin: pair.values[side.other()].clone(),
                 planned: pair.values[side].clone(),
                 sent: send.clone(),
                 cause: cause.clone(),
-                joint: matches!(pair.action, PairAction::WriteBoth { .. }),
+                joint: matches!(pair.action, PairAction::WriteBoth { .. })
+                    || resumed.is_some_and(|half| half.is_joint(id, send)),
             });
         }
         if pairs.is_empty() && entry.writes_both() {
@@ -220,8 +224,6 @@ impl Run<'_> {
             | OperationKind::Delete { .. }
             | OperationKind::Restore { .. } => (Vec::new(), Vec::new()),
         };
-        let mut open = work.operations.iter().filter(|open| open.side == side);
-        let resumed = open.find(|open| Some(open.id) == entry.resumes);
         let id = || {
             OperationId::of(&[
                 self.mapping.key.tenant.as_str().as_bytes(),

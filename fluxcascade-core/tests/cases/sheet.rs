@@ -111,16 +111,19 @@ pub(crate) fn unlinked(
 ) -> Work {
     let record = RecordId::new(id).unwrap();
     let seen = Observation::fetched(record.clone(), known(mapping, side, held));
+    let tenant = context(at(0)).key;
+    let keys = mapping.keys(side, &record, seen.values().unwrap(), &tenant);
     let mut entries = Sides::default();
     entries[side] = Some(inbox(seen, mapping.revision));
-    let candidates = Candidates { rule: 0, holders, pending: Sides::new(0, 0) };
+    let candidate =
+        |(rule, key)| Candidates { rule, key, holders: holders.clone(), pending: Sides::new(0, 0) };
     Work {
         key: WorkKey::Record(side, record),
         link: None,
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
-        candidates: vec![candidates],
+        candidates: keys.into_iter().map(candidate).collect(),
         tombstones: Vec::new(),
     }
 }

@@ -501,3 +501,48 @@ fn the_double_that_a_system_made_is_not_ours() {
     let rounds = vec![run(&[]), run(&[Deed::Delete(1, Target)]), run(&[])];
     play(setup, &Play { start: vec![BOTH, LEFT], rounds });
 }
+
+/// TODO m
+#[test]
+fn todo_m() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::HubSpot;
+    setup.systems.target.powers.answers_with_values = true;
+    setup.conflicts = vec![Conflicts::Max, Conflicts::Longest, Conflicts::SourceWins];
+    setup.primary = true;
+    setup.refers = true;
+    setup.policies = Policies { scope: ConflictScope::Record, ..Policies::PLAIN };
+    let rounds = vec![
+        run(&[]),
+        Round { wait: 1, crashes: vec![Crash::At(1), Crash::At(48)], ..run(&[]) },
+        run(&[Deed::Refer(1, 0, Source)]),
+        run(&[
+            Deed::Wait(8),
+            Deed::Clash(1, 0),
+            Deed::Edit(Place { person: 1, pair: 5, side: Target }),
+        ]),
+    ];
+    let filled = Start { on: [true, true], filled: [68, 91] };
+    play(setup, &Play { start: vec![BOTH, filled], rounds });
+}
+
+/// TODO n
+#[test]
+fn todo_n() {
+    let mut setup = bare();
+    setup.systems.source.offset = 7000;
+    setup.batch = 2;
+    setup.conflicts = vec![Conflicts::Union];
+    setup.policies = Policies { first_sync: FirstSync::UpdateExisting, ..Policies::PLAIN };
+    let rounds = vec![
+        run(&[]),
+        Round {
+            during: vec![(1, Deed::Clash(0, TAGS))],
+            crashes: vec![Crash::At(54), Crash::At(1)],
+            ..run(&[])
+        },
+        run(&[Deed::Hide(0, Target)]),
+        Round { wait: 300, ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
