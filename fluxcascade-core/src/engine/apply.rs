@@ -153,6 +153,7 @@ impl Run<'_> {
             if !entry.writes_to(side) {
                 continue;
             }
+            self.writes += 1;
             let Some(mut operation) = self.operation(side, work, entry, &batch.fetched) else {
                 continue;
             };
@@ -231,6 +232,7 @@ impl Run<'_> {
                 &[side.number()],
                 origin.as_str().as_bytes(),
                 &self.number.0.to_le_bytes(),
+                &self.writes.to_le_bytes(),
             ])
         };
         Some(Operation {
