@@ -10,6 +10,8 @@ use fluxcascade_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
+use crate::columns;
+
 /// An error on the way to being a [`StoreError`].
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -70,10 +72,7 @@ impl From<Fault> for StoreError {
 impl Fault {
     /// Something stored is not what it must be.
     pub(super) fn damaged(what: &str) -> Self {
-        Fault::Store(StoreError::new(
-            StoreErrorKind::Damaged,
-            format!("the stored {what} is damaged: restore the store from a backup"),
-        ))
+        Fault::Store(columns::damaged(what))
     }
 
     /// Whether nothing was committed, and the same call may work at once: others were in its way.
