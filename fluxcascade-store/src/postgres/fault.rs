@@ -61,9 +61,7 @@ impl From<Fault> for StoreError {
             Fault::Late => StoreError::failed(
                 "the server did not answer in time: see what keeps it busy, or allow it more time",
             ),
-            Fault::Unanswered(why) => StoreError::failed(format_args!(
-                "the answer to a commit was lost ({why}): it may have been done, so read what is stored before doing it again"
-            )),
+            Fault::Unanswered(why) => StoreError::unanswered(why),
             Fault::Store(error) => error,
         }
     }
