@@ -36,6 +36,7 @@ mod retransform;
 mod settle;
 mod show;
 mod stamp;
+mod times;
 mod told;
 mod tombstone;
 mod unit;

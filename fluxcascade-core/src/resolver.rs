@@ -175,6 +175,11 @@ impl Strategy {
         matches!(self, Strategy::NewestWins | Strategy::OldestWins)
     }
 
+    /// Whether it makes a set of both sides'.
+    pub fn unites(&self) -> bool {
+        matches!(self, Strategy::Union)
+    }
+
     /// Decides a conflict.
     pub fn resolve(&self, case: &ConflictCase<'_>) -> Resolution {
         match self {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::batch::seen;
+use super::batch::{keep_former, seen};
 use super::outcome::{Applied, Proof};
 use super::record::kind_of;
 use super::run::Run;
@@ -45,7 +45,7 @@ impl Run<'_> {
         }
         let mut link = match work.link.take() {
             Some(link) => link,
-            None => self.created_link(commit, operation, applied),
+            None => self.created_link(commit, work, operation, applied),
         };
         let (bases, log) = match applied.proof {
             Proof::Answer => self.confirmed(operation, &applied.values),
@@ -142,13 +142,16 @@ impl Run<'_> {
     fn created_link(
         &self,
         commit: &mut CommitBatch,
+        work: &Work,
         operation: &Operation,
         applied: &Applied,
     ) -> Link {
         let (side, record) = (operation.side, applied.record.clone());
         let keys = self.mapping.keys(side, &record, &applied.values, &self.key);
         commit.keys.push(RecordKeys { side, record: record.clone(), keys });
-        self.new_link(operation, record)
+        let link = self.new_link(operation, record);
+        keep_former(commit, work, &link);
+        link
     }
 
     fn new_link(&self, operation: &Operation, record: RecordId) -> Link {
@@ -254,6 +257,7 @@ impl Run<'_> {
         self.note_failure(operation, error);
         if operation.kind == OperationKind::Create {
             let link = self.new_link(operation, record.clone());
+            keep_former(commit, work, &link);
             commit.closed.push(operation.id);
             self.note_made(commit, operation, record);
             let pairs = operation.pairs.iter().map(|written| LogPair {

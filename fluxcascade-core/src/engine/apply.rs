@@ -153,6 +153,7 @@ impl Run<'_> {
             if !entry.writes_to(side) {
                 continue;
             }
+            self.writes += 1;
             let Some(mut operation) = self.operation(side, work, entry, &batch.fetched) else {
                 continue;
             };
@@ -181,9 +182,12 @@ impl Run<'_> {
             (None, None, Some(tombstone)) => tombstone.id,
             (None, None, None) => link_id(&self.mapping, side.other(), &origin, self.number),
         };
+        let mut open = work.operations.iter().filter(|open| open.side == side);
+        let resumed = open.find(|open| Some(open.id) == entry.resumes);
         let mut pairs = Vec::new();
         let mut conflicts = Vec::new();
         for pair in &entry.pairs {
+            let id = &self.mapping.pairs[pair.index].id;
             let (send, cause, conflict) = match &pair.action {
                 PairAction::Write { to, send, cause, conflict } if *to == side => {
                     (send, cause, conflict)
@@ -199,13 +203,14 @@ impl Run<'_> {
             };
             conflicts.extend(conflict.iter().map(|row| row.as_ref().clone()));
             pairs.push(OperationPair {
-                pair: self.mapping.pairs[pair.index].id.clone(),
+                pair: id.clone(),
                 fields: self.mapping.pairs[pair.index].fields(),
                 origin: pair.values[side.other()].clone(),
                 planned: pair.values[side].clone(),
                 sent: send.clone(),
                 cause: cause.clone(),
-                joint: matches!(pair.action, PairAction::WriteBoth { .. }),
+                joint: matches!(pair.action, PairAction::WriteBoth { .. })
+                    || resumed.is_some_and(|half| half.is_joint(id, send)),
             });
         }
         if pairs.is_empty() && entry.writes_both() {
@@ -220,7 +225,6 @@ impl Run<'_> {
             | OperationKind::Delete { .. }
             | OperationKind::Restore { .. } => (Vec::new(), Vec::new()),
         };
-        let resumed = work.operations.iter().find(|open| Some(open.id) == entry.resumes);
         let id = || {
             OperationId::of(&[
                 self.mapping.key.tenant.as_str().as_bytes(),
@@ -228,6 +232,7 @@ impl Run<'_> {
                 &[side.number()],
                 origin.as_str().as_bytes(),
                 &self.number.0.to_le_bytes(),
+                &self.writes.to_le_bytes(),
             ])
         };
         Some(Operation {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::model::{
-    Hold, Link, Observation, Operation, PairId, RecordId, Side, State, Work, WorkKey,
+    Choice, Conflict, Ending, Hold, HoldKey, Link, LinkId, Observation, Operation, PairId,
+    RecordId, Side, State, Work, WorkKey,
 };
 use crate::plan::Entry;
 use crate::store::{CommitBatch, LinkChange};
@@ -95,6 +96,19 @@ pub(super) fn put_link(commit: &mut CommitBatch, link: &Link) {
     }
 }
 
+/// A link that is made again with another record lets go of the one that was gone: that one keeps a
+/// tombstone of its own, so that nothing is made for it if it is back (P8).
+pub(super) fn keep_former(commit: &mut CommitBatch, work: &Work, link: &Link) {
+    let of_link = work.tombstones.iter().find(|tombstone| tombstone.id == link.id);
+    let Some((former, Some(Ending::Remade(gone)))) = of_link.map(|t| (t, t.ending)) else { return };
+    let record = &former.records[gone];
+    if *record == link.records[gone] {
+        return;
+    }
+    let id = LinkId::of(&[&former.id.0, record.as_str().as_bytes()]);
+    put_link(commit, &Link { id, ending: Some(Ending::Deleted(gone)), ..former.clone() });
+}
+
 /// Ends the holds of the pairs that a write has decided, before the other side is looked at: an
 /// answer is carried out once, also where the system wrote down what stood there before.
 pub(super) fn release_written(
@@ -110,8 +124,30 @@ pub(super) fn release_written(
     let (done, open): (Vec<Hold>, Vec<Hold>) =
         std::mem::take(&mut work.holds).into_iter().partition(is_done);
     work.holds = open;
+    commit.conflicts.extend(record_row(&work.holds, entry, operation).cloned());
     let rows: Vec<_> = done.iter().filter_map(|hold| hold.conflict).collect();
     let judged = entry.judged.iter().filter(|(row, _)| rows.contains(row));
     commit.judged.extend(judged.copied());
     commit.released.extend(done.into_iter().map(|hold| hold.key));
+}
+
+/// The row of what a whole record waited for, with who has won, if the write has carried it out: once
+/// the other side is looked at, nothing is in conflict any more.
+fn record_row<'e>(holds: &[Hold], entry: &'e Entry, operation: &Operation) -> Option<&'e Conflict> {
+    let of_record = |hold: &&Hold| matches!(hold.key, HoldKey::Link(_));
+    let hold = holds.iter().find(of_record)?;
+    let is_written = match hold.choice()? {
+        Choice::Take(winner) => winner.other() == operation.side,
+        Choice::Set(_) => true,
+        Choice::Leave
+        | Choice::LinkTo(_)
+        | Choice::Create
+        | Choice::Never
+        | Choice::NotMade
+        | Choice::Allow
+        | Choice::Retry
+        | Choice::Recreate => false,
+    };
+    let told = |row: &&Conflict| Some(row.id) == hold.conflict && row.winner.is_some();
+    entry.conflicts.iter().find(told).filter(|_| is_written)
 }

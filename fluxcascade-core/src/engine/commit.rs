@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::batch::{put_link, seen};
+use super::batch::{keep_former, put_link, seen};
 use super::record::finish_records;
 use super::run::Run;
 use crate::model::{
@@ -105,6 +105,7 @@ impl Run<'_> {
         };
         set_bases(&self.mapping, &mut link.bases, &new.bases);
         put_link(commit, &link);
+        keep_former(commit, work, &link);
         for side in Side::BOTH {
             commit.released.push(HoldKey::Record(side, link.records[side].clone()));
         }

@@ -117,8 +117,8 @@ impl Run<'_> {
         })
     }
 
-    /// Notes what the system made of an id, if that is something else: so that it is not written
-    /// again and again (P22). The log row of it, too.
+    /// Notes that an id was written, and what the system made of it, so that it is not written again
+    /// and again (P22). The log row of what is something else, too.
     pub(super) fn note_stamp(
         &self,
         link: &mut Link,
@@ -127,16 +127,18 @@ impl Run<'_> {
     ) -> Option<LogPair> {
         let stamp = operation.stamp.as_ref()?;
         let foreign = self.mapping.foreign_ids[operation.side].as_ref()?;
-        let held = after[foreign.slot].value().filter(|held| !holds_id(held, &stamp.id))?;
+        let held = after[foreign.slot].value()?;
+        let is_kept = holds_id(held, &stamp.id);
+        let sent = foreign.value(&stamp.id);
         link.bases[operation.side].note_written(Written {
             position: Written::STAMP,
-            fingerprint: stamp_print(&stamp.id, held),
+            fingerprint: stamp_print(&stamp.id, if is_kept { &sent } else { held }),
             at: self.now(),
             origin: WriteOrigin::Person,
         });
-        Some(LogPair {
+        (!is_kept).then(|| LogPair {
             pair: foreign.pair_id(),
-            before: vec![foreign.value(&stamp.id)],
+            before: vec![sent],
             after: vec![held.clone()],
             cause: Cause::Rewritten,
         })

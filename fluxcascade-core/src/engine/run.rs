@@ -51,6 +51,8 @@ pub(super) struct Run<'e> {
     pub(super) found: HashMap<OperationId, Option<Vec<Observation>>>,
     /// Second halves of writes to both sides that were begun in this run, and not sent.
     pub(super) unsent: HashSet<OperationId>,
+    /// How many writes were decided so far: each has an id of its own.
+    pub(super) writes: u64,
     /// Pairs of the batch's links whose transform was changed since they were last decided.
     pub(super) retransformed: HashMap<LinkId, Vec<usize>>,
     /// Origins of creates without a key and without an answer, by the side that they create on.
@@ -89,6 +91,7 @@ impl<'e> Run<'e> {
             report,
             found: HashMap::new(),
             unsent: HashSet::new(),
+            writes: 0,
             retransformed: HashMap::new(),
             keyless_creates: Sides::default(),
             before_write: HashMap::new(),

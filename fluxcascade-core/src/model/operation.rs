@@ -122,6 +122,12 @@ impl Operation {
         self.joint.is_some() && self.side == Side::Source
     }
 
+    /// Whether these values of the pair are its half of what is written on both sides.
+    pub(crate) fn is_joint(&self, pair: &PairId, values: &[Value]) -> bool {
+        let is_it = |w: &OperationPair| w.joint && w.pair == *pair && w.sent == values;
+        self.pairs.iter().any(is_it)
+    }
+
     /// What a hold keeps of the create that it asks about: an answer is to that one alone.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&[&self.id.0, &self.begun.micros().to_le_bytes()])

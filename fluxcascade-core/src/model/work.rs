@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::hold::{Hold, HoldReason};
-use super::id::{LinkId, RecordId, Side, Sides};
+use super::id::{Fingerprint, LinkId, RecordId, Side, Sides};
 use super::link::Link;
 use super::operation::Operation;
 use super::record::Observation;
@@ -63,6 +63,8 @@ pub struct KeyHolder {
 pub struct Candidates {
     /// The rule, by its place in the mapping.
     pub rule: u16,
+    /// The key that the record had when it was last listed.
+    pub key: Fingerprint,
     /// The records that have the key: those that are not archived first, each kind in order of their
     /// ids; at most [`Candidates::MOST_HOLDERS`] on each side, so that a key that thousands of records
     /// share costs no more than another.

@@ -1,22 +1,18 @@
 //! Conflicts: pairs that conflict together are put to the strategies once, and one side wins all.
 
-use super::context::BeforeWrite;
-use super::detect::View;
 use super::entry::{Entry, Need};
 use super::merge::{Case, Pass};
-use super::reference;
+use super::reference::{self, Blocked};
+use super::times::ChangedAt;
 use super::told::{Held, ToldAlone, asked, is_due};
 use super::unit::{Seen, Together};
-use crate::mapping::{CompiledPair, refs};
+use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Base, Cause, Choice, Conflict, ConflictKind, ConflictStatus, FieldType, Hold, HoldKey,
-    HoldReason, Modified, PairId, Side, Sides, Value, Winner,
+    Cause, Choice, Conflict, ConflictKind, ConflictStatus, FieldType, Hold, HoldKey, HoldReason,
+    PairId, Side, Sides, Value, Winner,
 };
-use crate::resolver::{ConflictCase, Resolution, Strategies, TimedBy};
-
-/// When each side was changed, as far as its system says.
-type ChangedAt = Sides<Option<Modified>>;
+use crate::resolver::{ConflictCase, Resolution, Strategies};
 
 /// How freely a pair of the unit may be written; `None`: it waits for something else.
 type PassOf<'p> = &'p dyn Fn(&Case<'_>, &mut Entry) -> Option<Pass>;
@@ -121,7 +117,7 @@ impl<'a> Unit<'a> {
             && self.cases.iter().all(|case| waiting(case).is_some_and(waits))
     }
 
-    fn kind(&self) -> ConflictKind {
+    pub(super) fn kind(&self) -> ConflictKind {
         if self.cases.iter().any(|case| case.base.is_some()) {
             ConflictKind::UpdateUpdate
         } else {
@@ -145,6 +141,9 @@ impl<'a> Unit<'a> {
     pub(super) fn resolve(&self, entry: &mut Entry, needs: &mut Vec<Need>, pass: PassOf<'_>) {
         let strategies = self.strategies();
         let Some((times, timed_by)) = self.times(strategies, needs) else { return };
+        if let Some(hold) = self.waits_for_link(strategies) {
+            return entry.holds.push(hold);
+        }
         let types = Sides::from_fn(|side| self.each(|case| case.pair().ends[side].types.to_vec()));
         let carried = Sides::from_fn(|side| self.carried(side));
         let all = |side: Side| self.each(|case| case.values[side].clone());
@@ -179,6 +178,21 @@ impl<'a> Unit<'a> {
 
     fn each<T>(&self, of: impl Fn(&'a Case<'a>) -> Vec<T>) -> Vec<T> {
         self.cases.iter().flat_map(|case| of(case)).collect()
+    }
+
+    /// A set of both sides' references is made when all of them are linked.
+    fn waits_for_link(&self, strategies: &Strategies) -> Option<Hold> {
+        let [case] = self.cases else { return None };
+        let blocked = |side: Side| {
+            let (own, now) = (&case.values[side], &case.values[side.other()]);
+            reference::carry(case.pair(), side, own, now, self.seen.context).err()
+        };
+        let mut blocked = Side::BOTH.into_iter().filter_map(blocked);
+        let awaited = blocked.find_map(|blocked| match blocked {
+            Blocked::Waits(awaited) => Some(awaited),
+            Blocked::Refused(_) => None,
+        });
+        awaited.filter(|_| strategies.unite()).map(|awaited| case.awaits(awaited))
     }
 
     /// What a side holds, as the other side stores it.
@@ -359,53 +373,9 @@ impl<'a> Unit<'a> {
         why.clone_into(&mut row.why);
         row
     }
-
-    /// When each side was changed: the newest of the unit's fields, where the system knows that;
-    /// `None` if it must be asked first.
-    fn times(
-        &self,
-        strategies: &Strategies,
-        needs: &mut Vec<Need>,
-    ) -> Option<(ChangedAt, Sides<TimedBy>)> {
-        let mut times = Sides::from_fn(|side| self.seen.changed_at(side));
-        let mut timed_by = Sides::default();
-        if self.kind() != ConflictKind::UpdateUpdate || !strategies.go_by_time() {
-            return Some((times, timed_by));
-        }
-        let before = needs.len();
-        for side in Side::BOTH {
-            if !self.seen.context.knows_field_times[side] {
-                continue;
-            }
-            let record = self.seen.link.records[side].clone();
-            let Some(told) = self.seen.context.field_times.get(&(side, record.clone())) else {
-                needs.push(Need::FieldTimes { side, record });
-                continue;
-            };
-            let is_own = |pair: &CompiledPair, field| pair.ends[side].names.contains(field);
-            let own = told
-                .iter()
-                .filter(|(field, _)| self.cases.iter().any(|case| is_own(case.pair(), field)))
-                .map(|(_, modified)| *modified)
-                .max_by_key(|modified| modified.at);
-            // A time from before the base is not the time of this change.
-            let confirmed = self.seen.confirmed_at(side);
-            let of_this = |own: &Modified| confirmed.is_none_or(|base| own.at >= base.at);
-            if let Some(own) = own.filter(of_this) {
-                times[side] = Some(own);
-                timed_by[side] = TimedBy::Fields;
-            }
-        }
-        (needs.len() == before).then_some((times, timed_by))
-    }
 }
 
 impl Case<'_> {
-    /// When each side's record was changed, as far as its system says.
-    pub(super) fn times(&self) -> ChangedAt {
-        Sides::from_fn(|side| self.seen.changed_at(side))
-    }
-
     fn base_values(&self, side: Side) -> Option<Vec<Value>> {
         let base = self.base.as_ref()?;
         Some(base[side].iter().map(|&value| value.clone()).collect())
@@ -450,35 +420,7 @@ fn row(
     }
 }
 
-impl<'a> Seen<'a> {
-    /// The record's time, if it is newer than the version in the base: only then it tells of this
-    /// change.
-    pub(super) fn changed_at(&self, side: Side) -> Option<Modified> {
-        let View::Known { version, .. } = self.views[side] else { return None };
-        let before = self.before_write(side);
-        let modified = before.map_or(version.modified, |before| before.shown)?;
-        match self.confirmed_at(side) {
-            Some(confirmed) if modified.at <= confirmed.at => None,
-            Some(_) | None => Some(modified),
-        }
-    }
-
-    /// The time of the version in the base, from before a write of ours in this batch.
-    fn confirmed_at(&self, side: Side) -> Option<Modified> {
-        let base: &Base = &self.link.bases[side];
-        self.before_write(side).map_or(base.version.modified, |before| before.confirmed)
-    }
-
-    /// What the record was before a write of ours in this batch, unless it was edited since.
-    fn before_write(&self, side: Side) -> Option<&'a BeforeWrite> {
-        if self.context.before_write.is_empty() {
-            return None;
-        }
-        let View::Known { version, .. } = self.views[side] else { return None };
-        let before = self.context.before_write.get(&(side, self.link.records[side].clone()));
-        before.filter(|before| before.left == *version)
-    }
-
+impl Seen<'_> {
     /// The hold of a conflict that the whole record waits for.
     pub(super) fn record_hold(&self) -> Option<&Hold> {
         let is_own = |hold: &&Hold| {

@@ -33,6 +33,14 @@ pub(super) fn awaited(
     None
 }
 
+/// Whether it cannot be seen yet what became of the first half: until then the second one waits.
+fn is_undecided(work: &Work, half: &Operation, entry: &Entry) -> bool {
+    work.operations.iter().filter(|open| open.joint == Some(half.id)).any(|first| {
+        let is_settled = entry.settled.iter().any(|settled| settled.operation == first.id);
+        !is_settled && !entry.closes.contains(&first.id)
+    })
+}
+
 /// Takes what second halves have done into the bases: they may have been sent before a crash.
 pub(super) fn settle_second(
     mapping: &CompiledMapping,
@@ -42,6 +50,9 @@ pub(super) fn settle_second(
     entry: &mut Entry,
 ) {
     for half in work.operations.iter().filter(|open| open.is_second_half()) {
+        if is_undecided(work, half, entry) {
+            continue;
+        }
         let seen = half.kind.record().and_then(|r| context.fetched.get(&(half.side, r.clone())));
         let values = match seen.map(|seen| &seen.state) {
             Some(State::Known { values, .. }) => values,
@@ -85,7 +96,7 @@ pub(super) fn settle_second(
 pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
     for half in seen.work.operations.iter().filter(|open| open.is_second_half()) {
         let done = entry.settled.iter().any(|settled| settled.operation == half.id);
-        if done || entry.closes.contains(&half.id) {
+        if done || is_undecided(seen.work, half, entry) || entry.closes.contains(&half.id) {
             continue;
         }
         let owed: Vec<PairPlan> =

@@ -11,8 +11,8 @@ use super::partner::{Match, is_vanished, parked_beside};
 use super::tombstone::{Freedom, remade};
 use crate::mapping::{CompiledMapping, CompiledRule, refs};
 use crate::model::{
-    Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation, OperationKind,
-    RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
+    Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation,
+    OperationKind, RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
 };
 use crate::seeded::{self, Bug};
 
@@ -163,14 +163,16 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether it has a key under which nobody was looked for: a hint came before the listing (P6).
+    /// Whether it has a key by which nobody was looked for: a hint came before the listing (P6).
     fn has_unlisted_key(&self, context: &PlanContext) -> bool {
-        let is_looked_for =
-            |at: usize| self.work.candidates.iter().any(|found| usize::from(found.rule) == at);
+        let is_looked_for = |at: usize, key: Fingerprint| {
+            let mut listed = self.work.candidates.iter();
+            listed.any(|found| usize::from(found.rule) == at && found.key == key)
+        };
         let mut rules = self.mapping.rules.iter().enumerate();
         rules.any(|(at, rule)| {
-            !is_looked_for(at)
-                && rule.fingerprint(self.side, self.record, self.values, &context.key).is_some()
+            let own = rule.fingerprint(self.side, self.record, self.values, &context.key);
+            own.is_some_and(|own| !is_looked_for(at, own))
         })
     }
 

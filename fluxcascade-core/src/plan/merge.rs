@@ -12,8 +12,8 @@ use super::unit::Seen;
 use crate::mapping::{CompiledPair, Drift, FirstSync, PairDirection, refs};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Conflict, ConflictKind, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason, LogPair,
-    Side, Sides, Value, Withheld,
+    Awaited, Cause, Conflict, ConflictKind, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason,
+    LogPair, Side, Sides, Value, Withheld,
 };
 
 /// A pair of a link on which something is to be decided.
@@ -176,13 +176,7 @@ impl<'a> Case<'a> {
                 self.refuse(&why, row, pass, entry);
             }
             Err(Blocked::Waits(awaited)) => {
-                let why = format!(
-                    "refers to the {} record {} of {}, which is not linked there yet: it is \
-                     written when it is",
-                    awaited.side, awaited.record, awaited.mapping
-                );
-                let mut hold = self.new_hold(HoldReason::Reference, &why);
-                hold.waits_for = Some(awaited);
+                let mut hold = self.awaits(awaited);
                 if let (Pass::Told, Some(asked)) = (pass, &self.hold) {
                     // What a person said is done when the link is there.
                     hold.answer.clone_from(&asked.answer);
@@ -367,6 +361,18 @@ impl<'a> Case<'a> {
             }
         }
         entry.holds.push(hold);
+    }
+
+    /// The pair waits until a record that it refers to is linked.
+    pub(super) fn awaits(&self, awaited: Awaited) -> Hold {
+        let why = format!(
+            "refers to the {} record {} of {}, which is not linked there yet: it is written when \
+             it is",
+            awaited.side, awaited.record, awaited.mapping
+        );
+        let mut hold = self.new_hold(HoldReason::Reference, &why);
+        hold.waits_for = Some(awaited);
+        hold
     }
 
     pub(super) fn new_hold(&self, reason: HoldReason, why: &str) -> Hold {

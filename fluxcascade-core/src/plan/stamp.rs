@@ -1,5 +1,7 @@
 //! Ids of the other side's record, in fields of ours: which of a link's are to be written.
 
+use std::time::Duration;
+
 use super::context::PlanContext;
 use super::detect::View;
 use super::entry::Entry;
@@ -10,6 +12,11 @@ use crate::model::{
     Work, Written,
 };
 use crate::seeded::{self, Bug};
+
+/// How long what was written is watched.
+const WATCHED: Duration = Duration::from_secs(24 * 3600);
+/// So often an id is written in that time.
+const MOST_TIMES: usize = 3;
 
 /// Whether every field that is always to hold the other record's id does, as far as it is seen.
 pub(super) fn agree(mapping: &CompiledMapping, link: &Link, views: &Sides<View<'_>>) -> bool {
@@ -38,11 +45,39 @@ pub(super) fn add(
                 && hold.choice() != Some(&Choice::Retry)
                 && hold.not_before.is_none_or(|due| due > context.now)
         };
-        if !hold.is_some_and(waits) {
+        if hold.is_some_and(waits) {
+            continue;
+        }
+        let is_asked = hold.is_some_and(|hold| hold.choice() == Some(&Choice::Retry));
+        if !is_asked && does_not_last(link, side, foreign, &stamp, context) {
+            let detail = format!(
+                "{}: the {side} changes again and again the other record's id that is written to \
+                 it; stop what changes it there",
+                stamp.field
+            );
+            entry.holds.push(Hold::new(key, HoldReason::Rejected, detail, context.now));
+        } else {
             entry.released.extend(hold.map(|hold| hold.key.clone()));
             entry.stamps[side] = Some(stamp);
         }
     }
+}
+
+/// Whether this id was written so often within a day that it would go on without end (P22).
+fn does_not_last(
+    link: &Link,
+    side: Side,
+    foreign: &CompiledForeignId,
+    stamp: &Stamp,
+    context: &PlanContext,
+) -> bool {
+    let own = stamp_print(&stamp.id, &foreign.value(&stamp.id));
+    let is_it = |written: &&Written| {
+        written.position == Written::STAMP
+            && written.fingerprint == own
+            && context.now.since(written.at) <= WATCHED
+    };
+    link.bases[side].written.iter().filter(is_it).count() >= MOST_TIMES
 }
 
 /// The id that a new record gets.

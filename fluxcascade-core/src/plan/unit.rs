@@ -150,13 +150,18 @@ fn tell_alone(
 
 impl Unit<'_> {
     /// What a guard withholds of one pair of a group, it withholds of all: half a group is written
-    /// nowhere. The unit's own holds begin at the place `first`.
+    /// nowhere, also when a person lets a part of it through. The unit's own holds begin at the place
+    /// `first`.
     pub(super) fn withhold_whole(&self, first: usize, entry: &mut Entry) {
         let of_unit = |hold: &&Hold| {
             hold.reason == HoldReason::Guard
                 && self.cases.iter().any(|case| hold.key.pair() == Some(&case.pair().id))
         };
-        let withheld = entry.holds.iter().skip(first).find(of_unit);
+        let waits = || {
+            let mut before = self.cases.iter().filter_map(|case| case.hold.as_ref());
+            before.find(|hold| of_unit(hold) && !entry.released.contains(&hold.key))
+        };
+        let withheld = entry.holds.iter().skip(first).find(of_unit).or_else(waits);
         let Some(what) = withheld.and_then(|hold| hold.withheld) else { return };
         let written = |case: &&&Case<'_>| {
             entry.pairs.iter().any(|plan| plan.index == case.index && plan.is_write())

@@ -92,6 +92,11 @@ impl Strategies {
         self.iter().any(Strategy::goes_by_time)
     }
 
+    /// Whether one of them makes a set of both sides'.
+    pub fn unite(&self) -> bool {
+        self.iter().any(Strategy::unites)
+    }
+
     /// What the first strategy says that does not decline; after the last one a person is asked.
     pub fn resolve(&self, case: &ConflictCase<'_>) -> Resolution {
         let mut reasons: Vec<String> = Vec::new();

@@ -27,7 +27,7 @@ pub use tied::{Flow, Form, Tied};
 pub use witness::{Act, Author, Standing, Witness};
 
 use self::course::Course;
-use crate::model::{FieldName, Sides};
+use crate::model::{FieldName, RecordId, Side, Sides};
 
 /// What a test says about its mapping, to judge a sync by.
 ///
@@ -55,6 +55,7 @@ pub struct Oracle {
     rewriting: Rewriting,
     unlinked: Unlinked,
     widest: Option<u64>,
+    ordered: Vec<(Side, RecordId)>,
 }
 
 /// Whether a write can overwrite an edit that was made since the record was read.
@@ -95,6 +96,7 @@ impl Oracle {
             rewriting: Rewriting::Never,
             unlinked: Unlinked::Ended,
             widest: None,
+            ordered: Vec::new(),
         }
     }
 
@@ -108,7 +110,7 @@ impl Oracle {
     /// This side's writes are conditional, as finely as edits are made: none overwrites an edit
     /// that was made since the read (P15).
     #[must_use]
-    pub fn conditional(mut self, side: crate::model::Side) -> Self {
+    pub fn conditional(mut self, side: Side) -> Self {
         self.conditional[side] = Overwrites::Never;
         self
     }
@@ -124,6 +126,14 @@ impl Oracle {
     #[must_use]
     pub fn creates_nothing(mut self) -> Self {
         self.unlinked = Unlinked::Allowed;
+        self
+    }
+
+    /// A person said of these records that another is to be made for each, whoever has its key: once
+    /// for each time that it stands here (P6).
+    #[must_use]
+    pub fn ordered(mut self, records: impl IntoIterator<Item = (Side, RecordId)>) -> Self {
+        self.ordered.extend(records);
         self
     }
 

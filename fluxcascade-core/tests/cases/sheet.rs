@@ -111,16 +111,19 @@ pub(crate) fn unlinked(
 ) -> Work {
     let record = RecordId::new(id).unwrap();
     let seen = Observation::fetched(record.clone(), known(mapping, side, held));
+    let tenant = context(at(0)).key;
+    let keys = mapping.keys(side, &record, seen.values().unwrap(), &tenant);
     let mut entries = Sides::default();
     entries[side] = Some(inbox(seen, mapping.revision));
-    let candidates = Candidates { rule: 0, holders, pending: Sides::new(0, 0) };
+    let candidate =
+        |(rule, key)| Candidates { rule, key, holders: holders.clone(), pending: Sides::new(0, 0) };
     Work {
         key: WorkKey::Record(side, record),
         link: None,
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
-        candidates: vec![candidates],
+        candidates: keys.into_iter().map(candidate).collect(),
         tombstones: Vec::new(),
     }
 }
@@ -160,7 +163,7 @@ pub(crate) fn created(mapping: &CompiledMapping, entry: &Entry, to: Side) -> Fie
     filled(&made)
 }
 
-/// Plans one work. What is to be read again is as it was seen.
+/// Plans one work. What is to be read again is as it was seen, and what was not seen is not there.
 pub(crate) fn plan_work(mapping: &CompiledMapping, work: Work) -> Entry {
     let mut context = context(at(1_000));
     let works = [work];
@@ -170,11 +173,20 @@ pub(crate) fn plan_work(mapping: &CompiledMapping, work: Work) -> Entry {
             return plan.entries.remove(0);
         }
         for need in plan.needs {
-            let Need::Fetch { side, record } = need else { panic!("{need:?}") };
-            let entry = works[0].entries[side].as_ref().unwrap();
-            let seen = entry.observation.clone().unwrap();
-            assert_eq!(seen.record, record);
-            context.fetched.insert((side, record), seen);
+            match need {
+                Need::Fetch { side, record } => {
+                    let entry = works[0].entries[side].as_ref().filter(|e| e.record == record);
+                    let seen = entry.and_then(|entry| entry.observation.clone());
+                    let gone = || Observation::fetched(record.clone(), State::Missing);
+                    context.fetched.insert((side, record.clone()), seen.unwrap_or_else(gone));
+                }
+                Need::Linked { side, record } => {
+                    context.linked.insert((side, record), None);
+                }
+                Need::Find { .. } | Need::Reference(_) | Need::FieldTimes { .. } => {
+                    panic!("{need:?}")
+                }
+            }
         }
     }
     panic!("a need is still there after three rounds");

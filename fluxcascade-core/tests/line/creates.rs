@@ -1,7 +1,13 @@
 //! Records without a partner are created once; records that could have several are parked.
 
+use std::time::Duration;
+
+use fluxcascade_core::connector::{Capabilities, Consistency};
 use fluxcascade_core::mapping::{Create, Direction, Mapping, MappingBuilder, PairBuilder};
-use fluxcascade_core::model::{Choice, Hold, HoldKey, HoldReason, Side};
+use fluxcascade_core::model::{
+    Choice, ConnectionName, Hold, HoldKey, HoldReason, ObjectType, Side,
+};
+use fluxcascade_core::store::Hint;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_core::transform::value_map;
 
@@ -198,4 +204,38 @@ async fn a_record_that_an_unanswered_create_may_have_made_waits_for_a_person() {
         assert_eq!((world.crm.records().len(), world.field.records().len()), counts, "{says}");
         assert_eq!(world.holds().await.len(), usize::from(says == "another"), "{says}");
     }
+}
+
+/// P6: a hint may show another key than the listing, which is late: nothing is made before who has the
+/// new key is known.
+#[tokio::test]
+async fn a_record_whose_key_was_edited_since_it_was_listed_waits_until_it_is_listed_again() {
+    let lag = Duration::from_secs(600);
+    let capabilities = Capabilities {
+        list: Consistency::Lagging(lag),
+        look_back: lag,
+        ..SimProfile::default().capabilities
+    };
+    let list_lag = Duration::from_secs(60);
+    let late = SimProfile { list_lag, capabilities, ..SimProfile::default() };
+    let one_way = contacts().direction(Direction::SourceToTarget);
+    let world = World::with(late, SimProfile::default(), one_way);
+    world.crm.insert([("email", "zed@x.io"), ("name", "Zed")]);
+    let there = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    world.minutes(15);
+    world.settle().await;
+    let ann = world.crm.insert([("email", "an@x.io"), ("name", "Ann")]);
+    world.minutes(2);
+    world.crm.edit(&ann, "email", "ann@x.io");
+    let hint = Hint {
+        tenant: world.engine().await.mapping_key(&world.mapping.name).tenant,
+        connection: ConnectionName::new("crm").unwrap(),
+        object: ObjectType::new("contacts").unwrap(),
+        record: ann.clone(),
+    };
+    world.store.notify(&[hint]).await.unwrap();
+    world.sync().await;
+    world.settle().await;
+    assert_eq!(world.field.records().len(), 2, "one was made beside {there}");
+    assert_eq!(world.link_of(&ann).await.records.target, there);
 }

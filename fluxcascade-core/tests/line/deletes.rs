@@ -239,7 +239,7 @@ async fn a_deleted_record_whose_twin_was_edited_is_made_again_by_policy() {
     let made = world.crm.records();
     assert_eq!(made.len(), 1);
     assert_eq!(world.crm.text(&made[0], "name"), "Anna");
-    let link = world.link().await;
+    let link = world.link_of(&made[0]).await;
     assert_eq!((link.id, link.status), (before.id, LinkStatus::Active));
     assert_ne!(link.records.source, source);
     assert_eq!(world.conflicts().await.len(), 1);
@@ -318,7 +318,7 @@ async fn a_deleted_record_is_made_again_with_the_same_link_where_the_policy_says
     assert_eq!(made.len(), 1);
     assert_ne!(made[0], target);
     assert_eq!(world.field.text(&made[0], "street"), "1 Main St");
-    let link = world.link().await;
+    let link = world.link_of(&made[0]).await;
     assert_eq!((link.id, link.status), (before.id, LinkStatus::Active));
     assert_eq!((&link.records.source, &link.records.target), (&source, &made[0]));
     world.crm.edit(&source, "name", "Anna");
@@ -330,7 +330,7 @@ async fn a_deleted_record_is_made_again_with_the_same_link_where_the_policy_says
 #[tokio::test]
 async fn a_record_is_made_again_once_though_the_answer_is_lost() {
     let world = world(asking().on_delete(Side::Target, DeletePolicy::Recreate));
-    let (_, target) = world.linked().await;
+    let (source, target) = world.linked().await;
     world.minutes(15);
     world.field.delete(&target);
     world.field.fail_next(CallKind::Create, Fault::AnswerLost);
@@ -338,7 +338,7 @@ async fn a_record_is_made_again_once_though_the_answer_is_lost() {
     assert_eq!(world.field.records().len(), 1);
     world.settle().await;
     assert_eq!(world.field.records().len(), 1);
-    assert_eq!(world.link().await.status, LinkStatus::Active);
+    assert_eq!(world.link_of(&source).await.status, LinkStatus::Active);
 }
 
 #[tokio::test]

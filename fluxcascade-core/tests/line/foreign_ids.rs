@@ -1,6 +1,7 @@
 //! The other side's id, stored in a field of ours: written into records, and matched by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fluxcascade_core::connector::{Capabilities, DeleteSignal};
 use fluxcascade_core::mapping::{Direction, FirstSync, IdWrites, MappingBuilder};
@@ -257,4 +258,35 @@ async fn an_id_that_the_system_keeps_in_its_own_way_is_written_once() {
         assert_eq!(world.field.text(&target, "crm_id"), kept);
         assert_eq!(world.field.calls(CallKind::Update), 2);
     }
+}
+
+/// P22: an id that a system never keeps is written three times, and then waits for a person.
+#[tokio::test]
+async fn an_id_that_a_workflow_changes_after_each_write_is_not_written_for_ever() {
+    let upper = |field: &FieldName, value: &Value| {
+        let text = value.as_text().filter(|_| field.as_str() == "crm_id")?;
+        Some(Value::from(text.to_uppercase()))
+    };
+    let field = SimProfile {
+        automation: Some(Arc::new(upper)),
+        automation_delay: Duration::from_secs(2),
+        ..SimProfile::default()
+    };
+    let mapping = contacts().foreign_id(Side::Target, "crm_id", IdWrites::Always);
+    let world = World::with(SimProfile::default(), field, mapping);
+    world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    let mut writes = 0;
+    for _ in 0..12 {
+        world.minutes(15);
+        writes += world.sync().await.writes();
+    }
+    assert_eq!(writes, 3);
+    let hold = world.holds().await.remove(0);
+    assert_eq!(hold.reason, HoldReason::Rejected);
+    assert!(hold.detail.contains("crm_id: the target changes again and again"), "{}", hold.detail);
+    // Somebody stops the workflow, and mends the field.
+    let there = world.field.records().remove(0);
+    world.field.edit(&there, "crm_id", world.crm.records()[0].as_str());
+    world.settle().await;
+    assert!(world.holds().await.is_empty());
 }

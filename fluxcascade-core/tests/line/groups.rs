@@ -1,11 +1,11 @@
 //! Pairs that conflict together, from pull to commit.
 
 use fluxcascade_core::Strategy;
-use fluxcascade_core::mapping::{ConflictScope, MappingBuilder};
+use fluxcascade_core::mapping::{ConflictScope, Guards, Limit, MappingBuilder};
 use fluxcascade_core::model::{Answer, AnswerTo, Choice, ConflictStatus, HoldReason, Side, Winner};
 use fluxcascade_core::testkit::SimProfile;
 
-use crate::scenario::by_mail;
+use crate::scenario::{by_mail, desk, edited, say};
 use crate::world::{World, contacts};
 
 fn grouped(strategy: Strategy) -> MappingBuilder {
@@ -95,4 +95,33 @@ async fn an_answered_conflict_is_written_and_resolved() {
     assert_eq!(rows[0].winner, Some(Winner::Source));
     assert!(world.holds().await.is_empty());
     world.settle().await;
+}
+
+/// Half a group is written nowhere: what a person lets through of it waits for the rest.
+#[tokio::test]
+async fn a_withheld_group_is_let_through_as_a_whole() {
+    let none = Limit { count: 0, percent: 0 };
+    for first in [0, 1] {
+        let mapping = by_mail()
+            .conflicts(Strategy::SourceWins)
+            .pair_with("phone", "phone", |p| p.group("place"))
+            .pair_with("address", "street", |p| p.group("place"))
+            .guards(Guards { overwrites: none, ..Guards::default() });
+        let edits = [("phone", "256 555 0222"), ("street", "3 T St")];
+        let own = [("phone", ""), ("address", "2 S St")];
+        let (world, _, target) = edited(mapping, &own, &edits).await;
+        world.sync().await;
+        let items = desk(&world).await;
+        assert_eq!(items.len(), 2, "{items:#?}");
+        let place = || (world.field.text(&target, "phone"), world.field.text(&target, "street"));
+        say(&world, &items[first], Choice::Allow).await;
+        world.settle().await;
+        assert_eq!(place(), ("256 555 0222".into(), "3 T St".into()), "{first}: half of each");
+        let left = desk(&world).await;
+        let other = left.iter().find(|item| item.key == items[1 - first].key).unwrap();
+        say(&world, other, Choice::Allow).await;
+        world.settle().await;
+        assert_eq!(place(), (String::new(), "2 S St".into()), "{first}");
+        assert!(world.holds().await.is_empty(), "{:?}", world.holds().await);
+    }
 }

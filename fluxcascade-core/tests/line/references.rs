@@ -260,10 +260,46 @@ async fn a_reference_to_a_mapping_that_is_missing_and_to_a_field_that_is_none_ar
     assert!(error.to_string().contains("refers to no record"), "{error}");
 }
 
-/// P25: each side adds a company to a set of them, and both have all.
+/// P25: each side adds a company to a set of them, and both have all; once all of them are linked.
 #[tokio::test]
 async fn sets_of_references_are_united() {
     let set = |ids: &[&RecordId]| Value::Set(ids.iter().map(|id| to(id)).collect());
+    for linked_before in [true, false] {
+        let (engine, firm) = uniting().engine().await.unwrap();
+        let acme = firm.crm_companies.insert([("name", "Acme")]);
+        let beta = firm.crm_companies.insert([("name", "Beta")]);
+        engine.sync("companies").await.unwrap();
+        let ann = firm.crm.insert([("mail", Value::from("ann@x.io")), ("company", set(&[&acme]))]);
+        settle(&engine, &firm, "contacts").await;
+        let there = firm.erp.records()[0].clone();
+        let theirs = firm.erp_companies.records();
+        let gamma = firm.erp_companies.insert([("name", "Gamma")]);
+        if linked_before {
+            engine.sync("companies").await.unwrap();
+        }
+        firm.minutes(15);
+        firm.crm.edit(&ann, "company", set(&[&acme, &beta]));
+        firm.erp.edit(&there, "company", set(&[&theirs[0], &gamma]));
+        settle(&engine, &firm, "contacts").await;
+        if !linked_before {
+            let key = engine.mapping_key(&contacts().build().unwrap().name);
+            let holds = firm.store.holds(&key, &Page::all()).await.unwrap();
+            assert_eq!((holds.len(), holds[0].reason), (1, HoldReason::Reference));
+            assert_eq!(firm.crm.value(&ann, "company"), set(&[&acme, &beta]));
+            engine.sync("companies").await.unwrap();
+            settle(&engine, &firm, "contacts").await;
+            assert!(firm.store.holds(&key, &Page::all()).await.unwrap().is_empty());
+        }
+        let all = firm.erp_companies.records();
+        assert_eq!(firm.erp.value(&there, "company"), set(&all.iter().collect::<Vec<_>>()));
+        let all = firm.crm_companies.records();
+        assert_eq!(all.len(), 3);
+        assert_eq!(firm.crm.value(&ann, "company"), set(&all.iter().collect::<Vec<_>>()));
+    }
+}
+
+/// Contacts that refer to sets of companies.
+fn uniting() -> Firm {
     let item = Box::new(reference("companies"));
     let name = FieldName::new("company").unwrap();
     let mut firm = Firm::new(FieldSchema::new(name, FieldType::Set { item }));
@@ -273,23 +309,5 @@ async fn sets_of_references_are_united() {
         .match_on("mail", "mail")
         .pair("mail", "mail")
         .pair_with("company", "company", |p| p.references("companies").conflicts(Strategy::Union));
-    let (engine, firm) = firm.engine().await.unwrap();
-    let acme = firm.crm_companies.insert([("name", "Acme")]);
-    let beta = firm.crm_companies.insert([("name", "Beta")]);
-    engine.sync("companies").await.unwrap();
-    let ann = firm.crm.insert([("mail", Value::from("ann@x.io")), ("company", set(&[&acme]))]);
-    settle(&engine, &firm, "contacts").await;
-    let there = firm.erp.records()[0].clone();
-    let theirs = firm.erp_companies.records();
-    let gamma = firm.erp_companies.insert([("name", "Gamma")]);
-    engine.sync("companies").await.unwrap();
-    firm.minutes(15);
-    firm.crm.edit(&ann, "company", set(&[&acme, &beta]));
-    firm.erp.edit(&there, "company", set(&[&theirs[0], &gamma]));
-    settle(&engine, &firm, "contacts").await;
-    let all = firm.erp_companies.records();
-    assert_eq!(firm.erp.value(&there, "company"), set(&all.iter().collect::<Vec<_>>()));
-    let all = firm.crm_companies.records();
-    assert_eq!(all.len(), 3);
-    assert_eq!(firm.crm.value(&ann, "company"), set(&all.iter().collect::<Vec<_>>()));
+    firm
 }

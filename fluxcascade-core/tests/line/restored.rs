@@ -173,3 +173,26 @@ async fn a_record_that_is_back_before_it_is_made_again_has_its_link_again() {
     );
     assert_eq!(world.crm.text(&link.records.source, "name"), "Anna");
 }
+
+/// P8: what was made again takes nothing from the memory of what was deleted: that one is parked when
+/// it is back, whatever key it has by then.
+#[tokio::test]
+async fn a_deleted_record_that_is_back_after_it_was_made_again_is_parked() {
+    for key in ["ann@x.io", "", "annie@z.io"] {
+        let world = world(asking().on_delete(Side::Target, DeletePolicy::Recreate));
+        let (source, target) = world.linked().await;
+        world.minutes(15);
+        world.field.delete(&target);
+        world.settle().await;
+        let again = world.link_of(&source).await.records.target;
+        assert_ne!(again, target);
+        world.minutes(15);
+        world.field.restore(&target);
+        world.field.edit(&target, "mail", key);
+        world.settle().await;
+        assert_eq!(world.crm.records(), [source.clone()], "{key:?}: a copy of it was made");
+        assert_eq!(world.link_of(&source).await.records.target, again, "{key:?}");
+        let hold = world.holds().await.remove(0);
+        assert_eq!(hold.reason, HoldReason::Ambiguous, "{key:?}");
+    }
+}

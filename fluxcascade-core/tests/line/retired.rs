@@ -3,10 +3,10 @@
 use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::Change;
 use fluxcascade_core::mapping::{DeletePolicy, Mapping, MappingBuilder};
-use fluxcascade_core::model::{ConflictKind, HoldReason, RecordId, Side, Sides, Value};
+use fluxcascade_core::model::{Choice, ConflictKind, HoldReason, RecordId, Side, Sides, Value};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
-use crate::scenario::{able, checked, plain};
+use crate::scenario::{able, by_mail, checked, desk, edited, plain, say};
 use crate::world::{World, contacts};
 
 /// The mapping without the pairs of these source fields.
@@ -287,5 +287,34 @@ async fn a_write_that_settles_while_its_pair_is_retired_is_found_when_it_is_put_
             let clash = edited && matches!(fault, Fault::AnswerLost);
             assert_eq!(losers, if clash { vec!["Ann 1"] } else { vec![] }, "{fault:?} {edited}");
         }
+    }
+}
+
+/// P1: an own value of a person that was written on one side and not on the other while its pair was
+/// retired is decided when the pair is back.
+#[tokio::test]
+async fn own_values_of_which_a_half_was_lost_are_decided_when_their_pair_is_put_back() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost, Fault::Unavailable] {
+        let mapping = by_mail()
+            .conflicts(Strategy::Manual)
+            .first_link(Strategy::TargetWins)
+            .pair("name", "name");
+        let (mut world, source, target) =
+            edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+        world.sync().await;
+        let item = desk(&world).await.remove(0);
+        let own = Choice::Set(Sides::from_fn(|_| vec!["Anna".into()]));
+        say(&world, &item, own).await;
+        world.crm.fail_next(CallKind::Update, fault);
+        world.minutes(15);
+        world.sync().await;
+        let whole = world.mapping.clone();
+        world.mapping = without(&whole, &["name"]);
+        world.settle().await;
+        world.settle().await;
+        world.mapping = whole;
+        world.settle().await;
+        assert_eq!(names(&world, &source, &target), ("Anna".into(), "Anna".into()), "{fault:?}");
+        assert!(world.holds().await.is_empty(), "{fault:?}");
     }
 }

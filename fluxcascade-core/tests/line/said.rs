@@ -406,3 +406,25 @@ async fn an_answer_while_the_record_is_out_of_scope_waits_and_is_carried_out() {
     assert_eq!(world.field.text(&target, "name"), "Ann S");
     assert!(desk(&world).await.is_empty());
 }
+
+/// P11: the row of a record that waited says who has won, also when both sides are written.
+#[tokio::test]
+async fn the_row_of_a_record_that_waited_names_its_winner_when_both_sides_are_written() {
+    let (world, source, target) = edited(
+        by_mail()
+            .pair_with("name", "name", |p| p.conflicts(Strategy::Error))
+            .pair("phone", "phone"),
+        &[("name", "Ann S")],
+        &[("name", "Ann T"), ("phone", "256 555 0222")],
+    )
+    .await;
+    world.sync().await;
+    let item = desk(&world).await.remove(0);
+    say(&world, &item, Choice::Take(Side::Source)).await;
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann S");
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 0222");
+    let rows = world.conflicts().await;
+    let told: Vec<_> = rows.iter().map(|row| (row.status, row.winner)).collect();
+    assert_eq!(told, [(ConflictStatus::Resolved, Some(Side::Source.into()))], "{rows:#?}");
+}

@@ -1,5 +1,7 @@
 //! Scripts that once failed in the soak, as small as they could be made.
 
+mod later;
+
 use std::time::Duration;
 
 use fluxcascade_core::Strategy as Conflicts;
@@ -320,118 +322,4 @@ fn a_record_whose_create_has_no_answer_is_linked_once() {
     setup.webhooks = true;
     let rounds = vec![run(&[]), run(&[]), run(&[Deed::Mail(0, Target)])];
     play(setup, &Play { start: vec![RIGHT, RIGHT], rounds });
-}
-
-/// P6: a record that is deleted and restored while an edit of its partner is written is made once.
-#[test]
-fn a_record_that_is_restored_beside_its_recreation_is_made_once() {
-    let mut setup = bare();
-    setup.systems.target.like = Like::Salesforce;
-    setup.systems.target.hand = Hand::Cuts;
-    setup.systems.target.faults = Some((6_308_589_303_230_277_190, 20));
-    setup.webhooks = true;
-    setup.batch = 100;
-    setup.policies = Policies {
-        delete_update: DeleteUpdate::Recreate,
-        first_sync: FirstSync::LinkOnly,
-        ..Policies::PLAIN
-    };
-    let rounds = vec![
-        run(&[]),
-        run(&[Deed::Edit(Place { person: 1, pair: 0, side: Source })]),
-        run(&[Deed::Mail(0, Target), Deed::Clash(0, 0), Deed::Delete(0, Target)]),
-        run(&[Deed::Restore(0, Target)]),
-    ];
-    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
-}
-
-/// P6: a create without an answer is found among records with the same cut id.
-#[test]
-fn a_lost_create_is_found_among_records_with_the_same_cut_id() {
-    let mut setup = bare();
-    setup.systems.source = setup.systems.source.lagging(20).deleting(DeleteSignal::Flag);
-    setup.systems.target = setup.systems.target.deleting(DeleteSignal::Absence);
-    setup.systems.target.powers.order_numbers = true;
-    setup.systems.target.hand = Hand::Cuts;
-    setup.policies = Policies {
-        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Archive },
-        ids: Some(IdWrites::OnCreate),
-        ..Policies::PLAIN
-    };
-    let rounds = vec![
-        run(&[]),
-        run(&[Deed::Create(Source)]),
-        Round {
-            wait: 20,
-            during: vec![(1, Deed::Create(Source))],
-            ..run(&[Deed::Hide(0, Source), Deed::Delete(1, Source)])
-        },
-        Round { crashes: vec![Crash::At(48)], ..run(&[Deed::Wait(20), Deed::Delete(1, Target)]) },
-        Round { wait: 90_000, crashes: vec![Crash::At(54)], ..run(&[]) },
-        Round { answers: Some(4), ..run(&[]) },
-    ];
-    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
-}
-
-/// P5: what came to a record by a merge was not written there, and may be written back to it.
-#[test]
-fn a_value_that_came_by_a_merge_may_come_from_the_other_side() {
-    let mut setup = bare();
-    setup.systems.source.like = Like::HubSpot;
-    setup.batch = 2;
-    let merge = || run(&[Deed::Merge(0, 1, Source), Deed::Hide(0, Target)]);
-    let fault = Deed::Fail(Source, CallKind::Update, Fault::Timeout(Duration::from_secs(25)));
-    let rounds = vec![
-        run(&[fault]),
-        Round { wait: 90_000, ..merge() },
-        Round { answers: Some(0), ..merge() },
-        run(&[Deed::Merge(1, 0, Source), Deed::Merge(1, 0, Target)]),
-        run(&[]),
-    ];
-    let first = Start { on: [true, true], filled: [28, 40] };
-    let second = Start { on: [true, true], filled: [0, 36] };
-    play(setup, &Play { start: vec![first, second], rounds });
-}
-
-/// P1: both systems write down what stood there before, and a person takes one pair from each side.
-#[test]
-fn answers_for_both_sides_are_carried_out_once() {
-    let mut setup = bare();
-    setup.systems.source.hand = Hand::Lower;
-    setup.systems.source.faults = Some((13_168_889_264_784_960_211, 6));
-    setup.systems.target.hand = Hand::Upper;
-    setup.first_link = Some(Conflicts::Manual);
-    setup.policies = Policies {
-        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Archive },
-        ..Policies::PLAIN
-    };
-    let rounds = vec![
-        Round { crashes: vec![Crash::At(1)], ..run(&[Deed::Mail(1, Source)]) },
-        run(&[Deed::Delete(0, Target), Deed::Agree(1, 2)]),
-        run(&[]),
-        Round { answers: Some(0), ..run(&[]) },
-    ];
-    let filled = Start { on: [true, true], filled: [0, 65] };
-    play(setup, &Play { start: vec![BOTH, filled], rounds });
-}
-
-/// P1: half of a union has no answer when its pair is left out of the mapping for one run.
-#[test]
-fn a_half_that_settles_while_its_pair_is_retired_is_decided_anew() {
-    let mut setup = bare();
-    setup.systems.source.like = Like::Jobber;
-    setup.systems.source.faults = Some((12_060_517_187_656_967_019, 20));
-    setup.conflicts = vec![Conflicts::Union];
-    setup.first_link = Some(Conflicts::TargetWins);
-    setup.policies = Policies {
-        on_delete: Sides { source: DeletePolicy::Recreate, target: DeletePolicy::Unlink },
-        ..Policies::PLAIN
-    };
-    let rounds = vec![
-        run(&[Deed::Edit(Place { person: 0, pair: 4, side: Target })]),
-        run(&[Deed::Clash(1, TAGS)]),
-        Round { wait: 300, revision: Revision::Fewer, ..run(&[]) },
-    ];
-    let filled = Start { on: [true, true], filled: [1, 55] };
-    play(setup, &Play { start: vec![BOTH, BOTH, filled, BOTH], rounds });
 }

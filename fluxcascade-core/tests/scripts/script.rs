@@ -4,7 +4,7 @@
 use fluxcascade_core::clock::Clock;
 use fluxcascade_core::engine::{DeskAnswer, DeskItem};
 use fluxcascade_core::mapping::FirstSync;
-use fluxcascade_core::model::{Choice, FieldName, HoldKey, Side, Sides};
+use fluxcascade_core::model::{Choice, FieldName, HoldKey, RecordId, Side, Sides};
 use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, SimProfile, Tied};
 use fluxcascade_core::{SyncError, SyncReport};
 
@@ -20,6 +20,8 @@ pub(crate) struct Script {
     pub(crate) world: World,
     pub(crate) people: People,
     pub(crate) tally: Tally,
+    /// Records for which a person said that another is to be made.
+    ordered: Vec<(Side, RecordId)>,
 }
 
 impl Script {
@@ -33,7 +35,7 @@ impl Script {
         assert!(same_ids(&world.setup.mapping(Revision::Whole)));
         world.elsewhere.insert([("mail", "p1@x.io"), ("name", "somebody else")]);
         let people = People::new(&world);
-        Self { world, people, tally: Tally::default() }
+        Self { world, people, tally: Tally::default(), ordered: Vec::new() }
     }
 
     /// A script of which nothing has happened but that there are people.
@@ -100,6 +102,12 @@ impl Script {
         for answer in &answers {
             self.tally.count(format!("answer: {}", answer.choice.word()), 1);
         }
+        self.ordered.extend(answers.iter().filter_map(|answer| match &answer.key {
+            HoldKey::Record(side, record) if answer.choice == Choice::Create => {
+                Some((*side, record.clone()))
+            }
+            HoldKey::Record(..) | HoldKey::Link(_) | HoldKey::Pair(..) => None,
+        }));
         for outcome in engine.answer_all("contacts", answers).await.unwrap() {
             outcome.unwrap();
         }
@@ -206,7 +214,8 @@ impl Script {
 
     pub(crate) async fn judge(&mut self) {
         let remains = self.world.remains().await;
-        let verdict = oracle(&self.world.setup).judge(&self.world.witness, &remains);
+        let oracle = oracle(&self.world.setup).ordered(self.ordered.clone());
+        let verdict = oracle.judge(&self.world.witness, &remains);
         let told = || told(&remains);
         assert!(verdict.violations.is_empty(), "{}\n{}", lines(&verdict.violations), told());
         let judged = verdict.judged;

@@ -93,7 +93,7 @@ impl Ledger {
             let holders = self.keys.holders(key, side).take(Candidates::MOST_HOLDERS);
             holders.map(|(kept, record)| self.holder(key.0, side, record, *kept)).collect()
         });
-        Candidates { rule: key.0, holders, pending }
+        Candidates { rule: key.0, key: key.1, holders, pending }
     }
 
     fn holder(&self, rule: u16, side: Side, record: &RecordId, kept: Kept) -> KeyHolder {

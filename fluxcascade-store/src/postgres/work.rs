@@ -296,7 +296,7 @@ impl Gleaned {
                 .map(|(record, kept)| self.holder(key.0, (side, record.clone()), *kept))
                 .collect()
         });
-        Candidates { rule: key.0, holders, pending }
+        Candidates { rule: key.0, key: key.1, holders, pending }
     }
 
     fn holder(&self, rule: u16, place: Place, kept: Kept) -> KeyHolder {

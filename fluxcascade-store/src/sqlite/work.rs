@@ -183,7 +183,8 @@ impl Ledger<'_> {
         for side in Side::BOTH {
             holders[side] = self.holders(key, side)?;
         }
-        Ok(Candidates { rule: key.0, holders, pending: self.pending(key, side, record)? })
+        let pending = self.pending(key, side, record)?;
+        Ok(Candidates { rule: key.0, key: key.1, holders, pending })
     }
 
     fn holders(

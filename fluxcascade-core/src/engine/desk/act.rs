@@ -63,7 +63,8 @@ impl Engine {
     }
 
     /// Keeps a record out of the sync: it is never matched, created or written. Its link ends, if it
-    /// has one; nothing is created for the other record in its place.
+    /// has one; nothing is created for the other record in its place. A record that was not seen yet can
+    /// be excluded ahead of time.
     ///
     /// # Errors
     /// If a write for it has no answer yet, another sync is under way, or the store fails.

@@ -21,40 +21,51 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
     }
 }
 
-/// P6: the engine makes no more records with a key than there were on the other side. What a system
-/// made of one operation, done twice on its way, counts once: nobody can tell it before it is there. One
-/// that a person said is nobody's does not count, nor does one that was gone when the last was made:
-/// whoever brought it back made the duplicate.
+/// P6: the engine makes no more records with a key than there were on the other side, and persons
+/// ordered.
 fn once(course: &Course<'_>, key: &Sides<FieldName>, side: Side, verdict: &mut Verdict) {
     let mut made: BTreeMap<Value, Vec<Made<'_>>> = BTreeMap::new();
     for (place, own) in course.records.iter().filter(|(place, _)| place.0 == side) {
         let first = &course.acts[own[0]];
-        let here = course.now(place).is_some_and(is_there);
-        if let Author::Engine(operation) = first.by
-            && here
-            && !course.remains.is_excluded(place.0, &place.1)
-        {
+        if let Author::Engine(operation) = first.by {
             let all = made.entry(keyed(first, &key[side])).or_default();
             all.push(Made { operation, place, own });
         }
     }
     for (value, made) in made.into_iter().filter(|(value, _)| !value.is_blank()) {
+        let places = counted(course, &made);
         let other = side.other();
-        let origins = course.records.iter().filter(|(place, own)| {
-            let held = own.iter().any(|&at| keyed(&course.acts[at], &key[other]) == value);
-            place.0 == other && held
-        });
-        let origins = origins.count();
-        let last = made.iter().map(|made| made.own[0]).max().unwrap_or_default();
-        let stood = made.iter().filter(|made| made.stood(course, last));
-        let places: BTreeMap<OperationId, &Place> =
-            stood.map(|made| (made.operation, made.place)).collect();
-        if places.len() > origins {
+        let held = |place: &Place| {
+            let own = course.records.get(place).into_iter().flatten();
+            let mut own = own.map(|&at| keyed(&course.acts[at], &key[other]));
+            place.0 == other && own.any(|held| held == value)
+        };
+        let origins = course.records.keys().filter(|place| held(place)).count();
+        let ordered = course.oracle.ordered.iter().filter(|place| held(place)).count();
+        if places.len() > origins + ordered {
             let ids: Vec<&str> = places.values().map(|(_, record)| record.as_str()).collect();
             let what = format!("{value:?} was made {} times on the {side}: {ids:?}", places.len());
             verdict.violate("P6", what);
         }
     }
+}
+
+/// Those of the records made with a key that count, by operation. What a system made of one
+/// operation, done twice on its way, counts once, or not at all if one of them is gone: nobody can
+/// tell it before it is there. One that a person said is nobody's does not count, nor does one that was
+/// gone when the last was made: whoever brought it back made the duplicate.
+fn counted<'c>(course: &Course<'_>, made: &[Made<'c>]) -> BTreeMap<OperationId, &'c Place> {
+    let last = made.iter().map(|made| made.own[0]).max().unwrap_or_default();
+    let is_here = |made: &Made<'_>| course.now(made.place).is_some_and(is_there);
+    let is_left_over =
+        |one: &Made<'_>| made.iter().any(|made| made.operation == one.operation && !is_here(made));
+    let counts = |made: &&Made<'_>| {
+        is_here(made)
+            && !is_left_over(made)
+            && made.stood(course, last)
+            && !course.remains.is_excluded(made.place.0, &made.place.1)
+    };
+    made.iter().filter(counts).map(|made| (made.operation, made.place)).collect()
 }
 
 /// A record that the engine made.

@@ -156,7 +156,15 @@ fn count(
     };
     // What people wrote on both sides may come from either.
     let own = by_people(place) && !course.partners(place).any(|partner| by_people(&partner));
-    let allowed = if own { echoes } else { 1 + echoes };
+    // A merge brings a value anew to each record that gets it.
+    let merged = course.partners(place).map(|partner| {
+        let steps = course.steps(pair, &partner).iter().filter(|step| {
+            let gained = step.written && step.here && course.acts[step.act].sent.is_empty();
+            gained && !step.by.is_engine() && step.values == values
+        });
+        steps.count()
+    });
+    let allowed = usize::from(!own) + merged.sum::<usize>() + echoes;
     // A write without an answer is repeated at most once each.
     if plain > allowed.max(usize::from(unanswered > 0)) {
         let what = format!(

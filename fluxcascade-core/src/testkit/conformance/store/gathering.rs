@@ -26,6 +26,7 @@ pub(super) async fn candidates_have_one_item_per_rule_under_which_the_record_has
     same!(work.candidates.len(), 2, "the number of rules");
     let (first, third) = (nth(&work.candidates, 0)?, nth(&work.candidates, 1)?);
     same!((first.rule, third.rule), (0, 2));
+    same!((first.key, third.key), (print(1), print(3)));
     same!(ids(&first.holders.source), ["s1"]);
     same!(ids(&first.holders.target), ["t1", "t2"]);
     same!(ids(&third.holders.source), ["s1", "s2"]);

@@ -1,0 +1,227 @@
+//! More of them: what came after records that are archived.
+
+use super::*;
+
+/// P6: a record that is deleted and restored while an edit of its partner is written is made once.
+#[test]
+fn a_record_that_is_restored_beside_its_recreation_is_made_once() {
+    let mut setup = bare();
+    setup.systems.target.like = Like::Salesforce;
+    setup.systems.target.hand = Hand::Cuts;
+    setup.systems.target.faults = Some((6_308_589_303_230_277_190, 20));
+    setup.webhooks = true;
+    setup.batch = 100;
+    setup.policies = Policies {
+        delete_update: DeleteUpdate::Recreate,
+        first_sync: FirstSync::LinkOnly,
+        ..Policies::PLAIN
+    };
+    let rounds = vec![
+        run(&[]),
+        run(&[Deed::Edit(Place { person: 1, pair: 0, side: Source })]),
+        run(&[Deed::Mail(0, Target), Deed::Clash(0, 0), Deed::Delete(0, Target)]),
+        run(&[Deed::Restore(0, Target)]),
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
+
+/// P6: a create without an answer is found among records with the same cut id.
+#[test]
+fn a_lost_create_is_found_among_records_with_the_same_cut_id() {
+    let mut setup = bare();
+    setup.systems.source = setup.systems.source.lagging(20).deleting(DeleteSignal::Flag);
+    setup.systems.target = setup.systems.target.deleting(DeleteSignal::Absence);
+    setup.systems.target.powers.order_numbers = true;
+    setup.systems.target.hand = Hand::Cuts;
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Archive },
+        ids: Some(IdWrites::OnCreate),
+        ..Policies::PLAIN
+    };
+    let rounds = vec![
+        run(&[]),
+        run(&[Deed::Create(Source)]),
+        Round {
+            wait: 20,
+            during: vec![(1, Deed::Create(Source))],
+            ..run(&[Deed::Hide(0, Source), Deed::Delete(1, Source)])
+        },
+        Round { crashes: vec![Crash::At(48)], ..run(&[Deed::Wait(20), Deed::Delete(1, Target)]) },
+        Round { wait: 90_000, crashes: vec![Crash::At(54)], ..run(&[]) },
+        Round { answers: Some(4), ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
+
+/// P5: what came to a record by a merge was not written there, and may be written back to it.
+#[test]
+fn a_value_that_came_by_a_merge_may_come_from_the_other_side() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::HubSpot;
+    setup.batch = 2;
+    let merge = || run(&[Deed::Merge(0, 1, Source), Deed::Hide(0, Target)]);
+    let fault = Deed::Fail(Source, CallKind::Update, Fault::Timeout(Duration::from_secs(25)));
+    let rounds = vec![
+        run(&[fault]),
+        Round { wait: 90_000, ..merge() },
+        Round { answers: Some(0), ..merge() },
+        run(&[Deed::Merge(1, 0, Source), Deed::Merge(1, 0, Target)]),
+        run(&[]),
+    ];
+    let first = Start { on: [true, true], filled: [28, 40] };
+    let second = Start { on: [true, true], filled: [0, 36] };
+    play(setup, &Play { start: vec![first, second], rounds });
+}
+
+/// P1: both systems write down what stood there before, and a person takes one pair from each side.
+#[test]
+fn answers_for_both_sides_are_carried_out_once() {
+    let mut setup = bare();
+    setup.systems.source.hand = Hand::Lower;
+    setup.systems.source.faults = Some((13_168_889_264_784_960_211, 6));
+    setup.systems.target.hand = Hand::Upper;
+    setup.first_link = Some(Conflicts::Manual);
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Archive },
+        ..Policies::PLAIN
+    };
+    let rounds = vec![
+        Round { crashes: vec![Crash::At(1)], ..run(&[Deed::Mail(1, Source)]) },
+        run(&[Deed::Delete(0, Target), Deed::Agree(1, 2)]),
+        run(&[]),
+        Round { answers: Some(0), ..run(&[]) },
+    ];
+    let filled = Start { on: [true, true], filled: [0, 65] };
+    play(setup, &Play { start: vec![BOTH, filled], rounds });
+}
+
+/// P1: half of a union has no answer when its pair is left out of the mapping for one run.
+#[test]
+fn a_half_that_settles_while_its_pair_is_retired_is_decided_anew() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::Jobber;
+    setup.systems.source.faults = Some((12_060_517_187_656_967_019, 20));
+    setup.conflicts = vec![Conflicts::Union];
+    setup.first_link = Some(Conflicts::TargetWins);
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Recreate, target: DeletePolicy::Unlink },
+        ..Policies::PLAIN
+    };
+    let rounds = vec![
+        run(&[Deed::Edit(Place { person: 0, pair: 4, side: Target })]),
+        run(&[Deed::Clash(1, TAGS)]),
+        Round { wait: 300, revision: Revision::Fewer, ..run(&[]) },
+    ];
+    let filled = Start { on: [true, true], filled: [1, 55] };
+    play(setup, &Play { start: vec![BOTH, BOTH, filled, BOTH], rounds });
+}
+
+/// P5: a merge brings a value anew to the record that gets it.
+#[test]
+fn a_value_that_a_merge_brings_again_is_written_again() {
+    let setup = bare();
+    let rounds = vec![
+        run(&[Deed::Hide(0, Target)]),
+        run(&[Deed::Merge(0, 1, Source), Deed::Delete(0, Target)]),
+        Round {
+            during: vec![(1, Deed::Blank(Place { person: 0, pair: SCORE, side: Target }))],
+            answers: Some(4),
+            ..run(&[Deed::Merge(1, 0, Source), Deed::Delete(1, Target)])
+        },
+        run(&[Deed::Merge(1, 0, Source), Deed::Merge(1, 0, Target)]),
+    ];
+    let filled = Start { on: [true, true], filled: [160, 0] };
+    play(setup, &Play { start: vec![filled, BOTH], rounds });
+}
+
+/// P1: another pair is written to the target before the half that is owed to the source.
+#[test]
+fn a_half_that_is_owed_stays_beside_a_write_to_the_other_side() {
+    let mut setup = bare();
+    setup.systems.source.faults = Some((6_942_283_613_479_936_785, 6));
+    setup.systems.target.hand = Hand::Upper;
+    setup.systems.target.faults = Some((7_765_248_249_420_768_922, 20));
+    setup.conflicts = vec![Conflicts::Union];
+    let rounds = vec![
+        run(&[]),
+        run(&[Deed::Twin(0, Target), Deed::Edit(Place { person: 1, pair: 0, side: Target })]),
+        run(&[Deed::Clash(1, TAGS)]),
+        Round { revision: Revision::Redirected, ..run(&[]) },
+        run(&[]),
+        run(&[Deed::Agree(1, 3)]),
+        Round { wait: 300, ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
+
+/// P6: a record that a person orders is made beside one whose create had no answer.
+#[test]
+fn a_record_that_a_person_orders_is_made_beside_others_with_its_key() {
+    let mut setup = bare();
+    setup.systems.target.like = Like::Salesforce;
+    setup.systems.target.faults = Some((889_096_985_484_834_144, 20));
+    let rounds = vec![
+        run(&[Deed::Fail(Target, CallKind::Changes, Fault::Partial(1)), Deed::Twin(1, Source)]),
+        Round { revision: Revision::Fewer, ..run(&[Deed::Garble(0, Source)]) },
+        Round { wait: 300, ..run(&[]) },
+        Round { answers: Some(4), ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH, BOTH], rounds });
+}
+
+/// P6: a system does one create twice, and a person deletes the record that it named.
+#[test]
+fn the_double_that_a_system_made_is_not_ours() {
+    let mut setup = bare();
+    setup.systems.source.powers.answers_with_values = true;
+    setup.systems.target.like = Like::Salesforce;
+    setup.systems.target.faults = Some((8_399_505_724_751_030_331, 6));
+    setup.policies = Policies { delete_update: DeleteUpdate::Recreate, ..Policies::PLAIN };
+    let rounds = vec![run(&[]), run(&[Deed::Delete(1, Target)]), run(&[])];
+    play(setup, &Play { start: vec![BOTH, LEFT], rounds });
+}
+
+/// P5, P26: two writes to one record in one run are two operations.
+#[test]
+fn each_of_two_writes_to_a_record_in_one_run_has_its_row() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::HubSpot;
+    setup.systems.target.powers.answers_with_values = true;
+    setup.conflicts = vec![Conflicts::Max, Conflicts::Longest, Conflicts::SourceWins];
+    setup.primary = true;
+    setup.refers = true;
+    setup.policies = Policies { scope: ConflictScope::Record, ..Policies::PLAIN };
+    let rounds = vec![
+        run(&[]),
+        Round { wait: 1, crashes: vec![Crash::At(1), Crash::At(48)], ..run(&[]) },
+        run(&[Deed::Refer(1, 0, Source)]),
+        run(&[
+            Deed::Wait(8),
+            Deed::Clash(1, 0),
+            Deed::Edit(Place { person: 1, pair: 5, side: Target }),
+        ]),
+    ];
+    let filled = Start { on: [true, true], filled: [68, 91] };
+    play(setup, &Play { start: vec![BOTH, filled], rounds });
+}
+
+/// P1: the record of the first half is hidden before it is known whether it was written.
+#[test]
+fn a_half_waits_until_the_first_one_can_be_seen() {
+    let mut setup = bare();
+    setup.systems.source.offset = 7000;
+    setup.batch = 2;
+    setup.conflicts = vec![Conflicts::Union];
+    setup.policies = Policies { first_sync: FirstSync::UpdateExisting, ..Policies::PLAIN };
+    let rounds = vec![
+        run(&[]),
+        Round {
+            during: vec![(1, Deed::Clash(0, TAGS))],
+            crashes: vec![Crash::At(54), Crash::At(1)],
+            ..run(&[])
+        },
+        run(&[Deed::Hide(0, Target)]),
+        Round { wait: 300, ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
