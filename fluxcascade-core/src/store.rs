@@ -47,6 +47,11 @@ pub struct Lease {
 ///
 /// Times are given by the caller, so that a test's clock reaches all of it.
 ///
+/// A call is never half done. A store whose commits can lose their answer (a server behind a network)
+/// says so with [`Unanswered`](StoreErrorKind::Unanswered), and does not make such a call again by
+/// itself. The engine ends its run with that error, and the next run goes on from what it reads: as
+/// after the end of a process at that point.
+///
 /// Each sentence of a `# Contract` is a rule of the suite in `testkit::conformance::store` (feature
 /// `testkit`), which the author of a store runs with `store_conformance!`.
 ///
@@ -54,7 +59,9 @@ pub struct Lease {
 ///
 /// - What a call changed is durable when it returns; what only [`intake`](Store::intake) changed
 ///   may fall back at a power failure, and then its cursor falls back with it.
-/// - A call that fails has changed nothing.
+/// - A call that fails has changed nothing, unless it fails as `Unanswered`: then it has changed all
+///   that it was to change, or nothing, and which of both stands once the mapping's next lease is
+///   given.
 /// - A call under a lease that was lost or given back fails as `LeaseLost`.
 /// - Nothing of one tenant or mapping is seen by a call for another.
 #[async_trait]

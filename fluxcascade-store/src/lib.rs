@@ -30,6 +30,8 @@
 //! # }
 //! ```
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod columns;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -53,7 +53,7 @@ use crate::rules;
 /// confirms those, too.
 ///
 /// A call that was in another call's way is done again, a few times. Where the answer to a commit
-/// was lost the call fails, and the error says that it may have been done.
+/// was lost the call fails as `Unanswered`: it may have been done.
 ///
 /// The tables are in a schema of their own, and every key of theirs begins with the tenant, so that
 /// a database can be distributed by it. The role needs the right to make that schema once, and then

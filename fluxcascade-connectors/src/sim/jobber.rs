@@ -239,16 +239,19 @@ impl JobberSim {
     }
 
     /// A user edits a client in Jobber's own pages, now by the simulator's clock. What it then is;
-    /// `None` if there is no such client.
+    /// `None` if there is no such client. The edit must not ask the simulator for anything.
     pub fn edit_client(
         &self,
         id: &str,
         edit: impl FnOnce(&mut JobberClient),
     ) -> Option<JobberClient> {
         let account = &self.vendor().account;
-        let mut client = self.client(id)?;
+        let now = account.now();
+        // One step: what the API writes meanwhile must not be undone.
+        let mut state = account.state();
+        let mut client = state.client(id)?.as_ref().clone();
         edit(&mut client);
-        let stored = account.state().replace(id, client, account.now())?;
+        let stored = state.replace(id, client, now)?;
         Some(stored.as_ref().clone())
     }
 

@@ -17,9 +17,13 @@ pub enum StoreErrorKind {
     Misuse,
     /// The storage failed: disk, network, database.
     Failed,
+    /// The answer to a commit was lost: the call has done all that it was to do, or nothing. Which
+    /// of both stands once the mapping's next lease is given, and is read then.
+    Unanswered,
 }
 
-/// An error of a store. The call that it answers has changed nothing.
+/// An error of a store. The call that it answers has changed nothing, unless it is
+/// [`Unanswered`](StoreErrorKind::Unanswered).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct StoreError {
@@ -40,9 +44,26 @@ impl StoreError {
         Self::new(StoreErrorKind::Failed, format!("the store failed: {error}"))
     }
 
-    /// Whether the same call may work later.
+    /// The answer to a call's commit was lost, and why.
+    pub fn unanswered(why: impl std::fmt::Display) -> Self {
+        Self::new(
+            StoreErrorKind::Unanswered,
+            format!(
+                "the answer to a commit was lost ({why}): it may have been done, so read what is stored before doing it again; a run does"
+            ),
+        )
+    }
+
+    /// Whether another run may work later. A single call may be made again, too, unless it was
+    /// [`Unanswered`](StoreErrorKind::Unanswered): it could be done twice.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Busy | StoreErrorKind::Failed)
+        match self.kind {
+            StoreErrorKind::Busy | StoreErrorKind::Failed | StoreErrorKind::Unanswered => true,
+            StoreErrorKind::LeaseLost
+            | StoreErrorKind::Newer
+            | StoreErrorKind::Damaged
+            | StoreErrorKind::Misuse => false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Crashes: every call to a connector, a store or a sleeping clock is two points, before it and
 //! after it, at which a process may end. A run is dropped at one of them, and the next process goes
-//! on with what was durable.
+//! on with what was durable. Or a call of the store is there one whose commit got no answer: not
+//! carried out before it, carried out after it, and the process goes on with that error.
 //!
 //! What is durable is the test's to say: a store in memory survives the run, a store on a file is
 //! opened again. What a crash must not break is judged elsewhere, in `oracle`.
@@ -109,6 +110,8 @@ struct State {
     reached: u64,
     crashed: Option<CrashKind>,
     crashes: BTreeMap<CrashKind, u64>,
+    lost: Option<CrashKind>,
+    losses: BTreeMap<CrashKind, u64>,
 }
 
 /// What a point says to the call that it belongs to.
@@ -117,6 +120,7 @@ enum Say {
     GoOn,
     Stop,
     StopAmid,
+    LoseAnswer,
 }
 
 impl CrashPoints {
@@ -147,6 +151,7 @@ impl CrashPoints {
             state.plan = plan;
             state.reached = 0;
             state.crashed = None;
+            state.lost = None;
         }
         let mut process = pin!(process);
         let end = poll_fn(|context| match process.as_mut().poll(context) {
@@ -171,16 +176,43 @@ impl CrashPoints {
         self.state().crashes.clone()
     }
 
+    /// Which call of the last process was one without an answer.
+    pub fn lost(&self) -> Option<CrashKind> {
+        self.state().lost
+    }
+
+    /// How often calls were without an answer, by kind of point.
+    pub fn losses(&self) -> BTreeMap<CrashKind, u64> {
+        self.state().losses.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call with its two points.
     async fn around<F: Future>(&self, wall: Wall, method: &'static str, call: F) -> F::Output {
+        self.around_or(wall, method, call, || None).await
+    }
+
+    /// The same for a call that has an answer for those whose answer is lost.
+    async fn around_or<F: Future>(
+        &self,
+        wall: Wall,
+        method: &'static str,
+        call: F,
+        lost: impl Fn() -> Option<F::Output>,
+    ) -> F::Output {
         let before = CrashKind { wall, method, moment: Moment::Before };
         let mut call = pin!(call);
         match self.point(before) {
             Say::GoOn => {}
+            Say::LoseAnswer => {
+                if let Some(answer) = lost() {
+                    self.lose(before);
+                    return answer;
+                }
+            }
             Say::Stop => return std::future::pending().await,
             Say::StopAmid => {
                 let first = poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
@@ -190,8 +222,16 @@ impl CrashPoints {
             }
         }
         let answer = call.await;
-        match self.point(CrashKind { moment: Moment::After, ..before }) {
+        let after = CrashKind { moment: Moment::After, ..before };
+        match self.point(after) {
             Say::GoOn => answer,
+            Say::LoseAnswer => match lost() {
+                Some(lost) => {
+                    self.lose(after);
+                    lost
+                }
+                None => answer,
+            },
             Say::Stop | Say::StopAmid => {
                 drop(answer);
                 std::future::pending().await
@@ -214,6 +254,12 @@ impl CrashPoints {
             self.crash(kind);
         }
         say
+    }
+
+    fn lose(&self, kind: CrashKind) {
+        let mut state = self.state();
+        state.lost = Some(kind);
+        *state.losses.entry(kind).or_default() += 1;
     }
 
     fn crash(&self, kind: CrashKind) {

@@ -11,11 +11,10 @@ use fluxcascade_core::model::Side::{Source, Target};
 use fluxcascade_core::model::Sides;
 use fluxcascade_core::testkit::{CallKind, Fault};
 
-use crate::play;
-use crate::setup::{
-    BACK, FORTH, Like, NAME, Policies, Revision, SCORE, Setup, Storage, TAGS, TIGHT, View,
-};
+use crate::sets::play;
+use crate::setup::{BACK, FORTH, Like, NAME, Policies, Revision, SCORE, Setup, TAGS, TIGHT, View};
 use crate::step::{Crash, Deed, Place, Play, Round, Start};
+use crate::storage::Storage;
 use crate::values::Hand;
 
 /// On both sides, without values.

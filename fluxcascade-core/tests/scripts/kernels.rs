@@ -1,17 +1,22 @@
-//! Some thirty small scenarios, each killed at every call: whatever the call, before it and after
-//! it, the next process ends where the one that was not killed did.
+//! Some thirty small scenarios, and how each is played with a process that is killed at every call,
+//! or with a call of the store whose answer is lost: whatever the call, before it and after it, the
+//! next process ends where the one that nothing happened to did.
 //!
-//! P17 over P1–P11. In the soak: all scripts of two records and three edits, and pairs of crashes.
+//! P17 over P1–P11. The tests are in `killed`. In the soak: all scripts of two records and three
+//! edits, and pairs of crashes.
 
 use fluxcascade_core::Strategy as Conflicts;
+use fluxcascade_core::SyncError;
 use fluxcascade_core::connector::DeleteSignal;
 use fluxcascade_core::mapping::{DeletePolicy, IdWrites};
 use fluxcascade_core::model::Side::{Source, Target};
 use fluxcascade_core::model::Sides;
-use fluxcascade_core::testkit::{CallKind, CrashPlan, Ended, Fault, at_every_point};
+use fluxcascade_core::store::StoreErrorKind;
+use fluxcascade_core::testkit::{CallKind, CrashPlan, Ended, Fault, Moment, at_every_point};
 
 use crate::script::Script;
-use crate::setup::{BACK, FORTH, Manner, Policies, Revision, SCORE, Setup, Storage, TAGS, TIGHT};
+use crate::sets::runtime;
+use crate::setup::{BACK, FORTH, Manner, Policies, Revision, SCORE, Setup, TAGS, TIGHT};
 use crate::state::State;
 use crate::step::{Deed, Place, Start};
 use crate::tally::Tally;
@@ -38,13 +43,13 @@ const APART: Start = Start { on: [true, true], filled: [0b111_1111, 0b111_1111] 
 /// On both sides, with values on one of them.
 const HALF: Start = Start { on: [true, true], filled: [0b000_0111, 0b111_1000] };
 
-fn edit(pair: usize, side: fluxcascade_core::model::Side) -> Deed {
+pub(crate) fn edit(pair: usize, side: fluxcascade_core::model::Side) -> Deed {
     Deed::Edit(Place { person: 0, pair, side })
 }
 
 impl Kernel {
     /// A record that is linked, and what is done to it.
-    fn linked(name: &'static str, deeds: Vec<Deed>) -> Self {
+    pub(crate) fn linked(name: &'static str, deeds: Vec<Deed>) -> Self {
         Self {
             name,
             setup: Setup::plain(),
@@ -117,12 +122,76 @@ impl Kernel {
                 break;
             }
         }
-        script.world.minutes(11);
-        script.settle_in(2).await;
-        script.judge().await;
-        let remains = script.world.remains().await;
-        let state = State::of(&script.world, &remains);
-        (end, state, script.finish())
+        let (state, tally) = settled(script).await;
+        (end, state, tally)
+    }
+
+    /// Kills the process at these points, as far as there are so many.
+    pub(crate) async fn at_points(&self, points: impl IntoIterator<Item = u64>, total: &mut Tally) {
+        let (_, undisturbed, _) = self.play(vec![CrashPlan::none()]).await;
+        for point in points {
+            let (end, state, tally) = self.play(vec![CrashPlan::at(point)]).await;
+            assert_eq!(state, undisturbed, "{}: killed at {point}: it ends otherwise", self.name);
+            total.add(&tally);
+            if matches!(end, Ended::Reached(())) {
+                break;
+            }
+        }
+    }
+
+    /// Loses the answer to a call of the store, and lets the next runs settle. Whether the run that
+    /// it was had such a call.
+    async fn play_unanswered(&self, point: u64) -> Lost {
+        let mut script = self.begin().await;
+        let ended = script.world.run(CrashPlan::unanswered(point)).await;
+        if script.world.points.reached() < point {
+            return Lost::Beyond;
+        }
+        let Some(lost) = script.world.points.lost() else { return Lost::Nothing };
+        let told = format!("{}: no answer {lost}", self.name);
+        match &ended {
+            // The lease ends by itself; whoever gives it back needs no answer.
+            Ended::Reached(Ok(_)) => assert_eq!(lost.method, "release", "{told}: it is not told"),
+            Ended::Reached(Err(SyncError::Store(error))) => {
+                assert_eq!(error.kind, StoreErrorKind::Unanswered, "{told}: {error}");
+            }
+            Ended::Reached(Err(error)) => panic!("{told}: {error}"),
+            Ended::Crashed(kind) => panic!("{told}: crashed {kind}"),
+        }
+        script.note(ended).await;
+        // The next run goes on at once, unless nobody has given back the lease.
+        let keeps_lease = matches!(
+            (lost.method, lost.moment),
+            ("release", Moment::Before) | ("lease", Moment::After)
+        );
+        let next = script.world.sync().await;
+        assert_eq!(next.is_err(), keeps_lease, "{told}: {next:?}");
+        let (state, tally) = settled(script).await;
+        Lost::Settled(state, tally)
+    }
+
+    /// Loses the answer at these points, as far as there are so many. Returns how many calls lost
+    /// theirs.
+    pub(crate) async fn unanswered_at_points(
+        &self,
+        points: impl IntoIterator<Item = u64>,
+        total: &mut Tally,
+    ) -> u64 {
+        let (_, undisturbed, _) = self.play(vec![CrashPlan::none()]).await;
+        let mut calls = 0;
+        for point in points {
+            match self.play_unanswered(point).await {
+                Lost::Beyond => break,
+                Lost::Nothing => {}
+                Lost::Settled(state, tally) => {
+                    let told = format!("{}: no answer at {point}", self.name);
+                    assert_eq!(state, undisturbed, "{told}: it ends otherwise");
+                    total.add(&tally);
+                    calls += 1;
+                }
+            }
+        }
+        calls
     }
 
     /// Kills the process at every point. Returns how many there are.
@@ -140,6 +209,25 @@ impl Kernel {
     }
 }
 
+/// What became of an answer that was to be lost at a point.
+enum Lost {
+    /// The run was over before.
+    Beyond,
+    /// It is no point of the store's.
+    Nothing,
+    Settled(State, Tally),
+}
+
+/// What a script is when all has settled, and was judged.
+async fn settled(mut script: Script) -> (State, Tally) {
+    script.world.minutes(11);
+    script.settle_in(2).await;
+    script.judge().await;
+    let remains = script.world.remains().await;
+    let state = State::of(&script.world, &remains);
+    (state, script.finish())
+}
+
 /// All kernels.
 pub(crate) fn kernels() -> Vec<Kernel> {
     let mut all = first_links();
@@ -150,7 +238,7 @@ pub(crate) fn kernels() -> Vec<Kernel> {
     all
 }
 
-fn first_links() -> Vec<Kernel> {
+pub(crate) fn first_links() -> Vec<Kernel> {
     vec![
         Kernel::first("first link of equal records", vec![BOTH]),
         Kernel::first("first link that fills blanks on both sides", vec![HALF]),
@@ -163,7 +251,7 @@ fn first_links() -> Vec<Kernel> {
     ]
 }
 
-fn creates() -> Vec<Kernel> {
+pub(crate) fn creates() -> Vec<Kernel> {
     let lost = |side| Deed::Fail(side, CallKind::Create, Fault::AnswerLost);
     let with_lost = |name, start, side| {
         let mut kernel = Kernel::first(name, vec![BOTH, start]);
@@ -189,7 +277,7 @@ fn creates() -> Vec<Kernel> {
     ]
 }
 
-fn updates() -> Vec<Kernel> {
+pub(crate) fn updates() -> Vec<Kernel> {
     let redirected = |name| {
         let mut kernel = Kernel::linked(name, vec![edit(0, Source)]);
         kernel.revision = Revision::Redirected;
@@ -233,7 +321,7 @@ fn updates() -> Vec<Kernel> {
     ]
 }
 
-fn conflicts() -> Vec<Kernel> {
+pub(crate) fn conflicts() -> Vec<Kernel> {
     vec![
         Kernel::conflict("conflict, newest wins", Conflicts::NewestWins, 0),
         Kernel::conflict("conflict, target wins", Conflicts::TargetWins, 1),
@@ -255,7 +343,7 @@ fn deleting(policy: DeletePolicy) -> Policies {
     Policies { on_delete: Sides::new(policy, policy), ..Policies::PLAIN }
 }
 
-fn whole_records() -> Vec<Kernel> {
+pub(crate) fn whole_records() -> Vec<Kernel> {
     let flagged = |setup: &mut Setup| {
         setup.systems.source = Manner::PLAIN.deleting(DeleteSignal::Flag);
         setup.systems.target = Manner::PLAIN.deleting(DeleteSignal::Flag);
@@ -316,15 +404,19 @@ const POINTS: u64 = 80;
 
 /// One step of the soak: a kernel, killed at each point and then once more at another, and a script
 /// of two records and three edits, killed at each point. Step by step these are all kernels with all
-/// pairs of points, and all such scripts.
+/// pairs of points, each with all lost answers of the store, and all such scripts.
 pub(crate) fn soak(step: u64, total: &std::sync::Mutex<Tally>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = runtime();
     let mut own = Tally::default();
     let all = kernels();
     let (turn, at) = (step / all.len() as u64, step % all.len() as u64);
     if turn < POINTS {
         let kernel = &all[usize::try_from(at).unwrap()];
         runtime.block_on(kernel.with_pairs_of_crashes(turn, &mut own));
+        if turn == 0 {
+            let calls = runtime.block_on(kernel.unanswered_at_points(1.., &mut own));
+            own.count("calls without an answer", calls);
+        }
     }
     let places: Vec<Place> = [0, 1]
         .into_iter()
@@ -361,75 +453,4 @@ impl Kernel {
             total.add(&tally);
         }
     }
-}
-
-/// The calls that every run makes.
-const CALLS: [&str; 13] = [
-    "connector.account",
-    "connector.schema",
-    "connector.changes",
-    "store.fingerprint_key",
-    "store.revisions",
-    "store.lease",
-    "store.start_run",
-    "store.feed",
-    "store.intake",
-    "store.work",
-    "store.commit",
-    "store.finish_run",
-    "store.release",
-];
-
-fn play_kernels(title: &str, kernels: &[Kernel]) -> Tally {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut total = Tally::default();
-    for kernel in kernels {
-        let points = runtime.block_on(kernel.at_every_point(&mut total));
-        assert!(points > 20, "{}: a run has more calls than {points}", kernel.name);
-        total.count("kernel points", points);
-    }
-    total.count("kernels", kernels.len() as u64);
-    eprintln!("{}", total.print(title));
-    total
-}
-
-fn assert_crashes(total: &Tally, more: &[&str]) {
-    let calls = CALLS.iter().chain(more);
-    let both = |call: &&str| [format!("crash: before {call}"), format!("crash: after {call}")];
-    // Three tests together: more than forty of each.
-    total.assert_floor(10, &calls.flat_map(both).collect::<Vec<_>>());
-}
-
-/// P17.
-#[test]
-fn records_that_are_linked_and_made_end_alike_wherever_the_process_is_killed() {
-    let kernels = [first_links(), creates()].concat();
-    let total = play_kernels("kernels of first links and creates", &kernels);
-    assert_crashes(&total, &["connector.write", "store.begin", "store.add_revision"]);
-}
-
-/// P17.
-#[test]
-fn records_that_are_updated_end_alike_wherever_the_process_is_killed() {
-    let total = play_kernels("kernels of updates", &updates());
-    assert_crashes(&total, &["connector.write", "connector.fetch", "store.begin"]);
-}
-
-/// P17, P11.
-#[test]
-fn records_in_conflict_or_gone_end_alike_wherever_the_process_is_killed() {
-    let kernels = [conflicts(), whole_records()].concat();
-    let total = play_kernels("kernels of conflicts and deletes", &kernels);
-    assert_crashes(&total, &["connector.write", "connector.fetch", "store.begin"]);
-}
-
-/// P17, on a file.
-#[test]
-fn a_create_and_an_update_end_alike_on_a_file_wherever_the_process_is_killed() {
-    let on_file = |mut kernel: Kernel| {
-        kernel.setup.storage = Storage::Sqlite;
-        kernel
-    };
-    let of_both = Kernel::linked("update and create", vec![edit(0, Source), Deed::Create(Target)]);
-    play_kernels("kernels on a file", &[on_file(of_both)]);
 }

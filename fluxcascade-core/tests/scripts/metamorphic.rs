@@ -10,12 +10,14 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::script::Script;
-use crate::setup::{Manner, Revision, Setup, Storage, View, setups};
+use crate::seeds;
+use crate::sets::config;
+use crate::setup::{Manner, Revision, Setup, View, setups};
 use crate::state::State;
 use crate::step::{Crash, Deed, Play, Theme, plays};
+use crate::storage::Storage;
 use crate::tally::Tally;
 use crate::values::Hand;
-use crate::{config, seeds};
 
 /// A script in which people act between runs, and nothing fails.
 fn calm(play: Play) -> Play {

@@ -77,6 +77,7 @@ impl Script {
                 Crash::No => CrashPlan::none(),
                 Crash::At(point) => CrashPlan::at(*point),
                 Crash::Amid(point) => CrashPlan::amid(*point),
+                Crash::Unanswered(point) => CrashPlan::unanswered(*point),
             };
             for (point, deed) in round.during.iter().filter(|_| at == 0) {
                 let (people, deed) = (self.people.clone(), *deed);
@@ -240,6 +241,9 @@ impl Script {
     pub(crate) fn finish(mut self) -> Tally {
         for (kind, count) in self.world.points.crashes() {
             self.tally.crash(kind, count);
+        }
+        for (kind, count) in self.world.points.losses() {
+            self.tally.lost(kind, count);
         }
         for (_, system) in self.world.systems.iter() {
             self.tally.faults(&system.ledger());

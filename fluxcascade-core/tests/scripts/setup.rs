@@ -1,6 +1,7 @@
 //! What a script's world is like: how each system behaves, what the mapping says, where the store
 //! is. All of it is drawn. What happens in that world is in `step`.
 
+#[path = "setup/wiring.rs"] // also where another crate's tests have this file
 mod wiring;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use fluxcascade_core::transform::trim;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::storage::Storage;
 use crate::values::{Hand, normaliser};
 
 pub(crate) use wiring::same_ids;
@@ -90,13 +92,6 @@ pub(crate) enum Revision {
     Fewer,
     /// The name goes to another field of the target, under the same id.
     Redirected,
-}
-
-/// Where the store is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Storage {
-    Memory,
-    Sqlite,
 }
 
 /// Which system it is like.

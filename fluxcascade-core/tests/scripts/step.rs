@@ -71,6 +71,8 @@ pub(crate) enum Crash {
     At(u64),
     /// Within the first call of the store from this point on.
     Amid(u64),
+    /// It is not cut off: the answer to the store's call at this point is lost.
+    Unanswered(u64),
 }
 
 /// A run, and what comes before it.

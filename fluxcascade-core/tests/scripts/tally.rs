@@ -56,6 +56,10 @@ impl Tally {
         self.count(format!("crash: {kind}"), count);
     }
 
+    pub(crate) fn lost(&mut self, kind: CrashKind, count: u64) {
+        self.count(format!("lost: {kind}"), count);
+    }
+
     /// Faults that took effect.
     pub(crate) fn faults(&mut self, ledger: &[Call]) {
         for call in ledger {
@@ -97,8 +101,17 @@ impl Tally {
 
     /// How many processes died.
     pub(crate) fn crashes(&self) -> u64 {
-        let crashes = self.counts.iter().filter(|(what, _)| what.starts_with("crash: "));
-        crashes.map(|(_, count)| count).sum()
+        self.of_all("crash: ")
+    }
+
+    /// How many calls of the store lost their answer.
+    pub(crate) fn losses(&self) -> u64 {
+        self.of_all("lost: ")
+    }
+
+    fn of_all(&self, beginning: &str) -> u64 {
+        let counts = self.counts.iter().filter(|(what, _)| what.starts_with(beginning));
+        counts.map(|(_, count)| count).sum()
     }
 
     pub(crate) fn print(&self, title: &str) -> String {

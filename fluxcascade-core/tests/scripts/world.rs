@@ -12,10 +12,10 @@ use fluxcascade_core::testkit::{
     CrashPlan, CrashPoints, Ended, Remains, SimProfile, SimSystem, Witness,
 };
 use fluxcascade_core::{Engine, SyncError, SyncReport};
-use fluxcascade_store::{MemoryStore, SqliteStore};
 
 use crate::cells::Cells;
-use crate::setup::{Revision, Setup, Storage, object};
+use crate::setup::{Revision, Setup, object};
+use crate::storage::Place;
 
 pub(crate) type Sync = Result<SyncReport, SyncError>;
 
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) cells: Arc<Mutex<Cells>>,
     /// There is none while the process is down.
     store: Option<Arc<dyn Store>>,
-    folder: Option<tempfile::TempDir>,
+    place: Place,
 }
 
 impl World {
@@ -59,7 +59,6 @@ impl World {
                 system.listen();
             }
         }
-        let on_file = setup.storage == Storage::Sqlite;
         let mut world = Self {
             revision: Revision::Whole,
             systems,
@@ -72,7 +71,7 @@ impl World {
             witness,
             cells: Arc::default(),
             store: None,
-            folder: on_file.then(|| tempfile::tempdir().unwrap()),
+            place: Place::new(setup.storage),
             setup,
         };
         world.start().await;
@@ -81,16 +80,8 @@ impl World {
 
     /// A process starts with what the one before left behind.
     async fn start(&mut self) {
-        match &self.folder {
-            Some(folder) => {
-                self.store = None; // it has the file's lock
-                let path = folder.path().join("sync.db");
-                self.store = Some(Arc::new(SqliteStore::open(&path).await.unwrap()));
-            }
-            None => {
-                self.store.get_or_insert_with(|| Arc::new(MemoryStore::new()));
-            }
-        }
+        self.store = None;
+        self.store = Some(self.place.open().await);
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
@@ -108,6 +99,7 @@ impl World {
     async fn engine_with(&self, mapping: Mapping) -> Result<Engine, SyncError> {
         let cells = Arc::clone(&self.cells);
         Engine::builder()
+            .tenant(self.place.tenant())
             .connection("crm", self.points.connector(self.systems.source.clone()))
             .connection("field", self.points.connector(self.systems.target.clone()))
             .connection("elsewhere", self.points.connector(self.elsewhere.clone()))
@@ -157,7 +149,7 @@ impl World {
                 Side::Target => ("field", "clients"),
             };
             let hints = system.take_events().into_iter().map(|event| Hint {
-                tenant: fluxcascade_core::model::TenantId::default(),
+                tenant: self.place.tenant(),
                 connection: ConnectionName::new(connection).unwrap(),
                 object: ObjectType::new(object).unwrap(),
                 record: event.record,

@@ -9,7 +9,8 @@ use fluxcascade_core::store::CommitBatch;
 
 use super::fault::Fault;
 use super::keys::Wanted;
-use super::ledger::{Gate, Ledger, Pass, Places, int, size};
+use super::ledger::{Gate, Ledger, Pass, Places};
+use crate::columns::{int, size};
 use crate::rules::Kept;
 
 impl Ledger {

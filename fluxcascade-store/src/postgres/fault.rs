@@ -10,6 +10,8 @@ use fluxcascade_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
+use crate::columns;
+
 /// An error on the way to being a [`StoreError`].
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -59,9 +61,7 @@ impl From<Fault> for StoreError {
             Fault::Late => StoreError::failed(
                 "the server did not answer in time: see what keeps it busy, or allow it more time",
             ),
-            Fault::Unanswered(why) => StoreError::failed(format_args!(
-                "the answer to a commit was lost ({why}): it may have been done, so read what is stored before doing it again"
-            )),
+            Fault::Unanswered(why) => StoreError::unanswered(why),
             Fault::Store(error) => error,
         }
     }
@@ -70,10 +70,7 @@ impl From<Fault> for StoreError {
 impl Fault {
     /// Something stored is not what it must be.
     pub(super) fn damaged(what: &str) -> Self {
-        Fault::Store(StoreError::new(
-            StoreErrorKind::Damaged,
-            format!("the stored {what} is damaged: restore the store from a backup"),
-        ))
+        Fault::Store(columns::damaged(what))
     }
 
     /// Whether nothing was committed, and the same call may work at once: others were in its way.

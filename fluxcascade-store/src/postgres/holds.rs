@@ -14,9 +14,10 @@ use fluxcascade_core::store::Page;
 use tokio_postgres::Row;
 
 use super::fault::Fault;
-use super::ledger::{Ledger, Places, link_id, place, side_number, size};
+use super::ledger::{Ledger, Places, link_id, place};
 use super::links::id_bytes;
 use super::session::Value;
+use crate::columns::{HoldPlace, side_number, size};
 use crate::rules;
 
 /// Holds of links' work, in the order of their keys.
@@ -311,11 +312,7 @@ impl<'a> HoldPlaces<'a> {
         let mut all =
             Self { kinds: Vec::new(), on_links: Vec::new(), sides: Vec::new(), names: Vec::new() };
         for key in keys {
-            let (kind, on_link, side, name): (_, &[u8], _, _) = match key {
-                HoldKey::Pair(link, pair) => (0, &link.0, 0, pair.as_str()),
-                HoldKey::Link(link) => (1, &link.0, 0, ""),
-                HoldKey::Record(side, record) => (2, &[], side_number(*side), record.as_str()),
-            };
+            let HoldPlace { kind, on_link, side, name } = HoldPlace::of(key);
             all.kinds.push(kind);
             all.on_links.push(on_link);
             all.sides.push(side);

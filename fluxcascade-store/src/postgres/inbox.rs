@@ -15,12 +15,10 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::keys::Wanted;
-use super::ledger::{
-    Ledger, Places, hash_or_none, int, link_id, natural, place, record, side_number, small, time,
-};
-use super::links::status;
+use super::ledger::{Ledger, Places, hash_or_none, link_id, place, record, small, time};
 use super::session::Session;
 use super::sweep::Marks;
+use crate::columns::{int, natural, side_number, status};
 use crate::rules::{self, BaseMark, Ground, Held, Kept};
 
 /// What rows of a side's records are compared with.

@@ -6,7 +6,8 @@ use fluxcascade_core::model::{Candidates, Fingerprint, RecordId, Side};
 use tokio_postgres::Row;
 
 use super::fault::Fault;
-use super::ledger::{Ledger, Places, hash, place, side, side_number, size};
+use super::ledger::{Ledger, Places, hash, place, side};
+use crate::columns::{side_number, size};
 use crate::rules::Kept;
 
 /// A rule, and the fingerprint of a key under it.

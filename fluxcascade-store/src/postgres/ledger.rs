@@ -11,14 +11,14 @@ use std::sync::Arc;
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::model::{
-    IdError, LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side,
-    Timestamp,
+    LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side, Timestamp,
 };
 use fluxcascade_core::store::{Feed, FeedKey, Lease, Page, RunStart};
 use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::session::{Access, Session, Value};
+use crate::columns::{self, int, natural, side_number, size};
 use crate::rules::{self, Standing};
 
 /// A mapping's row, and its lock.
@@ -186,7 +186,7 @@ impl Ledger {
         let sql = "SELECT number FROM runs WHERE tenant = $1 AND mapping = $2
              ORDER BY number DESC LIMIT 1";
         let rows = self.rows(sql, &[]).await?;
-        let last = rows.first().map(|row| natural(row.try_get(0)?)).transpose()?;
+        let last = rows.first().map(|row| Ok::<_, Fault>(natural(row.try_get(0)?)?)).transpose()?;
         let number = RunNumber(last.unwrap_or(0) + 1);
         self.run(
             "INSERT INTO runs (tenant, mapping, number, run) VALUES ($1, $2, $3, $4)",
@@ -290,21 +290,6 @@ async fn pass_gate(session: &Session, tenant: &str, gate: Gate, pass: Pass) -> R
     Ok(())
 }
 
-/// A count as PostgreSQL has it: its integers are signed.
-pub(super) fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A limit as PostgreSQL has it.
-pub(super) fn size(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A number that cannot be negative.
-pub(super) fn natural(number: i64) -> Result<u64, Fault> {
-    u64::try_from(number).map_err(|_| Fault::damaged("number"))
-}
-
 /// A number that is no greater than a revision's.
 pub(super) fn small(row: &Row, column: usize) -> Result<u32, Fault> {
     u32::try_from(row.try_get::<_, i64>(column)?).map_err(|_| Fault::damaged("number"))
@@ -315,17 +300,11 @@ pub(super) fn time(row: &Row, column: usize) -> Result<Option<Timestamp>, Fault>
 }
 
 pub(super) fn record(row: &Row, column: usize) -> Result<RecordId, Fault> {
-    RecordId::new(row.try_get::<_, &str>(column)?).map_err(|_: IdError| Fault::damaged("record id"))
-}
-
-/// A side as PostgreSQL has it.
-pub(super) fn side_number(side: Side) -> i16 {
-    i16::from(side.number())
+    Ok(columns::record_id(row.try_get(column)?)?)
 }
 
 pub(super) fn side(row: &Row, column: usize) -> Result<Side, Fault> {
-    let number = u8::try_from(row.try_get::<_, i16>(column)?);
-    number.ok().and_then(Side::from_number).ok_or_else(|| Fault::damaged("side"))
+    Ok(columns::side(row.try_get(column)?)?)
 }
 
 /// Sixteen bytes: an id or a fingerprint.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxcascade_core::codec::{decode_base, encode_base};
-use fluxcascade_core::model::{Ending, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides};
+use fluxcascade_core::model::{Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides};
 use fluxcascade_core::store::LinkChange;
 use tokio_postgres::Row;
 
 use super::fault::Fault;
-use super::ledger::{Gate, Ledger, Pass, Places, link_id, place, record, side_number, size};
+use super::ledger::{Gate, Ledger, Pass, Places, link_id, place, record};
+use crate::columns::{ending, ending_number, side_number, size, status, status_number};
 use crate::rules::{self, Kept};
 
 /// Links by id.
@@ -346,52 +347,4 @@ pub(super) fn id_bytes<'a>(ids: impl IntoIterator<Item = &'a LinkId>) -> Vec<&'a
 /// Where to go on after an id; the empty blob is before every id.
 pub(super) fn after_bytes(after: Option<LinkId>) -> Vec<u8> {
     after.map(|id| id.0.to_vec()).unwrap_or_default()
-}
-
-fn status_number(status: LinkStatus) -> i16 {
-    match status {
-        LinkStatus::Active => 0,
-        LinkStatus::Suspended => 1,
-        LinkStatus::Tombstone => 2,
-    }
-}
-
-pub(super) fn status(number: i16) -> Result<LinkStatus, Fault> {
-    match number {
-        0 => Ok(LinkStatus::Active),
-        1 => Ok(LinkStatus::Suspended),
-        2 => Ok(LinkStatus::Tombstone),
-        _ => Err(Fault::damaged("link status")),
-    }
-}
-
-fn ending_number(ending: Ending) -> i16 {
-    match ending {
-        Ending::Deleted(Side::Source) => 0,
-        Ending::Deleted(Side::Target) => 1,
-        Ending::TwinRemoved(Side::Source) => 2,
-        Ending::TwinRemoved(Side::Target) => 3,
-        Ending::BothDeleted => 4,
-        Ending::Unlinked => 5,
-        Ending::Remade(Side::Source) => 6,
-        Ending::Remade(Side::Target) => 7,
-        Ending::Excluded(Side::Source) => 8,
-        Ending::Excluded(Side::Target) => 9,
-    }
-}
-
-fn ending(number: i16) -> Result<Ending, Fault> {
-    match number {
-        0 => Ok(Ending::Deleted(Side::Source)),
-        1 => Ok(Ending::Deleted(Side::Target)),
-        2 => Ok(Ending::TwinRemoved(Side::Source)),
-        3 => Ok(Ending::TwinRemoved(Side::Target)),
-        4 => Ok(Ending::BothDeleted),
-        5 => Ok(Ending::Unlinked),
-        6 => Ok(Ending::Remade(Side::Source)),
-        7 => Ok(Ending::Remade(Side::Target)),
-        8 => Ok(Ending::Excluded(Side::Source)),
-        9 => Ok(Ending::Excluded(Side::Target)),
-        _ => Err(Fault::damaged("ending of a link")),
-    }
 }

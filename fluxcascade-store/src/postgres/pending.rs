@@ -9,8 +9,9 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::keys::{Key, key, key_arrays};
-use super::ledger::{Gate, Ledger, Pass, Places, link_id, place, record, side, side_number};
+use super::ledger::{Gate, Ledger, Pass, Places, link_id, place, record, side};
 use super::links::id_bytes;
+use crate::columns::side_number;
 use crate::rules;
 
 /// All operations of records, and whether each serves a link that does not exist, or has ended.

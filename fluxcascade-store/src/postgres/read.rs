@@ -6,8 +6,9 @@ use fluxcascade_core::store::{Counts, Page};
 use tokio_postgres::types::ToSql;
 
 use super::fault::Fault;
-use super::ledger::{Ledger, int, natural, size};
+use super::ledger::Ledger;
 use super::session::Value;
+use crate::columns::{int, natural, size};
 
 /// How many holds there are, by reason; any hold of a reason tells which.
 const BY_REASON: &str = "SELECT c.holds, h.hold FROM
@@ -61,7 +62,11 @@ impl Ledger {
 
     async fn count(&self, sql: &str) -> Result<u64, Fault> {
         let rows = self.rows(sql, &[]).await?;
-        Ok(rows.first().map(|row| natural(row.try_get(0)?)).transpose()?.unwrap_or(0))
+        Ok(rows
+            .first()
+            .map(|row| Ok::<_, Fault>(natural(row.try_get(0)?)?))
+            .transpose()?
+            .unwrap_or(0))
     }
 
     pub(super) async fn log(&self, page: &Page) -> Result<Vec<LogRow>, Fault> {

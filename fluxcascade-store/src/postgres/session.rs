@@ -194,13 +194,18 @@ impl Session {
     async fn commit(&self) -> Result<(), Fault> {
         let done =
             tokio::time::timeout(self.patience, self.client()?.batch_execute("COMMIT")).await;
-        match done {
-            Err(_) => Err(Fault::Unanswered("the server did not answer in time".into())),
-            Ok(Err(error)) => Err(Fault::of_commit(error)),
-            Ok(Ok(())) => {
+        match (done, self.access) {
+            (Ok(Ok(())), _) => {
                 self.under_way.store(false, Ordering::Relaxed);
                 Ok(())
             }
+            // What only read has nothing to be done.
+            (Err(_), Access::Read) => Err(Fault::Late),
+            (Ok(Err(error)), Access::Read) => Err(Fault::Sql(error)),
+            (Err(_), Access::Write | Access::Intake) => {
+                Err(Fault::Unanswered("the server did not answer in time".into()))
+            }
+            (Ok(Err(error)), Access::Write | Access::Intake) => Err(Fault::of_commit(error)),
         }
     }
 

@@ -6,7 +6,8 @@ use fluxcascade_core::model::{RecordId, Side};
 
 use super::fault::Fault;
 use super::inbox::Entries;
-use super::ledger::{Ledger, Places, record, side_number, size};
+use super::ledger::{Ledger, Places, record};
+use crate::columns::{side_number, size};
 use crate::rules;
 
 /// Whether anything is known of a side.

@@ -9,8 +9,8 @@ use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
 
 use super::PostgresStore;
 use super::fault::Fault;
-use super::ledger::{int, natural};
 use super::session::{Access, Session, Value};
+use crate::columns::{int, natural};
 use crate::rules;
 
 #[async_trait]

@@ -14,9 +14,10 @@ use fluxcascade_core::store::WorkRequest;
 use super::fault::Fault;
 use super::inbox::Entries;
 use super::keys::{Holders, Key};
-use super::ledger::{Ledger, Places, link_id, place, size};
+use super::ledger::{Ledger, Places, link_id, place};
 use super::links::after_bytes;
 use super::pending::{Named, Naming};
+use crate::columns::{side_number, size};
 use crate::rules::{self, Kept};
 
 /// Links that have work, each query in order of their ids: by due entries, due holds, own
@@ -155,8 +156,8 @@ impl Ledger {
         after: Option<(Side, &RecordId)>,
         request: &WorkRequest,
     ) -> Result<Vec<WorkKey>, Fault> {
-        let (side, record) = after
-            .map_or((-1, ""), |(side, record)| (super::ledger::side_number(side), record.as_str()));
+        let (side, record) =
+            after.map_or((-1, ""), |(side, record)| (side_number(side), record.as_str()));
         let now = request.now.micros();
         let mut due = BTreeSet::new();
         for sql in DUE_RECORDS {

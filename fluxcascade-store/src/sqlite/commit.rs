@@ -6,7 +6,8 @@ use fluxcascade_core::store::CommitBatch;
 use rusqlite::params;
 
 use super::fault::Fault;
-use super::ledger::{Ledger, blob, int};
+use super::ledger::{Ledger, blob};
+use crate::columns::int;
 use crate::rules::Kept;
 
 impl Ledger<'_> {

@@ -4,6 +4,8 @@ use fluxcascade_core::codec::CodecError;
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
 use rusqlite::{Error, ErrorCode};
 
+use crate::columns;
+
 /// An error on the way to being a [`StoreError`].
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -43,10 +45,7 @@ impl From<Fault> for StoreError {
 impl Fault {
     /// Something stored is not what it must be.
     pub(super) fn damaged(what: &str) -> Self {
-        Fault::Store(StoreError::new(
-            StoreErrorKind::Damaged,
-            format!("the stored {what} is damaged: restore the store from a backup"),
-        ))
+        Fault::Store(columns::damaged(what))
     }
 }
 

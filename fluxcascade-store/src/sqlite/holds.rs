@@ -8,7 +8,8 @@ use fluxcascade_core::store::Page;
 use rusqlite::{Row, params};
 
 use super::fault::Fault;
-use super::ledger::{Ledger, blob, size};
+use super::ledger::{Ledger, blob};
+use crate::columns::{HoldPlace, size};
 use crate::rules;
 
 /// Holds of a link's work. A link has few, so these may be sorted.
@@ -168,28 +169,6 @@ impl Ledger<'_> {
                 params![self.mapping, limit, skip],
                 read_hold,
             ),
-        }
-    }
-}
-
-/// A hold's key as columns, which sort as the keys do.
-struct HoldPlace<'a> {
-    kind: u8,
-    on_link: &'a [u8],
-    side: u8,
-    name: &'a str,
-}
-
-impl<'a> HoldPlace<'a> {
-    fn of(key: &'a HoldKey) -> Self {
-        match key {
-            HoldKey::Pair(link, pair) => {
-                Self { kind: 0, on_link: &link.0, side: 0, name: pair.as_str() }
-            }
-            HoldKey::Link(link) => Self { kind: 1, on_link: &link.0, side: 0, name: "" },
-            HoldKey::Record(side, record) => {
-                Self { kind: 2, on_link: &[], side: side.number(), name: record.as_str() }
-            }
         }
     }
 }

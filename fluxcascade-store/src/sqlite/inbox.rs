@@ -6,8 +6,9 @@ use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue, Taken
 use rusqlite::{Row, Transaction, params};
 
 use super::fault::Fault;
-use super::ledger::{Ledger, int, natural, record, time_or_none};
+use super::ledger::{Ledger, record, time_or_none};
 use super::sweep::Marks;
+use crate::columns::{int, natural};
 use crate::rules::{self, Ground, Held, Kept};
 
 impl Ledger<'_> {
@@ -67,7 +68,7 @@ impl Ledger<'_> {
     fn sequence(&self) -> Result<u64, Fault> {
         let sequence =
             self.one("SELECT sequence FROM mappings WHERE number = ?1", [self.mapping], |row| {
-                natural(row.get(0)?)
+                Ok(natural(row.get(0)?)?)
             })?;
         Ok(sequence.unwrap_or(0))
     }

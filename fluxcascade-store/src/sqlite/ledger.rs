@@ -5,13 +5,13 @@
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::model::{
-    IdError, LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side,
-    Timestamp,
+    LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side, Timestamp,
 };
 use fluxcascade_core::store::{Feed, FeedKey, Lease, Page, RunStart};
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 
 use super::fault::Fault;
+use crate::columns::{self, int, natural, size};
 use crate::rules::{self, Standing};
 
 /// One mapping within a transaction.
@@ -144,7 +144,7 @@ impl<'a> Ledger<'a> {
         let last = self.one(
             "SELECT number FROM runs WHERE mapping = ?1 ORDER BY number DESC LIMIT 1",
             [self.mapping],
-            |row| natural(row.get(0)?),
+            |row| Ok(natural(row.get(0)?)?),
         )?;
         let number = RunNumber(last.unwrap_or(0) + 1);
         self.run(
@@ -226,21 +226,6 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// A count as SQLite has it: its integers are signed.
-pub(super) fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A limit as SQLite has it.
-pub(super) fn size(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A number that cannot be negative.
-pub(super) fn natural(number: i64) -> Result<u64, Fault> {
-    u64::try_from(number).map_err(|_| Fault::damaged("number"))
-}
-
 pub(super) fn time_or_none(micros: Option<i64>) -> Option<Timestamp> {
     micros.map(Timestamp::from_micros)
 }
@@ -251,11 +236,11 @@ pub(super) fn blob(row: &Row<'_>, column: usize) -> Result<Vec<u8>, Fault> {
 
 pub(super) fn record(row: &Row<'_>, column: usize) -> Result<RecordId, Fault> {
     let text = row.get_ref(column)?.as_str().map_err(|_| Fault::damaged("record id"))?;
-    RecordId::new(text).map_err(|_: IdError| Fault::damaged("record id"))
+    Ok(columns::record_id(text)?)
 }
 
 pub(super) fn side(row: &Row<'_>, column: usize) -> Result<Side, Fault> {
-    Side::from_number(row.get(column)?).ok_or_else(|| Fault::damaged("side"))
+    Ok(columns::side(row.get(column)?)?)
 }
 
 pub(super) fn link_id(row: &Row<'_>, column: usize) -> Result<LinkId, Fault> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use fluxcascade_core::codec::{decode_base, encode_base};
 use fluxcascade_core::model::{
-    Ending, Fingerprint, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides,
+    Fingerprint, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides,
 };
 use fluxcascade_core::store::LinkChange;
 use rusqlite::{Row, params};
 
 use super::fault::Fault;
-use super::ledger::{Ledger, blob, link_id, record, size};
+use super::ledger::{Ledger, blob, link_id, record};
+use crate::columns::{ending, ending_number, size, status, status_number};
 use crate::rules::{self, BaseMark, Kept};
 
 const COLUMNS: &str = "id, status, source, target, source_base, target_base, ending";
@@ -280,59 +281,11 @@ fn read_link(row: &Row<'_>) -> Result<Link, Fault> {
         status: status(row.get(1)?)?,
         records: Sides::new(record(row, 2)?, record(row, 3)?),
         bases: Sides::new(decode_base(&blob(row, 4)?)?, decode_base(&blob(row, 5)?)?),
-        ending: row.get::<_, Option<u8>>(6)?.map(ending).transpose()?,
+        ending: row.get::<_, Option<i16>>(6)?.map(ending).transpose()?,
     })
 }
 
 /// Where to go on after an id; the empty blob is before every id.
 pub(super) fn id_bytes(after: Option<LinkId>) -> Vec<u8> {
     after.map(|id| id.0.to_vec()).unwrap_or_default()
-}
-
-fn status_number(status: LinkStatus) -> u8 {
-    match status {
-        LinkStatus::Active => 0,
-        LinkStatus::Suspended => 1,
-        LinkStatus::Tombstone => 2,
-    }
-}
-
-pub(super) fn status(number: u8) -> Result<LinkStatus, Fault> {
-    match number {
-        0 => Ok(LinkStatus::Active),
-        1 => Ok(LinkStatus::Suspended),
-        2 => Ok(LinkStatus::Tombstone),
-        _ => Err(Fault::damaged("link status")),
-    }
-}
-
-fn ending_number(ending: Ending) -> u8 {
-    match ending {
-        Ending::Deleted(Side::Source) => 0,
-        Ending::Deleted(Side::Target) => 1,
-        Ending::TwinRemoved(Side::Source) => 2,
-        Ending::TwinRemoved(Side::Target) => 3,
-        Ending::BothDeleted => 4,
-        Ending::Unlinked => 5,
-        Ending::Remade(Side::Source) => 6,
-        Ending::Remade(Side::Target) => 7,
-        Ending::Excluded(Side::Source) => 8,
-        Ending::Excluded(Side::Target) => 9,
-    }
-}
-
-fn ending(number: u8) -> Result<Ending, Fault> {
-    match number {
-        0 => Ok(Ending::Deleted(Side::Source)),
-        1 => Ok(Ending::Deleted(Side::Target)),
-        2 => Ok(Ending::TwinRemoved(Side::Source)),
-        3 => Ok(Ending::TwinRemoved(Side::Target)),
-        4 => Ok(Ending::BothDeleted),
-        5 => Ok(Ending::Unlinked),
-        6 => Ok(Ending::Remade(Side::Source)),
-        7 => Ok(Ending::Remade(Side::Target)),
-        8 => Ok(Ending::Excluded(Side::Source)),
-        9 => Ok(Ending::Excluded(Side::Target)),
-        _ => Err(Fault::damaged("ending of a link")),
-    }
 }

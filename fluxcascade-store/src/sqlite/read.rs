@@ -6,8 +6,8 @@ use fluxcascade_core::store::{Counts, Page};
 use rusqlite::{ToSql, params_from_iter};
 
 use super::fault::Fault;
-use super::ledger::{Ledger, blob, int, natural, size};
-use super::links::status;
+use super::ledger::{Ledger, blob};
+use crate::columns::{int, natural, size, status};
 
 /// How much guards hold back, by what it is; any hold of a group tells which.
 pub(super) const WITHHELD: &str = "SELECT count(*), hold FROM holds
@@ -55,7 +55,7 @@ impl Ledger<'_> {
     }
 
     fn count(&self, sql: &str) -> Result<u64, Fault> {
-        Ok(self.one(sql, [self.mapping], |row| natural(row.get(0)?))?.unwrap_or(0))
+        Ok(self.one(sql, [self.mapping], |row| Ok(natural(row.get(0)?)?))?.unwrap_or(0))
     }
 
     pub(super) fn log(&self, page: &Page) -> Result<Vec<LogRow>, Fault> {

@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::fault::Fault;
 use super::ledger::{Ledger, record};
+use crate::columns::size;
 use crate::rules;
 
 /// Whether anything is known of a side.
@@ -79,7 +80,7 @@ impl Ledger<'_> {
     fn missed_after(&self, side: Side, after: &str) -> Result<Vec<RecordId>, Fault> {
         let mut found = Vec::new();
         for sql in MISSED {
-            let place = params![self.mapping, side.number(), after, super::ledger::size(CHUNK)];
+            let place = params![self.mapping, side.number(), after, size(CHUNK)];
             found.extend(self.all(sql, place, |row| record(row, 0))?);
         }
         found.sort_unstable();

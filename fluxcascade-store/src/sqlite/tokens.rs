@@ -9,8 +9,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::SqliteStore;
 use super::fault::Fault;
-use super::ledger::{int, natural};
 use super::worker::Access;
+use crate::columns::{int, natural};
 use crate::rules;
 
 #[async_trait]

@@ -13,8 +13,9 @@ use fluxcascade_core::store::WorkRequest;
 use rusqlite::params;
 
 use super::fault::Fault;
-use super::ledger::{Ledger, link_id, record, side, size};
+use super::ledger::{Ledger, link_id, record, side};
 use super::links::id_bytes;
+use crate::columns::size;
 use crate::rules;
 
 /// Links that have work, each query in order of their ids: by due entries, due holds, own

@@ -28,6 +28,8 @@ enum Wire {
     BreaksAtCommit,
     /// Breaks when the server has carried a commit out.
     LosesAnswer,
+    /// Breaks when the server has heard of a commit, and may be at it.
+    HangsUpAtCommit,
 }
 
 /// A wire that can be broken. It breaks once, and is whole again.
@@ -109,6 +111,11 @@ async fn carry(near: TcpStream, far: impl AsyncRead + AsyncWrite + Send, wire: B
                     let _ = from_far.read(&mut answered).await;
                     return;
                 }
+                if says(b"COMMIT\0") && wire.breaks(Wire::HangsUpAtCommit) {
+                    drop((from_near, to_near)); // the store's end alone
+                    let _ = from_far.read(&mut answered).await;
+                    return;
+                }
             }
             read = from_far.read(&mut answered) => {
                 let Ok(n @ 1..) = read else { return };
@@ -138,12 +145,58 @@ async fn a_commit_whose_answer_is_lost_is_told_as_one_that_may_have_been_done() 
         wire.set(breaks);
         let error = store.start_run(&lease, &START).await.unwrap_err();
         assert!(wire.is_whole(), "{breaks:?} was not met");
-        assert_eq!(error.kind, StoreErrorKind::Failed);
+        assert_eq!(error.kind, StoreErrorKind::Unanswered, "{error}");
         assert!(error.message.contains("may have been done"), "{error}");
         // It was not done again by itself, and the store goes on.
         assert_eq!(runs(&store).await, before + done, "{breaks:?}");
         store.start_run(&lease, &START).await.unwrap();
     }
+}
+
+/// A call that only read has changed nothing, however it ends.
+#[tokio::test]
+async fn a_read_whose_answer_is_lost_has_failed_and_nothing_else() {
+    let Some(place) = Place::or_skip() else { return };
+    let (options, wire) = through(&place).await;
+    let store = PostgresStore::open(&options).await.unwrap();
+    let lease = leased(&store).await.unwrap();
+    for breaks in [Wire::LosesAnswer, Wire::BreaksAtCommit] {
+        wire.set(breaks);
+        let error = store.work(&lease, &all_work(lease.since)).await.unwrap_err();
+        assert!(wire.is_whole(), "{breaks:?} was not met");
+        assert_eq!(error.kind, StoreErrorKind::Failed, "{error}");
+        assert_eq!(store.work(&lease, &all_work(lease.since)).await.unwrap(), []);
+    }
+}
+
+/// What became of a commit without an answer stands once the next lease is given, also where the
+/// server carries it out late.
+#[tokio::test]
+async fn the_next_lease_is_given_when_it_is_known_what_became_of_an_unanswered_commit() {
+    let Some(place) = Place::or_skip() else { return };
+    let (options, wire) = through(&place).await;
+    let store = PostgresStore::open(&options).await.unwrap();
+    let lease = leased(&store).await.unwrap();
+    late_commits(&place).await;
+    wire.set(Wire::HangsUpAtCommit);
+    let error = store.start_run(&lease, &START).await.unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unanswered, "{error}");
+    let next = store.lease(&contacts(), lease.until, TTL).await.unwrap();
+    assert_eq!((next.fence, runs(&store).await), (lease.fence + 1, 1));
+}
+
+/// A run's row takes a while to commit.
+async fn late_commits(place: &Place) {
+    let schema = &place.schema;
+    let script = format!(
+        "CREATE FUNCTION {schema}.late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM pg_sleep(1);
+             RETURN NULL;
+         END $$;
+         CREATE CONSTRAINT TRIGGER late AFTER INSERT ON {schema}.runs
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {schema}.late();"
+    );
+    client(&place.url).await.batch_execute(&script).await.unwrap();
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ struct Server {
     _keeper: Option<Child>,
 }
 
+/// One of our own, whatever is named.
+static OWN: OnceLock<Result<Server, String>> = OnceLock::new();
 static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 static PLACES: AtomicU32 = AtomicU32::new(0);
 
@@ -61,9 +63,13 @@ impl Place {
     /// A new schema, or why there is no server.
     pub(crate) fn new() -> Result<Self, String> {
         let server = SERVER.get_or_init(Server::find).as_ref().map_err(Clone::clone)?;
+        Ok(Self::of(server))
+    }
+
+    fn of(server: &Server) -> Self {
         let n = PLACES.fetch_add(1, Ordering::Relaxed);
         let schema = format!("fluxcascade_test_{}_{n}", std::process::id());
-        Ok(Self { url: server.url.clone(), schema })
+        Self { url: server.url.clone(), schema }
     }
 
     /// A new schema; without a server the test says so, and is to return.
@@ -72,6 +78,18 @@ impl Place {
             Ok(place) => Some(place),
             Err(why) => {
                 skipped(&format!("no PostgreSQL server: {why}"));
+                None
+            }
+        }
+    }
+
+    /// The same on a server of our own, of which more is known than its address.
+    #[allow(dead_code, reason = "not each test program needs it")]
+    pub(crate) fn own_or_skip() -> Option<Self> {
+        match Server::own() {
+            Ok(own) => Some(Self::of(own)),
+            Err(why) => {
+                skipped(&format!("no PostgreSQL server of our own: {why}"));
                 None
             }
         }
@@ -94,8 +112,12 @@ impl Server {
     fn find() -> Result<Self, String> {
         match std::env::var(VARIABLE) {
             Ok(url) if !url.is_empty() => Ok(Self { url, _keeper: None }),
-            _ => Self::start(),
+            _ => Self::own().map(|own| Self { url: own.url.clone(), _keeper: None }),
         }
+    }
+
+    fn own() -> Result<&'static Self, String> {
+        OWN.get_or_init(Self::start).as_ref().map_err(Clone::clone)
     }
 
     fn start() -> Result<Self, String> {

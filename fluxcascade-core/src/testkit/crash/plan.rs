@@ -31,6 +31,7 @@ type Act = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub struct CrashPlan {
     crash: Option<Crash>,
+    unanswered: Option<u64>,
     acts: Vec<(u64, Act)>,
 }
 
@@ -43,7 +44,11 @@ struct Crash {
 impl fmt::Debug for CrashPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let acts: Vec<u64> = self.acts.iter().map(|(at, _)| *at).collect();
-        f.debug_struct("CrashPlan").field("crash", &self.crash).field("acts", &acts).finish()
+        f.debug_struct("CrashPlan")
+            .field("crash", &self.crash)
+            .field("unanswered", &self.unanswered)
+            .field("acts", &acts)
+            .finish()
     }
 }
 
@@ -55,12 +60,19 @@ impl CrashPlan {
 
     /// The process ends at this point; a process with fewer comes to its end.
     pub fn at(point: u64) -> Self {
-        Self { crash: Some(Crash { at: point, moment: Moment::Before }), acts: Vec::new() }
+        Self { crash: Some(Crash { at: point, moment: Moment::Before }), ..Self::default() }
     }
 
     /// The process ends within a store's call, at the first that begins at this point or after.
     pub fn amid(point: u64) -> Self {
-        Self { crash: Some(Crash { at: point, moment: Moment::Amid }), acts: Vec::new() }
+        Self { crash: Some(Crash { at: point, moment: Moment::Amid }), ..Self::default() }
+    }
+
+    /// The store's call at this point is one whose commit gets no answer: at the point before it, it
+    /// is not carried out, and at the one after it, it was. The process goes on with that error. At a
+    /// point of another wall nothing happens.
+    pub fn unanswered(point: u64) -> Self {
+        Self { unanswered: Some(point), ..Self::default() }
     }
 
     /// Does something at this point, before a crash there: an edit of a person while a run is under
@@ -79,6 +91,9 @@ impl CrashPlan {
     }
 
     pub(super) fn say(&self, point: u64, kind: CrashKind) -> Say {
+        if self.unanswered == Some(point) && kind.wall == Wall::Store {
+            return Say::LoseAnswer;
+        }
         let Some(crash) = self.crash else { return Say::GoOn };
         match crash.moment {
             Moment::Before | Moment::After if point == crash.at => Say::Stop,
