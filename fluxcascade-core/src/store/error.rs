@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     Newer,
     /// What is stored cannot be read.
     Damaged,
+    /// What is stored is sealed with a key that is not at hand.
+    Locked,
     /// A call that breaks the contract: a defect of the caller.
     Misuse,
     /// The storage failed: disk, network, database.
