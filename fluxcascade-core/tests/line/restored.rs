@@ -165,7 +165,7 @@ async fn a_record_that_is_back_before_it_is_made_again_has_its_link_again() {
         kinds[ended..].contains(&LogKind::Resume),
         "it was back after its link ended: {kinds:?}"
     );
-    assert_eq!(world.field.records(), [target.clone()]);
+    assert_eq!(world.field.records(), std::slice::from_ref(&target));
     let link = world.link().await;
     assert_eq!(
         (link.id, link.status, link.records.target),
@@ -190,7 +190,11 @@ async fn a_deleted_record_that_is_back_after_it_was_made_again_is_parked() {
         world.field.restore(&target);
         world.field.edit(&target, "mail", key);
         world.settle().await;
-        assert_eq!(world.crm.records(), [source.clone()], "{key:?}: a copy of it was made");
+        assert_eq!(
+            world.crm.records(),
+            std::slice::from_ref(&source),
+            "{key:?}: a copy of it was made"
+        );
         assert_eq!(world.link_of(&source).await.records.target, again, "{key:?}");
         let hold = world.holds().await.remove(0);
         assert_eq!(hold.reason, HoldReason::Ambiguous, "{key:?}");
