@@ -23,6 +23,7 @@ mod explain;
 mod first_sync;
 mod guard;
 mod joint;
+mod late;
 mod linked;
 mod matching;
 mod merge;

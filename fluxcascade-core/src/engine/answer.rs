@@ -254,7 +254,9 @@ impl Run<'_> {
         error: Option<&ConnectorError>,
     ) {
         self.report.waiting += 1;
-        self.note_failure(operation, error);
+        if error.is_some() {
+            self.note_failure(operation, error);
+        }
         if operation.kind == OperationKind::Create {
             let link = self.new_link(operation, record.clone());
             keep_former(commit, remade_by(work, &link), &link);

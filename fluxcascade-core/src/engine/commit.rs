@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases};
 use crate::seeded::{self, Bug};
-use crate::store::{CommitBatch, InboxMark};
+use crate::store::{CommitBatch, InboxMark, Requeue};
 
 type Fetched = HashMap<(Side, RecordId), Observation>;
 
@@ -183,6 +183,7 @@ impl Run<'_> {
             Step::Follows => return,
             Step::Waits { .. } | Step::Needs => {
                 self.report.waiting += 1;
+                read_again(commit, entry);
                 return;
             }
             Step::Unchanged | Step::Decided | Step::Ignored => {}
@@ -311,6 +312,14 @@ impl Run<'_> {
         let place = (to, self.mapping.endpoint(to), self.mapping.projections[to].fields());
         let rules = self.mapping.rules.iter().filter(|_| !seeded::is(Bug::NothingClaimed));
         rules.filter_map(|rule| rule.claim(place, record, values, &self.key)).collect()
+    }
+}
+
+/// What was read too early to be judged is read again when a read by id surely shows it.
+fn read_again(commit: &mut CommitBatch, entry: &Entry) {
+    for (side, record, until) in &entry.late {
+        let (side, record, not_before) = (*side, record.clone(), Some(*until));
+        commit.requeued.push(Requeue { side, record, not_before, failed: Some(1) });
     }
 }
 

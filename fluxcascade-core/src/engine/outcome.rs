@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::connector::{ConnectorError, ErrorKind, WriteOutcome};
+use crate::connector::{ConnectorError, Consistency, ErrorKind, WriteOutcome};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     FieldName, MappingName, Observation, Operation, OperationKind, OperationPair, RecordId, Side,
@@ -160,6 +160,7 @@ impl Sent {
         &mut self,
         mapping: &CompiledMapping,
         read: &HashMap<RecordId, Observation>,
+        fetch: Consistency,
     ) {
         if let Answer::Moved(record) = &self.answer {
             let seen = read.get(record);
@@ -179,6 +180,14 @@ impl Sent {
             };
         }
         let Answer::Unread { record, error } = &mut self.answer else { return };
+        let shows = |seen: &Observation| {
+            let mut written = self.operation.pairs.iter();
+            let values = seen.values();
+            values.is_some_and(|v| written.all(|pair| holds(mapping, &self.operation, pair, v)))
+        };
+        if fetch != Consistency::Consistent && !read.get(record).is_some_and(shows) {
+            return; // it may not be shown yet: it is settled once it surely is
+        }
         match read.get(record) {
             Some(Observation { state: State::Known { values, version }, .. }) => {
                 self.answer = Answer::Applied(Applied {

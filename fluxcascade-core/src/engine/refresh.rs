@@ -30,10 +30,8 @@ impl Run<'_> {
             request_timeout: self.engine.inner.settings.request_timeout,
         };
         PlanContext {
-            find_lag: Sides::from_fn(|side| match self.capabilities(side).find {
-                Consistency::Consistent => Duration::ZERO,
-                Consistency::Lagging(lag) => lag,
-            }),
+            find_lag: Sides::from_fn(|side| lag(self.capabilities(side).find)),
+            fetch_lag: Sides::from_fn(|side| lag(self.capabilities(side).fetch)),
             refuses_duplicates: Sides::from_fn(|side| self.capabilities(side).refuses_duplicates),
             found: self.found.clone(),
             knows_field_times: Sides::from_fn(|side| {
@@ -288,5 +286,13 @@ impl Run<'_> {
             scope(&self.mapping, side, observation);
         }
         Ok(seen)
+    }
+}
+
+/// How long a read may not show what was written.
+fn lag(consistency: Consistency) -> Duration {
+    match consistency {
+        Consistency::Consistent => Duration::ZERO,
+        Consistency::Lagging(lag) => lag,
     }
 }

@@ -25,13 +25,10 @@ const LONGEST_FAILURE: Duration = Duration::from_secs(48 * 3600);
 /// most 6 hours. After 10 attempts, or 48 hours after the first, never by itself.
 ///
 /// `before` are the holds that there were: the count goes on under one with the same key and the
-/// same values. A new edit has other values, and starts anew.
+/// same values, also where a guard held it until it was tried. A new edit has other values, and
+/// starts anew.
 pub(super) fn try_again(before: &[Hold], mut hold: Hold, now: Timestamp) -> Hold {
-    let same = |h: &&Hold| h.key == hold.key && h.reason == hold.reason && h.values == hold.values;
-    if let Some(before) = before.iter().find(same) {
-        hold.since = before.since;
-        hold.attempts = before.attempts;
-    }
+    hold.keep_count(before.iter().find(|h| h.key == hold.key));
     hold.attempts += 1;
     let over = hold.attempts >= MOST_ATTEMPTS || now.since(hold.since) >= LONGEST_FAILURE;
     hold.not_before = (!over).then(|| now + wait(hold.attempts));

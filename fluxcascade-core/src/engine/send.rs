@@ -157,8 +157,9 @@ impl Run<'_> {
             Ok(seen) => seen.iter().map(|o| (o.record.clone(), o.clone())).collect(),
             Err(_) => HashMap::new(),
         };
+        let fetch = self.capabilities(side).fetch;
         for sent in sent.iter_mut() {
-            sent.conclude(&self.mapping, &by_id);
+            sent.conclude(&self.mapping, &by_id, fetch);
         }
         let conflicting: Vec<RecordId> = sent.iter().filter_map(Sent::existing).cloned().collect();
         for found in self.fetch(side, conflicting).await? {

@@ -28,7 +28,7 @@ pub enum HoldReason {
     Ambiguous,
     /// A create was sent and its answer is missing.
     UnknownOutcome,
-    /// The record's answer cannot be read.
+    /// The record's answer cannot be read, or, of a pair, one that it conflicts together with.
     Unreadable,
     /// The record was not found, and why is not known.
     Missing,
@@ -216,6 +216,18 @@ impl Hold {
         super::record::fingerprint_of(&asked)
     }
 
+    /// Goes on counting the attempts of what was tried before: that a guard is asked once more is no
+    /// new attempt, and no end of those that failed.
+    pub(crate) fn keep_count(&mut self, before: Option<&Hold>) {
+        let tried = |hold: &&Hold| {
+            matches!(hold.reason, HoldReason::Rejected | HoldReason::Guard) && hold.attempts > 0
+        };
+        if let Some(before) = before.filter(tried).filter(|hold| hold.values == self.values) {
+            self.attempts = before.attempts;
+            self.since = before.since;
+        }
+    }
+
     /// Whether it waits for a person, and not for a time, an edit or another record.
     pub fn asks_a_person(&self) -> bool {
         match self.reason {
@@ -261,6 +273,9 @@ impl Hold {
             }
             HoldReason::Invalid => "mend the value in the system that it comes from",
             HoldReason::Schema => "mend the mapping, or the field in the system",
+            HoldReason::Unreadable if self.key.pair().is_some() => {
+                "show the hidden field in its system, or say on the desk which value stands"
+            }
             HoldReason::Unreadable => "mend the record in its system",
             HoldReason::Missing => {
                 "bring the record back in its system, or wait: then it counts as deleted"

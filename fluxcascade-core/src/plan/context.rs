@@ -74,6 +74,8 @@ pub struct PlanContext {
     pub key: FingerprintKey,
     /// How long after a write a look-up surely shows it.
     pub find_lag: Sides<Duration>,
+    /// How long after a write, or after the changes show it, a read by id surely shows it.
+    pub fetch_lag: Sides<Duration>,
     /// Whether a create that would repeat a unique key is refused with the record that has it.
     pub refuses_duplicates: Sides<bool>,
     /// The answers to needs: what was fetched in this run. A need is asked once.
@@ -171,6 +173,11 @@ impl Gate {
 }
 
 impl PlanContext {
+    /// From when on a write without an answer may be settled by what a read by id shows.
+    pub fn settles_from(&self, operation: &Operation) -> Timestamp {
+        self.settle.from(operation) + self.fetch_lag[operation.side]
+    }
+
     /// A context in which nothing was fetched, of systems that promise nothing about creates. Of
     /// what guards are about, creates alone are let through.
     pub fn new(
@@ -188,6 +195,7 @@ impl PlanContext {
             leads: Leads::default(),
             key,
             find_lag: Sides::new(Duration::MAX, Duration::MAX),
+            fetch_lag: Sides::default(),
             refuses_duplicates: Sides::new(false, false),
             fetched: HashMap::new(),
             found: HashMap::new(),

@@ -188,6 +188,10 @@ pub struct Entry {
     pub archived: Vec<(Side, RecordId)>,
     /// Records that are looked at again because of this.
     pub wakes: Vec<(Side, RecordId)>,
+    /// Records that were read by their ids too early to be judged, with the time from which on they
+    /// are read again.
+    #[serde(default)]
+    pub late: Vec<(Side, RecordId, Timestamp)>,
 }
 
 /// A link that is made.
@@ -318,6 +322,7 @@ impl Entry {
             drops: Vec::new(),
             archived: Vec::new(),
             wakes: Vec::new(),
+            late: Vec::new(),
         }
     }
 

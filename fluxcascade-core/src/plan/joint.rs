@@ -19,7 +19,7 @@ pub(super) fn awaited(
     needs: &mut Vec<Need>,
 ) -> Option<Entry> {
     for half in work.operations.iter().filter(|open| open.is_second_half()) {
-        let from = context.settle.from(half);
+        let from = context.settles_from(half);
         if !context.unsent.contains(&half.id) && from > context.now {
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
         }

@@ -5,6 +5,7 @@ use super::detect::{View, is_read, is_refused_still, is_stale, is_unchanged, vie
 use super::ending::{end, judge_forsaken, resumed};
 use super::entry::{Entry, Need, Step};
 use super::joint;
+use super::late;
 use super::merged::{Followed, follow};
 use super::record::Loss;
 use super::settle::{Heard, settle_lost, settle_update};
@@ -75,7 +76,7 @@ fn settle(
         return Some(waiting);
     }
     for operation in work.operations.iter().filter(|open| !open.is_second_half()) {
-        let from = context.settle.from(operation);
+        let from = context.settles_from(operation);
         if from > context.now {
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
         }
@@ -161,6 +162,9 @@ fn decide_link(
     let views = Sides::from_fn(|side| {
         view(mapping, side, Some(&link.records[side]), work.entries[side].as_ref(), context)
     });
+    if let Some(waiting) = late::wait_for_link(mapping, work, link, &views, context, &entry) {
+        return waiting;
+    }
     let unchanged = |side: Side| {
         is_unchanged(mapping, side, views[side], &link.bases[side])
             || seeded::is(Bug::EchoByTimeWindow) && is_written_lately(&link.bases[side], context)

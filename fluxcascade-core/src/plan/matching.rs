@@ -5,6 +5,7 @@ use super::create::{unanswered, unknown_outcome};
 use super::detect::{View, is_read, view};
 use super::ending::suspended;
 use super::entry::{Entry, Need, NewLink, PairBases, Step};
+use super::late;
 use super::linked::{follow_and_decide, set_bases};
 use super::parked::{PARKED_FOR, Said, exclude, is_excluded, park, said};
 use super::partner::{Match, is_vanished, parked_beside};
@@ -83,7 +84,7 @@ pub(super) fn waits_for_answers(work: &Work) -> Entry {
 /// is now is read, and decided anew.
 fn settle_restores(work: &Work, context: &PlanContext, entry: &mut Entry) -> Option<Entry> {
     for operation in work.operations.iter().filter(|op| op.kind != OperationKind::Create) {
-        let from = context.settle.from(operation);
+        let from = context.settles_from(operation);
         if from > context.now {
             return Some(entry.clone().wait_until(from, "a write without an answer settles"));
         }
@@ -139,6 +140,9 @@ impl Subject<'_> {
             Ok(free) => free,
             Err(decided) => return *decided,
         };
+        if let Some(waiting) = self.wait_for_holders(context, &entry) {
+            return waiting;
+        }
         self.drop_vanished(context, &mut entry);
         match (self.find_partner(context), own_create) {
             (Match::Partner(rule, partner), _) => {
@@ -415,6 +419,11 @@ fn not_there(
         needs.push(Need::Fetch { side, record: record.clone() });
         entry.step = Step::Needs;
         return entry;
+    }
+    if let Some(waiting) =
+        late::wait_for_record(side, record, work.entries[side].as_ref(), context, &entry)
+    {
+        return waiting;
     }
     match (state, own_create) {
         (_, Some(operation)) => unknown_outcome(operation, record, None, context, entry),

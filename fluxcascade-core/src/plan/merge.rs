@@ -334,6 +334,7 @@ impl<'a> Case<'a> {
         );
         let mut hold = self.new_hold(HoldReason::Guard, &why);
         hold.withheld = Some(what);
+        hold.keep_count(self.hold.as_ref());
         entry.holds.push(hold);
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::context::PlanContext;
 use super::detect::{View, view};
 use super::entry::{Entry, LinkUpdate, RecordAction};
+use super::late;
 use super::matching::Subject;
 use super::tombstone::is_parted;
 use crate::mapping::CompiledMapping;
@@ -38,6 +39,17 @@ impl Subject<'_> {
                 }
             }
         }
+    }
+
+    /// One that has a key of this record and was not found may only not be shown yet: nothing is said
+    /// of it, and nothing is created beside it.
+    pub(super) fn wait_for_holders(&self, context: &PlanContext, entry: &Entry) -> Option<Entry> {
+        let all = self.work.candidates.iter().flat_map(|found| found.holders.iter());
+        let all = all.flat_map(|(side, holders)| holders.iter().map(move |h| (side, h)));
+        let mut free = all.filter(|(_, holder)| holder.link.is_none() && holder.pending.is_none());
+        free.find_map(|(side, holder)| {
+            late::wait_for_record(side, &holder.record, holder.entry.as_ref(), context, entry)
+        })
     }
 
     /// The first rule whose key another record has decides alone.

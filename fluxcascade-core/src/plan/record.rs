@@ -255,6 +255,7 @@ impl Loss<'_> {
         };
         let waits = |hold: &Hold| {
             hold.reason == HoldReason::Rejected
+                && hold.answer.is_none()
                 && hold.not_before.is_none_or(|due| due > self.context.now)
         };
         if hold.is_some_and(waits) {
@@ -278,10 +279,13 @@ impl Loss<'_> {
             self.link.records[gone],
             action.done()
         );
-        let mut hold = self.hold(reason, detail);
-        hold.values = marks;
-        hold.withheld = (reason == HoldReason::Guard).then_some(withheld);
-        entry.holds.push(hold);
+        let mut withheld_now = self.hold(reason, detail);
+        withheld_now.values = marks;
+        if reason == HoldReason::Guard {
+            withheld_now.withheld = Some(withheld);
+            withheld_now.keep_count(hold);
+        }
+        entry.holds.push(withheld_now);
         entry
     }
 

@@ -91,13 +91,14 @@ impl Case<'_> {
                 let now = hold.waits_for.as_ref().and_then(|link| context.references.get(link));
                 self.is_agreed() || now.is_some_and(Option::is_some)
             }
+            // What was hidden of its group is shown: else the pair is not looked at by itself.
+            HoldReason::Unreadable => true,
             HoldReason::Rejected
             | HoldReason::Oscillating
             | HoldReason::Schema
             | HoldReason::Unsettled
             | HoldReason::Ambiguous
             | HoldReason::UnknownOutcome
-            | HoldReason::Unreadable
             | HoldReason::Missing
             | HoldReason::Excluded => false,
         }

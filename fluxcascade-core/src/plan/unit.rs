@@ -97,11 +97,18 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
         return; // nothing of it is decided before all of it can be
     }
     tell_alone(&mut in_play, &mut members, seen, entry);
-    let news = |side| in_play.iter().any(|case| !case.equivalent && case.has_news(side));
+    let hidden = Hidden::of(seen, &members, &in_play);
+    let news = |side| {
+        in_play.iter().any(|case| !case.equivalent && case.has_news(side)) || hidden.news[side]
+    };
     if !(news(Side::Source) && news(Side::Target)) {
         for case in &in_play {
             case.decide(entry, needs);
         }
+        return;
+    }
+    if !hidden.members.is_empty() && !is_answered(seen, &in_play) {
+        hidden.wait(&in_play, entry, needs);
         return;
     }
     let all = cases(&members, Want::All, entry, needs);
@@ -125,6 +132,73 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     match differ.as_slice() {
         [] => {}
         cases => Unit { seen, cases, together: Some(together) }.decide(entry, needs),
+    }
+}
+
+/// Whether a person has said what becomes of the conflict: what is hidden changes nothing of that.
+fn is_answered(seen: &Seen<'_>, in_play: &[Case<'_>]) -> bool {
+    let of_pairs = in_play.iter().filter_map(|case| case.hold.as_ref());
+    let mut asked = of_pairs.filter(|hold| hold.reason == HoldReason::Conflict);
+    asked.any(|hold| hold.answer.is_some())
+        || seen.record_hold().is_some_and(|hold| hold.answer.is_some())
+}
+
+/// Pairs of a unit of which a side does not show a field: nothing is decided for them.
+struct Hidden<'a> {
+    seen: &'a Seen<'a>,
+    members: Vec<usize>,
+    /// Whether a side that shows one of them was edited there.
+    news: Sides<bool>,
+}
+
+impl<'a> Hidden<'a> {
+    fn of(seen: &'a Seen<'a>, members: &[usize], in_play: &[Case<'_>]) -> Self {
+        let change = |index: usize, side: Side| {
+            let (view, base) = (seen.views[side], &seen.link.bases[side]);
+            change(&seen.mapping.pairs[index], side, view, base)
+        };
+        let is_hidden = |&index: &usize| {
+            Side::BOTH.into_iter().any(|side| change(index, side) == Change::Absent)
+        };
+        let members: Vec<usize> = members.iter().copied().filter(is_hidden).collect();
+        let is_first = in_play.iter().all(|case| case.base.is_none());
+        let is_news = |index: usize, side: Side| match change(index, side) {
+            Change::Changed => true,
+            Change::NoBase => {
+                let pair = &seen.mapping.pairs[index];
+                let held = pair_values(pair, side, seen.views[side], &seen.link.bases[side]);
+                is_first && held.is_some_and(|held| held.iter().any(|value| !value.is_blank()))
+            }
+            Change::Same | Change::Absent => false,
+        };
+        let news = Sides::from_fn(|side| members.iter().any(|&index| is_news(index, side)));
+        Self { seen, members, news }
+    }
+
+    /// Both sides have news, and what is hidden would be decided by itself when it is shown: half of
+    /// the unit would be one side's and half the other's. It waits until all of it is shown.
+    fn wait(&self, in_play: &[Case<'_>], entry: &mut Entry, needs: &mut Vec<Need>) {
+        let labels = self.members.iter().map(|&i| self.seen.mapping.pairs[i].label.as_str());
+        let why = format!(
+            "edited on both sides together with {}, which is not shown on both: it is decided \
+             when it is",
+            labels.collect::<Vec<_>>().join(", ")
+        );
+        if let Some(hold) = self.seen.record_hold() {
+            // A conflict that the whole record waits for is still open.
+            if !entry.holds.iter().any(|held| held.key == hold.key) {
+                entry.holds.push(hold.clone());
+            }
+            return;
+        }
+        for case in in_play {
+            let waits = |hold: &Hold| hold.values == case.fingerprints();
+            if case.equivalent {
+                case.decide(entry, needs);
+            } else if !case.hold.as_ref().is_some_and(waits) {
+                case.wait(HoldReason::Unreadable, &why, entry);
+            }
+        }
     }
 }
 

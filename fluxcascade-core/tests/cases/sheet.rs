@@ -183,6 +183,9 @@ pub(crate) fn plan_work(mapping: &CompiledMapping, work: Work) -> Entry {
                 Need::Linked { side, record } => {
                     context.linked.insert((side, record), None);
                 }
+                Need::Former { side, record } => {
+                    context.former.insert((side, record), Vec::new());
+                }
                 Need::Find { .. } | Need::Reference(_) | Need::FieldTimes { .. } => {
                     panic!("{need:?}")
                 }

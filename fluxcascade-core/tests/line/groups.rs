@@ -125,3 +125,60 @@ async fn a_withheld_group_is_let_through_as_a_whole() {
         assert!(world.holds().await.is_empty(), "{:?}", world.holds().await);
     }
 }
+
+/// P4: what is not shown of a group is no reason to decide the rest of it without that: half of it
+/// would be one side's and half the other's.
+#[tokio::test]
+async fn a_group_of_which_a_field_is_not_shown_waits_until_it_is() {
+    let world = world(grouped(Strategy::SourceWins));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.hide_field(&source, "address");
+    world.crm.edit(&source, "phone", "256 555 0111");
+    world.field.edit(&target, "street", "2 T St");
+    world.settle().await;
+    let place = || (world.field.text(&target, "phone"), world.field.text(&target, "street"));
+    assert_eq!(place(), ("256 555 0100".into(), "2 T St".into()));
+    let hold = world.holds().await.remove(0);
+    assert_eq!(hold.reason, HoldReason::Unreadable);
+    assert!(hold.detail.contains("address"), "{}", hold.detail);
+    world.crm.show_field(&source, "address");
+    world.crm.edit(&source, "status", "x");
+    world.settle().await;
+    assert_eq!(place(), ("256 555 0111".into(), "1 Main St".into()));
+    assert!(world.holds().await.is_empty(), "{:?}", world.holds().await);
+    assert_eq!(world.conflicts().await.len(), 1);
+}
+
+/// One side's edits go on, whatever is not shown.
+#[tokio::test]
+async fn a_group_that_one_side_has_edited_does_not_wait_for_what_is_not_shown() {
+    let world = world(grouped(Strategy::SourceWins));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.hide_field(&source, "address");
+    world.crm.edit(&source, "phone", "256 555 0111");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0111");
+    assert!(world.holds().await.is_empty());
+}
+
+/// A person need not wait for a field that is never shown.
+#[tokio::test]
+async fn a_person_decides_what_waits_for_a_field_that_is_not_shown() {
+    for scope in [ConflictScope::Pair, ConflictScope::Record] {
+        let world = world(grouped(Strategy::SourceWins).conflict_scope(scope));
+        let (source, target) = world.linked().await;
+        world.minutes(15);
+        world.crm.hide_field(&source, "address");
+        world.crm.edit(&source, "phone", "256 555 0111");
+        world.field.edit(&target, "phone", "256 555 0222");
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "phone"), "256 555 0222", "{scope:?}");
+        let item = desk(&world).await.remove(0);
+        say(&world, &item, Choice::Take(Side::Source)).await;
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "phone"), "256 555 0111", "{scope:?}");
+        assert!(world.holds().await.is_empty(), "{:?}", world.holds().await);
+    }
+}

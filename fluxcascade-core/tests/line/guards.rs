@@ -4,8 +4,9 @@ use fluxcascade_core::connector::{Capabilities, DeleteSignal};
 use fluxcascade_core::mapping::{DeletePolicy, FirstSync, Guards, Limit};
 use fluxcascade_core::model::{Choice, HoldReason, RecordId, RunStatus, Side, Withheld};
 use fluxcascade_core::report::StopReason;
-use fluxcascade_core::testkit::{CallKind, SimProfile};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
+use crate::scenario::{able, desk, plain, say};
 use crate::world::{World, contacts};
 
 /// Both sides hold so many records, of which the first few are the same people.
@@ -259,4 +260,64 @@ async fn an_override_for_a_named_record_is_for_that_record() {
     let run = engine.run("contacts").records(Side::Source, [one]);
     let report = run.override_guards([Withheld::Create]).sync().await.unwrap();
     assert_eq!((report.writes(), report.sides.target.created), (1, 1), "{report}");
+}
+
+/// P14: that a guard is asked each time is no end of the attempts that failed.
+#[tokio::test]
+async fn an_archive_that_fails_is_tried_later_each_time_and_then_waits_for_a_person() {
+    for choice in [Choice::Retry, Choice::Leave] {
+        let (world, target) = archive_that_fails().await;
+        let hold = world.holds().await.remove(0);
+        assert_eq!((hold.reason, hold.not_before), (HoldReason::Rejected, None), "{hold:?}");
+        let tried = world.field.calls(CallKind::Archive);
+        assert_eq!(u64::from(hold.attempts), tried as u64);
+        world.minutes(24 * 60);
+        world.sync().await;
+        assert_eq!(world.field.calls(CallKind::Archive), tried, "it waits for a person");
+
+        world.field.fail_no_more();
+        let item = desk(&world).await.remove(0);
+        say(&world, &item, choice.clone()).await;
+        world.sync().await;
+        let is_gone = !world.field.records().contains(&target);
+        assert_eq!(is_gone, choice == Choice::Retry, "{choice:?} {:?}", world.holds().await);
+        assert!(world.holds().await.is_empty(), "{choice:?} {:?}", world.holds().await);
+    }
+}
+
+/// A record whose archive has failed until a person was asked.
+async fn archive_that_fails() -> (World, RecordId) {
+    let guards = Guards { empty_from: u64::MAX, ..Guards::default() };
+    let world = able(contacts().guards(guards).on_delete(Side::Source, DeletePolicy::Archive));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.delete(&source);
+    for _ in 0..14 {
+        world.field.fail_next(CallKind::Archive, Fault::Unavailable);
+        world.minutes(15);
+        world.sync().await;
+        world.minutes(8 * 60);
+    }
+    (world, target)
+}
+
+/// P14: the same for a value that a guard lets through and the system refuses.
+#[tokio::test]
+async fn a_blanking_that_is_refused_is_tried_later_each_time() {
+    let world = plain(contacts());
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.refuse("phone");
+    world.crm.edit(&source, "phone", "");
+    for attempts in 1..4 {
+        world.minutes(30);
+        world.sync().await;
+        let hold = world.holds().await.remove(0);
+        assert_eq!((hold.reason, hold.attempts), (HoldReason::Rejected, attempts));
+    }
+    world.field.accept("phone");
+    world.minutes(30);
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "phone"), "");
+    assert!(world.holds().await.is_empty());
 }

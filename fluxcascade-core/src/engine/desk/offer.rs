@@ -47,6 +47,7 @@ impl Offers {
             HoldReason::Conflict | HoldReason::Oscillating | HoldReason::Unsettled => {
                 values_stand(mapping, hold)
             }
+            HoldReason::Unreadable if hold.key.pair().is_some() => values_stand(mapping, hold),
             HoldReason::Ambiguous => parked(mapping, hold),
             HoldReason::UnknownOutcome => match &hold.key {
                 HoldKey::Record(side, _) => Offers {

@@ -1,0 +1,199 @@
+//! Reads by id that show late what was written: what they do not show yet says nothing.
+
+use std::time::Duration;
+
+use fluxcascade_core::Strategy;
+use fluxcascade_core::connector::{Capabilities, Consistency};
+use fluxcascade_core::model::{ConnectionName, ObjectType, RecordId, Side};
+use fluxcascade_core::store::Hint;
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
+
+use crate::world::{World, contacts};
+
+/// A system whose reads by id are as late as this, in seconds, and are declared to be ten minutes
+/// late at most; its listing is not late.
+fn late(fetch: u64) -> SimProfile {
+    let lag = Duration::from_secs(600);
+    SimProfile {
+        fetch_lag: Duration::from_secs(fetch),
+        capabilities: Capabilities {
+            list: Consistency::Lagging(lag),
+            fetch: Consistency::Lagging(lag),
+            look_back: lag,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    }
+}
+
+async fn hint(world: &World, side: Side, record: &RecordId) {
+    let tenant = world.engine().await.mapping_key(&world.mapping.name).tenant;
+    let (connection, object) = match side {
+        Side::Source => ("crm", "contacts"),
+        Side::Target => ("field", "clients"),
+    };
+    let hint = Hint {
+        tenant,
+        connection: ConnectionName::new(connection).unwrap(),
+        object: ObjectType::new(object).unwrap(),
+        record: record.clone(),
+    };
+    world.store.notify(&[hint]).await.unwrap();
+}
+
+/// P5: what was there before our own write is no edit.
+#[tokio::test]
+async fn a_read_by_id_that_does_not_show_our_own_write_yet_is_no_edit() {
+    let world = World::with(SimProfile::default(), late(60), contacts());
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.sync().await;
+    hint(&world, Side::Target, &target).await;
+    assert_eq!(world.sync().await.writes(), 0);
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann B", "{:?}", world.conflicts().await);
+    assert_eq!(world.field.text(&target, "name"), "Ann B");
+}
+
+/// P3: our own old value wins no conflict against the next edit.
+#[tokio::test]
+async fn a_late_read_by_id_before_a_write_is_no_conflict() {
+    let mapping = contacts().conflicts(Strategy::TargetWins);
+    let world = World::with(SimProfile::default(), late(60), mapping);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.sync().await;
+    world.clock.advance(Duration::from_secs(10));
+    world.crm.edit(&source, "name", "Ann C");
+    let report = world.sync().await;
+    assert_eq!((report.writes(), report.waiting), (0, 1), "{report}");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann C", "{:?}", world.conflicts().await);
+    assert_eq!(world.field.text(&target, "name"), "Ann C");
+    assert!(world.conflicts().await.is_empty());
+}
+
+/// P3: a read that is older than the listing hides no edit that was listed.
+#[tokio::test]
+async fn a_late_read_by_id_does_not_hide_a_listed_edit() {
+    let mapping = contacts().conflicts(Strategy::TargetWins);
+    let world = World::with(SimProfile::default(), late(60), mapping);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.edit(&target, "name", "Ann T");
+    world.field.edit(&target, "phone", "256 555 0222");
+    world.crm.edit(&source, "phone", "256 555 0111");
+    world.crm.edit(&source, "address", "2 S St");
+    world.sync().await;
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann T", "{:?}", world.conflicts().await);
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 0222");
+    assert_eq!(world.field.text(&target, "street"), "2 S St");
+}
+
+/// P12: a version that is older for good, as after a clock was set back, is believed once the
+/// declared time has passed.
+#[tokio::test]
+async fn an_edit_with_an_older_version_is_believed_when_a_read_cannot_be_late_any_more() {
+    let world = World::with(SimProfile::default(), late(0), contacts());
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.sync().await;
+    world.minutes(60);
+    world.field.jump_clock(-7200);
+    world.field.edit(&target, "name", "Ann C");
+    hint(&world, Side::Target, &target).await;
+    assert_eq!(world.sync().await.writes(), 0, "it may be late");
+    world.minutes(9);
+    assert_eq!(world.sync().await.writes(), 0, "it may be late still");
+    world.minutes(2);
+    assert_eq!(world.sync().await.writes(), 1);
+    assert_eq!(world.crm.text(&source, "name"), "Ann C");
+}
+
+/// P17: a write without an answer is not judged by a read that may not show it yet.
+#[tokio::test]
+async fn a_write_without_an_answer_is_settled_when_a_read_surely_shows_it() {
+    let world = World::with(SimProfile::default(), late(500), contacts());
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.field.fail_next(CallKind::Update, Fault::AnswerLost);
+    world.sync().await;
+    for _ in 0..40 {
+        world.minutes(1);
+        assert_eq!(world.sync().await.sides.source.writes(), 0);
+    }
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann B", "{:?}", world.conflicts().await);
+    assert_eq!(world.field.text(&target, "name"), "Ann B");
+    assert_eq!(world.field.calls(CallKind::Update), 1);
+}
+
+/// P5: an answer without values is read back, and what that does not show yet is no edit.
+#[tokio::test]
+async fn a_write_is_not_read_back_too_early() {
+    let field = SimProfile { answers_with_values: false, ..late(60) };
+    let world = World::with(SimProfile::default(), field, contacts());
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "name", "Ann B");
+    world.sync().await;
+    world.minutes(30);
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann B", "{:?}", world.conflicts().await);
+    assert_eq!(world.field.text(&target, "name"), "Ann B");
+}
+
+/// P6: what was listed and is not found by a read that may be late is not gone.
+#[tokio::test]
+async fn a_record_that_a_late_read_does_not_find_keeps_its_key() {
+    let world = World::with(SimProfile::default(), late(30), contacts());
+    world.crm.insert([("email", "zed@x.io"), ("name", "Zed")]);
+    world.minutes(15);
+    world.settle().await;
+    let ann = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    let there = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    hint(&world, Side::Target, &there).await;
+    hint(&world, Side::Source, &ann).await;
+    let report = world.sync().await;
+    assert!(report.writes() == 0 && report.waiting > 0, "{report}");
+    world.settle().await;
+    assert_eq!(world.field.records().len(), 2, "{:?}", world.holds().await);
+    assert_eq!(world.link_of(&ann).await.records.target, there);
+}
+
+/// P6: one that is not found when a read surely shows it is gone, and something is made again.
+#[tokio::test]
+async fn a_record_that_is_not_found_any_more_waits_once() {
+    let world = World::with(SimProfile::default(), late(30), contacts());
+    world.crm.insert([("email", "zed@x.io"), ("name", "Zed")]);
+    world.minutes(15);
+    world.settle().await;
+    let there = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    world.minutes(15);
+    let ann = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.field.delete(&there);
+    hint(&world, Side::Target, &there).await;
+    world.settle().await;
+    assert_eq!(world.field.records().len(), 2, "{:?}", world.holds().await);
+    assert_ne!(world.link_of(&ann).await.records.target, there);
+}
+
+/// P6: a record that was just made and is not found yet is not missing.
+#[tokio::test]
+async fn a_new_record_that_a_late_read_does_not_find_is_not_missing() {
+    let world = World::with(SimProfile::default(), late(30), contacts());
+    let ann = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.sync().await;
+    let made = world.link_of(&ann).await.records.target;
+    hint(&world, Side::Target, &made).await;
+    world.sync().await;
+    assert!(world.holds().await.is_empty(), "{:?}", world.holds().await);
+    world.crm.edit(&ann, "name", "Ann B");
+    world.settle().await;
+    assert_eq!(world.field.text(&made, "name"), "Ann B");
+}
