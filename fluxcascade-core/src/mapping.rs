@@ -178,6 +178,16 @@ impl Mapping {
         !never && self.direction.writes_to(side) && self.create.is_none_or(|create| create.on(side))
     }
 
+    /// Whether its policies make deleted records again, or let a person say so.
+    pub fn remakes(&self) -> bool {
+        let by_policy = |(_, policy): (Side, &DeletePolicy)| *policy == DeletePolicy::Recreate;
+        self.on_delete.iter().any(by_policy)
+            || match self.delete_update {
+                DeleteUpdate::Recreate | DeleteUpdate::Manual => true,
+                DeleteUpdate::Survive => false,
+            }
+    }
+
     /// Everything that is wrong with it and needs no system to be found. A mapping from the
     /// builder has been checked; one that was read by serde has not.
     ///

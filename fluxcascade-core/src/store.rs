@@ -7,6 +7,7 @@
 mod batch;
 mod error;
 mod token;
+mod upkeep;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -19,6 +20,10 @@ pub use batch::{
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use token::{StoredToken, TokenKey, TokenStore};
+pub use upkeep::{
+    MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite, Row, RowMark, Rows, Subject,
+    Table, Upkeep,
+};
 
 use crate::model::{
     AnswerOutcome, AnswerTo, Conflict, ConflictId, Hold, Link, LinkId, Linked, LogRow, MappingKey,

@@ -36,11 +36,16 @@ pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod rules;
+#[cfg(feature = "sealed")]
+pub mod sealed;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod upkeep;
 
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+#[cfg(feature = "sealed")]
+pub use sealed::Sealed;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

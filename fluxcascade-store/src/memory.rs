@@ -10,6 +10,7 @@ mod intake;
 mod ledger;
 mod read;
 mod tenant;
+mod upkeep;
 mod work;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxcascade_core::model::{
-    AnswerOutcome, AnswerTo, Conflict, ConflictId, Hold, Link, LinkId, Linked, LogRow, MappingKey,
-    Operation, RecordId, Revision, RunNumber, RunRow, Side, TenantId, Timestamp, Work, WorkKey,
+    AnswerOutcome, AnswerTo, Conflict, ConflictId, ConnectionName, Hold, Link, LinkId, Linked,
+    LogRow, MappingKey, MappingName, Operation, RecordId, Revision, RunNumber, RunRow, Side,
+    TenantId, Timestamp, Work, WorkKey,
 };
 use fluxcascade_core::store::{
-    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store,
-    StoreError, StoredToken, Taken, TokenKey, TokenStore, WorkRequest,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, MarkedRow, Page, Prune, Pruned,
+    Receipt, Rewrite, RowMark, Rows, RunStart, Store, StoreError, StoredToken, Subject, Table,
+    Taken, TokenKey, TokenStore, Upkeep, WorkRequest,
 };
 
 use self::ledger::Ledger;
@@ -181,16 +184,14 @@ impl Store for MemoryStore {
         let mut tenants = self.tenants();
         for hint in hints {
             let Some(tenant) = tenants.get_mut(&hint.tenant) else { continue };
-            for ledger in tenant.mappings.values_mut() {
-                ledger.notify(hint);
-            }
+            tenant.notify(hint);
         }
         Ok(())
     }
 
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
         rules::own_feed(lease, &page.feed_key)?;
-        self.under(lease, |ledger| Ok(ledger.intake(page)))
+        self.of_tenant(lease, |tenant| tenant.intake(lease, page))
     }
 
     async fn work(&self, lease: &Lease, request: &WorkRequest) -> Result<Vec<Work>, StoreError> {
@@ -279,6 +280,65 @@ impl Store for MemoryStore {
 
     async fn runs(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<RunRow>, StoreError> {
         Ok(self.read(mapping, |ledger| ledger.run_page(page)))
+    }
+}
+
+#[async_trait]
+impl Upkeep for MemoryStore {
+    async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError> {
+        self.tenants().entry(subject.tenant.clone()).or_default().forget(subject, now)
+    }
+
+    async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
+        Ok(self.write(mapping, |ledger| ledger.prune(prune)))
+    }
+}
+
+#[async_trait]
+impl Rows for MemoryStore {
+    async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError> {
+        let tenants = self.tenants();
+        let names = tenants.get(tenant).map(|tenant| tenant.mappings.keys().cloned().collect());
+        Ok(names.unwrap_or_default())
+    }
+
+    async fn rows(
+        &self,
+        mapping: &MappingKey,
+        table: Table,
+        after: Option<&RowMark>,
+        limit: usize,
+    ) -> Result<Vec<MarkedRow>, StoreError> {
+        Ok(self.read(mapping, |ledger| ledger.rows(table, after, limit)))
+    }
+
+    async fn rewrite(&self, mapping: &MappingKey, rows: &[Rewrite]) -> Result<u64, StoreError> {
+        self.write(mapping, |ledger| ledger.rewrite(rows))
+    }
+
+    async fn credentials(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(ConnectionName, StoredToken)>, StoreError> {
+        let tenants = self.tenants();
+        let held = tenants.get(tenant).map(|tenant| &tenant.credentials).into_iter().flatten();
+        let told = held.filter_map(|(name, held)| Some((name.clone(), held.token.clone()?)));
+        Ok(told.collect())
+    }
+
+    async fn rewrite_credential(
+        &self,
+        key: &TokenKey,
+        from: &StoredToken,
+        secret: &[u8],
+    ) -> Result<bool, StoreError> {
+        Ok(self.credential(key, |credential| match &mut credential.token {
+            Some(token) if token == from => {
+                token.secret = secret.to_vec();
+                true
+            }
+            Some(_) | None => false,
+        }))
     }
 }
 

@@ -8,6 +8,7 @@
 mod claims;
 mod commit;
 mod fault;
+mod forgotten;
 mod holds;
 mod inbox;
 mod keys;
@@ -16,11 +17,13 @@ mod links;
 mod options;
 mod pending;
 mod read;
+mod rows;
 mod schema;
 mod session;
 mod sweep;
 mod tls;
 mod tokens;
+mod upkeep;
 mod work;
 
 use std::future::Future;
@@ -201,7 +204,9 @@ impl Store for PostgresStore {
 
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
         rules::own_feed(lease, &page.feed_key)?;
-        let take = |ledger: Ledger| async move { ledger.intake(page).await };
+        let take = |ledger: Ledger| async move {
+            ledger.intake(&*ledger.without_forgotten(lease, page).await?).await
+        };
         self.under(Access::Intake, lease, take).await
     }
 

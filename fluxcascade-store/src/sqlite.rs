@@ -7,6 +7,7 @@
 mod claims;
 mod commit;
 mod fault;
+mod forgotten;
 mod holds;
 mod inbox;
 mod ledger;
@@ -14,11 +15,13 @@ mod links;
 mod lock;
 mod pending;
 mod read;
+mod rows;
 mod schema;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod upkeep;
 mod work;
 mod worker;
 
@@ -199,7 +202,10 @@ impl Store for SqliteStore {
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
         rules::own_feed(lease, &page.feed_key)?;
         let page = page.clone();
-        self.under(Access::Intake, lease, move |ledger, _| ledger.intake(&page)).await
+        let take_in = move |ledger: &Ledger<'_>, lease: &Lease| {
+            ledger.intake(&inbox::without_forgotten(ledger.transaction, lease, page)?)
+        };
+        self.under(Access::Intake, lease, take_in).await
     }
 
     async fn work(&self, lease: &Lease, request: &WorkRequest) -> Result<Vec<Work>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::batch::{keep_former, seen};
+use super::batch::{keep_former, remade_by, seen};
 use super::outcome::{Applied, Proof};
 use super::record::kind_of;
 use super::run::Run;
@@ -150,7 +150,7 @@ impl Run<'_> {
         let keys = self.mapping.keys(side, &record, &applied.values, &self.key);
         commit.keys.push(RecordKeys { side, record: record.clone(), keys });
         let link = self.new_link(operation, record);
-        keep_former(commit, work, &link);
+        keep_former(commit, remade_by(work, &link), &link);
         link
     }
 
@@ -257,7 +257,7 @@ impl Run<'_> {
         self.note_failure(operation, error);
         if operation.kind == OperationKind::Create {
             let link = self.new_link(operation, record.clone());
-            keep_former(commit, work, &link);
+            keep_former(commit, remade_by(work, &link), &link);
             commit.closed.push(operation.id);
             self.note_made(commit, operation, record);
             let pairs = operation.pairs.iter().map(|written| LogPair {

@@ -32,6 +32,7 @@ impl Run<'_> {
     /// The same for a batch of which something was fetched already.
     pub(super) async fn process_batch(&mut self, mut batch: Batch) -> Result<(), SyncError> {
         self.before_write.clear();
+        self.former.clear();
         let plan = self.decide(&mut batch, self.first_look()).await?;
         self.note_retransformed(&plan);
         let mut commit = CommitBatch::default();

@@ -96,16 +96,24 @@ pub(super) fn put_link(commit: &mut CommitBatch, link: &Link) {
     }
 }
 
+/// The ended link that is in use again under the same id.
+pub(super) fn remade_by<'w>(work: &'w Work, link: &Link) -> Option<&'w Link> {
+    work.tombstones.iter().find(|tombstone| tombstone.id == link.id)
+}
+
 /// A link that is made again with another record lets go of the one that was gone: that one keeps a
-/// tombstone of its own, so that nothing is made for it if it is back (P8).
-pub(super) fn keep_former(commit: &mut CommitBatch, work: &Work, link: &Link) {
-    let of_link = work.tombstones.iter().find(|tombstone| tombstone.id == link.id);
-    let Some((former, Some(Ending::Remade(gone)))) = of_link.map(|t| (t, t.ending)) else { return };
+/// tombstone of its own, so that nothing is made for it if it is back (P8), and for it no more.
+pub(super) fn keep_former(commit: &mut CommitBatch, former: Option<&Link>, link: &Link) {
+    let Some((former, Some(Ending::Remade(gone)))) = former.map(|t| (t, t.ending)) else { return };
     let record = &former.records[gone];
     if *record == link.records[gone] {
         return;
     }
-    let id = LinkId::of(&[&former.id.0, record.as_str().as_bytes()]);
+    let id = if former.id == link.id {
+        LinkId::of(&[&former.id.0, record.as_str().as_bytes()])
+    } else {
+        former.id
+    };
     put_link(commit, &Link { id, ending: Some(Ending::Deleted(gone)), ..former.clone() });
 }
 

@@ -6,8 +6,8 @@ use super::batch::{keep_former, put_link, seen};
 use super::record::finish_records;
 use super::run::Run;
 use crate::model::{
-    Fingerprint, HoldKey, Link, LinkStatus, LogKind, LogPair, LogRow, Observation, Operation,
-    OperationKind, RecordId, Side, Sides, Slot, Values, Work,
+    Fingerprint, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
+    Operation, OperationKind, RecordId, Side, Sides, Slot, Values, Work,
 };
 use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases};
 use crate::seeded::{self, Bug};
@@ -105,7 +105,9 @@ impl Run<'_> {
         };
         set_bases(&self.mapping, &mut link.bases, &new.bases);
         put_link(commit, &link);
-        keep_former(commit, work, &link);
+        let own = |id: &LinkId| work.tombstones.iter().find(|tombstone| tombstone.id == *id);
+        let former = new.former.and_then(|id| own(&id).or_else(|| self.former.get(&id)));
+        keep_former(commit, former, &link);
         for side in Side::BOTH {
             commit.released.push(HoldKey::Record(side, link.records[side].clone()));
         }

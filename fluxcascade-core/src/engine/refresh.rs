@@ -14,7 +14,7 @@ use crate::connector::{
 };
 use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
-    Value,
+    Value, WorkKey,
 };
 use crate::plan::{Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
 
@@ -101,6 +101,7 @@ impl Run<'_> {
         let mut fetches: Sides<Vec<RecordId>> = Sides::default();
         let mut finds: BTreeMap<(Side, FieldName), Vec<(OperationId, Value)>> = BTreeMap::new();
         let mut linked: Sides<Vec<RecordId>> = Sides::default();
+        let mut former: Vec<WorkKey> = Vec::new();
         let mut references: BTreeMap<(MappingName, Side), Vec<RecordId>> = BTreeMap::new();
         let mut times: Sides<Vec<RecordId>> = Sides::default();
         for need in needs {
@@ -110,6 +111,7 @@ impl Run<'_> {
                     finds.entry((side, field)).or_default().push((operation, value));
                 }
                 Need::Linked { side, record } => linked[side].push(record),
+                Need::Former { side, record } => former.push(WorkKey::Record(side, record)),
                 Need::Reference(Awaited { mapping, side, record }) => {
                     references.entry((mapping, side)).or_default().push(record);
                 }
@@ -117,6 +119,7 @@ impl Run<'_> {
             }
         }
         self.answer_links(linked, references, context).await?;
+        self.answer_former(&former, context).await?;
         for (side, records) in [(Side::Source, times.source), (Side::Target, times.target)] {
             self.answer_times(side, records, context).await?;
         }
@@ -169,6 +172,29 @@ impl Run<'_> {
                 }
                 let awaited = Awaited { mapping: mapping.clone(), side, record };
                 context.references.insert(awaited, partner);
+            }
+        }
+        Ok(())
+    }
+
+    /// The links that records once had.
+    async fn answer_former(
+        &mut self,
+        keys: &[WorkKey],
+        context: &mut PlanContext,
+    ) -> Result<(), SyncError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for key in keys {
+            let WorkKey::Record(side, record) = key else { continue };
+            context.former.entry((*side, record.clone())).or_default();
+        }
+        for work in self.store().gather(&self.lease, keys).await? {
+            if let WorkKey::Record(side, record) = work.key {
+                let links = work.tombstones.iter().map(|link| (link.id, link.clone()));
+                self.former.extend(links);
+                context.former.insert((side, record), work.tombstones);
             }
         }
         Ok(())

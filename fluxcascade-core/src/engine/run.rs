@@ -49,6 +49,8 @@ pub(super) struct Run<'e> {
     pub(super) report: SyncReport,
     /// The look-ups for creates so far: each is asked once in a run.
     pub(super) found: HashMap<OperationId, Option<Vec<Observation>>>,
+    /// Ended links of records that were linked in this run, by id.
+    pub(super) former: HashMap<LinkId, Link>,
     /// Second halves of writes to both sides that were begun in this run, and not sent.
     pub(super) unsent: HashSet<OperationId>,
     /// How many writes were decided so far: each has an id of its own.
@@ -90,6 +92,7 @@ impl<'e> Run<'e> {
             started: now,
             report,
             found: HashMap::new(),
+            former: HashMap::new(),
             unsent: HashSet::new(),
             writes: 0,
             retransformed: HashMap::new(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::mapping::FingerprintKey;
 use crate::model::{
-    Awaited, FieldName, LinkId, Linked, Modified, Observation, Operation, OperationId, RecordId,
-    RunNumber, Side, Sides, Timestamp, Version, Withheld,
+    Awaited, FieldName, Link, LinkId, Linked, Modified, Observation, Operation, OperationId,
+    RecordId, RunNumber, Side, Sides, Timestamp, Version, Withheld,
 };
 use crate::seeded::{self, Bug};
 
@@ -82,6 +82,8 @@ pub struct PlanContext {
     pub found: HashMap<OperationId, Option<Vec<Observation>>>,
     /// The answers about links: of records of this mapping.
     pub linked: HashMap<(Side, RecordId), Option<Linked>>,
+    /// The links that records of this mapping once had.
+    pub former: HashMap<(Side, RecordId), Vec<Link>>,
     /// The answers about references: the record on the other side of another mapping's link.
     pub references: HashMap<Awaited, Option<RecordId>>,
     /// The answers about the times of fields, of records in conflict.
@@ -190,6 +192,7 @@ impl PlanContext {
             fetched: HashMap::new(),
             found: HashMap::new(),
             linked: HashMap::new(),
+            former: HashMap::new(),
             references: HashMap::new(),
             field_times: HashMap::new(),
             knows_field_times: Sides::new(false, false),

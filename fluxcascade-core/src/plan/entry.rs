@@ -71,6 +71,13 @@ pub enum Need {
         /// The record.
         record: RecordId,
     },
+    /// The links that a record once had.
+    Former {
+        /// Its side.
+        side: Side,
+        /// The record.
+        record: RecordId,
+    },
     /// The record on the other side of another mapping's link.
     Reference(Awaited),
     /// When a record's fields were changed.
@@ -194,6 +201,8 @@ pub struct NewLink {
     pub rule: String,
     /// The open create that this settles.
     pub settles: Option<OperationId>,
+    /// The ended link that is in use again with another record, if there is one.
+    pub former: Option<LinkId>,
     /// Bases that the create gives: pair by place, with both sides' values.
     pub bases: PairBases,
 }

@@ -8,7 +8,7 @@ use super::entry::{Entry, Need, NewLink, PairBases, Step};
 use super::linked::{follow_and_decide, set_bases};
 use super::parked::{PARKED_FOR, Said, exclude, is_excluded, park, said};
 use super::partner::{Match, is_vanished, parked_beside};
-use super::tombstone::{Freedom, remade};
+use super::tombstone::Freedom;
 use crate::mapping::{CompiledMapping, CompiledRule, refs};
 use crate::model::{
     Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation,
@@ -226,6 +226,11 @@ impl Subject<'_> {
                 return entry.waits("a match key has just changed");
             }
         }
+        if let Some(need) = self.asks_former(&partner.record, context) {
+            needs.push(need);
+            entry.step = Step::Needs;
+            return entry;
+        }
         let link = self.new_link(by, partner, operation, theirs, context, &mut entry);
         let linked = self.work_of_link(partner);
         if theirs.is_some() {
@@ -256,7 +261,8 @@ impl Subject<'_> {
             Side::Source => Sides::new(self.record.clone(), partner.record.clone()),
             Side::Target => Sides::new(partner.record.clone(), self.record.clone()),
         };
-        let again = remade(self.work, side).map(|tombstone| tombstone.id);
+        let former = self.taken_up(&partner.record, context);
+        let again = former.as_ref().map(|tombstone| tombstone.id);
         let id = operation
             .map(|operation| operation.link)
             .or(again)
@@ -280,6 +286,7 @@ impl Subject<'_> {
                 By::Person => "thing, as a person says".into(),
             },
             settles: operation.map(|operation| operation.id),
+            former: again,
             bases: created,
         });
         Link { id, records, status: LinkStatus::Active, bases, ending: None }

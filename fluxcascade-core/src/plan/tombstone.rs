@@ -34,7 +34,11 @@ fn was_gone(tombstone: &Link, side: Side) -> bool {
 
 /// The tombstone whose link is made again with a new record on the side other than this one.
 pub(crate) fn remade(work: &Work, side: Side) -> Option<&Link> {
-    work.tombstones.iter().find(|t| t.ending == Some(Ending::Remade(side.other())))
+    remade_of(&work.tombstones, side)
+}
+
+fn remade_of(tombstones: &[Link], side: Side) -> Option<&Link> {
+    tombstones.iter().find(|t| t.ending == Some(Ending::Remade(side.other())))
 }
 
 /// Whether a person said that these two are not the same.
@@ -102,6 +106,23 @@ impl Subject<'_> {
             ))),
             ([], [], []) => Ok((self.freedom(), entry)),
         }
+    }
+
+    /// What must be known of a partner before it is linked: the links that it once had.
+    pub(super) fn asks_former(&self, partner: &RecordId, context: &PlanContext) -> Option<Need> {
+        let (side, record) = (self.side.other(), partner.clone());
+        let is_asked = remade(self.work, self.side).is_some()
+            || !self.mapping.mapping.remakes()
+            || context.former.contains_key(&(side, record.clone()));
+        (!is_asked).then_some(Need::Former { side, record })
+    }
+
+    /// The ended link of the record, or of this partner, that waits for a new record: it is in use
+    /// again with this one. Else it would wait on, and what it waits for would be made once more.
+    pub(super) fn taken_up(&self, partner: &RecordId, context: &PlanContext) -> Option<Link> {
+        let other = self.side.other();
+        let of_partner = || remade_of(context.former.get(&(other, partner.clone()))?, other);
+        remade(self.work, self.side).or_else(of_partner).cloned()
     }
 
     fn freedom(&self) -> Freedom {

@@ -13,6 +13,8 @@ pub enum StoreErrorKind {
     Newer,
     /// What is stored cannot be read.
     Damaged,
+    /// What is stored is sealed with a key that is not at hand.
+    Locked,
     /// A call that breaks the contract: a defect of the caller.
     Misuse,
     /// The storage failed: disk, network, database.
@@ -62,6 +64,7 @@ impl StoreError {
             StoreErrorKind::LeaseLost
             | StoreErrorKind::Newer
             | StoreErrorKind::Damaged
+            | StoreErrorKind::Locked
             | StoreErrorKind::Misuse => false,
         }
     }

@@ -35,6 +35,7 @@ mod said;
 mod scenario;
 mod scope;
 mod scripts;
+mod sealed;
 mod seeded;
 mod settings;
 mod unanswered;

@@ -165,7 +165,7 @@ async fn a_record_that_is_back_before_it_is_made_again_has_its_link_again() {
         kinds[ended..].contains(&LogKind::Resume),
         "it was back after its link ended: {kinds:?}"
     );
-    assert_eq!(world.field.records(), [target.clone()]);
+    assert_eq!(world.field.records(), std::slice::from_ref(&target));
     let link = world.link().await;
     assert_eq!(
         (link.id, link.status, link.records.target),
@@ -190,9 +190,67 @@ async fn a_deleted_record_that_is_back_after_it_was_made_again_is_parked() {
         world.field.restore(&target);
         world.field.edit(&target, "mail", key);
         world.settle().await;
-        assert_eq!(world.crm.records(), [source.clone()], "{key:?}: a copy of it was made");
+        assert_eq!(
+            world.crm.records(),
+            std::slice::from_ref(&source),
+            "{key:?}: a copy of it was made"
+        );
         assert_eq!(world.link_of(&source).await.records.target, again, "{key:?}");
         let hold = world.holds().await.remove(0);
         assert_eq!(hold.reason, HoldReason::Ambiguous, "{key:?}");
+    }
+}
+
+/// P6, P8: a record that was to be made again is linked to another one meanwhile, by whichever of the
+/// two is looked at first: it is not made again later.
+#[tokio::test]
+async fn a_record_that_was_linked_before_it_was_made_again_is_not_made_again() {
+    let world = world(asking().on_delete(Side::Target, DeletePolicy::Recreate));
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.delete(&target);
+    for _ in 0..5 {
+        world.field.fail_next(CallKind::Create, Fault::Unavailable);
+    }
+    world.sync().await;
+    world.sync().await;
+    let by_hand = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    world.sync().await;
+    world.field.fail_no_more();
+    world.settle().await;
+    assert_eq!(world.link_of(&source).await.records.target, by_hand);
+    world.engine().await.exclude("contacts", Side::Target, &by_hand).await.unwrap();
+    world.settle().await;
+    world.crm.edit(&source, "name", "Ann B");
+    world.settle().await;
+    assert_eq!(world.field.records(), [by_hand]);
+}
+
+/// P6, P8: the answer to the create is lost, and the deleted record is back under another key: nothing
+/// is made for it.
+#[tokio::test]
+async fn a_record_that_is_back_beside_a_create_without_an_answer_is_not_copied() {
+    for fault in [Fault::AnswerLost, Fault::RequestLost, Fault::Unavailable] {
+        for key in ["ann@x.io", "annie@z.io"] {
+            let world = world(asking().on_delete(Side::Target, DeletePolicy::Recreate));
+            let (source, target) = world.linked().await;
+            world.minutes(15);
+            world.field.delete(&target);
+            world.field.fail_next(CallKind::Create, fault);
+            world.sync().await;
+            world.minutes(1);
+            world.sync().await;
+            world.field.restore(&target);
+            world.field.edit(&target, "mail", key);
+            world.crm.edit(&source, "name", "Ann S");
+            for _ in 0..6 {
+                world.minutes(15);
+                world.sync().await;
+            }
+            world.minutes(60 * 24 * 8);
+            world.settle().await;
+            assert_eq!(world.crm.records().len(), 1, "{fault:?} {key}");
+            assert_eq!(world.link_of(&source).await.status, LinkStatus::Active, "{fault:?} {key}");
+        }
     }
 }

@@ -54,7 +54,10 @@ impl Ledger {
                 self.conflicts[*place].status = *status;
             }
         }
-        self.log.extend(batch.log.iter().cloned());
+        for row in &batch.log {
+            self.log_places += 1;
+            self.log.insert(self.log_places, row.clone());
+        }
         for mark in &batch.cleared {
             self.clear(mark.side, &mark.record, mark.sequence);
         }
@@ -66,7 +69,7 @@ impl Ledger {
         Ok(done)
     }
 
-    fn put_hold(&mut self, hold: Hold) {
+    pub(super) fn put_hold(&mut self, hold: Hold) {
         let key = hold.key.clone();
         self.holds.put(hold);
         self.review_hold(&key);

@@ -111,6 +111,23 @@ impl Links {
         ids.filter_map(|id| self.by_id.get(id))
     }
 
+    /// All links that name a record, tombstones too.
+    pub(super) fn naming(&self, side: Side, record: &RecordId) -> impl Iterator<Item = &Link> {
+        let live = self.of(side, record).and_then(|id| self.by_id.get(&id));
+        live.into_iter().chain(self.ended(side, record))
+    }
+
+    /// A link, to write it anew with the same records.
+    pub(super) fn get_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// Forgets a link.
+    pub(super) fn remove(&mut self, id: LinkId) {
+        self.unseat(id);
+        self.by_id.remove(&id);
+    }
+
     /// Stores a link. The caller has checked that its records are free.
     pub(super) fn put(&mut self, link: Link) {
         for side in Side::BOTH {
@@ -150,6 +167,16 @@ impl Operations {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// All of them, in order of their ids.
+    pub(super) fn all_by_id(&self) -> impl Iterator<Item = &Operation> {
+        self.by_id.values()
+    }
+
+    /// An operation, to write it anew with the same records, keys and link.
+    pub(super) fn get_mut(&mut self, id: OperationId) -> Option<&mut Operation> {
+        self.by_id.get_mut(&id)
     }
 
     /// Those that serve a link.
@@ -223,6 +250,11 @@ impl Holds {
     /// A hold.
     pub(super) fn get(&self, key: &HoldKey) -> Option<&Hold> {
         self.by_key.get(key)
+    }
+
+    /// A hold, to write it anew where it waits for the same.
+    pub(super) fn get_mut(&mut self, key: &HoldKey) -> Option<&mut Hold> {
+        self.by_key.get_mut(key)
     }
 
     /// The keys of holds that wait for a link.

@@ -34,7 +34,9 @@ pub(super) struct Ledger {
     /// In the order in which they were found.
     pub(super) conflicts: Vec<Conflict>,
     pub(super) conflict_places: BTreeMap<ConflictId, usize>,
-    pub(super) log: Vec<LogRow>,
+    /// By place, which grows with each row.
+    pub(super) log: BTreeMap<u64, LogRow>,
+    pub(super) log_places: u64,
 }
 
 /// A feed, and the sides of the mapping that it is read for.

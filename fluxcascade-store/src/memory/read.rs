@@ -47,7 +47,7 @@ impl Ledger {
     }
 
     pub(super) fn log_page(&self, page: &Page) -> Vec<LogRow> {
-        cut(page, self.log.iter().rev(), |row| {
+        cut(page, self.log.values().rev(), |row| {
             page.run.is_none_or(|run| row.run == run)
                 && page
                     .record

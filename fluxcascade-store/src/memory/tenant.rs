@@ -11,6 +11,7 @@ use fluxcascade_core::store::{Begun, CommitBatch, Lease, Made, StoreError, Store
 
 use super::ledger::Ledger;
 use crate::rules;
+use crate::upkeep::Place;
 
 /// All that is stored for one tenant.
 #[derive(Default)]
@@ -18,7 +19,9 @@ pub(super) struct Tenant {
     pub(super) fingerprint_key: Option<[u8; 32]>,
     pub(super) mappings: BTreeMap<MappingName, Ledger>,
     pub(super) credentials: BTreeMap<ConnectionName, Credential>,
-    claims: Claims,
+    /// Keyed fingerprints of records that were forgotten.
+    pub(super) forgotten: BTreeSet<[u8; 16]>,
+    pub(super) claims: Claims,
 }
 
 /// A connection's credential, and who refreshes it.
@@ -102,7 +105,7 @@ impl Tenant {
 
 /// Who claims what.
 #[derive(Debug, Default)]
-struct Claims {
+pub(super) struct Claims {
     holders: BTreeMap<Fingerprint, BTreeMap<Holder, Option<Kept>>>,
     /// When claims of made records end.
     ends: BTreeSet<(Timestamp, Fingerprint, Holder)>,
@@ -141,7 +144,12 @@ impl Claims {
     }
 
     /// Frees the claims of an operation, or keeps them for the record that it has made.
-    fn give_up(&mut self, mapping: &MappingName, operation: &Operation, made: Option<&Made>) {
+    pub(super) fn give_up(
+        &mut self,
+        mapping: &MappingName,
+        operation: &Operation,
+        made: Option<&Made>,
+    ) {
         for claim in rules::claims(operation) {
             let holder = (mapping.clone(), operation.id);
             match made {
@@ -170,6 +178,25 @@ impl Claims {
         if holders.is_empty() {
             self.holders.remove(&claim);
         }
+    }
+
+    /// Drops what is claimed for records that creates of a mapping have made.
+    pub(super) fn forget(&mut self, mapping: &MappingName, records: &BTreeSet<Place>) -> u64 {
+        let of_records = |holder: &Holder, kept: &Option<Kept>| {
+            let made = kept.as_ref().map(|kept| &kept.record);
+            holder.0 == *mapping && records.iter().any(|(_, record)| made == Some(record))
+        };
+        let held: Vec<(Fingerprint, Holder)> = self
+            .holders
+            .iter()
+            .flat_map(|(claim, holders)| holders.iter().map(move |holder| (claim, holder)))
+            .filter(|(_, (holder, kept))| of_records(holder, kept))
+            .map(|(claim, (holder, _))| (*claim, holder.clone()))
+            .collect();
+        for (claim, holder) in &held {
+            self.remove(*claim, holder);
+        }
+        held.len() as u64
     }
 
     fn expire(&mut self, now: Timestamp) {

@@ -3,17 +3,20 @@
 //! A page is taken in by a few statements: what is known of all its records is read first, then
 //! decided row by row, then written together.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{
-    Fingerprint, InboxEntry, LinkId, Observation, RecordId, Side, TenantId, Timestamp,
+    ConnectionName, Fingerprint, InboxEntry, LinkId, ObjectType, Observation, RecordId, Side,
+    TenantId, Timestamp,
 };
-use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue, Taken};
+use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Lease, Requeue, Taken};
 use tokio_postgres::Row;
 
 use super::fault::Fault;
+use super::forgotten;
 use super::keys::Wanted;
 use super::ledger::{Ledger, Places, hash_or_none, link_id, place, record, small, time};
 use super::session::Session;
@@ -76,6 +79,24 @@ impl Known {
 }
 
 impl Ledger {
+    /// The page but for the records that were forgotten.
+    pub(super) async fn without_forgotten<'a>(
+        &self,
+        lease: &Lease,
+        page: &'a Intake,
+    ) -> Result<Cow<'a, Intake>, Fault> {
+        let end = (&page.feed_key.connection, &page.feed_key.object);
+        let records = page.rows.iter().map(|row| &row.observation.record);
+        let tenant = &lease.mapping.tenant;
+        let forgotten = forgotten::among(&self.session, tenant, end, records).await?;
+        if forgotten.is_empty() {
+            return Ok(Cow::Borrowed(page));
+        }
+        let known = page.rows.iter().filter(|row| !forgotten.contains(&row.observation.record));
+        let rows = known.cloned().collect();
+        Ok(Cow::Owned(Intake { rows, ..page.clone() }))
+    }
+
     pub(super) async fn intake(&self, page: &Intake) -> Result<Taken, Fault> {
         if rules::begins(page.sweep) {
             self.begin_sweep(page.side).await?;
@@ -255,9 +276,12 @@ fn wanted_keys(page: &Intake) -> Wanted {
 /// Puts hints into the inboxes of all mappings that read their object types. The mappings are
 /// locked in order, so that two such calls do not wait for each other.
 pub(super) async fn notify(session: Arc<Session>, hints: &[Hint]) -> Result<(), Fault> {
+    let forgotten = forgotten_hints(&session, hints).await?;
     let mut by_tenant: BTreeMap<&TenantId, Vec<&Hint>> = BTreeMap::new();
     for hint in hints {
-        by_tenant.entry(&hint.tenant).or_default().push(hint);
+        if !forgotten.contains(&(&hint.tenant, &hint.connection, &hint.object, &hint.record)) {
+            by_tenant.entry(&hint.tenant).or_default().push(hint);
+        }
     }
     for (tenant, hints) in by_tenant {
         let mut by_mapping: BTreeMap<String, Vec<(Side, &Hint)>> = BTreeMap::new();
@@ -275,6 +299,30 @@ pub(super) async fn notify(session: Arc<Session>, hints: &[Hint]) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// A record, as a hint names it.
+type Named<'a> = (&'a TenantId, &'a ConnectionName, &'a ObjectType, &'a RecordId);
+
+/// The records among those of hints that are forgotten.
+async fn forgotten_hints<'a>(
+    session: &Arc<Session>,
+    hints: &'a [Hint],
+) -> Result<BTreeSet<Named<'a>>, Fault> {
+    let mut by_end: BTreeMap<(&TenantId, &ConnectionName, &ObjectType), Vec<&RecordId>> =
+        BTreeMap::new();
+    for hint in hints {
+        let end = (&hint.tenant, &hint.connection, &hint.object);
+        by_end.entry(end).or_default().push(&hint.record);
+    }
+    let mut found = BTreeSet::new();
+    for ((tenant, connection, object), records) in by_end {
+        let end = (connection, object);
+        let forgotten = forgotten::among(session, tenant, end, records.iter().copied()).await?;
+        let records = records.into_iter().filter(|record| forgotten.contains(*record));
+        found.extend(records.map(|record| (tenant, connection, object, record)));
+    }
+    Ok(found)
 }
 
 /// Who reads the object types of hints: the hint's place, the mapping and the side.
@@ -309,7 +357,7 @@ async fn readers(
     Ok(found)
 }
 
-fn read_entry(row: &Row) -> Result<InboxEntry, Fault> {
+pub(super) fn read_entry(row: &Row) -> Result<InboxEntry, Fault> {
     let observation: Option<&[u8]> = row.try_get(6)?;
     Ok(InboxEntry {
         record: record(row, 1)?,

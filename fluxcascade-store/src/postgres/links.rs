@@ -329,7 +329,7 @@ fn moves<'a>(old: Option<&'a Standing>, link: &'a Link) -> Move<'a> {
     }
 }
 
-fn read_link(row: &Row) -> Result<Link, Fault> {
+pub(super) fn read_link(row: &Row) -> Result<Link, Fault> {
     Ok(Link {
         id: link_id(row, 0)?,
         status: status(row.try_get(1)?)?,

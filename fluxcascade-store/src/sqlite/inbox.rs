@@ -2,10 +2,11 @@
 
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{InboxEntry, Observation, RecordId, Side, Timestamp};
-use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Requeue, Taken};
+use fluxcascade_core::store::{Hint, InboxMark, Intake, IntakeRow, Lease, Requeue, Taken};
 use rusqlite::{Row, Transaction, params};
 
 use super::fault::Fault;
+use super::forgotten::Forgotten;
 use super::ledger::{Ledger, record, time_or_none};
 use super::sweep::Marks;
 use crate::columns::{int, natural};
@@ -155,6 +156,10 @@ pub(super) fn notify(transaction: &Transaction<'_>, hints: &[Hint]) -> Result<()
          WHERE m.tenant = ?1 AND f.connection = ?2 AND f.object = ?3",
     )?;
     for hint in hints {
+        let forgotten = Forgotten::of(transaction, &hint.tenant)?;
+        if forgotten.has(&hint.connection, &hint.object, &hint.record)? {
+            continue;
+        }
         let key = params![hint.tenant.as_str(), hint.connection.as_str(), hint.object.as_str()];
         let found = readers
             .query_map(key, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u8>(1)?)))?
@@ -171,14 +176,40 @@ pub(super) fn notify(transaction: &Transaction<'_>, hints: &[Hint]) -> Result<()
     Ok(())
 }
 
+/// The page but for the records that were forgotten.
+pub(super) fn without_forgotten(
+    transaction: &Transaction<'_>,
+    lease: &Lease,
+    mut page: Intake,
+) -> Result<Intake, Fault> {
+    let forgotten = Forgotten::of(transaction, &lease.mapping.tenant)?;
+    if !forgotten.are_any() {
+        return Ok(page);
+    }
+    let (connection, object) = (&page.feed_key.connection, &page.feed_key.object);
+    let mut rows = Vec::with_capacity(page.rows.len());
+    for row in page.rows {
+        if !forgotten.has(connection, object, &row.observation.record)? {
+            rows.push(row);
+        }
+    }
+    page.rows = rows;
+    Ok(page)
+}
+
 fn read_entry(row: &Row<'_>) -> Result<InboxEntry, Fault> {
-    let observation: Option<Vec<u8>> = row.get(5)?;
+    read_entry_at(row, 0)
+}
+
+/// The same where the entry's columns begin elsewhere.
+pub(super) fn read_entry_at(row: &Row<'_>, first: usize) -> Result<InboxEntry, Fault> {
+    let observation: Option<Vec<u8>> = row.get(first + 5)?;
     Ok(InboxEntry {
-        record: record(row, 0)?,
-        sequence: natural(row.get(1)?)?,
-        revision: row.get(2)?,
-        not_before: time_or_none(row.get(3)?),
-        attempts: row.get(4)?,
+        record: record(row, first)?,
+        sequence: natural(row.get(first + 1)?)?,
+        revision: row.get(first + 2)?,
+        not_before: time_or_none(row.get(first + 3)?),
+        attempts: row.get(first + 4)?,
         observation: observation.map(|bytes| decode("observation", &bytes)).transpose()?,
     })
 }

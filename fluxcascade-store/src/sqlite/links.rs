@@ -276,12 +276,18 @@ impl Ledger<'_> {
 }
 
 fn read_link(row: &Row<'_>) -> Result<Link, Fault> {
+    read_link_at(row, 0)
+}
+
+/// The same where the link's columns begin elsewhere.
+pub(super) fn read_link_at(row: &Row<'_>, first: usize) -> Result<Link, Fault> {
+    let base = |column| Ok::<_, Fault>(decode_base(&blob(row, first + column)?)?);
     Ok(Link {
-        id: link_id(row, 0)?,
-        status: status(row.get(1)?)?,
-        records: Sides::new(record(row, 2)?, record(row, 3)?),
-        bases: Sides::new(decode_base(&blob(row, 4)?)?, decode_base(&blob(row, 5)?)?),
-        ending: row.get::<_, Option<i16>>(6)?.map(ending).transpose()?,
+        id: link_id(row, first)?,
+        status: status(row.get(first + 1)?)?,
+        records: Sides::new(record(row, first + 2)?, record(row, first + 3)?),
+        bases: Sides::new(base(4)?, base(5)?),
+        ending: row.get::<_, Option<i16>>(first + 6)?.map(ending).transpose()?,
     })
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use fluxcascade_core::store::StoreError;
+use fluxcascade_core::model::Timestamp;
+use fluxcascade_core::store::{Receipt, StoreError, Subject};
 use futures::channel::oneshot;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -108,6 +109,19 @@ impl Session {
         lock::make_file(&path)?;
         let connection = schema::open(&path)?;
         Ok(Self { connection, synchronous: "FULL", _lock: lock })
+    }
+
+    /// Forgets a record. What is removed is overwritten, and the log before it is moved into the file
+    /// and cut off, so that it is not there either.
+    pub(super) fn forget(&mut self, subject: &Subject, now: Timestamp) -> Result<Receipt, Fault> {
+        self.connection.pragma_update(None, "secure_delete", true)?;
+        let receipt = self.transact(Access::Write, |transaction| {
+            super::upkeep::forget(transaction, subject, now)
+        });
+        // What was removed is so from here on: neither step may take its receipt away.
+        drop(self.connection.pragma_update(None, "secure_delete", false));
+        drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        receipt
     }
 
     fn transact<T>(

@@ -49,6 +49,50 @@ async fn on_a_server() -> Fixture {
 #[cfg(feature = "postgres")]
 store_conformance! { #[tokio::test] mod postgres { open: on_a_server } }
 
+#[cfg(feature = "sealed")]
+fn sealing<S>(store: S) -> fluxcascade_store::Sealed<S> {
+    use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
+    Sealed::new(store, Keyring::new(SealingKey::new("1", &[7; 32]).unwrap()))
+}
+
+#[cfg(feature = "sealed")]
+async fn sealed_in_memory() -> Fixture {
+    Fixture::of(sealing(MemoryStore::new()))
+}
+
+#[cfg(feature = "sealed")]
+store_conformance! { mod sealed_memory { open: sealed_in_memory } }
+
+#[cfg(all(feature = "sealed", feature = "sqlite"))]
+async fn sealed_in_a_file() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = move || folder.path().join("sync.db");
+    let open = move || {
+        let opening = fluxcascade_store::SqliteStore::open(path());
+        async move { opening.await.map(sealing) }
+    };
+    Fixture::reopening(open).await.unwrap()
+}
+
+#[cfg(all(feature = "sealed", feature = "sqlite"))]
+store_conformance! { #[tokio::test] mod sealed_sqlite { open: sealed_in_a_file } }
+
+#[cfg(all(feature = "sealed", feature = "postgres"))]
+async fn sealed_on_a_server() -> Fixture {
+    let Some(place) = server::Place::or_skip() else {
+        return Fixture::of(sealing(MemoryStore::new()));
+    };
+    let options = place.options();
+    let open = move || {
+        let options = options.clone();
+        async move { fluxcascade_store::PostgresStore::open(&options).await.map(sealing) }
+    };
+    Fixture::reopening(open).await.unwrap()
+}
+
+#[cfg(all(feature = "sealed", feature = "postgres"))]
+store_conformance! { #[tokio::test] mod sealed_postgres { open: sealed_on_a_server } }
+
 /// A store that breaks a rule; opened again it has what it had, as far as the rule allows.
 async fn breaking(rule: &'static str) -> Fixture {
     let inner = Arc::new(MemoryStore::new());

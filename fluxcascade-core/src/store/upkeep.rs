@@ -1,0 +1,337 @@
+//! What is done to a store beside syncing: records are forgotten, old rows are let go, and rows are
+//! written anew in place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::{Store, StoreError, StoredToken, TokenKey};
+use crate::model::{
+    Conflict, ConnectionName, Hold, InboxEntry, Link, LogRow, MappingKey, MappingName, ObjectType,
+    Operation, RecordId, RunRow, Side, TenantId, Timestamp,
+};
+
+/// A record of a system, whichever mappings it is in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// Whose.
+    pub tenant: TenantId,
+    /// At which connection.
+    pub connection: ConnectionName,
+    /// Of which object type.
+    pub object: ObjectType,
+    /// Which record.
+    pub record: RecordId,
+}
+
+/// How much was removed of a mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removed {
+    /// Links, each with both bases, tombstones included.
+    pub links: u64,
+    /// Inbox entries with what was observed.
+    pub entries: u64,
+    /// Match keys.
+    pub keys: u64,
+    /// Operations whose outcome was not known: whether they were carried out is not known any more.
+    pub operations: u64,
+    /// Claims of creates that had made one of the records.
+    pub claims: u64,
+    /// Holds with their answers.
+    pub holds: u64,
+    /// Conflict rows with both values.
+    pub conflicts: u64,
+    /// Log rows with the values before and after.
+    pub log: u64,
+}
+
+impl Removed {
+    /// All rows together.
+    pub fn total(&self) -> u64 {
+        let Self { links, entries, keys, operations, claims, holds, conflicts, log } = *self;
+        links + entries + keys + operations + claims + holds + conflicts + log
+    }
+}
+
+/// What was forgotten. It names the records, and none of their values: keep it as long as the fact
+/// may be asked for, and where it may be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Who was asked to be forgotten.
+    pub subject: Subject,
+    /// When.
+    pub at: Timestamp,
+    /// The records that were forgotten: the subject, and those that were linked with it, whose
+    /// values are its own.
+    pub records: Vec<(MappingName, Side, RecordId)>,
+    /// What was removed, by mapping.
+    pub removed: BTreeMap<MappingName, Removed>,
+}
+
+/// The receipt for people.
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Subject { tenant, connection, object, record } = &self.subject;
+        writeln!(f, "forgotten at {}: {connection} {object} {record} of tenant {tenant}", self.at)?;
+        for (mapping, removed) in &self.removed {
+            let Removed { links, entries, keys, operations, claims, holds, conflicts, log } =
+                removed;
+            writeln!(
+                f,
+                "  {mapping}: {links} links, {entries} inbox entries, {keys} match keys, {operations} operations, {claims} claims, {holds} holds, {conflicts} conflicts, {log} log rows"
+            )?;
+            for (_, side, record) in self.records.iter().filter(|(of, ..)| of == mapping) {
+                writeln!(f, "    {side} {record}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is kept for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Retained {
+    /// Log rows.
+    Log,
+    /// Conflict rows that nobody is asked about any more.
+    Conflicts,
+    /// Dead letters: holds of writes that a system refused for good. Once one is let go, its record
+    /// is looked at again when a side is edited.
+    DeadLetters,
+}
+
+/// Asks for old rows to be let go, one bounded step of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prune {
+    /// Which rows.
+    pub what: Retained,
+    /// Only those from before this time.
+    pub before: Timestamp,
+    /// So many rows were looked at and kept by earlier steps.
+    pub skip: usize,
+    /// At most so many rows are looked at.
+    pub limit: usize,
+}
+
+/// What a step of a [`Prune`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// Rows that are no more.
+    pub removed: u64,
+    /// The `skip` of the next step; `None`: all that is old enough was looked at.
+    pub next: Option<usize>,
+}
+
+/// What a store does beside syncing. It needs no lease.
+///
+/// ```
+/// use fluxcascade_core::model::{ConnectionName, MappingKey, MappingName, ObjectType, RecordId};
+/// use fluxcascade_core::model::{TenantId, Timestamp};
+/// use fluxcascade_core::store::{Prune, Retained, Subject, Upkeep};
+/// use fluxcascade_core::testkit::block_on;
+/// use fluxcascade_store::MemoryStore;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new();
+/// let now = Timestamp::from_secs(1_772_000_000);
+/// let subject = Subject {
+///     tenant: TenantId::default(),
+///     connection: ConnectionName::new("hubspot")?,
+///     object: ObjectType::new("contacts")?,
+///     record: RecordId::new("4711")?,
+/// };
+/// let receipt = block_on(store.forget(&subject, now))?;
+/// assert!(receipt.records.is_empty(), "nothing was held of it");
+///
+/// // Log rows of more than 90 days, a thousand at a time.
+/// let contacts = MappingKey::of(MappingName::new("contacts")?);
+/// let before = Timestamp::from_secs(1_772_000_000 - 90 * 86_400);
+/// let mut skip = Some(0);
+/// while let Some(at) = skip {
+///     let step = Prune { what: Retained::Log, before, skip: at, limit: 1_000 };
+///     skip = block_on(store.prune(&contacts, &step))?.next;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Contract
+///
+/// - A call that fails has removed nothing.
+/// - What a call removed is durable when it returns.
+#[async_trait]
+pub trait Upkeep: Store {
+    /// Removes all that is held of a record in a tenant, and of the records that are linked with it,
+    /// through whichever mappings: their values are its own. What is taken in or hinted of them later
+    /// is dropped, by keyed fingerprints of their ids.
+    ///
+    /// # Contract
+    ///
+    /// - Of a forgotten record nothing is found any more, by any call.
+    /// - Other records, links and tenants keep everything.
+    /// - A page or a hint does not bring a forgotten record back.
+    /// - Leases of the mappings that it is in are lost: what a run still has of it is not committed.
+    /// - Holds of other records that name it are due, to be decided anew.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError>;
+
+    /// Lets go of rows that are old enough, the oldest first, in one bounded step.
+    ///
+    /// # Contract
+    ///
+    /// - Only rows from before the time are removed; of conflicts only those that are not open; of
+    ///   holds only dead letters without an answer.
+    /// - A step looks at no more than its limit of rows.
+    /// - Steps that go on where the last one ended reach every row.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError>;
+}
+
+/// A table of a mapping that holds values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Inbox entries.
+    Inbox,
+    /// Links with their bases.
+    Links,
+    /// Operations.
+    Operations,
+    /// Holds.
+    Holds,
+    /// Conflict rows.
+    Conflicts,
+    /// Log rows.
+    Log,
+    /// Runs.
+    Runs,
+}
+
+impl Table {
+    /// All tables.
+    pub const ALL: [Table; 7] = [
+        Table::Inbox,
+        Table::Links,
+        Table::Operations,
+        Table::Holds,
+        Table::Conflicts,
+        Table::Log,
+        Table::Runs,
+    ];
+
+    /// The table after this one.
+    pub fn next(self) -> Option<Table> {
+        Self::ALL.into_iter().find(|table| *table > self)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Table::Inbox => "inbox",
+            Table::Links => "links",
+            Table::Operations => "operations",
+            Table::Holds => "holds",
+            Table::Conflicts => "conflicts",
+            Table::Log => "log",
+            Table::Runs => "runs",
+        })
+    }
+}
+
+/// A row as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    /// An inbox entry of a side.
+    Entry(Side, InboxEntry),
+    /// A link.
+    Link(Link),
+    /// An operation.
+    Operation(Operation),
+    /// A hold.
+    Hold(Hold),
+    /// A conflict row.
+    Conflict(Conflict),
+    /// A log row.
+    Log(LogRow),
+    /// A run.
+    Run(RunRow),
+}
+
+/// Where a row stands in its table: a store's own bytes, which mean nothing to others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowMark(pub Vec<u8>);
+
+/// A row, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedRow {
+    /// Where.
+    pub mark: RowMark,
+    /// The row.
+    pub row: Row,
+}
+
+/// A row that is to be written anew in its place. Its ids, times and states are the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrite {
+    /// As it was read.
+    pub from: MarkedRow,
+    /// As it is to be.
+    pub to: Row,
+}
+
+/// The rows of a store as they stand, for a layer that writes them anew in place.
+#[async_trait]
+pub trait Rows: Store {
+    /// The mappings of a tenant, in order.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError>;
+
+    /// The next rows of a table, in an order that stays.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn rows(
+        &self,
+        mapping: &MappingKey,
+        table: Table,
+        after: Option<&RowMark>,
+        limit: usize,
+    ) -> Result<Vec<MarkedRow>, StoreError>;
+
+    /// Writes rows anew, each only if it is still as it was read. Says how many were.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn rewrite(&self, mapping: &MappingKey, rows: &[Rewrite]) -> Result<u64, StoreError>;
+
+    /// The credentials of a tenant, in order of the connections.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn credentials(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(ConnectionName, StoredToken)>, StoreError>;
+
+    /// Writes a credential anew, of the same generation, if it is still this one. Says whether it
+    /// did.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn rewrite_credential(
+        &self,
+        key: &TokenKey,
+        from: &StoredToken,
+        secret: &[u8],
+    ) -> Result<bool, StoreError>;
+}
+
+const _: Option<&dyn Upkeep> = None; // stays object-safe
+const _: Option<&dyn Rows> = None; // stays object-safe

@@ -1,0 +1,230 @@
+//! Rows that were sealed with older keys are sealed anew with the current one, in bounded steps,
+//! beside whatever syncs. And the upkeep of the store below, which needs no key.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use fluxcascade_core::model::{MappingKey, MappingName, Slot, State, TenantId, Timestamp, Value};
+use fluxcascade_core::store::{
+    MarkedRow, Prune, Pruned, Receipt, Rewrite, Row, RowMark, Rows, StoreError, Subject, Table,
+    TokenKey, TokenStore, Upkeep,
+};
+
+use super::open::Opener;
+use super::row::RowId;
+use super::seal::Sealer;
+use super::{RESERVED, Sealed, envelope};
+
+/// How far the rewrapping of a tenant is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewrap {
+    /// The mapping that is next.
+    pub mapping: MappingName,
+    /// The table of it that is next.
+    pub table: Table,
+    /// The last row of that table that was looked at.
+    pub after: Option<RowMark>,
+}
+
+impl fmt::Display for Rewrap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of mapping {}", self.table, self.mapping)
+    }
+}
+
+/// What a step of rewrapping did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rewrapped {
+    /// Rows that were looked at, credentials included.
+    pub looked: u64,
+    /// Rows that are sealed with the current key now and were not before.
+    pub rewrapped: u64,
+    /// Where the next step goes on; `None`: everything was looked at.
+    pub next: Option<Rewrap>,
+}
+
+impl<S: Rows + TokenStore> Sealed<S> {
+    /// Seals a tenant's rows anew that were sealed with older keys, at most `limit` of them looked
+    /// at in one step, and says how far it is. Begin with `None`, and go on with what the step before
+    /// said. The first step does all credentials.
+    ///
+    /// It may run beside syncs: a row that was written meanwhile is left as it is, for whoever wrote
+    /// it has sealed it with the key that is current there. Once all processes have the new key, and a
+    /// rewrap that was begun after that is done, nothing needs the older keys.
+    ///
+    /// ```
+    /// use fluxcascade_core::model::TenantId;
+    /// use fluxcascade_core::testkit::block_on;
+    /// use fluxcascade_store::MemoryStore;
+    /// use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let ring = Keyring::new(SealingKey::new("2026-11", &[2; 32])?);
+    /// let ring = ring.with_older(SealingKey::new("2026-03", &[1; 32])?)?;
+    /// let store = Sealed::new(MemoryStore::new(), ring);
+    ///
+    /// let tenant = TenantId::default();
+    /// let mut step = block_on(store.rewrap(&tenant, None, 1_000))?;
+    /// while let Some(next) = step.next {
+    ///     println!("{} rows are sealed anew, next are the {next}", step.rewrapped);
+    ///     step = block_on(store.rewrap(&tenant, Some(&next), 1_000))?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Locked` or `Damaged` for a row that cannot be opened, or if the store fails. Rows before it
+    /// stay rewrapped.
+    pub async fn rewrap(
+        &self,
+        tenant: &TenantId,
+        from: Option<&Rewrap>,
+        limit: usize,
+    ) -> Result<Rewrapped, StoreError> {
+        let mut done = Rewrapped::default();
+        if from.is_none() {
+            self.rewrap_credentials(tenant, &mut done).await?;
+        }
+        let mappings = self.inner.mappings(tenant).await?;
+        let mut at = match from {
+            Some(from) => Some(from.clone()),
+            None => mappings.first().map(beginning),
+        };
+        let mut left = limit.max(1);
+        while let Some(here) = at.take() {
+            let mapping = MappingKey { tenant: tenant.clone(), mapping: here.mapping.clone() };
+            let rows = self.inner.rows(&mapping, here.table, here.after.as_ref(), left).await?;
+            done.looked += rows.len() as u64;
+            done.rewrapped += self.rewrap_rows(&mapping, &rows).await?;
+            let full = rows.len() == left;
+            left -= rows.len();
+            at = match rows.last() {
+                Some(last) if full => Some(Rewrap { after: Some(last.mark.clone()), ..here }),
+                Some(_) | None => after_table(&here, &mappings),
+            };
+            if left == 0 {
+                break;
+            }
+        }
+        done.next = at;
+        Ok(done)
+    }
+
+    async fn rewrap_rows(
+        &self,
+        mapping: &MappingKey,
+        rows: &[MarkedRow],
+    ) -> Result<u64, StoreError> {
+        let older: Vec<_> = rows.iter().filter(|row| !self.is_current(&row.row)).collect();
+        if older.is_empty() {
+            return Ok(0);
+        }
+        let prints = self.prints(mapping).await?;
+        let (opener, sealer) = (self.opener(mapping), self.sealer(&prints, mapping));
+        let anew = |from: &&MarkedRow| -> Result<Rewrite, StoreError> {
+            Ok(Rewrite { from: (*from).clone(), to: sealed_anew(&opener, &sealer, &from.row)? })
+        };
+        let rewrites: Vec<_> = older.iter().map(anew).collect::<Result<_, _>>()?;
+        self.inner.rewrite(mapping, &rewrites).await
+    }
+
+    async fn rewrap_credentials(
+        &self,
+        tenant: &TenantId,
+        done: &mut Rewrapped,
+    ) -> Result<(), StoreError> {
+        for (connection, token) in self.inner.credentials(tenant).await? {
+            done.looked += 1;
+            if envelope::is_current(&self.ring, &token.secret) {
+                continue;
+            }
+            let key = TokenKey { tenant: tenant.clone(), connection };
+            let row = if key.connection.as_str() == RESERVED {
+                RowId::secret(tenant)
+            } else {
+                RowId::token(&key, token.generation)
+            };
+            let opened = envelope::open(&self.ring, &row, &token.secret)?;
+            let sealed = envelope::seal(&self.ring, &row, &opened)?;
+            let written = self.inner.rewrite_credential(&key, &token, &sealed).await?;
+            done.rewrapped += u64::from(written);
+        }
+        Ok(())
+    }
+
+    /// Whether all that is sealed of a row is sealed with the current key.
+    fn is_current(&self, row: &Row) -> bool {
+        let text = |text: Option<&str>| {
+            text.is_some_and(|text| envelope::is_current_text(&self.ring, text))
+        };
+        let slots =
+            |slots: &[Slot]| text(slots.first().and_then(Slot::value).and_then(Value::as_text));
+        let values = |values: &[Value]| text(values.first().and_then(Value::as_text));
+        match row {
+            Row::Entry(_, entry) => match entry.observation.as_ref().map(|seen| &seen.state) {
+                Some(State::Known { values, .. }) => slots(values.slots()),
+                Some(State::Archived(values)) => values.slots().is_empty() || slots(values.slots()),
+                Some(State::Unreadable(words)) => text(Some(words)),
+                Some(
+                    State::Deleted(_) | State::Missing | State::MergedInto(_) | State::OutOfScope,
+                )
+                | None => true,
+            },
+            Row::Link(link) => link.bases.iter().all(|(_, base)| slots(&base.slots)),
+            Row::Operation(shell) => shell.pairs.first().is_some_and(|pair| values(&pair.origin)),
+            Row::Hold(shell) => {
+                let answer = shell.answer.as_ref().map(|answer| &answer.choice);
+                let answered = match answer {
+                    Some(fluxcascade_core::model::Choice::Set(set)) => values(&set.source),
+                    Some(_) | None => true,
+                };
+                answered && text(Some(&shell.detail))
+            }
+            Row::Conflict(shell) => values(&shell.values.source),
+            Row::Log(shell) => shell.pairs.first().is_some_and(|pair| values(&pair.before)),
+            Row::Run(shell) => shell.error.as_deref().is_none_or(|words| text(Some(words))),
+        }
+    }
+}
+
+fn sealed_anew(opener: &Opener<'_>, sealer: &Sealer<'_>, row: &Row) -> Result<Row, StoreError> {
+    Ok(match row {
+        Row::Entry(side, entry) => {
+            let mut entry = opener.entry(*side, entry.clone())?;
+            let seen = entry.observation.as_ref();
+            entry.observation = seen.map(|seen| sealer.observation(*side, seen)).transpose()?;
+            Row::Entry(*side, entry)
+        }
+        Row::Link(link) => Row::Link(sealer.link(&opener.link(link.clone())?)?),
+        Row::Operation(shell) => Row::Operation(sealer.operation(&opener.operation(shell)?)?),
+        Row::Hold(shell) => Row::Hold(sealer.hold(&opener.hold(shell)?)?),
+        Row::Conflict(shell) => Row::Conflict(sealer.conflict(&opener.conflict(shell)?)?),
+        Row::Log(shell) => Row::Log(sealer.log(&opener.log(shell)?)?),
+        Row::Run(shell) => Row::Run(sealer.run(&opener.run(shell.clone())?)?),
+    })
+}
+
+fn beginning(mapping: &MappingName) -> Rewrap {
+    Rewrap { mapping: mapping.clone(), table: Table::Inbox, after: None }
+}
+
+/// The table after one, or the first of the next mapping.
+fn after_table(here: &Rewrap, mappings: &[MappingName]) -> Option<Rewrap> {
+    match here.table.next() {
+        Some(table) => Some(Rewrap { mapping: here.mapping.clone(), table, after: None }),
+        None => mappings.iter().find(|name| **name > here.mapping).map(beginning),
+    }
+}
+
+/// What is forgotten or let go is so without being opened: also when a key is lost.
+#[async_trait]
+impl<S: Upkeep + TokenStore> Upkeep for Sealed<S> {
+    async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError> {
+        self.inner.forget(subject, now).await
+    }
+
+    async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
+        self.inner.prune(mapping, prune).await
+    }
+}

@@ -1,0 +1,160 @@
+//! What every store decides alike about upkeep: which rows are old enough, which holds name a
+//! forgotten record, and the fingerprint by which a record stays forgotten.
+//!
+//! Pure functions over the nouns, as in `rules`.
+
+use std::collections::BTreeSet;
+
+use fluxcascade_core::model::{
+    Choice, Conflict, ConflictStatus, ConnectionName, Hold, HoldKey, HoldReason, LogRow,
+    ObjectType, RecordId, Side, Timestamp,
+};
+use fluxcascade_core::store::{Prune, Pruned, Row, StoreError, StoreErrorKind};
+
+use crate::rules;
+
+/// A record of a side.
+pub(crate) type Place = (Side, RecordId);
+
+/// The key of a tenant's forgotten records: it is never shown.
+pub(crate) struct ForgottenKey(pub(crate) [u8; 32]);
+
+impl ForgottenKey {
+    /// What is kept of a record that was forgotten.
+    pub(crate) fn print(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectType,
+        record: &RecordId,
+    ) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in ["forgotten", connection.as_str(), object.as_str(), record.as_str()] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        let mut print = [0; 16];
+        print.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        print
+    }
+}
+
+/// Under which name a fingerprint of [`ForgottenKey`] stands among a tenant's secrets.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) fn forgotten_name(print: &[u8; 16]) -> String {
+    use std::fmt::Write as _;
+    let mut name = String::from("forgotten ");
+    for byte in print {
+        // Writing to a text cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+/// A hold of another record that names a forgotten one, as it is from now on: due, and without an
+/// answer that is about that record. `None`: it names none.
+///
+/// `awaited` are the records that were forgotten in a mapping, which any mapping's holds may wait
+/// for; `here` those that were forgotten in the hold's own.
+pub(crate) fn reconsidered(
+    hold: &Hold,
+    (mapping, awaited): (&str, &BTreeSet<Place>),
+    here: &BTreeSet<Place>,
+) -> Option<Hold> {
+    let is_forgotten = |side: Side, record: &RecordId| here.contains(&(side, record.clone()));
+    let on = match &hold.key {
+        HoldKey::Record(side, _) => side.other(),
+        HoldKey::Pair(..) | HoldKey::Link(_) => Side::Target,
+    };
+    let answered = match hold.answer.as_ref().map(|answer| &answer.choice) {
+        Some(Choice::LinkTo(record)) => is_forgotten(on, record),
+        Some(
+            Choice::Take(_)
+            | Choice::Set(_)
+            | Choice::Leave
+            | Choice::Create
+            | Choice::Never
+            | Choice::NotMade
+            | Choice::Allow
+            | Choice::Retry
+            | Choice::Recreate,
+        )
+        | None => false,
+    };
+    let waits = hold.waits_for.as_ref().is_some_and(|of| {
+        of.mapping.as_str() == mapping && awaited.contains(&(of.side, of.record.clone()))
+    });
+    let named = hold.candidates.iter().any(|(side, record)| is_forgotten(*side, record));
+    if !(answered || waits || named) {
+        return None;
+    }
+    let candidates = hold.candidates.iter();
+    let candidates = candidates.filter(|(side, record)| !is_forgotten(*side, record)).cloned();
+    let mut hold = rules::woken(Hold { candidates: candidates.collect(), ..hold.clone() });
+    hold.waits_for = hold.waits_for.filter(|_| !waits);
+    hold.answer = hold.answer.filter(|_| !answered);
+    Some(hold)
+}
+
+/// Whether a row may be let go.
+pub(crate) fn log_is_old(row: &LogRow, before: Timestamp) -> bool {
+    row.at < before
+}
+
+/// Whether a conflict row may be let go: one that waits for a person never.
+pub(crate) fn conflict_is_old(row: &Conflict, before: Timestamp) -> bool {
+    row.status != ConflictStatus::Open && row.at < before
+}
+
+/// Whether a hold is a dead letter that may be let go.
+pub(crate) fn letter_is_old(hold: &Hold, before: Timestamp) -> bool {
+    hold.reason == HoldReason::Rejected
+        && hold.not_before.is_none()
+        && hold.answer.is_none()
+        && hold.since < before
+}
+
+/// What a step did that looked at so many rows, and found so many old enough.
+pub(crate) fn pruned(prune: &Prune, looked: usize, old: usize) -> Pruned {
+    let next = prune.skip + looked - old;
+    Pruned { removed: old as u64, next: (looked >= prune.limit.max(1)).then_some(next) }
+}
+
+/// Where a row stands in stores that find rows by their ids: bytes that sort as the ids do. A log
+/// row has a place, and no id.
+pub(crate) fn mark(row: &Row, place: u64) -> Vec<u8> {
+    let with_side = |side: Side, record: &RecordId| {
+        let mut mark = vec![side.number()];
+        mark.extend_from_slice(record.as_str().as_bytes());
+        mark
+    };
+    match row {
+        Row::Entry(side, entry) => with_side(*side, &entry.record),
+        Row::Link(link) => link.id.0.to_vec(),
+        Row::Operation(operation) => operation.id.0.to_vec(),
+        Row::Hold(hold) => hold_mark(&hold.key),
+        Row::Conflict(conflict) => conflict.id.0.to_vec(),
+        Row::Log(_) => place.to_be_bytes().to_vec(),
+        Row::Run(run) => run.number.0.to_be_bytes().to_vec(),
+    }
+}
+
+fn hold_mark(key: &HoldKey) -> Vec<u8> {
+    let (kind, link, side, name) = match key {
+        HoldKey::Pair(link, pair) => (0, Some(link), 0, pair.as_str()),
+        HoldKey::Link(link) => (1, Some(link), 0, ""),
+        HoldKey::Record(side, record) => (2, None, side.number(), record.as_str()),
+    };
+    let mut mark = vec![kind];
+    mark.extend_from_slice(link.map_or(&[][..], |link| &link.0));
+    mark.push(side);
+    mark.extend_from_slice(name.as_bytes());
+    mark
+}
+
+/// The error for a row that is to be written anew as another one.
+pub(crate) fn another_row() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Misuse,
+        "a row can be written anew as itself alone: keep its ids and its side",
+    )
+}

@@ -1,0 +1,35 @@
+//! What is private stays so: nothing legible at rest, forgotten records gone, old rows let go.
+#![cfg(all(feature = "sealed", feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
+
+mod alike;
+mod forgetting;
+mod keys;
+mod letting_go;
+mod moved;
+mod planted;
+mod rotation;
+#[cfg(feature = "postgres")]
+#[path = "../shared/server.rs"]
+mod server;
+#[path = "../shared/alike.rs"]
+mod shared;
+mod whole;
+
+use fluxcascade_core::store::{Rows, TokenStore};
+use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
+
+/// What the stores below a layer are.
+pub(crate) trait Kept: Rows + TokenStore {}
+
+impl<S: Rows + TokenStore> Kept for S {}
+
+/// A key whose bytes are all this one.
+pub(crate) fn key(id: &str, byte: u8) -> SealingKey {
+    SealingKey::new(id, &[byte; 32]).unwrap()
+}
+
+/// A store sealed with one key.
+pub(crate) fn sealed<S>(store: S) -> Sealed<S> {
+    Sealed::new(store, Keyring::new(key("one", 1)))
+}
