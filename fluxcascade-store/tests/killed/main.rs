@@ -93,9 +93,13 @@ fn killed(times: usize, kept: &Kept) {
             Heard::Begun => match until_killed(&running, &mut systems, &mut dice, took) {
                 Heard::Nothing => told.amid += 1,
                 Heard::Synced(_) => told.late += 1,
-                heard => panic!("seed {seed}: {heard:?} (P17)"),
+                heard @ (Heard::Begun | Heard::Failed(_) | Heard::Ended) => {
+                    panic!("seed {seed}: {heard:?} (P17)")
+                }
             },
-            heard => panic!("seed {seed}: {heard:?} (P17)"),
+            heard @ (Heard::Synced(_) | Heard::Failed(_) | Heard::Ended) => {
+                panic!("seed {seed}: {heard:?} (P17)")
+            }
         }
         running.kill();
         systems.learn(kept);
@@ -121,7 +125,9 @@ fn until_killed(
     for at in deeds.into_iter().filter(|at| *at < end) {
         match running.hear(at.saturating_sub(began.elapsed())) {
             Heard::Nothing => systems.act(dice.below(16), dice.roll()),
-            heard => return heard,
+            heard @ (Heard::Begun | Heard::Synced(_) | Heard::Failed(_) | Heard::Ended) => {
+                return heard;
+            }
         }
     }
     running.hear(end.saturating_sub(began.elapsed()))
