@@ -133,7 +133,7 @@ fn check_migrated(name: &str, row: &Json) {
     });
     let expected = filled(&fields(&row["reconciled"]));
     let Some(local) = row["local"].as_array().unwrap().last() else {
-        let work = unlinked(&mapping, Side::Target, "r-1", &remote, Sides::default());
+        let work = unlinked(&mapping, Side::Target, "r-1", &remote, &Sides::default());
         let entry = plan_work(&mapping, work);
         assert_eq!(created(&mapping, &entry, Side::Source), expected, "{name}");
         return;

@@ -125,7 +125,7 @@ fn check_create(name: &str, of: &str, held: &Sides<Option<Fields>>, end: &Sides<
     let mapping = compile(mapping(of));
     let side = if held.source.is_some() { Side::Source } else { Side::Target };
     let fields = held[side].as_ref().unwrap();
-    let entry = plan_work(&mapping, unlinked(&mapping, side, "r-1", fields, Sides::default()));
+    let entry = plan_work(&mapping, unlinked(&mapping, side, "r-1", fields, &Sides::default()));
     match &end[side.other()] {
         Some(copy) => assert_eq!(&created(&mapping, &entry, side.other()), copy, "{name}"),
         None => assert_eq!(entry.step, Step::Ignored, "{name}"),

@@ -74,7 +74,7 @@ fn made_again(
         ending: Some(Ending::Remade(side)),
         ..linked.work(mapping).link.unwrap()
     };
-    let mut work = unlinked(mapping, side.other(), id.as_str(), twin, Sides::default());
+    let mut work = unlinked(mapping, side.other(), id.as_str(), twin, &Sides::default());
     work.tombstones.push(ended);
     created(mapping, &plan_work(mapping, work), side)
 }

@@ -107,7 +107,7 @@ pub(crate) fn unlinked(
     side: Side,
     id: &str,
     held: &Fields,
-    holders: Sides<Vec<KeyHolder>>,
+    holders: &Sides<Vec<KeyHolder>>,
 ) -> Work {
     let record = RecordId::new(id).unwrap();
     let seen = Observation::fetched(record.clone(), known(mapping, side, held));

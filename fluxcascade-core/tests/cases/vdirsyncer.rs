@@ -112,7 +112,7 @@ fn found(mapping: &CompiledMapping, a: &Fields, b: &Fields) -> Entry {
         vec![holder(mapping, Side::Source, "a-1", a, None)],
         vec![holder(mapping, Side::Target, "b-1", b, None)],
     );
-    plan_work(mapping, unlinked(mapping, Side::Source, "a-1", a, holders))
+    plan_work(mapping, unlinked(mapping, Side::Source, "a-1", a, &holders))
 }
 
 fn is_linked_without_a_write(text: &str) {
@@ -132,7 +132,7 @@ fn differ_when_linked(a: &str, b: &str) {
 fn uploads_and_updates() {
     let mapping = compile(items());
     for side in Side::BOTH {
-        let new = unlinked(&mapping, side, "new", &item("new"), Sides::default());
+        let new = unlinked(&mapping, side, "new", &item("new"), &Sides::default());
         let made = created(&mapping, &plan_work(&mapping, new), side.other());
         assert_eq!(made["item"], "new".into());
     }
@@ -176,7 +176,7 @@ fn records_without_a_key_are_created(row: &Json) {
     for (side, storage) in [(Side::Source, "a"), (Side::Target, "b")] {
         let text = row[storage][0].as_str().unwrap();
         let nameless = Fields::from([("item".to_owned(), text.into())]);
-        let work = unlinked(&mapping, side, "nameless", &nameless, Sides::default());
+        let work = unlinked(&mapping, side, "nameless", &nameless, &Sides::default());
         let made = created(&mapping, &plan_work(&mapping, work), side.other());
         assert_eq!(made["item"], text.into());
     }
@@ -229,7 +229,7 @@ fn two_records_have_one_key() {
         vec![holds(Side::Target, "b-1", linked)],
     );
     for holders in [at_once, after_a_sync] {
-        let work = unlinked(&mapping, Side::Source, "a-2", &item("x"), holders);
+        let work = unlinked(&mapping, Side::Source, "a-2", &item("x"), &holders);
         let entry = plan_work(&mapping, work);
         assert!(asks(&entry, HoldReason::Ambiguous), "{entry:?}");
         assert!(entry.link.is_none() && entry.create.is_none(), "{entry:?}");
@@ -240,7 +240,7 @@ fn an_id_is_any_text() {
     let mapping = compile(items());
     let id = "föö/日本 %20.ics";
     let entry =
-        plan_work(&mapping, unlinked(&mapping, Side::Source, id, &item("x"), Sides::default()));
+        plan_work(&mapping, unlinked(&mapping, Side::Source, id, &item("x"), &Sides::default()));
     assert_eq!(entry.records.source.as_ref().unwrap().as_str(), id);
     assert_eq!(created(&mapping, &entry, Side::Target)["item"], "x".into());
 }

@@ -29,6 +29,7 @@ impl Place {
     }
 
     /// Whose data it is.
+    #[expect(clippy::unused_self, reason = "on a server each world has a tenant of its own")]
     pub(crate) fn tenant(&self) -> TenantId {
         TenantId::default()
     }
