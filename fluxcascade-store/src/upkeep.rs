@@ -9,7 +9,7 @@ use fluxcascade_core::model::{
     Choice, Conflict, ConflictStatus, ConnectionName, Hold, HoldKey, HoldReason, LogRow,
     ObjectType, RecordId, Side, Timestamp,
 };
-use fluxcascade_core::store::{Prune, Pruned, Row, StoreError, StoreErrorKind};
+use fluxcascade_core::store::{Prune, Pruned, Rewrite, Row, StoreError, StoreErrorKind};
 
 use crate::rules;
 
@@ -151,10 +151,13 @@ fn hold_mark(key: &HoldKey) -> Vec<u8> {
     mark
 }
 
-/// The error for a row that is to be written anew as another one.
-pub(crate) fn another_row() -> StoreError {
-    StoreError::new(
+/// Rows are written anew as themselves.
+pub(crate) fn check_same(rows: &[Rewrite]) -> Result<(), StoreError> {
+    if rows.iter().all(|row| mark(&row.from.row, 0) == mark(&row.to, 0)) {
+        return Ok(());
+    }
+    Err(StoreError::new(
         StoreErrorKind::Misuse,
         "a row can be written anew as itself alone: keep its ids and its side",
-    )
+    ))
 }

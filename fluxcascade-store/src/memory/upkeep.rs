@@ -335,14 +335,7 @@ impl Ledger {
     }
 
     pub(super) fn rewrite(&mut self, rewrites: &[Rewrite]) -> Result<u64, StoreError> {
-        let same = |rewrite: &&Rewrite| {
-            let RowMark(mark) = &rewrite.from.mark;
-            let place = mark.as_slice().try_into().map_or(0, u64::from_be_bytes);
-            upkeep::mark(&rewrite.to, place) == *mark
-        };
-        if !rewrites.iter().all(|rewrite| same(&rewrite)) {
-            return Err(upkeep::another_row());
-        }
+        upkeep::check_same(rewrites)?;
         Ok(rewrites.iter().filter(|rewrite| self.rewrite_one(rewrite)).count() as u64)
     }
 

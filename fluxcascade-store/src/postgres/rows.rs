@@ -47,9 +47,7 @@ impl Rows for PostgresStore {
     }
 
     async fn rewrite(&self, mapping: &MappingKey, rows: &[Rewrite]) -> Result<u64, StoreError> {
-        if !rows.iter().all(|row| upkeep::mark(&row.from.row, 0) == upkeep::mark(&row.to, 0)) {
-            return Err(upkeep::another_row());
-        }
+        upkeep::check_same(rows)?;
         let call = |session: Arc<Session>| async move {
             let Some(ledger) = Ledger::find(&session, mapping).await? else { return Ok(0) };
             let mut written = 0;

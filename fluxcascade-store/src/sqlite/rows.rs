@@ -47,9 +47,7 @@ impl Rows for SqliteStore {
     }
 
     async fn rewrite(&self, mapping: &MappingKey, rows: &[Rewrite]) -> Result<u64, StoreError> {
-        if !rows.iter().all(|row| upkeep::mark(&row.from.row, 0) == upkeep::mark(&row.to, 0)) {
-            return Err(upkeep::another_row());
-        }
+        upkeep::check_same(rows)?;
         let (mapping, rows) = (mapping.clone(), rows.to_vec());
         let call = move |transaction: &Transaction<'_>| {
             let Some(ledger) = Ledger::find(transaction, &mapping)? else { return Ok(0) };

@@ -122,7 +122,8 @@ pub(crate) async fn engine(order: &Order, clock: Arc<dyn Clock>) -> Result<Engin
 
 /// Not a test by itself: what the tests here start, and kill.
 #[test]
-#[ignore = "the process that the other tests start and kill; it does nothing by itself"]
+#[ignore = "the process that the other tests start and kill, and nothing by itself: \
+            cargo test -p fluxcascade-store --test killed"]
 fn one_run() {
     let told = |name: &str| std::env::var(name).ok();
     let Some(hubspot) = told(HUBSPOT) else { return };
