@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use fluxcascade_core::mapping::{CompiledMapping, DEFAULT_RETENTION, FingerprintKey, Mapping};
 use fluxcascade_core::model::{
-    Base, FieldName, FieldSchema, InboxEntry, Link, LinkId, LinkStatus, ObjectSchema, ObjectType,
-    Observation, RecordId, RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Values,
+    Base, Cause, FieldName, FieldSchema, Fingerprint, InboxEntry, Link, LinkId, LinkStatus,
+    LogKind, LogPair, LogRow, ObjectSchema, ObjectType, Observation, OperationId, PairId,
+    Projection, RecordId, RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Values,
     Version, Work, WorkKey,
 };
 use fluxcascade_core::plan::{Plan, PlanContext, SettleRule, Writing, plan};
@@ -133,9 +134,34 @@ fn differences(work: &Work) -> usize {
     Side::BOTH.into_iter().filter_map(of_side).sum()
 }
 
-/// The mapping of the first so many fields.
+/// The mapping of all fields.
+pub fn definition() -> Mapping {
+    mapping_of(FIELDS)
+}
+
+/// The fields of a side.
+pub fn schema(side: Side) -> ObjectSchema {
+    schema_of(FIELDS, side)
+}
+
 #[expect(clippy::expect_used, reason = "a fixture: the names are known to be right")]
-fn mapping(fields: usize) -> CompiledMapping {
+fn schema_of(fields: usize, side: Side) -> ObjectSchema {
+    let object = match side {
+        Side::Source => "contacts",
+        Side::Target => "clients",
+    };
+    let field = |field: usize| {
+        let name = FieldName::new(contact::name(field, side)).expect("a name");
+        FieldSchema::new(name, contact::field_type(field))
+    };
+    ObjectSchema {
+        object: ObjectType::new(object).expect("a name"),
+        fields: (0..fields).map(field).collect(),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a fixture: the names are known to be right")]
+fn mapping_of(fields: usize) -> Mapping {
     assert!((1..=FIELDS).contains(&fields), "there are {FIELDS} fields");
     let mut builder = Mapping::builder("contacts")
         .source("hubspot", "contacts")
@@ -146,17 +172,14 @@ fn mapping(fields: usize) -> CompiledMapping {
         builder =
             builder.pair(contact::name(field, Side::Source), contact::name(field, Side::Target));
     }
-    let schemas = Sides::from_fn(|side| ObjectSchema {
-        object: ObjectType::new(if side == Side::Source { "contacts" } else { "clients" })
-            .expect("a name"),
-        fields: (0..fields)
-            .map(|field| {
-                let name = FieldName::new(contact::name(field, side)).expect("a name");
-                FieldSchema::new(name, contact::field_type(field))
-            })
-            .collect(),
-    });
-    let mapping = builder.build().expect("a mapping");
+    builder.build().expect("a mapping")
+}
+
+/// The mapping of the first so many fields, compiled.
+#[expect(clippy::expect_used, reason = "a fixture: the fields are known to fit")]
+fn mapping(fields: usize) -> CompiledMapping {
+    let mapping = mapping_of(fields);
+    let schemas = Sides::from_fn(|side| schema_of(fields, side));
     let mut compiled = CompiledMapping::new(TenantId::default(), mapping, schemas.as_ref())
         .expect("a mapping that fits its schemas");
     compiled.adopt(&[], Timestamp::from_secs(0), DEFAULT_RETENTION);
@@ -171,18 +194,118 @@ fn edited_side(record: usize, edits: Edits) -> Option<Side> {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a fixture: the ids are known to be right")]
-fn work(mapping: &CompiledMapping, record: usize, edits: Edits) -> Work {
+/// Sixteen bytes of a record. Spread as hashes are: ids of links have no order that memory could
+/// follow.
+fn hash(record: usize) -> [u8; 16] {
     let number = u128::try_from(record).unwrap_or(u128::MAX);
-    // Spread as hashes are: ids of links have no order that memory could follow.
-    let link = LinkId(number.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes());
-    let records = Sides::from_fn(|side| {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes()
+}
+
+/// The ids of a pair's records.
+#[expect(clippy::expect_used, reason = "a fixture: the ids are known to be right")]
+pub fn record_ids(record: usize) -> Sides<RecordId> {
+    Sides::from_fn(|side| {
         let text = match side {
             Side::Source => format!("{}", 51_000_000_000_u64 + record as u64),
             Side::Target => format!("Z2lkOi8vSm9iYmVyL0NsaWVudC8{record:08}"),
         };
         RecordId::new(text).expect("an id")
-    });
+    })
+}
+
+/// Which record an id is of.
+///
+/// # Panics
+/// If it is none of [`record_ids`].
+#[expect(clippy::expect_used, reason = "a fixture: the ids are known to be right")]
+pub fn number_of(id: &RecordId, side: Side) -> usize {
+    match side {
+        Side::Source => id.as_str().parse::<usize>().expect("a number") - 51_000_000_000,
+        Side::Target => id.as_str()[27..].parse().expect("a number"),
+    }
+}
+
+/// The values of a contact's first so many fields. Every other edition of a record has two fields
+/// edited.
+fn values(fields: usize, record: usize, edition: usize) -> Values {
+    let slots = (0..fields).map(|field| Slot::Present(contact::value(field, record)));
+    let mut values = Values::new(slots.collect::<Vec<_>>());
+    if edition % 2 == 1 {
+        edit(&mut values, record);
+    }
+    values
+}
+
+/// The values of the fields that are asked for.
+///
+/// # Panics
+/// If a side does not have one of them.
+pub fn field_values(projection: &Projection, side: Side, record: usize, edition: usize) -> Values {
+    let all = values(FIELDS, record, edition);
+    projection.values(|field| {
+        let at = (0..FIELDS).position(|n| contact::name(n, side) == field.as_str());
+        all.slots()[at.unwrap_or(FIELDS)].clone()
+    })
+}
+
+/// The version of an edition of any record.
+pub fn version_of(edition: usize) -> Version {
+    version(LISTED + i64::try_from(edition).unwrap_or(0))
+}
+
+/// The link of a contact whose bases have all of its fields, and the fingerprint of its record.
+pub fn link(record: usize, edition: usize) -> Link {
+    let base = |side: Side| Base {
+        slots: values(FIELDS, record, edition).slots().into(),
+        fingerprint: Some(fingerprint(record, edition, side)),
+        version: version(CONFIRMED + i64::try_from(edition).unwrap_or(0)),
+        ..Base::empty(1, 0)
+    };
+    Link {
+        id: LinkId(hash(record)),
+        records: record_ids(record),
+        status: LinkStatus::Active,
+        bases: Sides::from_fn(base),
+        ending: None,
+    }
+}
+
+/// The fingerprint of an edition of a record, and the keyed one of its match key.
+pub fn fingerprint(record: usize, edition: usize, side: Side) -> Fingerprint {
+    Fingerprint(hash(record * 1_000 + edition * 2 + usize::from(side == Side::Target) + 7))
+}
+
+/// An edition of a record as its system lists it.
+pub fn listed(record: usize, edition: usize, side: Side) -> Observation {
+    let values = values(FIELDS, record, edition);
+    Observation::listed(record_ids(record)[side].clone(), values, version_of(edition))
+}
+
+/// The log row of an edit that was carried over to the target.
+#[expect(clippy::expect_used, reason = "a fixture: the name is known to be right")]
+pub fn log_row(record: usize, edition: usize) -> LogRow {
+    let field = FIELDS / 2;
+    LogRow {
+        run: RunNumber(1),
+        at: Timestamp::from_secs(LISTED),
+        kind: LogKind::Update,
+        link: Some(LinkId(hash(record))),
+        side: Side::Target,
+        records: record_ids(record).map(Some),
+        operation: Some(OperationId(hash(record + edition))),
+        pairs: vec![LogPair {
+            pair: PairId::new(contact::name(field, Side::Source)).expect("a name"),
+            before: vec![contact::value(field, record)],
+            after: vec![contact::value(field, record + 1_000_003)],
+            cause: Cause::Edit,
+        }],
+        note: String::new(),
+    }
+}
+
+fn work(mapping: &CompiledMapping, record: usize, edits: Edits) -> Work {
+    let link = LinkId(hash(record));
+    let records = record_ids(record);
     let slots = |side: Side| -> Box<[Slot]> {
         (0..mapping.base_width[side]).map(|field| contact::value(field, record).into()).collect()
     };

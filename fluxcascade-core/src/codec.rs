@@ -43,10 +43,15 @@ pub enum CodecError {
     },
 }
 
+/// What most blobs fit into, so that they are written without being moved.
+const USUAL: usize = 256;
+
 /// Writes anything that is stored as one blob.
 pub fn encode<T: Serialize>(item: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(USUAL);
+    bytes.push(FORMAT);
     // Model types have neither maps of unknown length nor failing serialisers.
-    postcard::to_extend(item, vec![FORMAT]).unwrap_or_default()
+    postcard::to_extend(item, bytes).unwrap_or_default()
 }
 
 /// Reads what [`encode`] wrote.
@@ -79,6 +84,18 @@ struct StoredBase<V, W> {
     written: Vec<W>,
 }
 
+/// The same, written from where it stands.
+#[derive(Serialize)]
+struct BaseToStore<'a> {
+    revision: u32,
+    positions: u32,
+    presence: &'a [u8],
+    values: Vec<&'a Value>,
+    fingerprint: Option<Fingerprint>,
+    version: &'a Version,
+    written: &'a [Written],
+}
+
 /// Writes a base.
 pub fn encode_base(base: &Base) -> Vec<u8> {
     let mut presence = vec![0_u8; base.slots.len().div_ceil(8)];
@@ -87,14 +104,14 @@ pub fn encode_base(base: &Base) -> Vec<u8> {
             presence[i / 8] |= 1 << (i % 8);
         }
     }
-    encode(&StoredBase {
+    encode(&BaseToStore {
         revision: base.revision,
         positions: u32::try_from(base.slots.len()).unwrap_or(u32::MAX),
-        presence,
-        values: base.slots.iter().filter_map(Slot::value).collect::<Vec<&Value>>(),
+        presence: &presence,
+        values: base.slots.iter().filter_map(Slot::value).collect(),
         fingerprint: base.fingerprint,
-        version: base.version.clone(),
-        written: base.written.clone(),
+        version: &base.version,
+        written: &base.written,
     })
 }
 

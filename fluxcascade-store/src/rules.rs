@@ -395,17 +395,15 @@ pub(crate) fn answered(hold: Option<Hold>, to: &AnswerTo) -> (AnswerOutcome, Opt
 /// still, and nothing waits for them.
 pub(crate) fn activated<'a>(
     old: Option<(LinkStatus, &Sides<RecordId>)>,
-    link: &'a Link,
+    (status, records): (LinkStatus, &'a Sides<RecordId>),
 ) -> Vec<(Side, &'a RecordId)> {
-    if link.status != LinkStatus::Active {
+    if status != LinkStatus::Active {
         return Vec::new();
     }
     let had = |side: Side| {
-        old.is_some_and(|(status, records)| {
-            status == LinkStatus::Active && records[side] == link.records[side]
-        })
+        old.is_some_and(|(status, old)| status == LinkStatus::Active && old[side] == records[side])
     };
-    link.records.iter().filter(|(side, _)| !had(*side)).collect()
+    records.iter().filter(|(side, _)| !had(*side)).collect()
 }
 
 /// Whether anything is stored that a work tells of.

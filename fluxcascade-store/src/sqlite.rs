@@ -1,11 +1,13 @@
 //! A store in one SQLite file, for a host that runs in one process.
 //!
-//! A thread of its own has the connection; every call is one transaction there. Who may open the
-//! file is in `lock`, what is in it in `migrations`, and what goes wrong in `fault`. Two processes
-//! on one file are not supported: that is what a database server is for.
+//! A thread of its own has the connection; every call is done there whole or not at all, in `worker`.
+//! Who may open the file is in `lock`, what is in it in `migrations`, and what goes wrong in `fault`.
+//! Two processes on one file are not supported: that is what a database server is for.
 
+mod backup;
 mod claims;
 mod commit;
+mod encoded;
 mod fault;
 mod forgotten;
 mod holds;
@@ -38,6 +40,7 @@ use fluxcascade_core::store::{
     StoreError, Taken, WorkRequest,
 };
 
+use self::encoded::EncodedBatch;
 use self::fault::Fault;
 use self::ledger::Ledger;
 use self::worker::{Access, Worker};
@@ -272,7 +275,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
-        let batch = batch.clone();
+        let batch = EncodedBatch::from(batch);
         self.under(Access::Write, lease, move |ledger, _| ledger.commit(&batch)).await
     }
 

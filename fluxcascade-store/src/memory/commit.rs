@@ -122,7 +122,8 @@ impl Ledger {
         let mut activated = Vec::new();
         for link in last.values() {
             let old = self.links.get(link.id).map(|old| (old.status, &old.records));
-            activated.extend(rules::activated(old, link).into_iter().map(own));
+            let now = (link.status, &link.records);
+            activated.extend(rules::activated(old, now).into_iter().map(own));
             moved.extend(old.iter().flat_map(|(_, records)| records.iter()).map(own));
             moved.extend(link.records.iter().map(own));
             self.links.unseat(link.id);

@@ -155,7 +155,8 @@ impl Ledger {
         let mut activated = Vec::new();
         for link in links.values() {
             let old = standing.get(&link.id);
-            activated.extend(rules::activated(old.map(|(s, records)| (*s, records)), link));
+            let now = (link.status, &link.records);
+            activated.extend(rules::activated(old.map(|(s, records)| (*s, records)), now));
             let Move { from, to } = moves(old, link);
             given_up.extend(from);
             for (side, record) in to {

@@ -1,44 +1,45 @@
 //! What became of a batch: conflicts and log rows here, the rest where its nouns are.
 
 use fluxcascade_core::codec::{decode, encode};
-use fluxcascade_core::model::{Conflict, ConflictId, ConflictStatus, LogRow, RecordId};
-use fluxcascade_core::store::CommitBatch;
+use fluxcascade_core::model::{Conflict, ConflictId, ConflictStatus, RecordId};
 use rusqlite::params;
 
+use super::encoded::{EncodedBatch, EncodedLog};
 use super::fault::Fault;
 use super::ledger::{Ledger, blob};
 use crate::columns::int;
 use crate::rules::Kept;
 
 impl Ledger<'_> {
-    pub(super) fn commit(&self, batch: &CommitBatch) -> Result<(), Fault> {
-        self.change_links(&batch.links)?;
-        for keys in &batch.keys {
+    pub(super) fn commit(&self, batch: &EncodedBatch) -> Result<(), Fault> {
+        let EncodedBatch { links, log, rest } = batch;
+        // First, though nothing of it is read before the end: what is cleared need not be told
+        // whose work it is.
+        self.clear(&rest.cleared)?;
+        self.change_links(links)?;
+        for keys in &rest.keys {
             self.replace_keys(keys.side, &keys.record, &keys.keys, Kept::Live)?;
         }
-        for (side, record) in &batch.archived {
+        for (side, record) in &rest.archived {
             self.keep_as(*side, record, Kept::Archived)?;
         }
-        for id in &batch.closed {
-            self.close(*id, batch.made.iter().find(|made| made.operation == *id))?;
+        for id in &rest.closed {
+            self.close(*id, rest.made.iter().find(|made| made.operation == *id))?;
         }
-        for key in &batch.released {
+        for key in &rest.released {
             self.release_hold(key)?;
         }
-        for hold in &batch.holds {
+        for hold in &rest.holds {
             self.put_hold(hold)?;
         }
-        for conflict in &batch.conflicts {
+        for conflict in &rest.conflicts {
             self.put_conflict(conflict)?;
         }
-        for (id, status) in &batch.judged {
+        for (id, status) in &rest.judged {
             self.judge(*id, *status)?;
         }
-        for row in &batch.log {
-            self.add_log(row)?;
-        }
-        self.clear(&batch.cleared)?;
-        self.requeue(&batch.requeued)
+        self.add_log(log)?;
+        self.requeue(&rest.requeued)
     }
 
     /// A changed row keeps its place.
@@ -77,12 +78,24 @@ impl Ledger<'_> {
         )
     }
 
-    fn add_log(&self, row: &LogRow) -> Result<(), Fault> {
-        let records = row.records.as_ref().map(|record| record.as_ref().map(RecordId::as_str));
-        self.run(
+    fn add_log(&self, rows: &[EncodedLog]) -> Result<(), Fault> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut insert = self.statement(
             "INSERT INTO log (mapping, run, source, target, entry) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![self.mapping, int(row.run.0), records.source, records.target, encode(row)],
         )?;
+        for row in rows {
+            let records = row.records.as_ref().map(|record| record.as_ref().map(RecordId::as_str));
+            let run = int(row.run.0);
+            insert.execute(params![
+                self.mapping,
+                run,
+                records.source,
+                records.target,
+                row.entry
+            ])?;
+        }
         Ok(())
     }
 }

@@ -115,16 +115,19 @@ impl Ledger<'_> {
     }
 
     pub(super) fn clear(&self, marks: &[InboxMark]) -> Result<(), Fault> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let mut delete = self.statement(
+            "DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND sequence = ?4",
+        )?;
         for mark in marks {
-            self.run(
-                "DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND sequence = ?4",
-                params![
-                    self.mapping,
-                    mark.side.number(),
-                    mark.record.as_str(),
-                    int(mark.sequence)
-                ],
-            )?;
+            delete.execute(params![
+                self.mapping,
+                mark.side.number(),
+                mark.record.as_str(),
+                int(mark.sequence)
+            ])?;
         }
         Ok(())
     }

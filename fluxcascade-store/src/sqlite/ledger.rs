@@ -8,7 +8,7 @@ use fluxcascade_core::model::{
     LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side, Timestamp,
 };
 use fluxcascade_core::store::{Feed, FeedKey, Lease, Page, RunStart};
-use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Params, Row, Transaction, params};
 
 use super::fault::Fault;
 use crate::columns::{self, int, natural, size};
@@ -73,6 +73,17 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize, Fault> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params)?)
+    }
+
+    /// A statement that is run for row after row: looking it up each time would cost as much as
+    /// many of them do.
+    pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Fault> {
+        Ok(self.transaction.prepare_cached(sql)?)
+    }
+
+    /// Whether a statement about this mapping finds anything.
+    pub(super) fn any(&self, sql: &str) -> Result<bool, Fault> {
+        Ok(self.one(sql, [self.mapping], |_| Ok(()))?.is_some())
     }
 
     pub(super) fn one<T>(

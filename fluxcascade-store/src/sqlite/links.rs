@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use fluxcascade_core::codec::{decode_base, encode_base};
+use fluxcascade_core::codec::decode_base;
 use fluxcascade_core::model::{
     Fingerprint, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides,
 };
-use fluxcascade_core::store::LinkChange;
 use rusqlite::{Row, params};
 
+use super::encoded::EncodedLink;
 use super::fault::Fault;
 use super::ledger::{Ledger, blob, link_id, record};
 use crate::columns::{ending, ending_number, size, status, status_number};
@@ -28,6 +28,41 @@ pub(super) const ENDED: Sides<&str> = Sides {
 pub(super) const LINKED: &str = "SELECT l.id, l.status, l.source, l.target FROM linked d
      CROSS JOIN links l ON l.mapping = d.mapping AND l.id = d.link
      WHERE d.mapping = ?1 AND d.side = ?2 AND d.record = ?3";
+
+const PUT: &str = "INSERT INTO links (mapping, id, status, source, target, source_revision,
+     target_revision, source_fingerprint, target_fingerprint, source_base, target_base, ending)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+     ON CONFLICT (mapping, id) DO UPDATE SET status = excluded.status,
+     source = excluded.source, target = excluded.target,
+     source_revision = excluded.source_revision, target_revision = excluded.target_revision,
+     source_fingerprint = excluded.source_fingerprint,
+     target_fingerprint = excluded.target_fingerprint,
+     source_base = excluded.source_base, target_base = excluded.target_base,
+     ending = excluded.ending";
+
+const KEEP_AS: &str = "UPDATE match_keys SET archived = ?4
+     WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND archived <> ?4";
+
+/// What is told that a record has another link: statements for those of its rows that there may be.
+struct Pointers {
+    entries: Option<&'static str>,
+    holds: Option<&'static str>,
+}
+
+/// A link's status and records.
+type Standing<'a> = (LinkStatus, &'a Sides<RecordId>);
+
+/// Whether a link keeps its records, or has none before and after.
+fn stays(old: Option<Standing<'_>>, (status, records): Standing<'_>) -> bool {
+    let ends = |status| status == LinkStatus::Tombstone;
+    old.is_some_and(|(was, had)| had == records && ends(was) == ends(status))
+}
+
+/// The records that a link has: a tombstone has none.
+fn live(link: Option<Standing<'_>>) -> impl Iterator<Item = (Side, &RecordId)> {
+    let live = link.filter(|(status, _)| *status != LinkStatus::Tombstone);
+    live.into_iter().flat_map(|(_, records)| records.iter())
+}
 
 impl Ledger<'_> {
     pub(super) fn link(&self, id: LinkId) -> Result<Option<Link>, Fault> {
@@ -96,123 +131,156 @@ impl Ledger<'_> {
 
     /// Stores links, and wakes what waited for them. Records are given up before they are taken, so
     /// that links may swap them.
-    pub(super) fn change_links(&self, changes: &[LinkChange]) -> Result<(), Fault> {
+    pub(super) fn change_links(&self, changes: &[EncodedLink]) -> Result<(), Fault> {
         // The last change of a link is the one that counts.
-        let links: BTreeMap<LinkId, &Link> =
-            changes.iter().map(|change| (change.link.id, &change.link)).collect();
-        let (mut moved, mut activated) = (Vec::new(), Vec::new());
-        for link in links.values() {
-            let old = self.standing_of(link.id)?;
+        let links: BTreeMap<LinkId, &EncodedLink> =
+            changes.iter().map(|link| (link.id, link)).collect();
+        let (mut freed, mut taken, mut activated) = (Vec::new(), Vec::new(), Vec::new());
+        let standings = self.standings(links.keys())?;
+        for (link, old) in links.values().zip(&standings) {
             let old = old.as_ref().map(|(status, records)| (*status, records));
-            activated.extend(rules::activated(old, link));
-            if !self.give_up_records(old, link)? {
-                moved.push(*link);
+            let now = (link.status, &link.records);
+            activated.extend(rules::activated(old, now));
+            if !stays(old, now) {
+                freed.extend(live(old));
+                taken.extend(live(Some(now)).map(|place| (place, link.id)));
             }
         }
-        for link in links.values() {
-            self.put_link(link)?;
-        }
-        for link in moved {
-            self.take_records(link)?;
-        }
-        for (side, record) in activated {
-            self.keep_as(side, record, Kept::Live)?;
-            self.wake(side, record)?;
-        }
-        Ok(())
+        let pointers = if freed.is_empty() && taken.is_empty() {
+            Pointers { entries: None, holds: None }
+        } else {
+            self.pointers()?
+        };
+        self.give_up_records(&freed, &pointers)?;
+        self.put_links(links.values().copied())?;
+        self.take_records(&taken, &pointers)?;
+        self.awaken(&activated)
     }
 
-    fn standing_of(&self, id: LinkId) -> Result<Option<(LinkStatus, Sides<RecordId>)>, Fault> {
-        self.one(
-            "SELECT source, target, status FROM links WHERE mapping = ?1 AND id = ?2",
-            params![self.mapping, id.0],
-            |row| Ok((status(row.get(2)?)?, Sides::new(record(row, 0)?, record(row, 1)?))),
-        )
+    /// Links as they stand, in the order asked.
+    fn standings<'b>(
+        &self,
+        ids: impl Iterator<Item = &'b LinkId>,
+    ) -> Result<Vec<Option<(LinkStatus, Sides<RecordId>)>>, Fault> {
+        let mut select = self
+            .statement("SELECT source, target, status FROM links WHERE mapping = ?1 AND id = ?2")?;
+        let mut standings = Vec::new();
+        for id in ids {
+            let mut rows = select.query(params![self.mapping, id.0])?;
+            let read = |row: &Row<'_>| -> Result<_, Fault> {
+                Ok((status(row.get(2)?)?, Sides::new(record(row, 0)?, record(row, 1)?)))
+            };
+            standings.push(rows.next()?.map(read).transpose()?);
+        }
+        Ok(standings)
     }
 
-    /// Frees the records of a link as it was. Whether it has them still, and keeps them.
     fn give_up_records(
         &self,
-        old: Option<(LinkStatus, &Sides<RecordId>)>,
-        link: &Link,
-    ) -> Result<bool, Fault> {
-        let Some((was, records)) = old else { return Ok(false) };
-        let ends = link.status == LinkStatus::Tombstone;
-        if *records == link.records && (was == LinkStatus::Tombstone) == ends {
-            return Ok(true);
-        }
-        if was != LinkStatus::Tombstone {
-            for (side, record) in records.iter() {
-                self.run(
-                    "DELETE FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3",
-                    params![self.mapping, side.number(), record.as_str()],
-                )?;
-                self.point_at(side, record, None)?;
-            }
-        }
-        Ok(false)
-    }
-
-    fn take_records(&self, link: &Link) -> Result<(), Fault> {
-        if link.status == LinkStatus::Tombstone {
-            return Ok(());
-        }
-        for (side, record) in link.records.iter() {
-            let taken = self.run(
-                "INSERT OR IGNORE INTO linked (mapping, side, record, link) VALUES (?1, ?2, ?3, ?4)",
-                params![self.mapping, side.number(), record.as_str(), link.id.0],
+        freed: &[(Side, &RecordId)],
+        pointers: &Pointers,
+    ) -> Result<(), Fault> {
+        for (side, record) in freed {
+            self.run(
+                "DELETE FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+                params![self.mapping, side.number(), record.as_str()],
             )?;
-            if taken == 0 {
-                return Err(rules::linked_twice(side, record).into());
-            }
-            self.point_at(side, record, Some(link.id))?;
+            self.point_at(pointers, *side, record, None)?;
         }
         Ok(())
+    }
+
+    fn take_records(
+        &self,
+        taken: &[((Side, &RecordId), LinkId)],
+        pointers: &Pointers,
+    ) -> Result<(), Fault> {
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let mut insert = self.statement(
+            "INSERT OR IGNORE INTO linked (mapping, side, record, link) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for ((side, record), link) in taken {
+            let row = params![self.mapping, side.number(), record.as_str(), link.0];
+            if insert.execute(row)? == 0 {
+                return Err(rules::linked_twice(*side, record).into());
+            }
+            self.point_at(pointers, *side, record, Some(*link))?;
+        }
+        Ok(())
+    }
+
+    /// What there may be to point at a link: in most commits nothing, and asking once is cheaper
+    /// than for each record.
+    fn pointers(&self) -> Result<Pointers, Fault> {
+        let some = |any: bool, sql| any.then_some(sql);
+        let entries = self.any("SELECT 1 FROM inbox WHERE mapping = ?1 LIMIT 1")?;
+        let holds = self.any("SELECT 1 FROM holds WHERE mapping = ?1 AND kind = 2 LIMIT 1")?;
+        Ok(Pointers {
+            entries: some(
+                entries,
+                "UPDATE inbox SET link = ?4 WHERE mapping = ?1 AND side = ?2 AND record = ?3",
+            ),
+            holds: some(
+                holds,
+                "UPDATE holds SET link = ?4
+                 WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3",
+            ),
+        })
     }
 
     /// Tells a record's entry and hold whose work they belong to.
-    fn point_at(&self, side: Side, record: &RecordId, link: Option<LinkId>) -> Result<(), Fault> {
-        let link = link.map(|link| link.0);
-        self.run(
-            "UPDATE inbox SET link = ?4 WHERE mapping = ?1 AND side = ?2 AND record = ?3",
-            params![self.mapping, side.number(), record.as_str(), link],
-        )?;
-        self.run(
-            "UPDATE holds SET link = ?4
-             WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3",
-            params![self.mapping, side.number(), record.as_str(), link],
-        )?;
+    fn point_at(
+        &self,
+        pointers: &Pointers,
+        side: Side,
+        record: &RecordId,
+        link: Option<LinkId>,
+    ) -> Result<(), Fault> {
+        for sql in pointers.entries.iter().chain(&pointers.holds) {
+            let link = link.map(|link| link.0);
+            self.run(sql, params![self.mapping, side.number(), record.as_str(), link])?;
+        }
         Ok(())
     }
 
-    fn put_link(&self, link: &Link) -> Result<(), Fault> {
-        let prints = link.bases.as_ref().map(|base| base.fingerprint.map(|print| print.0));
-        self.run(
-            "INSERT INTO links (mapping, id, status, source, target, source_revision, target_revision,
-             source_fingerprint, target_fingerprint, source_base, target_base, ending)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-             ON CONFLICT (mapping, id) DO UPDATE SET status = excluded.status,
-             source = excluded.source, target = excluded.target,
-             source_revision = excluded.source_revision, target_revision = excluded.target_revision,
-             source_fingerprint = excluded.source_fingerprint,
-             target_fingerprint = excluded.target_fingerprint,
-             source_base = excluded.source_base, target_base = excluded.target_base,
-             ending = excluded.ending",
-            params![
+    /// Records that have an active link now: they are live, and what waited for them is due.
+    fn awaken(&self, activated: &[(Side, &RecordId)]) -> Result<(), Fault> {
+        if activated.is_empty() {
+            return Ok(());
+        }
+        let mut live = self.statement(KEEP_AS)?;
+        for (side, record) in activated {
+            live.execute(params![self.mapping, side.number(), record.as_str(), false])?;
+        }
+        if self.any("SELECT 1 FROM holds WHERE waits_mapping = ?1 LIMIT 1")? {
+            for (side, record) in activated {
+                self.wake(*side, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_links<'b>(&self, links: impl Iterator<Item = &'b EncodedLink>) -> Result<(), Fault> {
+        let mut put = self.statement(PUT)?;
+        for link in links {
+            let prints = link.prints.map(|print| print.map(|print| print.0));
+            put.execute(params![
                 self.mapping,
                 link.id.0,
                 status_number(link.status),
                 link.records.source.as_str(),
                 link.records.target.as_str(),
-                link.bases.source.revision,
-                link.bases.target.revision,
+                link.revisions.source,
+                link.revisions.target,
                 prints.source,
                 prints.target,
-                encode_base(&link.bases.source),
-                encode_base(&link.bases.target),
+                link.bases.source,
+                link.bases.target,
                 link.ending.map(ending_number),
-            ],
-        )?;
+            ])?;
+        }
         Ok(())
     }
 
@@ -253,8 +321,7 @@ impl Ledger<'_> {
     /// Notes that a record is archived, or live again. It keeps its keys.
     pub(super) fn keep_as(&self, side: Side, record: &RecordId, kept: Kept) -> Result<(), Fault> {
         self.run(
-            "UPDATE match_keys SET archived = ?4
-             WHERE mapping = ?1 AND side = ?2 AND record = ?3 AND archived <> ?4",
+            KEEP_AS,
             params![self.mapping, side.number(), record.as_str(), kept == Kept::Archived],
         )?;
         Ok(())

@@ -59,13 +59,17 @@ pub(super) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(folder.join(name))
 }
 
-/// Makes an empty file that only its owner can read, if there is none: tokens will be in it.
+/// Makes an empty file that only its owner can read, if there is none: tokens will be in it. One
+/// that is there must be one that may be written: SQLite would find that out after it has put files
+/// of its own beside it. The caller holds the lock, so that SQLite does not have it open.
 pub(super) fn make_file(path: &Path) -> Result<(), StoreError> {
-    match private().create_new(true).write(true).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(cannot_open(path, &error)),
-    }
+    let opened = match private().create_new(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().write(true).open(path)
+        }
+        opened => opened,
+    };
+    opened.map(drop).map_err(|error| cannot_open(path, &error))
 }
 
 fn private() -> OpenOptions {

@@ -23,6 +23,9 @@ const MIGRATIONS: [&str; 2] = [
 /// The statements in this backend, with room to grow.
 const STATEMENTS: usize = 128;
 
+/// How long another program's lock is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a file is, by its header.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
@@ -42,7 +45,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 fn prepare(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(PATIENCE)?;
     // Closing a file that is refused must not move its log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let schema = match look(&connection)? {

@@ -27,7 +27,7 @@ impl Upkeep for SqliteStore {
     async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError> {
         let subject = subject.clone();
         let job = move |session: &mut super::worker::Session| session.forget(&subject, now);
-        self.worker.run(job).await?.map_err(StoreError::from)
+        self.worker.run(job).await?
     }
 
     async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {

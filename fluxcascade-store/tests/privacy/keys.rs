@@ -43,6 +43,51 @@ async fn a_wrong_key_is_told_from_a_lost_one_and_neither_writes() {
     }
 }
 
+/// The same on a server, whose rows stay as they are.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_wrong_and_a_lost_key_write_nothing_on_a_server() {
+    use fluxcascade_store::PostgresStore;
+
+    let Some(place) = crate::server::Place::or_skip() else { return };
+    let store = sealed(PostgresStore::open(&place.options()).await.unwrap());
+    fill(&store).await.unwrap();
+    drop(store);
+    let before = dump(&place).await;
+    assert!(before.iter().map(Vec::len).sum::<usize>() > 10);
+    let cases = [
+        (Keyring::new(key("one", 2)), "another key than the keyring has as one"),
+        (Keyring::new(key("two", 1)), "the key one, which is not in the keyring"),
+    ];
+    for (ring, told) in cases {
+        let store = Sealed::new(PostgresStore::open(&place.options()).await.unwrap(), ring);
+        for error in refusals(&store).await {
+            assert_eq!(error.kind, StoreErrorKind::Locked, "{error}");
+            assert!(error.message.contains(told), "{error}");
+        }
+        assert_eq!(dump(&place).await, before, "nothing is written");
+    }
+}
+
+/// All rows of all tables, as text.
+#[cfg(feature = "postgres")]
+async fn dump(place: &crate::server::Place) -> Vec<Vec<String>> {
+    let (client, connection) =
+        tokio_postgres::connect(&place.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let sql = "SELECT c.oid::regclass::text FROM pg_class c
+         JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relkind = 'r' ORDER BY 1";
+    let mut tables = Vec::new();
+    for table in client.query(sql, &[&place.schema]).await.unwrap() {
+        let table: &str = table.get(0);
+        let sql = format!("SELECT '{table} ' || t::text FROM {table} t ORDER BY 1");
+        let rows = client.query(&sql, &[]).await.unwrap();
+        tables.push(rows.iter().map(|row| row.get(0)).collect());
+    }
+    tables
+}
+
 #[tokio::test]
 async fn a_lost_fingerprint_secret_is_not_drawn_anew_over_rows() {
     let store = sealed(MemoryStore::new());

@@ -18,7 +18,7 @@ const VARIABLE: &str = "FLUXCASCADE_TEST_POSTGRES";
 /// process that started it ends.
 const SCRIPT: &str = r#"
 set -eu
-bin=$1 port=$2
+bin=$1 port=$2 fsync=$3
 folder=$(mktemp -d "${TMPDIR:-/tmp}/fluxcascade-postgres.XXXXXX")
 stop() { "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$folder"; }
 trap stop EXIT
@@ -33,11 +33,18 @@ if openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 
     -config "$folder/certificate" -keyout "$folder/data/server.key" -out "$folder/data/server.crt" \
     >/dev/null 2>&1; then tls=on; chmod 600 "$folder/data/server.key"; fi
 "$bin/pg_ctl" -D "$folder/data" -w -t 60 -l "$folder/log" -o "-c listen_addresses=localhost -p $port \
-    -c unix_socket_directories='$folder' -c ssl=$tls -c fsync=off -c max_connections=200" \
+    -c unix_socket_directories='$folder' -c ssl=$tls -c fsync=$fsync -c max_connections=200" \
     start >/dev/null 2>&1 || { echo "pg_ctl failed: $(tail -n 1 "$folder/log")"; exit 1; }
 echo "ready $folder"
 cat >/dev/null || true
 "#;
+
+/// Whether a server waits for its disk. Tests do not pull the plug.
+#[derive(Debug, Clone, Copy)]
+enum Fsync {
+    On,
+    Off,
+}
 
 /// The server of this process.
 #[derive(Debug)]
@@ -64,6 +71,14 @@ impl Place {
     pub(crate) fn new() -> Result<Self, String> {
         let server = SERVER.get_or_init(Server::find).as_ref().map_err(Clone::clone)?;
         Ok(Self::of(server))
+    }
+
+    /// A new schema on a server that waits for its disk, for what is measured.
+    #[allow(dead_code, reason = "not each test program needs it")]
+    pub(crate) fn durable() -> Result<Self, String> {
+        static DURABLE: OnceLock<Result<Server, String>> = OnceLock::new();
+        let find = || Server::named().map_or_else(|| Server::start(Fsync::On), Ok);
+        DURABLE.get_or_init(find).as_ref().map(Self::of).map_err(Clone::clone)
     }
 
     fn of(server: &Server) -> Self {
@@ -109,18 +124,23 @@ pub(crate) fn skipped(why: &str) {
 }
 
 impl Server {
+    fn named() -> Option<Self> {
+        let url = std::env::var(VARIABLE).ok().filter(|url| !url.is_empty())?;
+        Some(Self { url, _keeper: None })
+    }
+
     fn find() -> Result<Self, String> {
-        match std::env::var(VARIABLE) {
-            Ok(url) if !url.is_empty() => Ok(Self { url, _keeper: None }),
-            _ => Self::own().map(|own| Self { url: own.url.clone(), _keeper: None }),
+        match Self::named() {
+            Some(named) => Ok(named),
+            None => Self::own().map(|own| Self { url: own.url.clone(), _keeper: None }),
         }
     }
 
     fn own() -> Result<&'static Self, String> {
-        OWN.get_or_init(Self::start).as_ref().map_err(Clone::clone)
+        OWN.get_or_init(|| Self::start(Fsync::Off)).as_ref().map_err(Clone::clone)
     }
 
-    fn start() -> Result<Self, String> {
+    fn start(fsync: Fsync) -> Result<Self, String> {
         let programs = programs().ok_or_else(|| {
             format!("initdb and pg_ctl are not installed, and {VARIABLE} names no server")
         })?;
@@ -129,6 +149,10 @@ impl Server {
             .args(["sh", "-c", SCRIPT, "sh"])
             .arg(programs)
             .arg(port.to_string())
+            .arg(match fsync {
+                Fsync::On => "on",
+                Fsync::Off => "off",
+            })
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
 mod alike;
+mod durable;
 mod fixture;
 mod opening;
+mod refusing;
 #[path = "../shared/alike.rs"]
 mod shared;

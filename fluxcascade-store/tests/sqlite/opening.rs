@@ -13,7 +13,7 @@ use fluxcascade_store::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-fn place() -> (TempDir, PathBuf) {
+pub(crate) fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sync.db");
     (folder, path)
@@ -24,7 +24,7 @@ fn jobber() -> TokenKey {
 }
 
 /// Something of everything.
-async fn fill(store: &SqliteStore, lease: &Lease) {
+pub(crate) async fn fill(store: &SqliteStore, lease: &Lease) {
     store.add_revision(lease, &revision(1)).await.unwrap();
     store.start_run(lease, &RunStart { started: at(0) }).await.unwrap();
     let read = Intake { feed: feed_at("page 1"), ..page(Side::Source, [keyed("s8", &[(0, 1)])]) };
@@ -44,7 +44,7 @@ async fn fill(store: &SqliteStore, lease: &Lease) {
 }
 
 /// All that can be read, as text.
-async fn content(store: &SqliteStore, lease: &Lease) -> String {
+pub(crate) async fn content(store: &SqliteStore, lease: &Lease) -> String {
     let all = Page::all();
     format!(
         "{:?}",
