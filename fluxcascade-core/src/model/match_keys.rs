@@ -16,8 +16,7 @@ impl MatchKeys {
     /// What is known when this was told after something else: a hidden key is as it was before.
     ///
     /// ```
-    /// use fluxcascade_core::model::Fingerprint;
-    /// use fluxcascade_core::store::MatchKeys;
+    /// use fluxcascade_core::model::{Fingerprint, MatchKeys};
     ///
     /// let [mail, phone] = [1, 2].map(|n| Fingerprint([n; 16]));
     /// let before = MatchKeys { valid: vec![(0, mail), (1, phone)], hidden: Vec::new() };
