@@ -5,8 +5,8 @@ use std::ops::Range;
 use fluxcascade_benches::{fingerprint, link, listed, log_row, number_of};
 use fluxcascade_core::codec::{encode, encode_base};
 use fluxcascade_core::model::{
-    ConnectionName, Fingerprint, Link, MappingKey, MappingName, ObjectType, RecordId, Side, Sides,
-    Timestamp, WorkKey,
+    ConnectionName, Fingerprint, Link, MappingKey, MappingName, MatchKeys, ObjectType, RecordId,
+    Side, Sides, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
     CommitBatch, Feed, FeedKey, InboxMark, Intake, IntakeRow, LinkChange, RecordKeys, Sweep,
@@ -93,7 +93,7 @@ impl Batch {
     /// As after a first sync: the records have keys, and the links are found, not written.
     pub(crate) fn with_keys_and_no_log(self) -> CommitBatch {
         let of_link = |row: &Encoded| {
-            let keys = vec![(0, key(number(&row.link)))];
+            let keys = MatchKeys::from(vec![(0, key(number(&row.link)))]);
             Side::BOTH.map(|side| RecordKeys {
                 side,
                 record: row.link.records[side].clone(),
@@ -157,7 +157,7 @@ impl Listed {
             fingerprint: Some(fingerprint(record, edition, side)),
             keys: match keys {
                 Keys::Without => None,
-                Keys::OfBoth => Some(vec![(0, key(record))]),
+                Keys::OfBoth => Some(vec![(0, key(record))].into()),
             },
         });
         let page = Intake {

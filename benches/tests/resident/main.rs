@@ -89,7 +89,7 @@ fn weigh(records: usize, place: Option<&Place>) -> u64 {
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let line = text.split("weighed ").nth(1).unwrap_or_else(|| panic!("it says nothing: {text}"));
+    let line = text.split("\nweighed ").nth(1).unwrap_or_else(|| panic!("it says nothing: {text}"));
     let numbers: Vec<u64> =
         line.split_whitespace().take(3).map(|word| word.parse().unwrap()).collect();
     let all = records as u64;

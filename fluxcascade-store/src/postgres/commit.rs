@@ -10,6 +10,7 @@ use fluxcascade_core::store::{CommitBatch, RecordKeys};
 use super::fault::Fault;
 use super::keys::Told;
 use super::ledger::{Gate, Ledger, Pass, Places};
+use super::session::all_of;
 use crate::columns::{int, size};
 use crate::rules::Kept;
 
@@ -20,6 +21,9 @@ impl Ledger {
             // miss each other.
             self.pass_gate(Gate::Waits, Pass::Alone).await?;
         }
+        // First, though nothing of it is read before the end: what is cleared need not be told
+        // whose work it is.
+        self.clear(&batch.cleared).await?;
         self.change_links(&batch.links).await?;
         self.replace_keys(&told_keys(batch)).await?;
         let archived = batch.archived.iter().map(|(side, record)| (*side, record));
@@ -28,10 +32,12 @@ impl Ledger {
         self.change_holds(&batch.released, &batch.holds).await?;
         self.change_conflicts(batch).await?;
         let rows = self.places + size(batch.conflicts.len());
-        self.add_log(rows, &batch.log).await?;
-        self.clear(&batch.cleared).await?;
         let requeued = self.requeue(&batch.requeued).await?;
-        self.set_numbers(self.sequence + requeued, rows + size(batch.log.len())).await
+        let (log, numbers) = futures::join!(
+            self.add_log(rows, &batch.log),
+            self.set_numbers(self.sequence + requeued, rows + size(batch.log.len()))
+        );
+        all_of([log, numbers])
     }
 
     /// Stores rows, then judges some; a changed row keeps its place. A row that is not there has

@@ -86,6 +86,18 @@ impl Fault {
         }
     }
 
+    /// Whether a statement was not looked at because another of its transaction had failed.
+    pub(super) fn is_after_another(&self) -> bool {
+        match self {
+            Fault::Sql(error) => error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION),
+            Fault::Pool(_)
+            | Fault::NotBegun(_)
+            | Fault::Late
+            | Fault::Unanswered(_)
+            | Fault::Store(_) => false,
+        }
+    }
+
     /// What became of a commit that was answered with an error. An error of the statement undoes the
     /// transaction; where the whole connection ended, nobody knows.
     pub(super) fn of_commit(error: Error) -> Self {

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::ledger::{Gate, Ledger, Pass, Places, link_id, place, record};
+use super::session::all_of;
 use crate::columns::{ending, ending_number, side_number, size, status, status_number};
 use crate::rules::{self, Kept};
 
@@ -52,6 +53,9 @@ const PUT: &str = "INSERT INTO links (tenant, mapping, id, status, source, targe
      target_fingerprint = excluded.target_fingerprint,
      source_base = excluded.source_base, target_base = excluded.target_base,
      ending = excluded.ending";
+
+/// Which link a record has now, if any.
+type Pointer<'a> = ((Side, &'a RecordId), Option<LinkId>);
 
 /// What of a link tells whose it is.
 type Standing = (LinkStatus, Sides<RecordId>);
@@ -166,18 +170,26 @@ impl Ledger {
             }
         }
         self.give_up_records(&given_up).await?;
-        self.put_links(links.values().copied()).await?;
-        self.take_records(&taken).await?;
+        // Statements about different tables are sent one behind the other, and waited for together.
+        let (put, take) =
+            futures::join!(self.put_links(links.values().copied()), self.take_records(&taken));
+        all_of([put, take])?;
         let left = given_up.into_iter().filter(|place| !taken.contains_key(place));
         let left = left.map(|place| (place, None));
         let pointers = taken.iter().map(|(place, link)| (*place, Some(*link))).chain(left);
-        self.point_at(&pointers.collect::<Vec<_>>()).await?;
+        let pointers: Vec<_> = pointers.collect();
+        let activated = Places::from_refs(activated.iter().copied());
+        let (entries, holds, live) = futures::join!(
+            self.point_entries_at(&pointers),
+            self.point_holds_at(&pointers),
+            self.keep_as(&activated, Kept::Live)
+        );
+        all_of([entries, holds, live])?;
         if activated.is_empty() {
             return Ok(());
         }
-        self.keep_as(&Places::from_refs(activated.iter().copied()), Kept::Live).await?;
         self.pass_gate(Gate::Waits, Pass::Shared).await?;
-        self.wake(&Places::from_refs(activated.iter().copied())).await
+        self.wake(&activated).await
     }
 
     async fn standing_of(
@@ -222,37 +234,32 @@ impl Ledger {
         }
         let places = Places::from_refs(taken.keys().copied());
         let links = id_bytes(taken.values());
-        let rows = self
-            .rows(
+        let given = self
+            .run(
                 "INSERT INTO linked (tenant, mapping, side, record, link)
                  SELECT $1, $2, p.* FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p
-                 ON CONFLICT (tenant, mapping, side, record) DO NOTHING RETURNING side, record",
+                 ON CONFLICT (tenant, mapping, side, record) DO NOTHING",
                 &[&places.sides, &places.records, &links],
             )
             .await?;
-        if rows.len() == taken.len() {
+        if given == taken.len() as u64 {
             return Ok(());
         }
-        let given: BTreeSet<_> = rows.iter().map(|row| place(row, 0)).collect::<Result<_, _>>()?;
-        let refused = taken.keys().find(|(side, id)| !given.contains(&(*side, (*id).clone())));
+        let have = self.links_of(&places).await?;
+        let refused = taken.iter().find(|((side, record), link)| {
+            have.get(&(*side, (*record).clone())).is_some_and(|has| has != *link)
+        });
         match refused {
-            Some((side, record)) => Err(rules::linked_twice(*side, record).into()),
+            Some(((side, record), _)) => Err(rules::linked_twice(*side, record).into()),
+            // It has that very link already.
             None => Ok(()),
         }
     }
 
-    /// Tells records' entries and holds whose work they belong to.
-    async fn point_at(
-        &self,
-        pointers: &[((Side, &RecordId), Option<LinkId>)],
-    ) -> Result<(), Fault> {
-        if pointers.is_empty() {
-            return Ok(());
-        }
-        let places = Places::from_refs(pointers.iter().map(|(place, _)| *place));
-        let links: Vec<Option<&[u8]>> =
-            pointers.iter().map(|(_, link)| link.as_ref().map(|link| &link.0[..])).collect();
-        self.run(
+    /// Tells records' entries whose work they belong to.
+    async fn point_entries_at(&self, pointers: &[Pointer<'_>]) -> Result<(), Fault> {
+        self.point_at(
+            pointers,
             "UPDATE inbox SET link = p.link FROM (SELECT i.ctid AS place, p.link
                  FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, link)
                  CROSS JOIN LATERAL (SELECT i.ctid FROM inbox i
@@ -260,10 +267,14 @@ impl Ledger {
                      AND i.side = p.side AND i.record = p.record
                      AND i.link IS DISTINCT FROM p.link OFFSET 0) i) p
              WHERE inbox.ctid = p.place",
-            &[&places.sides, &places.records, &links],
         )
-        .await?;
-        self.run(
+        .await
+    }
+
+    /// The same for their holds.
+    async fn point_holds_at(&self, pointers: &[Pointer<'_>]) -> Result<(), Fault> {
+        self.point_at(
+            pointers,
             "UPDATE holds SET link = p.link FROM (SELECT h.ctid AS place, p.link
                  FROM unnest($3::smallint[], $4::text[], $5::bytea[]) p (side, record, link)
                  CROSS JOIN LATERAL (SELECT h.ctid FROM holds h
@@ -271,9 +282,18 @@ impl Ledger {
                      AND h.side = p.side AND h.name = p.record
                      AND h.link IS DISTINCT FROM p.link FOR UPDATE) h) p
              WHERE holds.ctid = p.place",
-            &[&places.sides, &places.records, &links],
         )
-        .await?;
+        .await
+    }
+
+    async fn point_at(&self, pointers: &[Pointer<'_>], sql: &str) -> Result<(), Fault> {
+        if pointers.is_empty() {
+            return Ok(());
+        }
+        let places = Places::from_refs(pointers.iter().map(|(place, _)| *place));
+        let links: Vec<Option<&[u8]>> =
+            pointers.iter().map(|(_, link)| link.as_ref().map(|link| &link.0[..])).collect();
+        self.run(sql, &[&places.sides, &places.records, &links]).await?;
         Ok(())
     }
 

@@ -44,6 +44,21 @@ enum Found {
 /// Makes the schema ready.
 pub(super) async fn open(sessions: &Sessions) -> Result<(), StoreError> {
     let schema = sessions.schema();
+    prepare(sessions, schema).await.map_err(|error| match error.kind {
+        StoreErrorKind::Damaged => {
+            StoreError::new(error.kind, format!("the schema {schema}: {}", error.message))
+        }
+        StoreErrorKind::Busy
+        | StoreErrorKind::LeaseLost
+        | StoreErrorKind::Newer
+        | StoreErrorKind::Locked
+        | StoreErrorKind::Misuse
+        | StoreErrorKind::Failed
+        | StoreErrorKind::Unanswered => error,
+    })
+}
+
+async fn prepare(sessions: &Sessions, schema: &str) -> Result<(), StoreError> {
     let found = sessions.call(Access::Read, |session| look(session, schema)).await?;
     if accept(schema, &found)? < MIGRATIONS.len() {
         sessions.call(Access::Write, |session| migrate(session, schema)).await?;

@@ -137,6 +137,14 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// What became of statements that were sent together: where one failed, those behind it say only
+/// that.
+pub(super) fn all_of<const N: usize>(outcomes: [Result<(), Fault>; N]) -> Result<(), Fault> {
+    let (after, first): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().filter_map(Result::err).partition(Fault::is_after_another);
+    first.into_iter().chain(after).next().map_or(Ok(()), Err)
+}
+
 /// Longer each time, and not the same for two that are in each other's way.
 fn pause(repeats: u32) -> Duration {
     let mut dice = [0];

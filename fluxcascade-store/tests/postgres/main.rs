@@ -7,6 +7,7 @@ mod alike;
 mod failing;
 mod opening;
 mod plans;
+mod refusing;
 #[path = "../shared/server.rs"]
 mod server;
 #[path = "../shared/alike.rs"]

@@ -22,7 +22,7 @@ fn contacts() -> MappingKey {
 }
 
 /// All relations of a schema, with their numbers of columns.
-async fn relations(client: &Client, schema: &str) -> Vec<(String, i16)> {
+pub(crate) async fn relations(client: &Client, schema: &str) -> Vec<(String, i16)> {
     let rows = client
         .query(
             "SELECT relname::text, relnatts FROM pg_class
