@@ -44,6 +44,8 @@ fn main() {
         ("sqlite run", sqlite::run),
         ("sqlite size", sqlite::size_of_links),
         ("postgres commits", postgres::commits),
+        ("postgres takes", postgres::takes),
+        ("postgres run", postgres::run),
     ];
     for (name, measure) in parts {
         if words.is_empty() || words.iter().any(|word| name.contains(word)) {

@@ -3,6 +3,9 @@
 //! The server is started for the bench and waits for its disk, or is the one that
 //! `FLUXCASCADE_TEST_POSTGRES` names.
 
+mod run;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
 use fluxcascade_core::model::{Side, Timestamp};
@@ -17,10 +20,12 @@ use crate::server::Place;
 use crate::turns::Turns;
 use crate::{Scale, report};
 
+pub(crate) use self::run::{run, takes};
+
 /// Links with a log row each.
 pub(crate) fn commits(scale: Scale) {
-    if let Err(why) = Place::durable() {
-        return println!("postgres: skipped, no server: {why}");
+    if Both::or_skip(0).is_none() {
+        return;
     }
     for size in [1, 100, 1_000] {
         for (what, records) in [("new links", Records::New), ("changed links", Records::Known)] {
@@ -40,6 +45,17 @@ struct Both {
 }
 
 impl Both {
+    /// The same, unless there is no server.
+    fn or_skip(links: usize) -> Option<Self> {
+        match Place::durable() {
+            Ok(_) => Some(Self::with(links)),
+            Err(why) => {
+                println!("postgres: skipped, no server: {why}");
+                None
+            }
+        }
+    }
+
     /// With so many links in each.
     fn with(links: usize) -> Self {
         let runtime = Runtime::new().unwrap();
@@ -73,7 +89,7 @@ impl Both {
 
     /// Both have stored the same.
     fn check(&self) {
-        for table in ["links", "linked", "log", "mappings"] {
+        for table in ["links", "linked", "log", "inbox", "mappings"] {
             let content = |place: &Place| {
                 let sql = format!(
                     "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY md5(t::text)))
@@ -95,6 +111,9 @@ struct Floor {
     linked: Statement,
     log: Statement,
     numbers: Statement,
+    clear: Statement,
+    /// What else is asked, by its text.
+    prepared: HashMap<&'static str, Statement>,
     places: i64,
 }
 
@@ -140,7 +159,13 @@ impl Floor {
             .unwrap();
         let numbers = "UPDATE mappings SET places = $3 WHERE tenant = $1 AND number = $2";
         let numbers = client.prepare(numbers).await.unwrap();
-        Self { client, links, linked, log, numbers, places: 0 }
+        let clear = "DELETE FROM inbox WHERE ctid = ANY(ARRAY(SELECT i.ctid
+                 FROM unnest($3::smallint[], $4::text[], $5::bigint[]) p (side, record, sequence)
+                 CROSS JOIN LATERAL (SELECT i.ctid FROM inbox i
+                     WHERE i.tenant = $1 AND i.mapping = $2 AND i.side = p.side
+                     AND i.record = p.record AND i.sequence = p.sequence OFFSET 0) i))";
+        let clear = client.prepare(clear).await.unwrap();
+        Self { client, links, linked, log, numbers, clear, prepared: HashMap::new(), places: 0 }
     }
 
     /// A commit's rows by columns, as the statements take them.
@@ -177,6 +202,16 @@ impl Floor {
             runs: vec![1; rows.len()],
             log: rows.iter().map(|row| row.log.as_slice()).collect(),
             places: (before, self.places),
+            cleared: Cleared {
+                sides: batch.commit.cleared.iter().map(|mark| mark.side.number().into()).collect(),
+                records: batch.commit.cleared.iter().map(|mark| mark.record.as_str()).collect(),
+                sequences: batch
+                    .commit
+                    .cleared
+                    .iter()
+                    .map(|mark| i64::try_from(mark.sequence).unwrap())
+                    .collect(),
+            },
         }
     }
 
@@ -210,6 +245,10 @@ impl Floor {
         if !linked.sides.is_empty() {
             run(&self.linked, &[&linked.sides, &linked.records, &linked.links]).await;
         }
+        let Cleared { sides, records, sequences } = &columns.cleared;
+        if !sides.is_empty() {
+            run(&self.clear, &[sides, records, sequences]).await;
+        }
         run(&self.log, &[&columns.places.0, &columns.runs, source, target, &columns.log]).await;
         run(&self.numbers, &[&columns.places.1]).await;
         self.client.batch_execute("COMMIT").await.unwrap();
@@ -224,7 +263,15 @@ struct Linked<'a> {
     links: Vec<&'a [u8]>,
 }
 
+/// What is cleared of the inbox.
+struct Cleared<'a> {
+    sides: Vec<i16>,
+    records: Vec<&'a str>,
+    sequences: Vec<i64>,
+}
+
 struct Columns<'a> {
+    cleared: Cleared<'a>,
     ids: Vec<&'a [u8]>,
     statuses: Vec<i16>,
     records: [Vec<&'a str>; 2],

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
@@ -46,7 +47,7 @@ impl SqliteStore {
     /// # }
     /// ```
     pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), StoreError> {
-        let (from, to) = (self.worker.path.clone(), to.as_ref().to_owned());
+        let (from, to) = (Arc::clone(&self.worker.path), to.as_ref().to_owned());
         let (done, answer) = oneshot::channel();
         thread::Builder::new()
             .name("fluxcascade-backup".into())

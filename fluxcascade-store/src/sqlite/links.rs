@@ -52,6 +52,9 @@ struct Pointers {
 /// A link's status and records.
 type Standing<'a> = (LinkStatus, &'a Sides<RecordId>);
 
+/// The same as it was read.
+type Stood = (LinkStatus, Sides<RecordId>);
+
 /// Whether a link keeps its records, or has none before and after.
 fn stays(old: Option<Standing<'_>>, (status, records): Standing<'_>) -> bool {
     let ends = |status| status == LinkStatus::Tombstone;
@@ -161,7 +164,7 @@ impl Ledger<'_> {
     fn standings<'b>(
         &self,
         ids: impl Iterator<Item = &'b LinkId>,
-    ) -> Result<Vec<Option<(LinkStatus, Sides<RecordId>)>>, Fault> {
+    ) -> Result<Vec<Option<Stood>>, Fault> {
         let mut select = self
             .statement("SELECT source, target, status FROM links WHERE mapping = ?1 AND id = ?2")?;
         let mut standings = Vec::new();

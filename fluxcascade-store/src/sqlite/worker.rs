@@ -204,10 +204,14 @@ impl Session {
             match &ended {
                 // It did not begin, and would not again.
                 Err(error) if answers.is_empty() => {
-                    group.calls.drain(..).for_each(|call| call.refuse(error.clone()));
+                    for call in group.calls.drain(..) {
+                        call.refuse(error.clone());
+                    }
                 }
                 Ok(()) | Err(_) => {
-                    answers.into_iter().for_each(|answer| (answer.tell)(ended.clone()));
+                    for answer in answers {
+                        (answer.tell)(ended.clone());
+                    }
                 }
             }
         }
