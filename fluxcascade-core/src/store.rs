@@ -7,6 +7,7 @@
 mod batch;
 mod error;
 mod token;
+mod transfer;
 mod upkeep;
 
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ pub use batch::{
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use token::{StoredToken, TokenKey, TokenStore};
+pub use transfer::{TransferError, Transferred, export_links, import_links};
 pub use upkeep::{
     MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite, Row, RowMark, Rows, Subject,
     Table, Upkeep,
@@ -141,6 +143,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Contract
     /// - Each run has the number after the last one's: the first has 1.
+    /// - A run that is to come after another number has the one after that.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.
