@@ -202,7 +202,11 @@ fn hash(record: usize) -> [u8; 16] {
 }
 
 /// The ids of a pair's records.
-#[expect(clippy::expect_used, reason = "a fixture: the ids are known to be right")]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a fixture: the ids are known to be right"
+)]
 pub fn record_ids(record: usize) -> Sides<RecordId> {
     Sides::from_fn(|side| {
         let text = match side {
@@ -282,7 +286,11 @@ pub fn listed(record: usize, edition: usize, side: Side) -> Observation {
 }
 
 /// The log row of an edit that was carried over to the target.
-#[expect(clippy::expect_used, reason = "a fixture: the name is known to be right")]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a fixture: the name is known to be right"
+)]
 pub fn log_row(record: usize, edition: usize) -> LogRow {
     let field = FIELDS / 2;
     LogRow {
