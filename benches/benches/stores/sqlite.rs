@@ -244,7 +244,7 @@ pub(crate) fn takes(scale: Scale) {
         let some = |all: &Range<usize>| {
             let (first, len) = (all.start, all.len());
             let numbers = (0..PAGE).map(move |n| first + (round * PAGE + n) * 7_919 % len);
-            numbers.map(|n| listed_id(n)).collect::<Vec<_>>()
+            numbers.map(listed_id).collect::<Vec<_>>()
         };
         let gather = |ids: &[RecordId]| {
             let key = |id: &RecordId| WorkKey::Record(Side::Source, id.clone());
