@@ -31,6 +31,7 @@ impl Run<'_> {
         };
         PlanContext {
             find_lag: Sides::from_fn(|side| lag(self.capabilities(side).find)),
+            list_lag: Sides::from_fn(|side| lag(self.capabilities(side).list)),
             fetch_lag: Sides::from_fn(|side| lag(self.capabilities(side).fetch)),
             refuses_duplicates: Sides::from_fn(|side| self.capabilities(side).refuses_duplicates),
             found: self.found.clone(),

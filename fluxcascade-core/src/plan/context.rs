@@ -74,6 +74,8 @@ pub struct PlanContext {
     pub key: FingerprintKey,
     /// How long after a write a look-up surely shows it.
     pub find_lag: Sides<Duration>,
+    /// How long after a write the changes surely show it.
+    pub list_lag: Sides<Duration>,
     /// How long after a write, or after the changes show it, a read by id surely shows it.
     pub fetch_lag: Sides<Duration>,
     /// Whether a create that would repeat a unique key is refused with the record that has it.
@@ -200,6 +202,7 @@ impl PlanContext {
             leads: Leads::default(),
             key,
             find_lag: Sides::new(Duration::MAX, Duration::MAX),
+            list_lag: Sides::default(),
             fetch_lag: Sides::default(),
             refuses_duplicates: Sides::new(false, false),
             fetched: HashMap::new(),

@@ -124,8 +124,16 @@ impl Subject<'_> {
             (Said::Same(partner), _) => {
                 return self.link_as_said(partner, own_create, context, entry, needs);
             }
-            (Said::NotMade | Said::Another, Some(create)) if is_about(self.work, create) => {
+            (Said::Another, Some(create)) if is_about(self.work, create) => {
                 return self.again(create, context, entry);
+            }
+            (Said::NotMade, Some(create)) if is_about(self.work, create) => {
+                // What it made all the same, after a person has looked, is listed by then.
+                let from = context.settle.from(create) + context.list_lag[create.side];
+                if from > context.now {
+                    let why = "a create that is said to have made nothing may be under way";
+                    return entry.wait_until(from, why);
+                }
             }
             (Said::Another, None) => return self.create(context, entry),
             (Said::NotMade, None) if self.is_left() => return self.create(context, entry),
@@ -151,6 +159,11 @@ impl Subject<'_> {
             }
             (Match::Ambiguous(candidates, why), _) => {
                 park(self.side, self.record, candidates, why, context, entry)
+            }
+            (Match::Nobody, Some(create))
+                if said == Said::NotMade && is_about(self.work, create) =>
+            {
+                self.again(create, context, entry)
             }
             (Match::Nobody, Some(operation)) => unanswered(self, operation, context, entry, needs),
             (Match::Nobody, None) => match freedom {

@@ -5,10 +5,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::{Clock, Side};
 use fluxcascade_core::mapping::{DeletePolicy, MappingBuilder};
 use fluxcascade_core::model::MappingKey;
 use fluxcascade_core::store::{Store, TransferError, export_links, import_links};
+use fluxcascade_core::{Clock, Side};
 use fluxcascade_store::MemoryStore;
 
 use crate::scenario::able;

@@ -237,3 +237,19 @@ fn a_record_that_goes_on_in_its_twin_brings_back_what_the_twin_holds() {
     ];
     play(bare(), &Play { start: vec![BOTH, BOTH, BOTH], rounds });
 }
+
+/// P6: a person says that a create made nothing while it is under way; then it is seen.
+#[test]
+fn a_create_that_is_said_to_have_made_nothing_too_early_is_linked_when_it_is_seen() {
+    let mut setup = bare();
+    setup.systems.target.powers.answers_with_values = true;
+    setup.conflicts = vec![Conflicts::Max];
+    let fault = Deed::Fail(Target, CallKind::Create, Fault::Timeout(Duration::from_secs(25)));
+    let rounds = vec![
+        Round { crashes: vec![Crash::At(1)], ..run(&[Deed::Create(Source)]) },
+        run(&[fault]),
+        run(&[Deed::Garble(0, Source), Deed::Clash(1, 0)]),
+        Round { answers: Some(5), ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH, BOTH, BOTH], rounds });
+}
