@@ -42,4 +42,5 @@ mod settings;
 mod unanswered;
 mod updates;
 mod verify;
+mod workers;
 mod world;
