@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
 mod alike;
+mod budget;
 mod failing;
 mod opening;
 mod plans;
@@ -11,4 +12,6 @@ mod plans;
 mod server;
 #[path = "../shared/alike.rs"]
 mod shared;
+mod tokens;
+mod turns;
 mod workers;
