@@ -9,6 +9,7 @@ pub mod hold;
 pub mod id;
 pub mod link;
 pub mod log;
+pub mod match_keys;
 pub mod operation;
 pub mod record;
 pub mod schema;
@@ -29,6 +30,7 @@ pub use link::{
     Base, Ending, Layout, LayoutPair, Link, LinkStatus, Linked, Revision, WriteOrigin, Written,
 };
 pub use log::{Cause, LogKind, LogPair, LogRow, RunRow, RunStatus};
+pub use match_keys::MatchKeys;
 pub use operation::{Operation, OperationKind, OperationPair, Stamp};
 pub use record::{DeleteEvidence, Observation, Projection, Provenance, State, Values};
 pub use schema::{FieldSchema, FieldType, ObjectSchema, SeenBy};

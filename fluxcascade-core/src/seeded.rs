@@ -96,6 +96,14 @@ bugs! {
     PlanClears,
     /// A base of another revision is read by the places of this one.
     OldPlacesKept,
+    /// A match key whose field is not shown is none.
+    HiddenKeyForgotten,
+    /// What a read by id does not show yet, where such reads may be late, is no more.
+    LateReadBelieved,
+    /// A group is decided without the fields of it that are not shown.
+    GroupDecidedUnseen,
+    /// A removal that failed and is held by a guard again begins its attempts anew.
+    RemovalTriedAnew,
     /// The base of a pair that left the mapping is not kept.
     RetiredBaseForgotten,
     /// Ids are drawn.

@@ -200,6 +200,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///   found when it is read.
     /// - A row leaves the time and the attempts of an id alone.
     /// - The match keys of a row replace those that its record had, also for a dropped row.
+    /// - A match key that a row does not show is as it was.
     /// - The keys of a row are an archived record's if the row says so, and else a live one's.
     /// - A new or replaced entry has a greater sequence number than any before it.
     /// - After a sweep each known record that it did not show has an entry that is its id alone; a
@@ -339,6 +340,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// - A requeued record gets an entry without an observation, with a new sequence number.
     /// - A requeued entry keeps the later of both times.
     /// - Match keys of a commit replace those that the record had.
+    /// - A match key that a commit does not show is as it was.
     /// - A record that is archived keeps its match keys: it is told as archived from then on.
     /// - A record that gets an active link is archived no more.
     /// - A closed operation is no more.

@@ -294,7 +294,8 @@ impl Run<'_> {
         commit.closed.push(operation.id);
         let found = fetched.get(&(side, record.clone())).and_then(Observation::values);
         let keys = found.map(|values| self.mapping.keys(side, record, values, &self.key));
-        let shared = keys.iter().flatten().any(|key| operation.keys.contains(key));
+        let shared =
+            keys.iter().flat_map(|keys| &keys.valid).any(|key| operation.keys.contains(key));
         let holders = work.candidates.iter().flat_map(|found| &found.holders[side]);
         let known = holders.into_iter().find(|holder| holder.record == *record);
         // One that cannot be read now keeps the keys that it had.

@@ -298,8 +298,10 @@ impl Run<'_> {
         fetched: &Fetched,
     ) -> Vec<(u16, Fingerprint)> {
         let seen = seen(work, side, fetched, self.mapping.revision);
-        seen.and_then(|seen| Some(self.mapping.keys(side, &seen.record, seen.values()?, &self.key)))
-            .unwrap_or_default()
+        let keys = |seen: &Observation| {
+            Some(self.mapping.keys(side, &seen.record, seen.values()?, &self.key))
+        };
+        seen.and_then(keys).unwrap_or_default().valid
     }
 
     /// What a create for a work's record claims among all mappings of the tenant.

@@ -6,8 +6,8 @@ use super::run::Run;
 use crate::mapping::{IdWrites, holds_id};
 use crate::model::{
     Cause, Ending, Fingerprint, Hold, HoldKey, HoldReason, Link, LogKind, LogPair, LogRow,
-    MappingName, Observation, Operation, OperationKind, RecordId, Side, State, Values, Version,
-    Work, WriteOrigin, Written,
+    MappingName, MatchKeys, Observation, Operation, OperationKind, RecordId, Side, State, Values,
+    Version, Work, WriteOrigin, Written,
 };
 use crate::plan::{Entry, LinkUpdate, gone_mark, stamp_print};
 use crate::store::{CommitBatch, Made, RecordKeys, Requeue};
@@ -170,7 +170,11 @@ impl Run<'_> {
 /// What an entry says of match keys, and of records that are to be looked at again.
 pub(super) fn finish_records(commit: &mut CommitBatch, entry: &Entry) {
     for (side, record) in &entry.drops {
-        commit.keys.push(RecordKeys { side: *side, record: record.clone(), keys: Vec::new() });
+        commit.keys.push(RecordKeys {
+            side: *side,
+            record: record.clone(),
+            keys: MatchKeys::default(),
+        });
     }
     commit.archived.extend(entry.archived.iter().cloned());
     for (side, record) in &entry.wakes {

@@ -11,10 +11,11 @@ use super::rule::CompiledRule;
 use super::scope::CompiledCondition;
 use super::{Endpoint, Mapping, OnChange};
 use crate::model::{
-    FieldName, FieldType, Fingerprint, LayoutPair, MappingKey, MappingName, ObjectSchema, PairId,
-    Projection, RecordId, Side, Sides, Slot, TenantId, Value, Values,
+    FieldName, FieldType, Fingerprint, LayoutPair, MappingKey, MappingName, MatchKeys,
+    ObjectSchema, PairId, Projection, RecordId, Side, Sides, Slot, TenantId, Value, Values,
 };
 use crate::resolver::{Strategies, Strategy};
+use crate::seeded::{self, Bug};
 use crate::transform::{Chain, Refusal, Transform, TransformSpec};
 
 /// A mapping, checked against the systems' schemas and laid out in slots.
@@ -165,18 +166,23 @@ impl CompiledMapping {
         self.pairs.iter().position(|pair| &pair.id == id)
     }
 
-    /// The keys of a record: by rule, for the rules under which it has a valid one.
+    /// What a record's values tell of its keys.
     pub fn keys(
         &self,
         side: Side,
         record: &RecordId,
         values: &Values,
         key: &key::FingerprintKey,
-    ) -> Vec<(u16, Fingerprint)> {
-        (0_u16..)
-            .zip(&self.rules)
-            .filter_map(|(i, rule)| Some((i, rule.fingerprint(side, record, values, key)?)))
-            .collect()
+    ) -> MatchKeys {
+        let mut keys = MatchKeys::default();
+        for (i, rule) in (0_u16..).zip(&self.rules) {
+            if rule.is_hidden(side, values) && !seeded::is(Bug::HiddenKeyForgotten) {
+                keys.hidden.push(i);
+            } else if let Some(print) = rule.fingerprint(side, record, values, key) {
+                keys.valid.push((i, print));
+            }
+        }
+        keys
     }
 }
 

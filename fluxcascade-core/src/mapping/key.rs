@@ -49,6 +49,11 @@ impl CompiledRule {
         Some(Fingerprint(crate::model::id::first16(&hasher.finalize())))
     }
 
+    /// Whether a field of the key was not shown, so that nothing is known of it.
+    pub fn is_hidden(&self, side: Side, values: &Values) -> bool {
+        self.own_id != Some(side) && self.slots[side].iter().any(|&slot| values[slot].is_absent())
+    }
+
     /// A fingerprint of the key that a new record would get: the same in every mapping that makes
     /// a record with this key there, whatever it is called and however its rules are. `None` for
     /// rules by ids.

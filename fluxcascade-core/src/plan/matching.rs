@@ -226,8 +226,15 @@ impl Subject<'_> {
         };
         if let (By::Rule(rule), None, Some(theirs)) = (by, operation, theirs) {
             let own = rule.fingerprint(side, self.record, self.values, &context.key);
+            let is_hidden = rule.is_hidden(side, self.values) || rule.is_hidden(other, theirs);
             if own != rule.fingerprint(other, &partner.record, theirs, &context.key) {
-                return entry.waits("a match key has just changed");
+                return if is_hidden {
+                    let candidates = vec![(other, partner.record.clone())];
+                    let why = "the key that it shared with the only other record is not shown now";
+                    park(side, self.record, candidates, why, context, entry)
+                } else {
+                    entry.waits("a match key has just changed")
+                };
             }
         }
         if let Some(need) = self.asks_former(&partner.record, context) {

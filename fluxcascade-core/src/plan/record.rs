@@ -283,7 +283,7 @@ impl Loss<'_> {
         withheld_now.values = marks;
         if reason == HoldReason::Guard {
             withheld_now.withheld = Some(withheld);
-            withheld_now.keep_count(hold);
+            withheld_now.keep_count(hold.filter(|_| !seeded::is(Bug::RemovalTriedAnew)));
         }
         entry.holds.push(withheld_now);
         entry

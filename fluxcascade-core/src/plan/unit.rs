@@ -107,7 +107,8 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
         }
         return;
     }
-    if !hidden.members.is_empty() && !is_answered(seen, &in_play) {
+    let waits = !hidden.members.is_empty() && !is_answered(seen, &in_play);
+    if waits && !seeded::is(Bug::GroupDecidedUnseen) {
         hidden.wait(&in_play, entry, needs);
         return;
     }

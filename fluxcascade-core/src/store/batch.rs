@@ -2,8 +2,8 @@
 
 use crate::model::{
     Conflict, ConflictId, ConflictStatus, ConnectionName, Cursor, Fingerprint, Hold, HoldKey,
-    HoldReason, Link, LogRow, MappingName, ObjectType, Observation, OperationId, RecordId,
-    RunNumber, Side, TenantId, Timestamp, Withheld, WorkKey,
+    HoldReason, Link, LogRow, MappingName, MatchKeys, ObjectType, Observation, OperationId,
+    RecordId, RunNumber, Side, TenantId, Timestamp, Withheld, WorkKey,
 };
 
 /// One reader of one object type: what a cursor is kept for.
@@ -54,15 +54,15 @@ pub struct Hint {
     pub record: RecordId,
 }
 
-/// The match keys of a record: by rule, the keyed fingerprint of its normalised key.
+/// The match keys of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordKeys {
     /// The record's side.
     pub side: Side,
     /// The record.
     pub record: RecordId,
-    /// Its valid keys; a rule without one is left out.
-    pub keys: Vec<(u16, Fingerprint)>,
+    /// Its keys.
+    pub keys: MatchKeys,
 }
 
 /// Which part a page has in a full read.
@@ -137,7 +137,7 @@ pub struct IntakeRow {
     /// The fingerprint of its values, if it is known.
     pub fingerprint: Option<Fingerprint>,
     /// Its match keys; `None` leaves those that it has.
-    pub keys: Option<Vec<(u16, Fingerprint)>>,
+    pub keys: Option<MatchKeys>,
 }
 
 /// Asks for work.

@@ -123,7 +123,7 @@ pub(crate) fn unlinked(
         entries,
         holds: Vec::new(),
         operations: Vec::new(),
-        candidates: keys.into_iter().map(candidate).collect(),
+        candidates: keys.valid.into_iter().map(candidate).collect(),
         tombstones: Vec::new(),
     }
 }

@@ -129,7 +129,7 @@ async fn a_withheld_group_is_let_through_as_a_whole() {
 /// P4: what is not shown of a group is no reason to decide the rest of it without that: half of it
 /// would be one side's and half the other's.
 #[tokio::test]
-async fn a_group_of_which_a_field_is_not_shown_waits_until_it_is() {
+pub(crate) async fn a_group_of_which_a_field_is_not_shown_waits_until_it_is() {
     let world = world(grouped(Strategy::SourceWins));
     let (source, target) = world.linked().await;
     world.minutes(15);

@@ -264,7 +264,7 @@ async fn an_override_for_a_named_record_is_for_that_record() {
 
 /// P14: that a guard is asked each time is no end of the attempts that failed.
 #[tokio::test]
-async fn an_archive_that_fails_is_tried_later_each_time_and_then_waits_for_a_person() {
+pub(crate) async fn an_archive_that_fails_is_tried_later_each_time_and_then_waits_for_a_person() {
     for choice in [Choice::Retry, Choice::Leave] {
         let (world, target) = archive_that_fails().await;
         let hold = world.holds().await.remove(0);

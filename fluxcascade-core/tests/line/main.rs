@@ -17,6 +17,7 @@ mod first_sync;
 mod foreign_ids;
 mod groups;
 mod guards;
+mod hidden;
 mod late;
 mod merged;
 mod merges;

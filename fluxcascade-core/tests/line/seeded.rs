@@ -34,6 +34,7 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             properties::an_edit_of_another_field_between_read_and_write_is_not_lost,
             conflicts::a_phone_changed_at_14_00_here_and_at_14_05_there_becomes_the_one_of_14_05,
+            late::a_write_without_an_answer_is_settled_when_a_read_surely_shows_it,
             restart::a_write_without_an_answer_is_logged_when_its_pair_is_no_longer_in_the_mapping,
             updates::an_edit_made_on_the_target_between_pull_and_write_is_not_lost,
             updates::edits_of_different_fields_on_both_sides_are_merged_without_a_conflict,
@@ -44,6 +45,7 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             properties::a_field_that_is_not_shown_is_no_blank,
             parked::a_record_whose_required_field_is_not_shown_is_not_created,
+            groups::a_group_of_which_a_field_is_not_shown_waits_until_it_is,
         ],
     ),
     (
@@ -58,6 +60,8 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             failures::a_create_whose_answer_is_lost_is_linked_when_its_record_is_seen,
             failures::a_create_that_never_arrived_is_looked_for_and_then_sent_again,
+            late::a_record_that_a_late_read_does_not_find_keeps_its_key,
+            hidden::a_key_whose_field_is_not_shown_is_as_it_was,
             claims::a_create_that_another_mapping_claims_waits_for_its_answer,
             creates::records_that_share_a_key_are_parked_and_others_go_on,
         ],
@@ -103,7 +107,13 @@ const PROPERTIES: &[(u8, &[Test])] = &[
             properties::a_cursor_does_not_pass_a_page_that_is_not_stored,
         ],
     ),
-    (14, tests![failures::a_refused_field_is_held_and_the_others_are_written]),
+    (
+        14,
+        tests![
+            failures::a_refused_field_is_held_and_the_others_are_written,
+            guards::an_archive_that_fails_is_tried_later_each_time_and_then_waits_for_a_person,
+        ],
+    ),
     (
         15,
         tests![
@@ -161,9 +171,13 @@ fn broken_by(bug: Bug) -> u8 {
         Bug::FingerprintOfUndecided => 1,
         Bug::IdsWrittenAgain | Bug::NoFingerprint => 2,
         Bug::BaseIsWholeAnswer | Bug::BaseHidesBothChanged | Bug::OverwrittenUnlogged => 3,
-        Bug::AbsentIsBlank => 4,
+        Bug::AbsentIsBlank | Bug::GroupDecidedUnseen => 4,
         Bug::EchoByTimeWindow | Bug::ListedRowBelieved => 5,
-        Bug::CreateBeforeIntent | Bug::SentAgainUnseen | Bug::NothingClaimed => 6,
+        Bug::CreateBeforeIntent
+        | Bug::SentAgainUnseen
+        | Bug::NothingClaimed
+        | Bug::HiddenKeyForgotten
+        | Bug::LateReadBelieved => 6,
         Bug::FirstOfManyMatches | Bug::NewcomerWins => 7,
         Bug::EmptyListIsDeletes | Bug::MissingIsDeleted | Bug::TombstoneForgets => 8,
         Bug::RecordTimeDecides | Bug::SameEditIsConflict => 9,
@@ -171,7 +185,7 @@ fn broken_by(bug: Bug) -> u8 {
         Bug::StaleAnswerTaken => 11,
         Bug::ClockDetects => 12,
         Bug::StrictCursor | Bug::NoLookBack | Bug::CursorBeforePage => 13,
-        Bug::RefusalStopsRun => 14,
+        Bug::RefusalStopsRun | Bug::RemovalTriedAnew => 14,
         Bug::NoReadBeforeWrite | Bug::WindowUntold => 15,
         Bug::HintDropped | Bug::ForgedHintStays => 16,
         Bug::SettledUnseen => 17,

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxcascade_core::model::{
-    Awaited, Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, Operation, OperationId,
-    RecordId, Side, Sides,
+    Awaited, Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, MatchKeys, Operation,
+    OperationId, RecordId, Side, Sides,
 };
 
 use crate::rules::{self, Kept};
@@ -26,8 +26,9 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Replaces a record's keys.
-    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &[Key], kept: Kept) {
-        self.put(side, record, keys.iter().copied().collect(), kept);
+    pub(super) fn replace(&mut self, side: Side, record: &RecordId, keys: &MatchKeys, kept: Kept) {
+        let had = MatchKeys::from(self.of(side, record).collect::<Vec<_>>());
+        self.put(side, record, keys.after(&had).valid.into_iter().collect(), kept);
     }
 
     /// Notes that a record is archived, or live again. It keeps its keys.

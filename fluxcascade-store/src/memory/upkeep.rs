@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use fluxcascade_core::model::{
-    ConnectionName, LinkId, MappingName, ObjectType, OperationId, RecordId, Side, Timestamp,
-    WorkKey,
+    ConnectionName, LinkId, MappingName, MatchKeys, ObjectType, OperationId, RecordId, Side,
+    Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
     Hint, Intake, Lease, MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite, Row,
@@ -165,7 +165,7 @@ impl Ledger {
             ids.extend(self.operations.of_record(*side, record).map(|operation| operation.id));
             removed.entries += u64::from(self.inbox[*side].remove(record).is_some());
             removed.keys += self.keys.of(*side, record).count() as u64;
-            self.keys.replace(*side, record, &[], rules::Kept::Live);
+            self.keys.replace(*side, record, &MatchKeys::default(), rules::Kept::Live);
             if let Some(seen) = &mut self.seen[*side] {
                 seen.remove(record);
             }

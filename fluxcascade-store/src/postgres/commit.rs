@@ -5,10 +5,10 @@ use std::collections::btree_map::Entry;
 
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{Conflict, ConflictId, ConflictStatus, LogRow, RecordId, Side};
-use fluxcascade_core::store::CommitBatch;
+use fluxcascade_core::store::{CommitBatch, RecordKeys};
 
 use super::fault::Fault;
-use super::keys::Wanted;
+use super::keys::Told;
 use super::ledger::{Gate, Ledger, Pass, Places};
 use crate::columns::{int, size};
 use crate::rules::Kept;
@@ -21,7 +21,7 @@ impl Ledger {
             self.pass_gate(Gate::Waits, Pass::Alone).await?;
         }
         self.change_links(&batch.links).await?;
-        self.replace_keys(&wanted_keys(batch)).await?;
+        self.replace_keys(&told_keys(batch)).await?;
         let archived = batch.archived.iter().map(|(side, record)| (*side, record));
         self.keep_as(&Places::from_refs(archived), Kept::Archived).await?;
         self.close(&batch.closed, &batch.made).await?;
@@ -136,11 +136,11 @@ impl Ledger {
     }
 }
 
-/// The keys that records are to have: those of the last item about each.
-fn wanted_keys(batch: &CommitBatch) -> Wanted {
-    let wanted = batch.keys.iter().map(|keys| {
-        let place = (keys.side, keys.record.clone());
-        (place, (keys.keys.iter().copied().collect(), Kept::Live))
-    });
-    wanted.collect()
+/// What a batch tells of records' keys.
+fn told_keys(batch: &CommitBatch) -> Told<'_> {
+    let mut told = Told::default();
+    for RecordKeys { side, record, keys } in &batch.keys {
+        told.tell(*side, record, keys, Kept::Live);
+    }
+    told
 }

@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 
 use super::fault::Fault;
 use super::forgotten;
-use super::keys::Wanted;
+use super::keys::Told;
 use super::ledger::{Ledger, Places, hash_or_none, link_id, place, record, small, time};
 use super::session::Session;
 use super::sweep::Marks;
@@ -103,7 +103,7 @@ impl Ledger {
         }
         let marks =
             if rules::shows(page.sweep) { self.marks(page.side).await? } else { Marks::None };
-        self.replace_keys(&wanted_keys(page)).await?;
+        self.replace_keys(&told_keys(page)).await?;
         let (entries, mut taken) = self.take_in(page).await?;
         self.enter(&entries).await?;
         if marks == Marks::Kept {
@@ -263,14 +263,15 @@ impl Ledger {
     }
 }
 
-/// The keys of a page's records: those of the last row that has any told.
-fn wanted_keys(page: &Intake) -> Wanted {
-    let told = page.rows.iter().filter_map(|row| Some((row, row.keys.as_ref()?)));
-    told.map(|(row, keys)| {
-        let keys = keys.iter().copied().collect();
-        ((page.side, row.observation.record.clone()), (keys, Kept::of(row)))
-    })
-    .collect()
+/// What a page tells of its records' keys.
+fn told_keys(page: &Intake) -> Told<'_> {
+    let mut told = Told::default();
+    for row in &page.rows {
+        if let Some(keys) = &row.keys {
+            told.tell(page.side, &row.observation.record, keys, Kept::of(row));
+        }
+    }
+    told
 }
 
 /// Puts hints into the inboxes of all mappings that read their object types. The mappings are

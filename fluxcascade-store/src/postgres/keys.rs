@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fluxcascade_core::model::{Candidates, Fingerprint, RecordId, Side};
+use fluxcascade_core::model::{Candidates, Fingerprint, MatchKeys, RecordId, Side};
 use tokio_postgres::Row;
 
 use super::fault::Fault;
@@ -44,35 +44,43 @@ pub(super) const SHARED: &str = "SELECT own.side, own.record, min(own.rule)
          OFFSET 0)
      GROUP BY own.side, own.record";
 
-/// The keys that a record is to have, and as what.
-pub(super) type Wanted = BTreeMap<(Side, RecordId), (BTreeMap<u16, Fingerprint>, Kept)>;
+/// What was told of records' keys, and where the records are.
+#[derive(Default)]
+pub(super) struct Told<'a>(BTreeMap<(Side, &'a RecordId), (MatchKeys, Kept)>);
+
+impl<'a> Told<'a> {
+    /// What is told of a record after all that was told before.
+    pub(super) fn tell(&mut self, side: Side, record: &'a RecordId, keys: &MatchKeys, kept: Kept) {
+        let before = self.0.remove(&(side, record));
+        let keys = before.map_or_else(|| keys.clone(), |(before, _)| keys.after(&before));
+        self.0.insert((side, record), (keys, kept));
+    }
+}
 
 /// Who has a key.
 pub(super) type Holders = BTreeMap<(Key, Side), Vec<(RecordId, Kept)>>;
 
 impl Ledger {
     /// Replaces records' match keys. Most records keep theirs, and reading is cheaper than writing.
-    pub(super) async fn replace_keys(&self, wanted: &Wanted) -> Result<(), Fault> {
-        if wanted.is_empty() {
+    pub(super) async fn replace_keys(&self, told: &Told<'_>) -> Result<(), Fault> {
+        if told.0.is_empty() {
             return Ok(());
         }
-        let standing = self.standing_keys(&Places::of(wanted.keys())).await?;
-        let changed: Vec<_> = wanted
-            .iter()
-            .filter(|(place, (keys, kept))| match standing.get(place) {
-                None => !keys.is_empty(),
-                Some(old) => !old.iter().eq(keys
-                    .iter()
-                    .map(|(r, f)| ((*r, *f), *kept))
-                    .collect::<Vec<_>>()
-                    .iter()),
-            })
-            .collect();
+        let standing = self.standing_keys(&Places::from_refs(told.0.keys().copied())).await?;
+        let (mut had, mut changed) = (Vec::new(), Vec::new());
+        for (&(side, record), (keys, kept)) in &told.0 {
+            let old = standing.get(&(side, record.clone())).map(Vec::as_slice).unwrap_or_default();
+            let before = MatchKeys::from(old.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+            let wanted: BTreeMap<_, _> = keys.after(&before).valid.into_iter().collect();
+            if !old.iter().copied().eq(wanted.iter().map(|(r, f)| ((*r, *f), *kept))) {
+                had.extend((!old.is_empty()).then_some((side, record)));
+                changed.push(((side, record), (wanted, *kept)));
+            }
+        }
         if changed.is_empty() {
             return Ok(());
         }
-        let had = changed.iter().filter(|(place, _)| standing.contains_key(place));
-        let had = Places::of(had.map(|(place, _)| *place));
+        let had = Places::from_refs(had);
         if !had.is_empty() {
             self.run(
                 "DELETE FROM match_keys WHERE ctid = ANY(ARRAY(SELECT k.ctid

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fluxcascade_core::codec::{decode_base, encode_base};
 use fluxcascade_core::model::{
-    Fingerprint, Link, LinkId, LinkStatus, Linked, RecordId, Side, Sides,
+    Fingerprint, Link, LinkId, LinkStatus, Linked, MatchKeys, RecordId, Side, Sides,
 };
 use fluxcascade_core::store::LinkChange;
 use rusqlite::{Row, params};
@@ -221,12 +221,13 @@ impl Ledger<'_> {
         &self,
         side: Side,
         record: &RecordId,
-        keys: &[(u16, Fingerprint)],
+        keys: &MatchKeys,
         kept: Kept,
     ) -> Result<(), Fault> {
-        let wanted: BTreeMap<u16, Fingerprint> = keys.iter().copied().collect();
+        let had = MatchKeys::from(self.keys(side, record)?);
+        let wanted: BTreeMap<_, _> = keys.after(&had).valid.into_iter().collect();
         // Most records keep their keys, and reading is cheaper than writing.
-        if self.keys(side, record)?.into_iter().eq(wanted.iter().map(|(r, f)| (*r, *f))) {
+        if had.valid.into_iter().eq(wanted.iter().map(|(r, f)| (*r, *f))) {
             return self.keep_as(side, record, kept);
         }
         self.run(

@@ -39,7 +39,7 @@ fn nth_link(n: u32) -> Link {
 }
 
 fn nth_row(n: u32) -> IntakeRow {
-    let keys = Some(vec![(0, Fingerprint(bytes(n))), (1, Fingerprint(bytes(n / 2)))]);
+    let keys = Some(vec![(0, Fingerprint(bytes(n))), (1, Fingerprint(bytes(n / 2)))].into());
     IntakeRow { keys, ..row(&format!("u{n}"), 1) }
 }
 
@@ -51,7 +51,7 @@ async fn fill(store: &PostgresStore, lease: &Lease) {
         let keys = numbers.clone().map(|n| RecordKeys {
             side: Side::Source,
             record: record(&format!("s{n}")),
-            keys: vec![(0, Fingerprint(bytes(n + MANY)))],
+            keys: vec![(0, Fingerprint(bytes(n + MANY)))].into(),
         });
         let batch = CommitBatch { links, log, keys: keys.collect(), ..CommitBatch::default() };
         store.commit(lease, &batch).await.unwrap();

@@ -159,7 +159,7 @@ pub(crate) fn the_rows() -> Vec<IntakeRow> {
     let row = |observation| IntakeRow {
         observation,
         fingerprint: Some(fingerprint(4)),
-        keys: Some(some_keys(&[(0, 1)])),
+        keys: Some(some_keys(&[(0, 1)]).into()),
     };
     vec![
         row(seen("s7", State::Archived(values("planted archived")))),

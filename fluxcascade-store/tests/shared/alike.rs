@@ -5,12 +5,12 @@
 
 use fluxcascade_core::model::{
     Answer, AnswerTo, Awaited, Choice, ConflictId, ConflictStatus, Ending, Hold, HoldKey,
-    HoldReason, Link, LinkStatus, Operation, OperationId, OperationKind, Side, Timestamp, Withheld,
-    WorkKey,
+    HoldReason, Link, LinkStatus, MatchKeys, Operation, OperationId, OperationKind, Side,
+    Timestamp, Withheld, WorkKey,
 };
 use fluxcascade_core::store::{
-    CommitBatch, Hint, InboxMark, Intake, IntakeRow, Lease, Made, Page, Requeue, Store, Sweep,
-    WorkRequest,
+    CommitBatch, Hint, InboxMark, Intake, IntakeRow, Lease, Made, Page, RecordKeys, Requeue, Store,
+    Sweep, WorkRequest,
 };
 use fluxcascade_core::testkit::conformance::store::nouns::*;
 use fluxcascade_store::MemoryStore;
@@ -51,6 +51,10 @@ impl Dice {
         self.some(3, |dice| (u16::from(dice.byte(2)), dice.byte(3)))
     }
 
+    fn told_keys(&mut self) -> MatchKeys {
+        hiding(&self.keys(), &self.some(1, |dice| u16::from(dice.byte(2))))
+    }
+
     fn time(&mut self) -> Option<Timestamp> {
         let late = self.below(4);
         (late > 0).then(|| at(i64::try_from(late).unwrap() * 10))
@@ -58,7 +62,7 @@ impl Dice {
 
     fn row(&mut self, side: Side) -> IntakeRow {
         let id = self.id(side);
-        let keys = if self.one_in(2) { Some(some_keys(&self.keys())) } else { None };
+        let keys = if self.one_in(2) { Some(self.told_keys()) } else { None };
         if self.one_in(5) {
             return IntakeRow { keys, ..archived(&id, &[]) };
         }
@@ -188,7 +192,7 @@ impl Dice {
             keys: self.some(2, |dice| {
                 let side = dice.side();
                 let id = dice.id(side);
-                record_keys(side, &id, &dice.keys())
+                RecordKeys { side, record: record(&id), keys: dice.told_keys() }
             }),
             archived: self.some(2, |dice| {
                 let side = dice.side();

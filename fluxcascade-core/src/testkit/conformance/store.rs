@@ -170,6 +170,7 @@ macro_rules! __store_rules {
                 a_delete_that_a_feed_told_of_replaces_any_entry
                 a_row_leaves_the_time_and_the_attempts_of_an_id_alone
                 the_match_keys_of_a_row_replace_those_that_its_record_had
+                a_match_key_that_a_row_does_not_show_is_as_it_was
                 the_keys_of_a_row_are_an_archived_record_s_if_the_row_says_so
                 a_new_or_replaced_entry_has_a_greater_sequence_number_than_any_before_it
             }
@@ -232,6 +233,7 @@ macro_rules! __store_rules {
                 a_requeued_record_gets_an_entry_without_an_observation
                 a_requeued_entry_keeps_the_later_of_both_times
                 match_keys_of_a_commit_replace_those_that_the_record_had
+                a_match_key_that_a_commit_does_not_show_is_as_it_was
                 a_record_that_is_archived_keeps_its_match_keys
                 a_record_that_gets_an_active_link_is_archived_no_more
                 a_closed_operation_is_no_more

@@ -89,6 +89,11 @@ impl<'a> Course<'a> {
         self.reads.get(place)?.iter().rev().find(|read| read.acts <= act)
     }
 
+    /// The acts on a record, with their places among all.
+    pub(super) fn acts_on(&self, place: &Place) -> impl Iterator<Item = (usize, &Act)> {
+        self.records.get(place).into_iter().flatten().map(|&at| (at, &self.acts[at]))
+    }
+
     /// What a record is now.
     pub(super) fn now(&self, place: &Place) -> Option<&Act> {
         let last = self.records.get(place)?.last()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::course::{Course, Place};
 use super::tied::{Content, Flow, Tied, is_blank};
-use super::witness::{Act, Author};
+use super::witness::{Act, Author, Standing};
 use super::{Rewriting, Verdict};
 use crate::model::{Cause, FieldName, OperationId, Value};
 
@@ -164,7 +164,8 @@ fn count(
         });
         steps.count()
     });
-    let allowed = usize::from(!own) + merged.sum::<usize>() + echoes;
+    let followed = follows(course, pair, place, values);
+    let allowed = usize::from(!own) + merged.sum::<usize>() + followed + echoes;
     // A write without an answer is repeated at most once each.
     if plain > allowed.max(usize::from(unanswered > 0)) {
         let what = format!(
@@ -176,4 +177,24 @@ fn count(
         );
         verdict.violate("P5", what);
     }
+}
+
+/// How often a link followed its record into another that held the value already: it brings it anew.
+fn follows(course: &Course<'_>, pair: usize, place: &Place, values: &[Value]) -> usize {
+    let partners: Vec<Place> = course.partners(place).collect();
+    let merges = partners.iter().flat_map(|partner| course.acts_on(partner));
+    merges
+        .filter(|(at, merge)| {
+            let Standing::MergedInto(survivor) = &merge.standing else { return false };
+            let survivor = (merge.side, survivor.clone());
+            let steps = course.steps(pair, &survivor);
+            let held = steps.iter().rev().find(|step| step.act < *at);
+            partners.contains(&survivor)
+                && held.is_some_and(|held| {
+                    // What it gained by this very merge is counted as such.
+                    let act = &course.acts[held.act];
+                    held.values == values && (!act.sent.is_empty() || act.at < merge.at)
+                })
+        })
+        .count()
 }

@@ -225,3 +225,15 @@ fn a_half_waits_until_the_first_one_can_be_seen() {
     ];
     play(setup, &Play { start: vec![BOTH, BOTH], rounds });
 }
+
+/// P5: a link that follows its record into another one brings what that one holds, also what was
+/// there before.
+#[test]
+fn a_record_that_goes_on_in_its_twin_brings_back_what_the_twin_holds() {
+    let rounds = vec![
+        run(&[Deed::Mail(0, Source)]),
+        run(&[Deed::Twin(0, Target), Deed::Mail(0, Target)]),
+        run(&[Deed::Merge(0, 3, Target)]),
+    ];
+    play(bare(), &Play { start: vec![BOTH, BOTH, BOTH], rounds });
+}

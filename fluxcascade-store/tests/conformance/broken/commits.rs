@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fluxcascade_core::model::{
-    Hold, Link, LinkStatus, Operation, OperationId, OperationKind, RecordId, Side, Timestamp,
+    Hold, Link, LinkStatus, MatchKeys, Operation, OperationId, OperationKind, RecordId, Side,
+    Timestamp,
 };
 use fluxcascade_core::store::{
     Begun, CommitBatch, InboxMark, Lease, LinkChange, Made, Page, RecordKeys, Store, StoreError,
@@ -219,7 +220,7 @@ impl Broken {
             batch.keys.extend(gone.map(|(side, record)| RecordKeys {
                 side,
                 record,
-                keys: Vec::new(),
+                keys: MatchKeys::default(),
             }));
         }
         if self.breaks("a_record_that_gets_an_active_link_is_archived_no_more") {
@@ -231,6 +232,9 @@ impl Broken {
                     batch.archived.push((side, record));
                 }
             }
+        }
+        if self.breaks("a_match_key_that_a_commit_does_not_show_is_as_it_was") {
+            batch.keys.iter_mut().for_each(|keys| keys.keys.hidden.clear());
         }
         if self.breaks("match_keys_of_a_commit_replace_those_that_the_record_had") {
             for keys in std::mem::take(&mut batch.keys) {

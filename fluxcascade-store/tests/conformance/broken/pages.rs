@@ -121,7 +121,10 @@ impl Broken {
             row.observation.state = State::Missing;
         }
         if self.breaks("the_match_keys_of_a_row_replace_those_that_its_record_had") {
-            row.keys = row.keys.filter(|keys| !keys.is_empty());
+            row.keys = row.keys.filter(|keys| !keys.valid.is_empty());
+        }
+        if self.breaks("a_match_key_that_a_row_does_not_show_is_as_it_was") {
+            row.keys.iter_mut().for_each(|keys| keys.hidden.clear());
         }
         if self.breaks("where_two_versions_cannot_be_compared_the_entry_keeps_the_id_alone") {
             // What has no version is the newest.

@@ -5,7 +5,7 @@ use super::nouns::*;
 use super::work::{due, keys, of_link};
 use super::{Checked, ensure, nth, same};
 use crate::model::{Conflict, ConflictStatus, LinkStatus, Side};
-use crate::store::{CommitBatch, InboxMark, Requeue, Store};
+use crate::store::{CommitBatch, InboxMark, RecordKeys, Requeue, Store};
 
 fn cleared(id: &str, sequence: u64) -> CommitBatch {
     let mark = InboxMark { side: Side::Source, record: record(id), sequence };
@@ -78,6 +78,20 @@ pub(super) async fn match_keys_of_a_commit_replace_those_that_the_record_had(
     let found = due(store, &lease, at(9)).await?;
     let rules: Vec<_> = nth(&found, 0)?.candidates.iter().map(|found| found.rule).collect();
     same!(rules, [1]);
+    Ok(())
+}
+
+pub(super) async fn a_match_key_that_a_commit_does_not_show_is_as_it_was(
+    store: &dyn Store,
+) -> Checked {
+    let lease = leased(store).await?;
+    store.intake(&lease, &page(Side::Source, [keyed("s1", &[(0, 1)])])).await?;
+    let (side, record) = (Side::Source, record("s1"));
+    let keys = vec![RecordKeys { side, record, keys: hiding(&[], &[0]) }];
+    store.commit(&lease, &CommitBatch { keys, ..CommitBatch::default() }).await?;
+    let found = due(store, &lease, at(9)).await?;
+    let rules: Vec<_> = nth(&found, 0)?.candidates.iter().map(|found| found.rule).collect();
+    same!(rules, [0]);
     Ok(())
 }
 

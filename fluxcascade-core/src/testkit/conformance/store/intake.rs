@@ -239,10 +239,36 @@ pub(super) async fn the_match_keys_of_a_row_replace_those_that_its_record_had(
     }
     // Also if the row is dropped.
     store.commit(&lease, &links([link_between(1, "s1", "t1")])).await?;
-    let dropped = IntakeRow { keys: Some(some_keys(&[(0, 1)])), ..row_like("s1", 1) };
+    let dropped = IntakeRow { keys: Some(some_keys(&[(0, 1)]).into()), ..row_like("s1", 1) };
     entered(store, &lease, [dropped]).await?;
     let first = vec![record("p"), record("s1")];
     same!(sharing(store, &lease).await?, [(0, first), (1, alone)], "after a row that is dropped");
+    Ok(())
+}
+
+pub(super) async fn a_match_key_that_a_row_does_not_show_is_as_it_was(
+    store: &dyn Store,
+) -> Checked {
+    let lease = leased(store).await?;
+    entered(store, &lease, [keyed("p", &[(0, 1), (1, 2)])]).await?;
+    let (alone, both) = (vec![record("p")], vec![record("p"), record("s")]);
+    let shown = |valid: &[(u16, u8)], hidden: &[u16]| IntakeRow {
+        keys: Some(hiding(valid, hidden)),
+        ..row("s", 1)
+    };
+    let pages: [(&[IntakeRow], _); 5] = [
+        // Nothing was known of it.
+        (&[shown(&[(1, 2)], &[0])], [alone.clone(), both.clone()]),
+        (&[keyed("s", &[(0, 1), (1, 2)])], [both.clone(), both.clone()]),
+        (&[shown(&[(1, 2)], &[0])], [both.clone(), both.clone()]),
+        (&[shown(&[(2, 9)], &[0])], [both.clone(), alone.clone()]),
+        // Told twice on one page.
+        (&[keyed("s", &[(1, 2)]), shown(&[(2, 9)], &[0, 1])], [alone.clone(), both.clone()]),
+    ];
+    for (n, (rows, [first, second])) in pages.into_iter().enumerate() {
+        entered(store, &lease, rows.to_vec()).await?;
+        same!(sharing(store, &lease).await?, [(0, first), (1, second)], "after page {n}");
+    }
     Ok(())
 }
 

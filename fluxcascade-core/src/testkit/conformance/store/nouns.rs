@@ -16,9 +16,10 @@ use super::{Found, there};
 use crate::model::{
     Base, Cause, Conflict, ConflictId, ConflictKind, ConflictStatus, ConnectionName, Cursor,
     Endpoint, FieldName, Fingerprint, Hold, HoldKey, HoldReason, InboxEntry, Layout, LayoutPair,
-    Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, MappingKey, MappingName, ObjectType,
-    Observation, Operation, OperationId, OperationKind, OperationPair, PairId, RecordId, Revision,
-    RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Value, Values, Version,
+    Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, MappingKey, MappingName, MatchKeys,
+    ObjectType, Observation, Operation, OperationId, OperationKind, OperationPair, PairId,
+    RecordId, Revision, RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Value, Values,
+    Version,
 };
 use crate::store::{
     CommitBatch, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, LinkChange, Made, Page, RecordKeys,
@@ -169,7 +170,7 @@ pub fn row_like(id: &str, fingerprint: u8) -> IntakeRow {
 
 /// A listed row of version 1, with match keys: rule and key.
 pub fn keyed(id: &str, keys: &[(u16, u8)]) -> IntakeRow {
-    IntakeRow { keys: Some(some_keys(keys)), ..row(id, 1) }
+    IntakeRow { keys: Some(some_keys(keys).into()), ..row(id, 1) }
 }
 
 /// A row of a record that is archived.
@@ -186,7 +187,12 @@ pub fn some_keys(keys: &[(u16, u8)]) -> Vec<(u16, Fingerprint)> {
 
 /// The match keys of a record: rule and key.
 pub fn record_keys(side: Side, id: &str, keys: &[(u16, u8)]) -> RecordKeys {
-    RecordKeys { side, record: record(id), keys: some_keys(keys) }
+    RecordKeys { side, record: record(id), keys: some_keys(keys).into() }
+}
+
+/// Valid match keys, and the rules whose keys are hidden.
+pub fn hiding(valid: &[(u16, u8)], hidden: &[u16]) -> MatchKeys {
+    MatchKeys { valid: some_keys(valid), hidden: hidden.to_vec() }
 }
 
 /// A page of an incremental read.
