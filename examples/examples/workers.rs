@@ -36,7 +36,7 @@ const WORKERS: usize = 3;
 /// Worker processes that share one PostgreSQL database.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The database: postgres://user:password@host/database, or host=… user=… dbname=….
+    /// The database: `postgres://user:password@host/database`, or `host=… user=… dbname=…`.
     database: Option<String>,
     /// Works as the process that reads its order from its input.
     #[arg(long, hide = true)]

@@ -23,9 +23,10 @@ struct Granted {
     worker: WorkerName,
 }
 
-/// How long what was granted may take until it has reached the system.
+/// How long what was granted may take until it has reached the system. Short windows leave it as much
+/// as a slow network and a busy store need.
 fn way(budget: Budget) -> Duration {
-    budget.window / 10
+    (budget.window / 10).max(Duration::from_millis(500))
 }
 
 /// When a draw counts no more.

@@ -10,7 +10,7 @@ use crate::Outcome;
 use crate::worker::Order;
 
 /// How long is waited for a word of somebody.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What a worker said.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Crew {
             }
             Ok(said) => Ok(said),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                Err("no worker has said anything for a minute".into())
+                Err("no worker has said anything for a long time".into())
             }
         }
     }
@@ -121,6 +121,8 @@ impl Crew {
 impl Drop for Crew {
     fn drop(&mut self) {
         let numbers: Vec<usize> = self.workers.keys().copied().collect();
-        numbers.into_iter().for_each(|number| self.kill(number));
+        for number in numbers {
+            self.kill(number);
+        }
     }
 }

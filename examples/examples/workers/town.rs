@@ -56,7 +56,8 @@ impl Town {
         }
         for (n, client) in self.jobber.clients().into_iter().enumerate().step_by(4) {
             let name = format!("Name {n}.{round}");
-            self.jobber.edit_client(&client.id, |client| client.first_name = name)?;
+            let edited = self.jobber.edit_client(&client.id, |client| client.first_name = name);
+            edited.ok_or("a client is gone")?;
             hints.push(hint("jobber", "clients", &client.id)?);
         }
         order.store().await?.notify(&hints).await?;

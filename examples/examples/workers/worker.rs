@@ -18,7 +18,7 @@ use crate::Outcome;
 use crate::town::CITIES;
 
 /// How often each mapping is synced, if nothing wakes it.
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_secs(1000);
 /// Much shorter than one would have them, so that nobody waits long for the lease of one that was
 /// killed.
 const LEASE: Duration = Duration::from_secs(5);

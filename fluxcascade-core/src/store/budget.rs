@@ -32,8 +32,8 @@ pub struct Draw {
     pub worker: WorkerName,
     /// What the connection has; all workers say the same.
     pub budget: Budget,
-    /// The time. Workers' clocks that differ by more than a twentieth of the window may together
-    /// pass the limit by what they send in the rest.
+    /// The time. Where workers' clocks differ by more than a twentieth of the window, they may
+    /// together pass the limit.
     pub now: Timestamp,
     /// At most so many requests.
     pub wanted: u32,
@@ -58,14 +58,15 @@ pub struct Drawn {
 /// # Contract
 ///
 /// - All draws together grant no more than the budget's requests in any window, and in a tenth of it
-///   before, for those that are on their way.
+///   before, but at least half a second, for those that are on their way.
 /// - A worker is granted no more than its share: the budget's requests divided by the workers that
 ///   count, and at least one.
 /// - A draw that is granted nothing is told when to ask again.
 /// - A budget is the tenant's, the connection's and the limit's.
 #[async_trait]
 pub trait Budgets: Debug + Send + Sync + 'static {
-    /// Draws requests of a connection's budget.
+    /// Draws requests of a connection's budget. What was drawn may be forgotten at a power failure of
+    /// the store: windows are over by then.
     ///
     /// # Errors
     /// If the store fails.

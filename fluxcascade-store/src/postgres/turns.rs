@@ -112,7 +112,8 @@ impl Schedule for PostgresStore {
 #[async_trait]
 impl Budgets for PostgresStore {
     async fn draw(&self, request: &Draw) -> Result<Drawn, StoreError> {
-        self.sessions.call(Access::Write, |session| draw(session, request)).await
+        // Whoever draws waits for it before each few requests, and nothing is lost with it.
+        self.sessions.call(Access::Intake, |session| draw(session, request)).await
     }
 }
 
@@ -218,6 +219,8 @@ fn standby(row: &Row) -> Result<Standby, Fault> {
 async fn draw(session: Arc<Session>, draw: &Draw) -> Result<Drawn, Fault> {
     let (tenant, connection) = (draw.tenant.as_str(), draw.connection.as_str());
     let key: [Value<'_>; 3] = [&tenant, &connection, &draw.limit];
+    // All workers wait here for one that stands still.
+    session.script("SET LOCAL idle_in_transaction_session_timeout TO 1000").await?;
     session
         .run(
             "INSERT INTO budgets (tenant, connection, kind, drawn) VALUES ($1, $2, $3, '')

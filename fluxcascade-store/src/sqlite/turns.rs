@@ -80,7 +80,7 @@ impl Budgets for SqliteStore {
     async fn draw(&self, draw: &Draw) -> Result<Drawn, StoreError> {
         let draw = draw.clone();
         let call = move |transaction: &Transaction<'_>| self::draw(transaction, &draw);
-        self.worker.call(Access::Write, call).await
+        self.worker.call(Access::Intake, call).await
     }
 }
 
