@@ -11,6 +11,7 @@
 //! run's own, which stays: the program says how to drop it.
 
 #![expect(clippy::print_stdout, reason = "a program for people, who read its standard output")]
+#![expect(clippy::print_stderr, reason = "and what is wrong on the other one")]
 
 #[path = "workers/crew.rs"]
 mod crew;
@@ -20,6 +21,7 @@ mod town;
 mod worker;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
@@ -43,20 +45,33 @@ struct Args {
     worker: bool,
 }
 
-fn main() -> Outcome<()> {
+/// What to do where there is no database.
+const NO_DATABASE: &str = "\
+no database: give the URL of a PostgreSQL database that may be written to, as in
+
+  cargo run --example workers -- 'host=localhost user=postgres dbname=postgres'
+
+A server to try it with: docker run --rm -e POSTGRES_PASSWORD=try -p 5432:5432 postgres
+and then the URL postgres://postgres:try@localhost/postgres";
+
+fn main() -> ExitCode {
     let args = Args::parse();
-    if args.worker {
-        return worker::work();
-    }
-    let Some(database) = args.database else {
-        return Err("no database: give the URL of a PostgreSQL database that may be written to, as in\n  \
-             cargo run --example workers -- 'host=localhost user=postgres dbname=postgres'\n\
-             A server for trying it out: docker run -e POSTGRES_PASSWORD=try -p 5432:5432 postgres,\n\
-             and then postgres://postgres:try@localhost/postgres"
-            .into());
+    let outcome = match (args.worker, args.database) {
+        (true, _) => worker::work(),
+        (false, Some(database)) => play(database),
+        (false, None) => Err(NO_DATABASE.into()),
     };
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(show(database))
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn play(database: String) -> Outcome<()> {
+    tokio::runtime::Runtime::new()?.block_on(show(database))
 }
 
 async fn show(database: String) -> Outcome<()> {

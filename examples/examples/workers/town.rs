@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fluxcascade_connectors::sim::SimConfig;
 use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim};
-use fluxcascade_connectors::sim::jobber::{JobberAddress, JobberClient, JobberSim};
+use fluxcascade_connectors::sim::jobber::{JobberAddress, JobberClient, JobberOptions, JobberSim};
 use fluxcascade_core::model::{ConnectionName, ObjectType, RecordId, TenantId};
 use fluxcascade_core::store::{Hint, Store};
 
@@ -18,7 +18,7 @@ pub(crate) const CITIES: [&str; 4] = ["Arab", "Attalla", "Boaz", "Guntersville"]
 /// People of each city.
 const PEOPLE: usize = 25;
 
-/// What the systems are to be seen as by those who edit records in them.
+/// Both systems, as those see them who edit records in them.
 pub(crate) struct Town {
     pub(crate) hubspot: HubSpotSim,
     pub(crate) jobber: JobberSim,
@@ -33,7 +33,13 @@ impl Town {
             ..HubSpotOptions::default()
         };
         let hubspot = HubSpotSim::start_with(SimConfig::new(1), options).await?;
-        let jobber = JobberSim::start(SimConfig::new(1)).await?;
+        // Jobber's limit is on the cost of queries, and would have the leases of this example end.
+        let plenty = JobberOptions {
+            maximum_available: 1_000_000,
+            restore_rate: 1_000_000,
+            ..JobberOptions::default()
+        };
+        let jobber = JobberSim::start_with(SimConfig::new(1), plenty).await?;
         for (n, city) in CITIES.iter().cycle().take(PEOPLE * CITIES.len()).enumerate() {
             let person = Person::new(n, city);
             if n % 16 < 12 {
@@ -50,11 +56,11 @@ impl Town {
     /// store, which wakes a worker.
     pub(crate) async fn people_edit(&self, order: &Order, round: usize) -> Outcome<()> {
         let mut hints = Vec::new();
-        for (n, contact) in self.hubspot.contacts().into_iter().enumerate().step_by(4) {
+        for (n, contact) in self.hubspot.contacts().into_iter().enumerate().step_by(3) {
             self.hubspot.edit_contact(&contact.id, [("address", format!("{n} Road {round}"))])?;
             hints.push(hint("hubspot", "contacts", &contact.id)?);
         }
-        for (n, client) in self.jobber.clients().into_iter().enumerate().step_by(4) {
+        for (n, client) in self.jobber.clients().into_iter().enumerate().step_by(3) {
             let name = format!("Name {n}.{round}");
             let edited = self.jobber.edit_client(&client.id, |client| client.first_name = name);
             edited.ok_or("a client is gone")?;
