@@ -10,6 +10,7 @@ mod error;
 mod refresh;
 mod schedule;
 mod token;
+mod transfer;
 mod upkeep;
 
 use std::fmt::Debug;
@@ -26,6 +27,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use refresh::{Stale, refreshed};
 pub use schedule::{ClaimRequest, Claimed, Schedule, Scheduled};
 pub use token::{StoredToken, TokenKey, TokenStore};
+pub use transfer::{TransferError, Transferred, export_links, import_links};
 pub use upkeep::{
     MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite, Row, RowMark, Rows, Subject,
     Table, Upkeep,
@@ -147,6 +149,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// # Contract
     /// - Each run has the number after the last one's: the first has 1.
+    /// - A run that is to come after another number has the one after that.
     ///
     /// # Errors
     /// `LeaseLost`, or if the store fails.

@@ -215,7 +215,7 @@ impl<'e> Run<'e> {
 
     /// A whole run.
     pub(super) async fn sync(&mut self) -> Result<SyncReport, SyncError> {
-        let start = RunStart { started: self.started };
+        let start = RunStart::at(self.started);
         self.number = self.store().start_run(&self.lease, &start).await?;
         self.report.run = self.number;
         let result = self.walk().await;

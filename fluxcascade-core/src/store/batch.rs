@@ -39,6 +39,16 @@ pub struct Feed {
 pub struct RunStart {
     /// When.
     pub started: Timestamp,
+    /// Its number is greater than this one, also if the store has counted fewer: that of the last run
+    /// in the store that the mapping comes from. 0 for a mapping that begins here.
+    pub after: RunNumber,
+}
+
+impl RunStart {
+    /// A run that begins at this time.
+    pub const fn at(started: Timestamp) -> Self {
+        Self { started, after: RunNumber(0) }
+    }
 }
 
 /// A record that may have changed.

@@ -21,6 +21,7 @@ mod hidden;
 mod late;
 mod merged;
 mod merges;
+mod moved;
 mod options;
 mod oscillation;
 mod parked;

@@ -52,7 +52,7 @@ pub(super) struct Reading {
 impl Ledger {
     pub(super) fn start_run(&mut self, start: &RunStart) -> RunNumber {
         let last = self.runs.last_key_value().map_or(0, |(number, _)| number.0);
-        let number = RunNumber(last + 1);
+        let number = RunNumber(last.max(start.after.0) + 1);
         self.runs.insert(number, rules::running(number, start));
         number
     }

@@ -187,7 +187,7 @@ impl Ledger {
              ORDER BY number DESC LIMIT 1";
         let rows = self.rows(sql, &[]).await?;
         let last = rows.first().map(|row| Ok::<_, Fault>(natural(row.try_get(0)?)?)).transpose()?;
-        let number = RunNumber(last.unwrap_or(0) + 1);
+        let number = RunNumber(last.unwrap_or(0).max(start.after.0) + 1);
         self.run(
             "INSERT INTO runs (tenant, mapping, number, run) VALUES ($1, $2, $3, $4)",
             &[&int(number.0), &encode(&rules::running(number, start))],

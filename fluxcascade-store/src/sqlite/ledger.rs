@@ -146,7 +146,7 @@ impl<'a> Ledger<'a> {
             [self.mapping],
             |row| Ok(natural(row.get(0)?)?),
         )?;
-        let number = RunNumber(last.unwrap_or(0) + 1);
+        let number = RunNumber(last.unwrap_or(0).max(start.after.0) + 1);
         self.run(
             "INSERT INTO runs (mapping, number, run) VALUES (?1, ?2, ?3)",
             params![self.mapping, int(number.0), encode(&rules::running(number, start))],

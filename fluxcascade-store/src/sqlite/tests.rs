@@ -97,7 +97,7 @@ async fn everything_but_an_intake_waits_for_the_disk() {
     check("notify", after_an_intake(&store, &lease, store.notify(&[])).await);
     let call = store.add_revision(&lease, &revision);
     check("add_revision", after_an_intake(&store, &lease, call).await);
-    let start = RunStart { started: at(0) };
+    let start = RunStart::at(at(0));
     let call = store.start_run(&lease, &start);
     check("start_run", after_an_intake(&store, &lease, call).await);
     let call = store.finish_run(&lease, &run);

@@ -131,7 +131,7 @@ async fn runs(store: &PostgresStore) -> usize {
     store.runs(&contacts(), &Page::all()).await.unwrap().len()
 }
 
-const START: RunStart = RunStart { started: fluxcascade_core::model::Timestamp::from_secs(0) };
+const START: RunStart = RunStart::at(fluxcascade_core::model::Timestamp::from_secs(0));
 
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_told_as_one_that_may_have_been_done() {

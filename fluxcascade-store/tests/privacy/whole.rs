@@ -189,7 +189,7 @@ pub(crate) async fn fill<S: Store + TokenStore>(store: &S) -> Result<(), StoreEr
     let lease = leased(store).await?;
     store.fingerprint_key(&contacts()).await?;
     store.add_revision(&lease, &revision(1)).await?;
-    store.start_run(&lease, &RunStart { started: at(0) }).await?;
+    store.start_run(&lease, &RunStart::at(at(0))).await?;
     store.finish_run(&lease, &the_run()).await?;
     store.intake(&lease, &page(Side::Source, the_rows())).await?;
     store.intake(&lease, &page(Side::Target, [])).await?;

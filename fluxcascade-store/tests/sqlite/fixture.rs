@@ -217,7 +217,7 @@ async fn make_the_fixture_of_this_schema() {
     let store = SqliteStore::open(&path).await.unwrap();
     let lease = leased(&store).await.unwrap();
     store.add_revision(&lease, &stored_revision(CURRENT)).await.unwrap();
-    store.start_run(&lease, &RunStart { started: at(0) }).await.unwrap();
+    store.start_run(&lease, &RunStart::at(at(0))).await.unwrap();
     store.finish_run(&lease, &ended_run()).await.unwrap();
     let rows = [keyed("s8", &[(0, 1)])];
     let read = Intake { feed: stored_feed(CURRENT), ..page(Side::Source, rows) };

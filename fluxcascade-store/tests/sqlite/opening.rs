@@ -26,7 +26,7 @@ fn jobber() -> TokenKey {
 /// Something of everything.
 async fn fill(store: &SqliteStore, lease: &Lease) {
     store.add_revision(lease, &revision(1)).await.unwrap();
-    store.start_run(lease, &RunStart { started: at(0) }).await.unwrap();
+    store.start_run(lease, &RunStart::at(at(0))).await.unwrap();
     let read = Intake { feed: feed_at("page 1"), ..page(Side::Source, [keyed("s8", &[(0, 1)])]) };
     store.intake(lease, &read).await.unwrap();
     store
@@ -77,7 +77,7 @@ async fn a_store_that_is_opened_again_has_everything() {
     let lease = leased(&store).await.unwrap();
     assert_eq!(content(&store, &lease).await, before);
     // Numbers go on where they stood.
-    assert_eq!(store.start_run(&lease, &RunStart { started: at(1) }).await.unwrap().0, 2);
+    assert_eq!(store.start_run(&lease, &RunStart::at(at(1))).await.unwrap().0, 2);
     store.intake(&lease, &page(Side::Source, [row("s8", 2)])).await.unwrap();
     let work = store.work(&lease, &all_work(at(0))).await.unwrap();
     let entry = work.iter().find_map(|work| work.entries.source.clone()).unwrap();

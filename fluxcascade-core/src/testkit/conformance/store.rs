@@ -149,6 +149,7 @@ macro_rules! __store_rules {
                 revisions_come_oldest_first
                 a_revision_must_follow_the_last_one
                 each_run_has_the_number_after_the_last_one_s
+                a_run_that_is_to_come_after_another_number_has_the_one_after_that
                 a_run_is_read_as_it_was_finished
                 a_run_that_was_not_begun_cannot_be_finished
                 a_feed_is_where_the_last_page_left_it

@@ -12,7 +12,7 @@ const NOT_LASTING: Verdict = Verdict::DoesNotApply("the fixture cannot open the 
 async fn fill(store: &dyn Store, lease: &Lease) -> Result<(), Found> {
     store.fingerprint_key(&contacts()).await?;
     store.add_revision(lease, &revision(1)).await?;
-    store.start_run(lease, &RunStart { started: at(0) }).await?;
+    store.start_run(lease, &RunStart::at(at(0))).await?;
     let run = RunRow {
         number: RunNumber(1),
         started: at(0),
@@ -82,7 +82,7 @@ pub(super) async fn what_a_call_changed_is_durable_when_it_returns(
         same!(after, *before, "{what}");
     }
     // Numbers, claims and the sweep go on where they stood.
-    same!(store.start_run(&lease, &RunStart { started: at(2) }).await?, RunNumber(2));
+    same!(store.start_run(&lease, &RunStart::at(at(2))).await?, RunNumber(2));
     let leads = store.lease(&mapping("leads"), at(0), TTL).await?;
     let claimed = claiming(create(2, Side::Target, "s2", &[]), &[1]);
     let begun = store.begin(&leads, &[claimed]).await?;

@@ -68,7 +68,7 @@ async fn calls_under(
         writes: Sides::new(7, 7),
         error: None,
     };
-    let start = RunStart { started: at(0) };
+    let start = RunStart::at(at(0));
     let read = page(Side::Source, [row("s9", 1)]);
     let calls = [
         ("renew", store.renew(lease, at(0), TTL).await.err()),
@@ -96,7 +96,7 @@ pub(super) async fn a_call_under_a_lease_that_was_lost_or_given_back_fails(
     store: &dyn Store,
 ) -> Checked {
     let old = leased(store).await?;
-    store.start_run(&old, &RunStart { started: at(0) }).await?;
+    store.start_run(&old, &RunStart::at(at(0))).await?;
     let new = store.lease(&contacts(), old.until, TTL).await?;
     all_are_lost(store, "a lease before the latest", &old).await?;
     let never = Lease { fence: new.fence + 1, ..new.clone() };
@@ -115,7 +115,7 @@ pub(super) async fn a_call_under_a_lease_that_was_lost_or_given_back_fails(
 async fn fill(store: &dyn Store) -> Result<Hold, Found> {
     let lease = leased(store).await?;
     store.add_revision(&lease, &revision(1)).await?;
-    store.start_run(&lease, &RunStart { started: at(0) }).await?;
+    store.start_run(&lease, &RunStart::at(at(0))).await?;
     let read = Intake { feed: feed_at("c1"), ..page(Side::Source, [keyed("s1", &[(0, 1)])]) };
     store.intake(&lease, &read).await?;
     let operations = [update(1, &link(2)), create(3, Side::Target, "s1", &[(0, 1)])];

@@ -198,7 +198,7 @@ pub(super) async fn holds_are_found_by_their_reason(store: &dyn Store) -> Checke
 pub(super) async fn runs_come_newest_first(store: &dyn Store) -> Checked {
     let lease = leased(store).await?;
     for n in 1..=4 {
-        store.start_run(&lease, &RunStart { started: at(n) }).await?;
+        store.start_run(&lease, &RunStart::at(at(n))).await?;
     }
     let pages: [(Page, &[u64]); 3] =
         [(Page::all(), &[4, 3, 2, 1]), (cut(1, 2), &[3, 2]), (Page::of_run(RunNumber(3)), &[3])];

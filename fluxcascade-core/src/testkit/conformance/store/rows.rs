@@ -40,17 +40,28 @@ pub(super) async fn a_revision_must_follow_the_last_one(store: &dyn Store) -> Ch
 pub(super) async fn each_run_has_the_number_after_the_last_one_s(store: &dyn Store) -> Checked {
     let lease = leased(store).await?;
     for n in 1..=3 {
-        same!(store.start_run(&lease, &RunStart { started: at(0) }).await?, RunNumber(n));
+        same!(store.start_run(&lease, &RunStart::at(at(0))).await?, RunNumber(n));
     }
     let other = store.lease(&mapping("deals"), at(0), TTL).await?;
-    same!(store.start_run(&other, &RunStart { started: at(0) }).await?, RunNumber(1));
+    same!(store.start_run(&other, &RunStart::at(at(0))).await?, RunNumber(1));
+    Ok(())
+}
+
+pub(super) async fn a_run_that_is_to_come_after_another_number_has_the_one_after_that(
+    store: &dyn Store,
+) -> Checked {
+    let lease = leased(store).await?;
+    for (after, number) in [(0, 1), (7, 8), (3, 9), (9, 10)] {
+        let start = RunStart { after: RunNumber(after), ..RunStart::at(at(0)) };
+        same!(store.start_run(&lease, &start).await?, RunNumber(number), "after {after}");
+    }
     Ok(())
 }
 
 pub(super) async fn a_run_is_read_as_it_was_finished(store: &dyn Store) -> Checked {
     let lease = leased(store).await?;
     for n in 1..=3 {
-        store.start_run(&lease, &RunStart { started: at(n) }).await?;
+        store.start_run(&lease, &RunStart::at(at(n))).await?;
     }
     let second = RunRow {
         number: RunNumber(2),
@@ -70,7 +81,7 @@ pub(super) async fn a_run_is_read_as_it_was_finished(store: &dyn Store) -> Check
 
 pub(super) async fn a_run_that_was_not_begun_cannot_be_finished(store: &dyn Store) -> Checked {
     let lease = leased(store).await?;
-    store.start_run(&lease, &RunStart { started: at(0) }).await?;
+    store.start_run(&lease, &RunStart::at(at(0))).await?;
     let unknown = RunRow {
         number: RunNumber(2),
         started: at(0),
