@@ -9,6 +9,7 @@
 //! vendors.
 
 mod answer;
+mod budget;
 mod client;
 mod count;
 mod retry;
@@ -16,9 +17,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use budget::SharedBudget;
 pub use count::RequestCounts;
 pub use settings::HttpSettings;
 
 pub(crate) use answer::Answer;
+pub(crate) use budget::{Limit, Meter};
 pub(crate) use client::{Body, Call, Client, Method};
 pub(crate) use retry::{Dialect, Failure, Fate, Verdict};

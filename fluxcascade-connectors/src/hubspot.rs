@@ -29,7 +29,7 @@ use fluxcascade_core::connector::{
 };
 use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName, Timestamp};
 
-pub use config::{HubSpotBuilder, HubSpotConfig, HubSpotPaths};
+pub use config::{HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSpotPaths};
 
 use client::Api;
 use error::Scrub;

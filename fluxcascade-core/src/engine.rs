@@ -30,6 +30,7 @@ mod send;
 mod verify;
 mod waiting;
 mod what_if;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -43,11 +44,12 @@ pub use explain::{
 pub use options::RunRequest;
 pub use verify::{Divergence, Example, Finding, Reason, Verification};
 pub use what_if::{Change, KeptBase, PairChange, Setting, SettingChange, WhatIf};
+pub use worker::Turn;
 
 use crate::clock::Clock;
 use crate::connector::{Connector, ConnectorError};
 use crate::mapping::{CompiledMapping, ConfigError};
-use crate::model::{ConnectionName, MappingKey, MappingName, Side, TenantId, Timestamp};
+use crate::model::{ConnectionName, MappingKey, MappingName, RecordId, Side, TenantId, Timestamp};
 use crate::plan::Plan;
 use crate::report::SyncReport;
 use crate::store::{Store, StoreError};
@@ -157,6 +159,23 @@ pub enum SyncError {
     /// The store failed, or another sync of the mapping is under way.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another worker has taken the mapping over, and writes of this run may have come after its
+    /// lease: the process stood still meanwhile.
+    #[error(
+        "{error}; {} of {mapping} had no answer before the lease was over, and may have been carried \
+         out late: look whether a later edit was overwritten: {}",
+        count_of(late),
+        names_of(late)
+    )]
+    Overtaken {
+        /// The mapping.
+        mapping: MappingName,
+        /// The writes.
+        late: Vec<LateWrite>,
+        /// How the run ended.
+        #[source]
+        error: StoreError,
+    },
     /// The mapping names other endpoints than those that its links are of.
     #[error(
         "{mapping} has links of {before}, and now names {now}: use another mapping name for these, \
@@ -204,6 +223,35 @@ pub enum SyncError {
         /// The account there is now.
         now: String,
     },
+}
+
+/// A write that was answered when the run's lease was over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateWrite {
+    /// The side that was written.
+    pub side: Side,
+    /// The record; `None` for a create.
+    pub record: Option<RecordId>,
+    /// The record of the other side that it came from.
+    pub origin: RecordId,
+}
+
+/// The write for people.
+impl std::fmt::Display for LateWrite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.record {
+            Some(record) => write!(f, "{} {record}", self.side),
+            None => write!(f, "a {} for {}", self.side, self.origin),
+        }
+    }
+}
+
+fn count_of(late: &[LateWrite]) -> String {
+    if late.len() == 1 { "1 write".to_owned() } else { format!("{} writes", late.len()) }
+}
+
+fn names_of(late: &[LateWrite]) -> String {
+    late.iter().map(LateWrite::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Engine {

@@ -24,7 +24,7 @@ pub use hold::{Awaited, Hold, HoldKey, HoldReason, Withheld};
 pub use id::{
     ConflictId, ConnectionName, Endpoint, FieldName, Fingerprint, IdError, LinkId, MappingKey,
     MappingName, ObjectType, OperationId, PairId, RecordId, RunNumber, Side, Sides, SystemName,
-    TenantId,
+    TenantId, WorkerName,
 };
 pub use link::{
     Base, Ending, Layout, LayoutPair, Link, LinkStatus, Linked, Revision, WriteOrigin, Written,

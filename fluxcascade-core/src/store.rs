@@ -5,7 +5,10 @@
 //! [`crate::codec`].
 
 mod batch;
+mod budget;
 mod error;
+mod refresh;
+mod schedule;
 mod token;
 mod transfer;
 mod upkeep;
@@ -19,7 +22,10 @@ pub use batch::{
     Begun, CommitBatch, Counts, Feed, FeedKey, Hint, InboxMark, Intake, IntakeRow, LinkChange,
     Made, Page, RecordKeys, Requeue, RunStart, Sweep, Taken, WorkRequest,
 };
+pub use budget::{Budget, Budgets, Draw, Drawn};
 pub use error::{StoreError, StoreErrorKind};
+pub use refresh::{Stale, refreshed};
+pub use schedule::{ClaimRequest, Claimed, Schedule, Scheduled};
 pub use token::{StoredToken, TokenKey, TokenStore};
 pub use transfer::{TransferError, Transferred, export_links, import_links};
 pub use upkeep::{

@@ -30,6 +30,8 @@
 //! # }
 //! ```
 
+mod bell;
+mod budget;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod columns;
 pub mod memory;
@@ -40,6 +42,7 @@ mod rules;
 pub mod sealed;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod turns;
 mod upkeep;
 
 pub use memory::MemoryStore;

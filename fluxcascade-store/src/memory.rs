@@ -10,6 +10,7 @@ mod intake;
 mod ledger;
 mod read;
 mod tenant;
+mod turns;
 mod upkeep;
 mod work;
 
@@ -32,6 +33,7 @@ use fluxcascade_core::store::{
 
 use self::ledger::Ledger;
 use self::tenant::{Credential, Tenant};
+use crate::bell::Bell;
 use crate::rules;
 
 /// A store that keeps everything in memory, and loses it when it is dropped.
@@ -53,6 +55,7 @@ use crate::rules;
 #[derive(Default)]
 pub struct MemoryStore {
     tenants: Mutex<BTreeMap<TenantId, Tenant>>,
+    bell: Bell,
 }
 
 /// Shows no content: it has secrets in it.
@@ -132,7 +135,13 @@ impl Store for MemoryStore {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.write(&lease.mapping, |ledger| ledger.standing.release(lease));
+        let is_woken = self.write(&lease.mapping, |ledger| {
+            ledger.standing.release(lease);
+            ledger.is_woken()
+        });
+        if is_woken {
+            self.bell.ring();
+        }
         Ok(())
     }
 
@@ -186,6 +195,8 @@ impl Store for MemoryStore {
             let Some(tenant) = tenants.get_mut(&hint.tenant) else { continue };
             tenant.notify(hint);
         }
+        drop(tenants);
+        self.bell.ring();
         Ok(())
     }
 
@@ -236,7 +247,10 @@ impl Store for MemoryStore {
             .get_mut(&mapping.tenant)
             .and_then(|tenant| tenant.mappings.get_mut(&mapping.mapping));
         let nothing = || vec![AnswerOutcome::Gone; answers.len()];
-        Ok(ledger.map_or_else(nothing, |ledger| ledger.answer(answers)))
+        let outcomes = ledger.map_or_else(nothing, |ledger| ledger.answer(answers));
+        drop(tenants);
+        self.bell.ring();
+        Ok(outcomes)
     }
 
     async fn conflict_rows(

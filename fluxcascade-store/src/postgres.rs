@@ -2,8 +2,8 @@
 //!
 //! Every call is one transaction on a connection from a pool. What is in the database is in
 //! `migrations/postgres`, how calls of one mapping come one after another in `ledger`, how
-//! transactions begin and end in `session`, and what goes wrong in `fault`. Who wakes idle workers
-//! and hands them mappings is not here.
+//! transactions begin and end in `session`, and what goes wrong in `fault`. How workers come by mappings
+//! is in `turns`, and what wakes them in `listen`.
 
 mod claims;
 mod commit;
@@ -14,6 +14,7 @@ mod inbox;
 mod keys;
 mod ledger;
 mod links;
+mod listen;
 mod options;
 mod pending;
 mod read;
@@ -23,6 +24,7 @@ mod session;
 mod sweep;
 mod tls;
 mod tokens;
+mod turns;
 mod upkeep;
 mod work;
 
@@ -44,6 +46,7 @@ pub use self::options::PostgresOptions;
 
 use self::fault::Fault;
 use self::ledger::Ledger;
+use self::listen::Ears;
 use self::session::{Access, Session, Sessions};
 use crate::rules;
 
@@ -64,6 +67,7 @@ use crate::rules;
 #[derive(Debug)]
 pub struct PostgresStore {
     sessions: Sessions,
+    ears: Ears,
 }
 
 impl PostgresStore {
@@ -85,7 +89,7 @@ impl PostgresStore {
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let sessions = options.pool()?;
         schema::open(&sessions).await?;
-        Ok(Self { sessions })
+        Ok(Self { sessions, ears: options.ears()? })
     }
 
     /// Reads of a mapping that was never written to return nothing.
@@ -162,7 +166,8 @@ impl Store for PostgresStore {
             let Some(ledger) = Ledger::find(&session, &lease.mapping).await? else { return Ok(()) };
             let mut standing = ledger.standing.clone();
             standing.release(lease);
-            ledger.set_standing(&standing).await
+            ledger.set_standing(&standing).await?;
+            ledger.ring_if_woken().await
         };
         self.sessions.call(Access::Write, call).await
     }

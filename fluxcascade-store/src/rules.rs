@@ -145,6 +145,14 @@ pub(crate) fn unknown_run(lease: &Lease, run: RunNumber) -> StoreError {
     )
 }
 
+/// The error for draws of a budget that are not what they must be.
+pub(crate) fn damaged_draws() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Damaged,
+        "the stored draws of a budget are damaged: restore the store from a backup",
+    )
+}
+
 /// The error for a commit that would link a record twice.
 pub(crate) fn linked_twice(side: Side, record: &RecordId) -> StoreError {
     StoreError::new(

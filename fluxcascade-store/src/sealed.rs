@@ -49,6 +49,7 @@ mod row;
 mod seal;
 mod store;
 mod tokens;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};

@@ -23,6 +23,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod turns;
 mod upkeep;
 mod work;
 mod worker;
@@ -44,6 +45,7 @@ use self::encoded::EncodedBatch;
 use self::fault::Fault;
 use self::ledger::Ledger;
 use self::worker::{Access, Worker};
+use crate::bell::Bell;
 use crate::rules;
 
 /// A store in one SQLite file.
@@ -74,6 +76,7 @@ use crate::rules;
 #[derive(Debug)]
 pub struct SqliteStore {
     worker: Worker,
+    bell: Bell,
 }
 
 impl SqliteStore {
@@ -85,7 +88,7 @@ impl SqliteStore {
     /// `Failed` if the path cannot be used.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let worker = Worker::start(path.as_ref().to_owned()).await?;
-        Ok(Self { worker })
+        Ok(Self { worker, bell: Bell::default() })
     }
 
     /// Reads of a mapping that was never written to return nothing.
@@ -156,12 +159,16 @@ impl Store for SqliteStore {
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let lease = lease.clone();
         let call = move |transaction: &rusqlite::Transaction<'_>| {
-            let Some(ledger) = Ledger::find(transaction, &lease.mapping)? else { return Ok(()) };
+            let Some(ledger) = Ledger::find(transaction, &lease.mapping)? else { return Ok(false) };
             let mut standing = ledger.standing()?;
             standing.release(&lease);
-            ledger.set_standing(&standing)
+            ledger.set_standing(&standing)?;
+            ledger.is_woken()
         };
-        self.worker.call(Access::Write, call).await
+        if self.worker.call(Access::Write, call).await? {
+            self.bell.ring();
+        }
+        Ok(())
     }
 
     async fn fingerprint_key(&self, mapping: &MappingKey) -> Result<[u8; 32], StoreError> {
@@ -199,7 +206,11 @@ impl Store for SqliteStore {
 
     async fn notify(&self, hints: &[Hint]) -> Result<(), StoreError> {
         let hints = hints.to_vec();
-        self.worker.call(Access::Write, move |transaction| inbox::notify(transaction, &hints)).await
+        let call =
+            move |transaction: &rusqlite::Transaction<'_>| inbox::notify(transaction, &hints);
+        self.worker.call(Access::Write, call).await?;
+        self.bell.ring();
+        Ok(())
     }
 
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
@@ -258,7 +269,9 @@ impl Store for SqliteStore {
             let nothing = || Ok(vec![AnswerOutcome::Gone; answers.len()]);
             Ledger::find(transaction, &mapping)?.map_or_else(nothing, |l| l.answer(&answers))
         };
-        self.worker.call(Access::Write, call).await
+        let outcomes = self.worker.call(Access::Write, call).await?;
+        self.bell.ring();
+        Ok(outcomes)
     }
 
     async fn conflict_rows(

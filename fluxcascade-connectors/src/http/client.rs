@@ -12,6 +12,7 @@ use reqwest::{Url, redirect, retry as library_retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::Answer;
+use super::budget::{Leave, Meter, exhausted};
 use super::count::{Counter, RequestCounts};
 use super::retry::{Dialect, Failure, Fate, Repeat, Verdict, schedule};
 use super::settings::{HttpSettings, base_url};
@@ -119,6 +120,7 @@ pub(crate) struct Client {
     dialect: Box<dyn Dialect>,
     settings: HttpSettings,
     counter: Counter,
+    meter: Option<Meter>,
 }
 
 impl fmt::Debug for Client {
@@ -168,7 +170,13 @@ impl Client {
             .gzip(true)
             .build()
             .map_err(|_| "no TLS client could be set up on this machine".to_owned())?;
-        Ok(Self { inner, base, clock, dialect, settings, counter: Counter::default() })
+        Ok(Self { inner, base, clock, dialect, settings, counter: Counter::default(), meter: None })
+    }
+
+    /// Asks this budget before each request.
+    #[must_use]
+    pub(crate) fn metered(self, meter: Option<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     /// The clock that it waits by.
@@ -190,6 +198,7 @@ impl Client {
         let mut waited = Duration::ZERO;
         let mut attempt = 1;
         loop {
+            waited += self.await_budget(call, waited).await?;
             if call.not_after.is_some_and(|end| self.clock.now() > end) {
                 return Err(too_late(call));
             }
@@ -209,6 +218,25 @@ impl Client {
             self.clock.sleep(wait).await;
             waited += wait;
             attempt += 1;
+        }
+    }
+
+    /// Waits until the budget has room for a request; how long that was.
+    async fn await_budget(&self, call: &Call, waited: Duration) -> Result<Duration, Failure> {
+        let Some(meter) = &self.meter else { return Ok(Duration::ZERO) };
+        let mut slept = Duration::ZERO;
+        loop {
+            let now = self.clock.now();
+            let left = meter.take(call.kind, now).await;
+            let not_sent = |error| Failure { fate: Fate::NotSent, error, answer: None };
+            let Leave::Later(again) = left.map_err(not_sent)? else { return Ok(slept) };
+            let wait = again.since(now);
+            let is_late = call.not_after.is_some_and(|end| again > end);
+            if is_late || waited.saturating_add(slept + wait) > self.settings.max_wait {
+                return Err(not_sent(exhausted(call.kind, wait)));
+            }
+            self.clock.sleep(wait).await;
+            slept += wait;
         }
     }
 

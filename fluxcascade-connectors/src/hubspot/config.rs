@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fluxcascade_core::clock::{Clock, SystemClock};
 use fluxcascade_core::model::SystemName;
+use fluxcascade_core::store::Budget;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
@@ -13,7 +14,7 @@ use super::HubSpot;
 use super::client::Api;
 use super::error::HubSpotDialect;
 use crate::config::{ConfigError, Problems};
-use crate::http::{Client, HttpSettings};
+use crate::http::{Client, HttpSettings, Limit, Meter, SharedBudget};
 
 /// Where HubSpot's API is.
 const BASE_URL: &str = "https://api.hubapi.com";
@@ -49,6 +50,36 @@ pub struct HubSpotConfig {
     /// Limits on time, size and repeats.
     #[serde(default)]
     pub http: HttpSettings,
+    /// What the account takes, where workers share its budget.
+    #[serde(default)]
+    pub limits: HubSpotLimits,
+}
+
+/// How many requests HubSpot takes, by the account's plan: see "API usage guidelines and limits" in
+/// its documentation. The defaults are those of the smallest plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HubSpotLimits {
+    /// Requests in ten seconds, searches apart: at least 1.
+    pub ten_secondly: u32,
+    /// Searches in a second: at least 1.
+    pub search_secondly: u32,
+}
+
+impl Default for HubSpotLimits {
+    fn default() -> Self {
+        Self { ten_secondly: 100, search_secondly: 5 }
+    }
+}
+
+impl HubSpotLimits {
+    fn all(self) -> [Limit; 2] {
+        let budget = |requests, seconds| Budget { requests, window: Duration::from_secs(seconds) };
+        [
+            Limit { of: Some("search"), budget: budget(self.search_secondly, 1) },
+            Limit { of: None, budget: budget(self.ten_secondly, 10) },
+        ]
+    }
 }
 
 /// The first part of every path, in one place, because HubSpot renames them with its versions:
@@ -99,6 +130,7 @@ fn search_lag() -> Duration {
 pub struct HubSpotBuilder {
     config: HubSpotConfig,
     clock: Arc<dyn Clock>,
+    budget: Option<SharedBudget>,
 }
 
 impl fmt::Debug for HubSpotBuilder {
@@ -109,7 +141,7 @@ impl fmt::Debug for HubSpotBuilder {
 
 impl HubSpotBuilder {
     pub(super) fn new(config: HubSpotConfig) -> Self {
-        Self { config, clock: Arc::new(SystemClock) }
+        Self { config, clock: Arc::new(SystemClock), budget: None }
     }
 
     pub(super) fn empty() -> Self {
@@ -120,6 +152,7 @@ impl HubSpotBuilder {
             look_back: look_back(),
             search_lag: search_lag(),
             http: HttpSettings::default(),
+            limits: HubSpotLimits::default(),
         })
     }
 
@@ -159,6 +192,18 @@ impl HubSpotBuilder {
         self
     }
 
+    /// What the account takes in all, where workers share its budget.
+    pub fn limits(mut self, limits: HubSpotLimits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Shares the account's limits with other workers: each request waits for its part of them.
+    pub fn budget(mut self, budget: SharedBudget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// The clock for waits and for the time after which nothing is sent, if not the machine's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -170,7 +215,8 @@ impl HubSpotBuilder {
     /// # Errors
     /// With everything that is wrong with the settings.
     pub fn build(self) -> Result<HubSpot, ConfigError> {
-        let Self { config, clock } = self;
+        let Self { config, clock, budget } = self;
+        let meter = budget.map(|budget| Meter::new(budget, config.limits.all()));
         let mut problems = Problems::of("HubSpot");
         config.check(&mut problems);
         let http = problems.check(Client::new(
@@ -183,7 +229,7 @@ impl HubSpotBuilder {
         match (http, system) {
             (Some(http), Some(system)) if problems.is_empty() => Ok(HubSpot {
                 system,
-                api: Api::new(http, config.token, config.paths),
+                api: Api::new(http.metered(meter), config.token, config.paths),
                 catalog: tokio::sync::Mutex::new(None),
                 look_back: config.look_back,
                 search_lag: config.search_lag,
@@ -215,6 +261,9 @@ impl HubSpotConfig {
             if !path.starts_with('/') || path.ends_with('/') || path.contains(['?', '#']) {
                 problems.add(format!("`paths.{name}` must be like /crm/v3/objects"));
             }
+        }
+        if self.limits.ten_secondly == 0 || self.limits.search_secondly == 0 {
+            problems.add("`limits` must each be at least 1");
         }
         self.http.check(problems);
     }

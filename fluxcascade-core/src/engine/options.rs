@@ -7,6 +7,7 @@ use super::{Engine, SyncError};
 use crate::model::{RecordId, Side, Withheld};
 use crate::plan::Plan;
 use crate::report::SyncReport;
+use crate::store::Lease;
 
 /// What a run reads and decides about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,11 +40,24 @@ pub struct RunRequest<'e> {
     engine: &'e Engine,
     mapping: String,
     options: RunOptions,
+    lease: Option<Lease>,
 }
 
 impl<'e> RunRequest<'e> {
     pub(super) fn new(engine: &'e Engine, mapping: &str) -> Self {
-        Self { engine, mapping: mapping.to_owned(), options: RunOptions::default() }
+        Self { engine, mapping: mapping.to_owned(), options: RunOptions::default(), lease: None }
+    }
+
+    /// Runs under a lease that the mapping's worker has claimed, and gives it back at the end,
+    /// whatever becomes of the run.
+    pub fn under(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// The mapping's name.
+    pub fn mapping(&self) -> &str {
+        &self.mapping
     }
 
     /// Reads both sides whole, whether that is due or not.
@@ -91,7 +105,7 @@ impl<'e> RunRequest<'e> {
     /// # Errors
     /// If a system cannot be read, the store fails, or another sync of the mapping is under way.
     pub async fn plan(self) -> Result<Plan, SyncError> {
-        let mut run = Run::lease(self.engine, &self.mapping, Purpose::Plan).await?;
+        let mut run = Run::open(self.engine, &self.mapping, Purpose::Plan, self.lease).await?;
         run.options = self.options;
         let result = run.dry().await;
         run.release().await;
@@ -103,10 +117,11 @@ impl<'e> RunRequest<'e> {
     /// # Errors
     /// If the run could not be done; a record that failed is data in the report.
     pub async fn sync(self) -> Result<SyncReport, SyncError> {
-        let mut run = Run::lease(self.engine, &self.mapping, Purpose::Write).await?;
+        let mut run = Run::open(self.engine, &self.mapping, Purpose::Write, self.lease).await?;
         run.options = self.options;
-        let result = run.sync().await;
+        // A future that its caller can hold on the stack.
+        let result = Box::pin(run.sync()).await;
         run.release().await;
-        result
+        result.map_err(|error| run.overtaken(error))
     }
 }

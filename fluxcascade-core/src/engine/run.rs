@@ -7,7 +7,7 @@ use super::apply_plan::Approved;
 use super::guard::Guarding;
 use super::options::{RunOptions, Scope};
 use super::pull::read_again;
-use super::{Connection, Engine, Event, SyncError};
+use super::{Connection, Engine, Event, LateWrite, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{Adopted, CompiledMapping, FingerprintKey};
 use crate::model::{
@@ -17,7 +17,9 @@ use crate::model::{
 use crate::plan::BeforeWrite;
 use crate::report::{HeldItem, SideReport, SyncReport};
 use crate::seeded::{self, Bug};
-use crate::store::{Counts, FeedKey, Intake, Lease, RunStart, Store, Sweep, WorkRequest};
+use crate::store::{
+    Counts, FeedKey, Intake, Lease, RunStart, Store, StoreError, StoreErrorKind, Sweep, WorkRequest,
+};
 
 /// What a lease is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub(super) struct Run<'e> {
     pub(super) guarding: Guarding,
     /// The plan that is carried out, if one was approved.
     pub(super) approved: Option<Approved>,
+    /// Writes whose answers came when the lease was over.
+    pub(super) late: Vec<LateWrite>,
 }
 
 impl<'e> Run<'e> {
@@ -76,11 +80,39 @@ impl<'e> Run<'e> {
         name: &str,
         purpose: Purpose,
     ) -> Result<Run<'e>, SyncError> {
+        Self::open(engine, name, purpose, None).await
+    }
+
+    /// The same under a lease that was claimed; it is given back if the run cannot begin.
+    pub(super) async fn open(
+        engine: &'e Engine,
+        name: &str,
+        purpose: Purpose,
+        claimed: Option<Lease>,
+    ) -> Result<Run<'e>, SyncError> {
+        // A future that its caller can hold on the stack.
+        let opened = Box::pin(Self::open_under(engine, name, purpose, claimed.clone())).await;
+        if let (Err(_), Some(lease)) = (&opened, &claimed) {
+            // If that fails, it ends by itself.
+            let _ = engine.inner.store.release(lease).await;
+        }
+        opened
+    }
+
+    async fn open_under(
+        engine: &'e Engine,
+        name: &str,
+        purpose: Purpose,
+        claimed: Option<Lease>,
+    ) -> Result<Run<'e>, SyncError> {
         let mapping = engine.looked_at(name).await?;
         let inner = &engine.inner;
         let now = inner.clock.now();
         let key = FingerprintKey::new(inner.store.fingerprint_key(&mapping.key).await?);
-        let lease = inner.store.lease(&mapping.key, now, inner.settings.lease).await?;
+        let lease = match claimed {
+            Some(lease) => own_lease(&mapping, lease)?,
+            None => inner.store.lease(&mapping.key, now, inner.settings.lease).await?,
+        };
         let report = empty_report(&mapping, now);
         let mut run = Run {
             engine,
@@ -102,6 +134,7 @@ impl<'e> Run<'e> {
             standing: Standing::Stored,
             guarding: Guarding::default(),
             approved: None,
+            late: Vec::new(),
         };
         match run.find_revision(purpose).await {
             Ok(()) => Ok(run),
@@ -167,6 +200,17 @@ impl<'e> Run<'e> {
     /// Gives the lease back; if that fails, it ends by itself.
     pub(super) async fn release(&self) {
         let _ = self.store().release(&self.lease).await;
+    }
+
+    /// A run that lost its lease says which of its writes may have come too late: it cannot store
+    /// that any more.
+    pub(super) fn overtaken(&mut self, error: SyncError) -> SyncError {
+        let SyncError::Store(error) = error else { return error };
+        if error.kind != StoreErrorKind::LeaseLost || self.late.is_empty() {
+            return error.into();
+        }
+        let late = std::mem::take(&mut self.late);
+        SyncError::Overtaken { mapping: self.mapping.mapping.name.clone(), late, error }
     }
 
     /// A whole run.
@@ -399,6 +443,18 @@ pub(super) async fn check_ends(
         before: words(&last.ends),
         now: words(&ends),
     })
+}
+
+/// A lease is of one mapping.
+fn own_lease(mapping: &CompiledMapping, lease: Lease) -> Result<Lease, StoreError> {
+    if lease.mapping == mapping.key {
+        return Ok(lease);
+    }
+    let message = format!(
+        "the lease is of mapping {}, and the run is of {}: claim this one's",
+        lease.mapping, mapping.key
+    );
+    Err(StoreError::new(StoreErrorKind::Misuse, message))
 }
 
 fn empty_report(mapping: &CompiledMapping, now: Timestamp) -> SyncReport {

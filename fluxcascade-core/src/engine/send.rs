@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::SyncError;
 use super::batch::Batch;
 use super::outcome::{Answer, Sent};
 use super::run::Run;
+use super::{LateWrite, SyncError};
 use crate::connector::{ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest};
 use crate::model::{
     FieldName, Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side,
@@ -44,11 +44,25 @@ impl Run<'_> {
                     *window = (*window).max(self.engine.inner.clock.now().since(read_at));
                 }
                 let outcomes = self.connector(side).write(request).await;
+                self.note_late(side, group);
                 let width = self.mapping.projections[side].fields().len();
                 sent.extend(pair_up(group, outcomes, width));
             }
         }
         Ok(sent)
+    }
+
+    /// An answer that comes when the lease is over: the process stood still between the check of the
+    /// time and the request, or while it was under way (P24).
+    fn note_late(&mut self, side: Side, group: &[&Operation]) {
+        if self.now() <= self.lease.until {
+            return;
+        }
+        self.late.extend(group.iter().map(|operation| LateWrite {
+            side,
+            record: operation.kind.record().cloned(),
+            origin: operation.origin.clone(),
+        }));
     }
 
     /// A write that is refused for fields that it names is sent once more without them (P14).

@@ -122,6 +122,10 @@ text_id!(
     MappingName, "a mapping name", 128
 );
 text_id!(
+    /// What a process that syncs calls itself: no two that share a store have the same.
+    WorkerName, "a worker name", 128
+);
+text_id!(
     /// Names a pair: given by the host, else made of its fields; never a position.
     PairId, "a pair id", 128
 );

@@ -44,4 +44,5 @@ mod settings;
 mod unanswered;
 mod updates;
 mod verify;
+mod workers;
 mod world;

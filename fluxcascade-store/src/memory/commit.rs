@@ -87,6 +87,7 @@ impl Ledger {
             let (outcome, hold) = rules::answered(self.holds.get(&to.hold).cloned(), to);
             if let Some(hold) = hold {
                 self.put_hold(hold);
+                self.make_due();
             }
             outcome
         };

@@ -112,5 +112,6 @@ impl Ledger {
         for side in reading.sides.clone() {
             self.enter(side, rules::hinted(hint, self.sequence + 1));
         }
+        self.make_due();
     }
 }

@@ -11,12 +11,15 @@ use fluxcascade_core::model::{
 use fluxcascade_core::store::{Feed, FeedKey, RunStart};
 
 use super::index::{Holds, Keys, Links, Operations, link_of};
+use super::turns::Turn;
 use crate::rules::{self, Standing};
 
 /// One mapping's part of the store.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) standing: Standing,
+    /// Its place on the schedule of the workers, if it has one.
+    pub(super) turn: Option<Turn>,
     pub(super) revisions: Vec<Revision>,
     pub(super) runs: BTreeMap<RunNumber, RunRow>,
     pub(super) feeds: BTreeMap<(ConnectionName, ObjectType), Reading>,

@@ -10,6 +10,7 @@ use fluxcascade_core::model::{
 use fluxcascade_core::store::{Begun, CommitBatch, Lease, Made, StoreError, StoredToken};
 
 use super::ledger::Ledger;
+use crate::budget::Purse;
 use crate::rules;
 use crate::upkeep::Place;
 
@@ -22,6 +23,7 @@ pub(super) struct Tenant {
     /// Keyed fingerprints of records that were forgotten.
     pub(super) forgotten: BTreeSet<[u8; 16]>,
     pub(super) claims: Claims,
+    pub(super) purses: BTreeMap<(ConnectionName, String), Purse>,
 }
 
 /// A connection's credential, and who refreshes it.

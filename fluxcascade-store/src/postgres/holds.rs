@@ -221,6 +221,9 @@ impl Ledger {
             }
             outcomes.push(outcome);
         }
+        if !changed.is_empty() {
+            self.make_due().await?;
+        }
         self.rewrite(&changed.into_values().collect::<Vec<_>>()).await?;
         Ok(outcomes)
     }

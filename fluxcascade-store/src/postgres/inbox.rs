@@ -296,6 +296,7 @@ pub(super) async fn notify(session: Arc<Session>, hints: &[Hint]) -> Result<(), 
             let key = fluxcascade_core::model::MappingKey { tenant: tenant.clone(), mapping };
             if let Some(ledger) = Ledger::find(&session, &key).await? {
                 ledger.hint(&hints).await?;
+                ledger.make_due().await?;
             }
         }
     }

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use super::listen::Ears;
 use super::session::Sessions;
 use super::tls::Tls;
 
@@ -104,11 +105,7 @@ impl PostgresOptions {
     pub(super) fn pool(&self) -> Result<Sessions, StoreError> {
         self.check()?;
         let config = self.config()?;
-        let tls = if config.get_ssl_mode() == SslMode::Disable {
-            Tls::none()
-        } else {
-            Tls::trusting(self.roots.as_deref())?
-        };
+        let tls = self.tls(&config)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, tls, recycling))
             .max_size(self.connections)
@@ -119,6 +116,20 @@ impl PostgresOptions {
             .build()
             .map_err(StoreError::failed)?;
         Ok(Sessions::new(pool, self.schema.clone(), self.statement_timeout))
+    }
+
+    /// What hears the server, and does not listen yet.
+    pub(super) fn ears(&self) -> Result<Ears, StoreError> {
+        let config = self.config()?;
+        let tls = self.tls(&config)?;
+        Ok(Ears::new(config, tls, self.schema.clone(), self.connect_timeout))
+    }
+
+    fn tls(&self, config: &Config) -> Result<Tls, StoreError> {
+        if config.get_ssl_mode() == SslMode::Disable {
+            return Ok(Tls::none());
+        }
+        Tls::trusting(self.roots.as_deref())
     }
 
     fn check(&self) -> Result<(), StoreError> {

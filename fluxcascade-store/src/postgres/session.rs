@@ -39,6 +39,10 @@ pub(super) type Value<'a> = &'a (dyn ToSql + Sync);
 /// How often a call is done again.
 const REPEATS: u32 = 6;
 
+/// How long a transaction may wait for its caller: one that stands still in the middle keeps others
+/// waiting at its locks for so long.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
 /// How long after its own limit the server is waited for.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -121,11 +125,11 @@ impl Sessions {
             Access::Intake => "off",
         };
         let limit = self.patience.as_millis();
-        // A worker that is stopped in the middle must not keep a mapping locked for ever.
+        let standstill = self.patience.min(STANDSTILL).as_millis();
         format!(
             "BEGIN ISOLATION LEVEL {isolation}; SET LOCAL synchronous_commit TO {durable}; \
              SET LOCAL search_path TO {}, pg_temp; SET LOCAL statement_timeout TO {limit}; \
-             SET LOCAL idle_in_transaction_session_timeout TO {limit}; \
+             SET LOCAL idle_in_transaction_session_timeout TO {standstill}; \
              SET LOCAL plan_cache_mode TO force_generic_plan; SET LOCAL enable_seqscan TO off",
             quoted(&self.schema)
         )

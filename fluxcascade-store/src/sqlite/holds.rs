@@ -105,6 +105,7 @@ impl Ledger<'_> {
         let (outcome, hold) = rules::answered(Some(decode("hold", &bytes)?), to);
         if let Some(hold) = hold {
             self.rewrite(place, &hold)?;
+            self.make_due()?;
         }
         Ok(outcome)
     }

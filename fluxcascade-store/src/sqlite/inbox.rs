@@ -174,6 +174,7 @@ pub(super) fn notify(transaction: &Transaction<'_>, hints: &[Hint]) -> Result<()
                     ledger.hint(side, hint)?;
                 }
             }
+            ledger.make_due()?;
         }
     }
     Ok(())

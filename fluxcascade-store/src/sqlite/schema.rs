@@ -15,9 +15,10 @@ use super::fault::Fault;
 pub(super) const APPLICATION_ID: i32 = 0x464C_5843;
 
 /// What brings a file from each schema to the next; the last one's place is the current schema.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_claims_sweeps_answers.sql"),
+    include_str!("../../migrations/0003_turns.sql"),
 ];
 
 /// The statements in this backend, with room to grow.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use fluxcascade_connectors::sim::{OffsetClock, SteeredClock};
 use fluxcascade_connectors::{HubSpot, Jobber};
 use fluxcascade_core::clock::Clock;
-use fluxcascade_core::mapping::Mapping;
+use fluxcascade_core::mapping::{Mapping, Test};
+use fluxcascade_core::model::Side;
 use fluxcascade_core::store::Store;
 use fluxcascade_core::{Engine, SyncError};
 
@@ -19,10 +20,10 @@ pub(crate) const NAME: &str = "contacts";
 
 /// What the process is told, in its environment: where the systems are, what the store is, and how
 /// far its clock is ahead of the machine's, in microseconds.
-const HUBSPOT: &str = "FLUXCASCADE_KILLED_HUBSPOT";
-const JOBBER: &str = "FLUXCASCADE_KILLED_JOBBER";
-const STORE: &str = "FLUXCASCADE_KILLED_STORE";
-const AHEAD: &str = "FLUXCASCADE_KILLED_AHEAD";
+pub(crate) const HUBSPOT: &str = "FLUXCASCADE_KILLED_HUBSPOT";
+pub(crate) const JOBBER: &str = "FLUXCASCADE_KILLED_JOBBER";
+pub(crate) const STORE: &str = "FLUXCASCADE_KILLED_STORE";
+pub(crate) const AHEAD: &str = "FLUXCASCADE_KILLED_AHEAD";
 
 /// How long a process is waited for that nobody kills.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,7 +57,7 @@ impl Kept {
         }
     }
 
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         match self {
             Kept::File(path) => path.to_str().unwrap().to_owned(),
             #[cfg(feature = "postgres")]
@@ -64,7 +65,7 @@ impl Kept {
         }
     }
 
-    fn heard(told: &str) -> Self {
+    pub(crate) fn heard(told: &str) -> Self {
         match told.split_once('\n') {
             None => Kept::File(PathBuf::from(told)),
             #[cfg(feature = "postgres")]
@@ -84,12 +85,30 @@ pub(crate) struct Order {
     pub(crate) hubspot: String,
     pub(crate) jobber: String,
     pub(crate) kept: Kept,
+    /// The cities whose people have a mapping of their own; none: one mapping has all people.
+    pub(crate) cities: &'static [&'static str],
+}
+
+impl Order {
+    /// The names of the mappings.
+    pub(crate) fn names(&self) -> Vec<String> {
+        if self.cities.is_empty() {
+            return vec![NAME.to_owned()];
+        }
+        self.cities.iter().map(|city| format!("{NAME} of {city}")).collect()
+    }
+
+    /// The mappings.
+    pub(crate) fn mappings(&self) -> Vec<Mapping> {
+        let city = |place: usize| self.cities.get(place).copied();
+        self.names().iter().enumerate().map(|(place, name)| mapping(name, city(place))).collect()
+    }
 }
 
 /// People by e-mail. Users of HubSpot edit the first name and the company, users of Jobber the last
 /// name and the address; all of it flows both ways.
-fn mapping() -> Mapping {
-    Mapping::builder(NAME)
+fn mapping(name: &str, city: Option<&str>) -> Mapping {
+    let mapping = Mapping::builder(name)
         .source("hubspot", "contacts")
         .target("jobber", "clients")
         .match_on("email", "emails.primary")
@@ -101,23 +120,26 @@ fn mapping() -> Mapping {
             ["address", "city", "zip"],
             ["billingAddress.street1", "billingAddress.city", "billingAddress.postalCode"],
             |pair| pair,
-        )
-        .build()
-        .unwrap()
+        );
+    let Some(city) = city else { return mapping.build().unwrap() };
+    let here = || Test::Equals(city.into());
+    let mapping = mapping.filter(Side::Source, "city", here());
+    mapping.filter(Side::Target, "billingAddress.city", here()).build().unwrap()
 }
 
 /// An engine as the process has it.
 pub(crate) async fn engine(order: &Order, clock: Arc<dyn Clock>) -> Result<Engine, SyncError> {
     let hubspot = HubSpot::builder().token("any").base_url(&order.hubspot);
     let jobber = Jobber::builder().token("any").base_url(&order.jobber);
-    Engine::builder()
+    let mut engine = Engine::builder()
         .connection("hubspot", hubspot.clock(Arc::clone(&clock)).build().unwrap())
         .connection("jobber", jobber.clock(Arc::clone(&clock)).build().unwrap())
         .store(order.kept.open().await)
-        .clock(clock)
-        .mapping(mapping())
-        .build()
-        .await
+        .clock(clock);
+    for mapping in order.mappings() {
+        engine = engine.mapping(mapping);
+    }
+    engine.build().await
 }
 
 /// Not a test by itself: what the tests here start, and kill.
@@ -133,7 +155,7 @@ fn one_run() {
     clock.advance(ahead);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let engine = engine(&Order { hubspot, jobber, kept }, clock).await.unwrap();
+        let engine = engine(&Order { hubspot, jobber, kept, cities: &[] }, clock).await.unwrap();
         say("begun");
         match engine.sync(NAME).await {
             Ok(report) => say(&format!("synced {}", report.writes())),
@@ -143,7 +165,7 @@ fn one_run() {
 }
 
 #[allow(clippy::print_stdout, reason = "this is how the process tells the other one")]
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     println!("\nsaid: {what}");
 }
 
@@ -151,6 +173,20 @@ fn say(what: &str) {
 pub(crate) struct Running {
     child: Child,
     said: Receiver<String>,
+}
+
+/// What a process says from now on.
+pub(crate) fn listen(child: &mut Child) -> Receiver<String> {
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let (say, said) = channel();
+    std::thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            if let Some(word) = line.strip_prefix("said: ") {
+                let _ = say.send(word.to_owned());
+            }
+        }
+    });
+    said
 }
 
 /// What was heard of a process.
@@ -177,15 +213,7 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (say, said) = channel();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if let Some(word) = line.strip_prefix("said: ") {
-                    let _ = say.send(word.to_owned());
-                }
-            }
-        });
+        let said = listen(&mut child);
         Self { child, said }
     }
 

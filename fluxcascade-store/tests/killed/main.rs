@@ -11,9 +11,13 @@
 
 mod child;
 #[cfg(feature = "postgres")]
+mod fleet;
+#[cfg(feature = "postgres")]
 #[path = "../shared/server.rs"]
 mod server;
 mod systems;
+#[cfg(feature = "postgres")]
+mod worker;
 
 use std::time::{Duration, Instant};
 
@@ -176,4 +180,19 @@ fn killed_500_times_on_a_file() {
             -- --ignored killed_500_times --nocapture"]
 fn killed_500_times_on_a_server() {
     killed(500, &Kept::Server(server::Place::new().unwrap()));
+}
+
+/// P24 and P17 over P1–P6: four workers on one server.
+#[cfg(feature = "postgres")]
+#[test]
+fn four_workers_of_which_some_are_killed_and_one_stands_still_do_what_one_does() {
+    fleet::mishaps(fleet::Mishaps { kills: 3, pauses: 1 });
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+#[ignore = "a soak of some minutes: cargo test --release -p fluxcascade-store --features postgres --test killed \
+            -- --ignored four_workers_for_long --nocapture"]
+fn four_workers_for_long() {
+    fleet::mishaps(fleet::Mishaps { kills: 60, pauses: 20 });
 }

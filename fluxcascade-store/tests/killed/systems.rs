@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim, Limits, SimContact};
 use fluxcascade_connectors::sim::jobber::{JobberAddress, JobberClient, JobberOptions, JobberSim};
-use fluxcascade_connectors::sim::{OffsetClock, SimConfig, SteeredClock};
+use fluxcascade_connectors::sim::{LoggedRequest, OffsetClock, SimConfig, SteeredClock};
 use fluxcascade_core::clock::Clock;
-use fluxcascade_core::model::{Link, LinkStatus, MappingKey, MappingName, Side};
+use fluxcascade_core::model::{Link, LinkStatus, MappingKey, MappingName, Side, Timestamp};
 use fluxcascade_core::store::Page;
 use tokio::runtime::Runtime;
 
-use crate::child::{Kept, NAME, Order, engine};
+use crate::child::{Kept, Order, engine};
 
 /// Values that nobody wrote twice: what a person is to be called in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,7 @@ struct Person {
     last: String,
     company: String,
     street: String,
+    city: &'static str,
 }
 
 /// Both systems, and what their users did.
@@ -38,11 +39,19 @@ pub(crate) struct Systems {
     /// Who is linked.
     linked: BTreeSet<String>,
     words: u64,
+    cities: &'static [&'static str],
+    /// Who is edited: so many of the first, where those who are made later may be linked late.
+    edited: usize,
 }
 
 impl Systems {
     /// Both, with so many people who are in both.
     pub(crate) fn start(people: usize) -> Self {
+        Self::limited(people, &[], Limits::Off)
+    }
+
+    /// The same in several cities, with limits on what HubSpot takes.
+    pub(crate) fn limited(people: usize, cities: &'static [&'static str], limits: Limits) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -51,14 +60,18 @@ impl Systems {
         let clock = Arc::new(OffsetClock::default());
         let (hubspot, jobber) = runtime.block_on(async {
             let config = || SimConfig::steered(7, Arc::clone(&clock));
-            let unlimited = HubSpotOptions { limits: Limits::Off, ..HubSpotOptions::default() };
+            let at_once = (Duration::ZERO, Duration::ZERO);
+            let mut options = HubSpotOptions { limits, ..HubSpotOptions::default() };
+            if !cities.is_empty() {
+                options.search_lag = at_once;
+            }
             let plenty = JobberOptions {
                 maximum_available: 1_000_000,
                 restore_rate: 1_000_000,
                 requests_per_window: u32::MAX,
                 ..JobberOptions::default()
             };
-            let hubspot = HubSpotSim::start_with(config(), unlimited).await.unwrap();
+            let hubspot = HubSpotSim::start_with(config(), options).await.unwrap();
             (hubspot, JobberSim::start_with(config(), plenty).await.unwrap())
         });
         let mut systems = Self {
@@ -71,6 +84,8 @@ impl Systems {
             made: BTreeMap::new(),
             linked: BTreeSet::new(),
             words: 0,
+            cities,
+            edited: if cities.is_empty() { usize::MAX } else { people },
         };
         for _ in 0..people {
             let (email, person) = systems.new_person();
@@ -83,12 +98,29 @@ impl Systems {
 
     pub(crate) fn order(&self, kept: &Kept) -> Order {
         let (hubspot, jobber) = (self.hubspot.base_url(), self.jobber.base_url());
-        Order { hubspot, jobber, kept: kept.clone() }
+        Order { hubspot, jobber, kept: kept.clone(), cities: self.cities }
     }
 
     /// How far the time here is ahead of the machine's.
     pub(crate) fn ahead(&self) -> Duration {
         self.ahead
+    }
+
+    /// The time here.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn wait_for<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The requests that reached HubSpot, and those that reached Jobber, in the order of their times.
+    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
+        let mut all = self.hubspot.requests();
+        all.extend(self.jobber.requests());
+        all.sort_by_key(|request| request.at);
+        all
     }
 
     pub(crate) fn minutes(&mut self, minutes: u64) {
@@ -102,14 +134,20 @@ impl Systems {
         format!("{what} {}", self.words)
     }
 
+    /// Where the n-th person lives.
+    fn city(&self, n: usize) -> &'static str {
+        if self.cities.is_empty() { "Boaz" } else { self.cities[n % self.cities.len()] }
+    }
+
     fn new_person(&mut self) -> (String, Person) {
         let person = Person {
             first: self.word("First"),
             last: self.word("Last"),
             company: self.word("Company"),
             street: self.word("Street"),
+            city: self.city(self.people.len()),
         };
-        let email = format!("p{}@mail.example", self.people.len());
+        let email = email(self.people.len());
         self.people.insert(email.clone(), person.clone());
         (email, person)
     }
@@ -117,8 +155,8 @@ impl Systems {
     /// A user of a system does something, as the dice say: an edit mostly, and now and then a person
     /// is made. Each field is edited in one of the systems, so that nothing is in conflict.
     pub(crate) fn act(&mut self, deed: u32, whom: u64) {
-        let whom = usize::try_from(whom % self.people.len() as u64).unwrap();
-        let email = self.people.keys().nth(whom).unwrap().clone();
+        let edited = self.people.len().min(self.edited);
+        let email = email(usize::try_from(whom % edited as u64).unwrap());
         match deed {
             0 => {
                 let (email, person) = self.new_person();
@@ -137,7 +175,7 @@ impl Systems {
                 person.last = word;
             }),
             _ => self.edit_client(&email, "Street", |person, client, word| {
-                client.billing_address = Some(address(&word));
+                client.billing_address = Some(address(&word, person.city));
                 person.street = word;
             }),
         }
@@ -182,8 +220,13 @@ impl Systems {
     /// Looks into the store, while no process runs.
     pub(crate) fn learn(&mut self, kept: &Kept) {
         let links = self.runtime.block_on(async {
-            let contacts = MappingKey::of(MappingName::new(NAME).unwrap());
-            kept.open().await.links(&contacts, None, usize::MAX).await.unwrap()
+            let store = kept.open().await;
+            let mut links = Vec::new();
+            for name in self.order(kept).names() {
+                let key = MappingKey::of(MappingName::new(name).unwrap());
+                links.extend(store.links(&key, None, usize::MAX).await.unwrap());
+            }
+            links
         });
         let contact = |link: &Link| self.hubspot.contact(link.records[Side::Source].as_str());
         let linked = links.iter().filter_map(contact);
@@ -215,6 +258,12 @@ impl Systems {
         assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), log.join("\n"));
     }
 
+    /// A city that people live in, or none.
+    fn known_city(&self, name: &str) -> &'static str {
+        let known = (0..self.cities.len().max(1)).map(|n| self.city(n));
+        known.into_iter().find(|city| *city == name).unwrap_or("nowhere")
+    }
+
     fn in_hubspot(&self) -> Vec<(String, Person)> {
         let read = |contact: &SimContact| {
             let value = |name: &str| contact.value(name).to_owned();
@@ -223,6 +272,7 @@ impl Systems {
                 last: value("lastname"),
                 company: value("company"),
                 street: value("address"),
+                city: self.known_city(&value("city")),
             };
             (value("email"), person)
         };
@@ -231,12 +281,15 @@ impl Systems {
 
     fn in_jobber(&self) -> Vec<(String, Person)> {
         let read = |client: &JobberClient| {
-            let street = client.billing_address.as_ref().map(|address| address.street1.clone());
+            let address = client.billing_address.as_ref();
+            let street = address.map(|address| address.street1.clone());
+            let city = address.map(|address| address.city.clone());
             let person = Person {
                 first: client.first_name.clone(),
                 last: client.last_name.clone(),
                 company: client.company_name.clone().unwrap_or_default(),
                 street: street.unwrap_or_default(),
+                city: self.known_city(city.as_deref().unwrap_or_default()),
             };
             (email_of(client).to_owned(), person)
         };
@@ -247,8 +300,23 @@ impl Systems {
     async fn judge_store(&self, kept: &Kept, wrong: &mut Vec<String>) -> Vec<String> {
         let clock: Arc<dyn Clock> = Arc::<OffsetClock>::clone(&self.clock);
         let engine = engine(&self.order(kept), clock).await.unwrap();
-        let key = engine.mapping(NAME).unwrap().key.clone();
-        let links = engine.store().links(&key, None, usize::MAX).await.unwrap();
+        let (store, names) = (engine.store(), self.order(kept).names());
+        let (mut links, mut log) = (Vec::new(), Vec::new());
+        for name in &names {
+            let key = engine.mapping(name).unwrap().key.clone();
+            links.extend(store.links(&key, None, usize::MAX).await.unwrap());
+            let counts = engine.counts(name).await.unwrap();
+            if (counts.operations, counts.inbox) != (0, 0) {
+                wrong.push(format!("something is left to do of {name}: {counts:?}"));
+            }
+            let holds = store.holds(&key, &Page::all()).await.unwrap();
+            wrong.extend(holds.iter().map(|hold| format!("waits for a person: {hold:?}")));
+            // No field was edited on both sides.
+            let conflicts = store.conflicts(&key, &Page::all()).await.unwrap();
+            wrong.extend(conflicts.iter().map(|row| format!("no conflict: {row:?}")));
+            let rows = store.log(&key, &Page::all()).await.unwrap();
+            log.extend(rows.iter().rev().map(|row| format!("{row:?}")));
+        }
         if links.len() != self.people.len() {
             wrong.push(format!("{} links of {} people", links.len(), self.people.len()));
         }
@@ -262,17 +330,7 @@ impl Systems {
                 wrong.push(format!("no active link of one person: {link:?}"));
             }
         }
-        let counts = engine.counts(NAME).await.unwrap();
-        if (counts.operations, counts.inbox) != (0, 0) {
-            wrong.push(format!("something is left to do: {counts:?}"));
-        }
-        let holds = engine.store().holds(&key, &Page::all()).await.unwrap();
-        wrong.extend(holds.iter().map(|hold| format!("waits for a person: {hold:?}")));
-        // No field was edited on both sides.
-        let conflicts = engine.store().conflicts(&key, &Page::all()).await.unwrap();
-        wrong.extend(conflicts.iter().map(|row| format!("no conflict: {row:?}")));
-        let log = engine.store().log(&key, &Page::all()).await.unwrap();
-        log.iter().rev().map(|row| format!("{row:?}")).collect()
+        log
     }
 }
 
@@ -283,7 +341,7 @@ fn contact(email: &str, person: &Person) -> [(&'static str, String); 7] {
         ("lastname", person.last.clone()),
         ("company", person.company.clone()),
         ("address", person.street.clone()),
-        ("city", "Boaz".to_owned()),
+        ("city", person.city.to_owned()),
         ("zip", "35957".to_owned()),
     ]
 }
@@ -291,18 +349,23 @@ fn contact(email: &str, person: &Person) -> [(&'static str, String); 7] {
 fn client(email: &str, person: &Person) -> JobberClient {
     let mut client = JobberClient::person(&person.first, &person.last)
         .with_email(email)
-        .with_billing_address(address(&person.street));
+        .with_billing_address(address(&person.street, person.city));
     client.company_name = Some(person.company.clone());
     client
 }
 
-fn address(street: &str) -> JobberAddress {
+fn address(street: &str, city: &str) -> JobberAddress {
     JobberAddress {
         street1: street.to_owned(),
-        city: "Boaz".to_owned(),
+        city: city.to_owned(),
         postal_code: "35957".to_owned(),
         ..JobberAddress::default()
     }
+}
+
+/// The address of the n-th person.
+fn email(n: usize) -> String {
+    format!("p{n}@mail.example")
 }
 
 fn email_of(client: &JobberClient) -> &str {

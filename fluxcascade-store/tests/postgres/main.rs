@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
 mod alike;
+mod budget;
 mod failing;
 mod opening;
 mod plans;
@@ -12,4 +13,6 @@ mod refusing;
 mod server;
 #[path = "../shared/alike.rs"]
 mod shared;
+mod tokens;
+mod turns;
 mod workers;

@@ -11,14 +11,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fluxcascade_core::model::{
     Answer, AnswerTo, Awaited, Choice, Conflict, ConflictKind, Ending, Hold, HoldKey, HoldReason,
     LayoutPair, LinkStatus, LogKind, LogRow, Operation, Revision, RunNumber, RunRow, RunStatus,
-    Side, Sides, Stamp, Timestamp, Withheld, WorkKey, WriteOrigin, Written,
+    Side, Sides, Stamp, Timestamp, Withheld, WorkKey, WorkerName, WriteOrigin, Written,
 };
 use fluxcascade_core::store::{
-    Begun, CommitBatch, Counts, Feed, Intake, Lease, Page, Requeue, RunStart, Store, Sweep, Taken,
+    Begun, Budget, Budgets, ClaimRequest, CommitBatch, Counts, Draw, Feed, Intake, Lease, Page,
+    Requeue, RunStart, Schedule, Scheduled, Store, Sweep, Taken,
 };
 use fluxcascade_core::testkit::conformance::store::nouns::*;
 use fluxcascade_store::SqliteStore;
@@ -26,7 +28,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The schema that this version writes.
-const CURRENT: u32 = 2;
+const CURRENT: u32 = 3;
 
 fn fixture(schema: u32) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join("fixtures");
@@ -179,6 +181,33 @@ async fn fill_second(store: &SqliteStore, lease: &Lease) {
     store.intake(lease, &first).await.unwrap();
 }
 
+/// Leads are scheduled and were claimed, and requests were drawn.
+async fn fill_third(store: &SqliteStore) {
+    let every = Duration::from_secs(60);
+    let scheduled = Scheduled { mapping: mapping("leads"), every, first: at(100) };
+    store.schedule(&scheduled).await.unwrap();
+    let lease = store.claim(&claim_at(100)).await.unwrap().leases.remove(0);
+    store.release(&lease).await.unwrap();
+    assert_eq!(store.draw(&drawing(100, 40)).await.unwrap().granted, 40);
+}
+
+fn claim_at(secs: i64) -> ClaimRequest {
+    let worker = WorkerName::new("one").unwrap();
+    ClaimRequest { worker, among: None, now: at(secs), ttl: TTL, limit: 9 }
+}
+
+fn drawing(secs: i64, wanted: u32) -> Draw {
+    Draw {
+        tenant: contacts().tenant,
+        connection: feed_key().connection,
+        limit: "requests".to_owned(),
+        worker: WorkerName::new("one").unwrap(),
+        budget: Budget { requests: 100, window: Duration::from_secs(10) },
+        now: at(secs),
+        wanted,
+    }
+}
+
 #[tokio::test]
 #[ignore = "makes a file that is committed: cargo test -p fluxcascade-store --test sqlite \
             -- --ignored make_the_fixture_of_this_schema"]
@@ -196,6 +225,7 @@ async fn make_the_fixture_of_this_schema() {
     store.begin(&lease, &[stored_create(CURRENT)]).await.unwrap();
     store.commit(&lease, &batch(CURRENT)).await.unwrap();
     fill_second(&store, &lease).await;
+    fill_third(&store).await;
     drop(store);
     // In one file, and in small pages: most of its tables have a row or two.
     let file = Connection::open(&path).unwrap();
@@ -290,6 +320,15 @@ async fn a_file_of_the_second_schema_goes_on_with_answers_claims_and_a_sweep() {
     // Linked or with a key are s1, s2 and s8; s1 was on the first page.
     let last = store.intake(&lease, &sweep(Sweep::Last, Side::Source, [])).await.unwrap();
     assert_eq!(last, Taken { entered: 0, missed: 2 });
+}
+
+#[tokio::test]
+async fn a_file_of_the_third_schema_knows_what_is_due_and_what_was_drawn() {
+    let (_folder, store) = opened(3).await;
+    assert_eq!(store.claim(&claim_at(159)).await.unwrap().next, Some(at(160)));
+    let due = store.claim(&claim_at(160)).await.unwrap().leases;
+    assert_eq!(due.iter().map(|lease| lease.fence).collect::<Vec<_>>(), [2]);
+    assert_eq!(store.draw(&drawing(101, 100)).await.unwrap().granted, 60);
 }
 
 /// Holds of what was gone are none of today's: they are read, counted and listed as ones of what is

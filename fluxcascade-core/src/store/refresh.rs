@@ -1,0 +1,114 @@
+//! One refresh of a credential at a time, across tasks and processes. How a vendor is asked for it is
+//! the adapter's affair.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::error::StoreError;
+use super::token::{StoredToken, TokenKey, TokenStore};
+use crate::clock::Clock;
+
+/// How long to wait before looking again whether another one has refreshed.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A credential that is not good any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stale {
+    /// Whose.
+    pub key: TokenKey,
+    /// The generation that was used, and refused or is about to end.
+    pub generation: u64,
+    /// How long a refresh may take: after that it is given up, and another may begin one. Longer than
+    /// the request's own limit.
+    pub patience: Duration,
+}
+
+/// A credential of a later generation than the stale one: another's refresh, if there was one, else
+/// what `refresh` makes of the one that is stored. Of any number that ask at once, in however many
+/// processes, one calls `refresh`, and the others wait for what it stores.
+///
+/// A process that is killed after the vendor has answered, and before that is stored, loses the answer:
+/// with a vendor that gives each refresh token once, the account is then to be connected anew.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use fluxcascade_core::SystemClock;
+/// use fluxcascade_core::model::{ConnectionName, TenantId};
+/// use fluxcascade_core::store::{
+///     Stale, StoreError, StoredToken, TokenKey, TokenStore, refreshed,
+/// };
+/// use fluxcascade_core::testkit::block_on;
+/// use fluxcascade_store::MemoryStore;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = MemoryStore::new();
+/// let key = TokenKey { tenant: TenantId::default(), connection: ConnectionName::new("jobber")? };
+/// block_on(store.replace_token(&key, 0, b"first"))?;
+///
+/// let stale = Stale { key, generation: 1, patience: Duration::from_secs(60) };
+/// // An adapter asks the vendor here, with the refresh token that is in the stored one.
+/// let ask = |_old: Option<StoredToken>| async { Ok::<_, StoreError>(b"second".to_vec()) };
+/// let token = block_on(refreshed(&store, &SystemClock, &stale, ask))?;
+/// assert_eq!((token.generation, token.secret), (2, b"second".to_vec()));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// If the store fails, or with what `refresh` fails with; then another may try at once.
+pub async fn refreshed<E, F>(
+    tokens: &dyn TokenStore,
+    clock: &dyn Clock,
+    stale: &Stale,
+    refresh: impl FnOnce(Option<StoredToken>) -> F,
+) -> Result<StoredToken, E>
+where
+    E: From<StoreError>,
+    F: Future<Output = Result<Vec<u8>, E>>,
+{
+    loop {
+        if let Some(newer) = newer(tokens, stale).await? {
+            return Ok(newer);
+        }
+        if tokens.claim_refresh(&stale.key, clock.now(), stale.patience).await? {
+            break;
+        }
+        clock.sleep(LOOK_AGAIN).await;
+    }
+    let outcome = refresh_claimed(tokens, stale, refresh).await;
+    // If that fails, the claim ends by itself.
+    let _ = tokens.release_refresh(&stale.key).await;
+    outcome
+}
+
+async fn newer(tokens: &dyn TokenStore, stale: &Stale) -> Result<Option<StoredToken>, StoreError> {
+    let token = tokens.token(&stale.key).await?;
+    Ok(token.filter(|token| token.generation > stale.generation))
+}
+
+async fn refresh_claimed<E, F>(
+    tokens: &dyn TokenStore,
+    stale: &Stale,
+    refresh: impl FnOnce(Option<StoredToken>) -> F,
+) -> Result<StoredToken, E>
+where
+    E: From<StoreError>,
+    F: Future<Output = Result<Vec<u8>, E>>,
+{
+    // Somebody may have refreshed between the look and the claim.
+    let current = tokens.token(&stale.key).await?;
+    let generation = current.as_ref().map_or(0, |token| token.generation);
+    if let Some(newer) = current.clone().filter(|_| generation > stale.generation) {
+        return Ok(newer);
+    }
+    let secret = refresh(current).await?;
+    if tokens.replace_token(&stale.key, generation, &secret).await? {
+        return Ok(StoredToken { generation: generation + 1, secret });
+    }
+    // The claim was over before the answer came, and another has refreshed.
+    newer(tokens, stale).await?.ok_or_else(|| {
+        let why = "the credential was refreshed and is gone: connect the account anew";
+        StoreError::failed(why).into()
+    })
+}

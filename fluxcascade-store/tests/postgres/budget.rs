@@ -1,0 +1,73 @@
+//! Four workers ask one simulated HubSpot, over HTTP, for more than it takes: within a shared budget it
+//! never has to refuse one, and without it does.
+
+use std::sync::Arc;
+
+use fluxcascade_connectors::HubSpot;
+use fluxcascade_connectors::http::{HttpSettings, SharedBudget};
+use fluxcascade_connectors::hubspot::HubSpotLimits;
+use fluxcascade_connectors::sim::SimConfig;
+use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim, Limits};
+use fluxcascade_core::Reader;
+use fluxcascade_core::model::{ConnectionName, TenantId, WorkerName};
+use fluxcascade_store::PostgresStore;
+
+use crate::server::Place;
+
+/// In ten seconds.
+const TAKEN: u32 = 40;
+/// Each of four asks so often, all four a half more than is taken.
+const ASKED: u32 = 15;
+
+async fn hubspot() -> HubSpotSim {
+    let limits = Limits::On { ten_secondly: TAKEN as usize, search_secondly: 5, daily: 1_000_000 };
+    let options = HubSpotOptions { limits, ..HubSpotOptions::default() };
+    HubSpotSim::start_with(SimConfig::new(1), options).await.unwrap()
+}
+
+/// Asks with four adapters at once. How many requests were refused, and how many calls were answered.
+async fn refused(sim: &HubSpotSim, budgets: Vec<Option<SharedBudget>>) -> (usize, usize) {
+    let asking = budgets.into_iter().map(|budget| {
+        let http = HttpSettings { max_attempts: 1, ..HttpSettings::default() };
+        let limits = HubSpotLimits { ten_secondly: TAKEN, search_secondly: 5 };
+        let mut adapter = HubSpot::builder().token("any").base_url(sim.base_url());
+        adapter = adapter.http(http).limits(limits);
+        if let Some(budget) = budget {
+            adapter = adapter.budget(budget);
+        }
+        let adapter = adapter.build().unwrap();
+        tokio::spawn(async move {
+            let mut answered = 0;
+            for _ in 0..ASKED {
+                answered += usize::from(adapter.account().await.is_ok());
+            }
+            answered
+        })
+    });
+    let asking: Vec<_> = asking.collect();
+    let mut answered = 0;
+    for worker in asking {
+        answered += worker.await.unwrap();
+    }
+    (sim.requests().iter().filter(|request| request.status == Some(429)).count(), answered)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn four_workers_together_never_pass_the_vendors_limit() {
+    let Some(place) = Place::or_skip() else { return };
+    let all = 4 * ASKED as usize;
+    let (passed, answered) = refused(&hubspot().await, vec![None; 4]).await;
+    assert_eq!((passed, answered), (all - TAKEN as usize, TAKEN as usize), "without a budget");
+
+    let mut budgets = Vec::new();
+    for n in 0..4 {
+        budgets.push(Some(SharedBudget {
+            store: Arc::new(PostgresStore::open(&place.options()).await.unwrap()),
+            tenant: TenantId::default(),
+            connection: ConnectionName::new("hubspot").unwrap(),
+            worker: WorkerName::new(format!("w{n}")).unwrap(),
+        }));
+    }
+    let (passed, answered) = refused(&hubspot().await, budgets).await;
+    assert_eq!((passed, answered), (0, all));
+}
