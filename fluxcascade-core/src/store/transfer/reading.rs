@@ -90,12 +90,12 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn line(&mut self, number: u64, line: Line) {
+    fn line(&mut self, number: u64, said: Line) {
         if self.ended {
             self.wrong.push(format!("line {number} comes after the end"));
         }
         let is_first = number == 1;
-        match line {
+        match said {
             Line::Mapping { format, tenant, mapping, last_run } => {
                 self.last_run = Some(last_run);
                 if !is_first {
@@ -121,7 +121,7 @@ impl<'a> Seen<'a> {
                 }
                 self.revisions.push(revision);
             }
-            Line::Link(link) => self.link(number, link),
+            Line::Link(said) => self.link(number, said),
             Line::End { links } => {
                 self.ended = true;
                 if links != self.links {
@@ -134,14 +134,14 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn link(&mut self, number: u64, line: LinkLine) {
-        let id = line.id;
+    fn link(&mut self, number: u64, said: LinkLine) {
+        let id = said.id;
         self.links += 1;
         if self.last.is_some_and(|last| last >= id) {
             self.wrong.push(format!("line {number}: link {id} is not in order, or there twice"));
         }
         self.last = Some(id);
-        let link = match line.read() {
+        let link = match said.read() {
             Ok(link) => link,
             Err(why) => return self.wrong.push(format!("line {number}: link {id}: {why}")),
         };
