@@ -10,7 +10,8 @@
 //! - [`model`] has the nouns: values, records, versions, observations, links, bases.
 //! - [`codec`] is how the nouns are stored as bytes.
 //! - [`connector`] and [`store`] are the walls to the systems and to storage; [`resolver`],
-//!   [`transform`] and [`clock`] are the other things that a host may bring.
+//!   [`transform`] and [`clock`] are the other things that a host may bring; [`credential`] is how
+//!   adapters refresh what a store keeps for them.
 //! - [`mapping`] says what is kept in sync, and compiles it into slots.
 //! - [`plan`] decides. It sees no I/O, no clock and no randomness, and it cannot fail.
 //! - [`engine`] runs the line.
@@ -18,6 +19,7 @@
 pub mod clock;
 pub mod codec;
 pub mod connector;
+pub mod credential;
 pub mod engine;
 pub mod mapping;
 pub mod model;

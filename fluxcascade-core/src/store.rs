@@ -7,7 +7,6 @@
 mod batch;
 mod budget;
 mod error;
-mod refresh;
 mod schedule;
 mod token;
 mod transfer;
@@ -24,7 +23,6 @@ pub use batch::{
 };
 pub use budget::{Budget, Budgets, Draw, Drawn};
 pub use error::{StoreError, StoreErrorKind};
-pub use refresh::{Stale, refreshed};
 pub use schedule::{ClaimRequest, Claimed, Schedule, Scheduled};
 pub use token::{StoredToken, TokenKey, TokenStore};
 pub use transfer::{TransferError, Transferred, export_links, import_links};

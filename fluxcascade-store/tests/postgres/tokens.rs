@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fluxcascade_core::SystemClock;
+use fluxcascade_core::credential::{Stale, refreshed};
 use fluxcascade_core::model::{ConnectionName, TenantId};
-use fluxcascade_core::store::{Stale, StoreError, StoredToken, TokenKey, TokenStore, refreshed};
+use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
 use fluxcascade_store::PostgresStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -4,9 +4,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::error::StoreError;
-use super::token::{StoredToken, TokenKey, TokenStore};
 use crate::clock::Clock;
+use crate::store::{StoreError, StoredToken, TokenKey, TokenStore};
 
 /// How long to wait before looking again whether another one has refreshed.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -35,9 +34,8 @@ pub struct Stale {
 ///
 /// use fluxcascade_core::SystemClock;
 /// use fluxcascade_core::model::{ConnectionName, TenantId};
-/// use fluxcascade_core::store::{
-///     Stale, StoreError, StoredToken, TokenKey, TokenStore, refreshed,
-/// };
+/// use fluxcascade_core::credential::{Stale, refreshed};
+/// use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
 /// use fluxcascade_core::testkit::block_on;
 /// use fluxcascade_store::MemoryStore;
 ///
