@@ -259,6 +259,16 @@ fn found_records(
     match found.iter().filter(has_key).collect::<Vec<_>>().as_slice() {
         [] => subject.again(operation, context, entry),
         [one] => {
+            match context.linked.get(&(operation.side, one.record.clone())) {
+                Some(None) => {}
+                // Since then it has become another record's partner, as a person said: it is not
+                // what the create made.
+                Some(Some(_)) => return subject.again(operation, context, entry),
+                None => {
+                    needs.push(Need::Linked { side: operation.side, record: one.record.clone() });
+                    return Entry { step: Step::Needs, ..entry };
+                }
+            }
             let partner = KeyHolder {
                 record: one.record.clone(),
                 link: None,

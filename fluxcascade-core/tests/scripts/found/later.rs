@@ -253,3 +253,21 @@ fn a_create_that_is_said_to_have_made_nothing_too_early_is_linked_when_it_is_see
     ];
     play(setup, &Play { start: vec![LEFT, BOTH, BOTH, BOTH], rounds });
 }
+
+/// P1: a create whose answer was lost, whose record got another key, and of which a person speaks.
+#[test]
+fn a_lost_create_whose_origin_has_another_key_is_linked_once() {
+    let mut setup = bare();
+    setup.systems.target.like = Like::HubSpot;
+    let rounds = vec![
+        Round { wait: 8, crashes: vec![Crash::At(64)], ..run(&[Deed::Clash(0, 3)]) },
+        Round {
+            wait: 300,
+            crashes: vec![Crash::At(66)],
+            revision: Revision::Redirected,
+            ..run(&[Deed::Mail(1, Target)])
+        },
+        Round { answers: Some(1), ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, RIGHT], rounds });
+}
