@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fluxcascade_core::model::{Timestamp, WorkerName};
-use fluxcascade_core::store::{Budget, Draw, Drawn, StoreError};
-
-use crate::rules::damaged_draws;
+use fluxcascade_core::store::{Budget, Draw, Drawn};
 
 /// What was granted of a budget, as far as it still counts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,19 +33,6 @@ fn over(at: Timestamp, budget: Budget) -> Timestamp {
 }
 
 impl Purse {
-    /// Reads what [`told`](Self::told) gave: a line for each draw.
-    pub(crate) fn read(text: &str) -> Result<Self, StoreError> {
-        let draws = text.lines().map(|line| granted(line).ok_or_else(damaged_draws));
-        Ok(Self { draws: draws.collect::<Result<_, _>>()? })
-    }
-
-    /// As it is stored.
-    pub(crate) fn told(&self) -> String {
-        let line =
-            |draw: &Granted| format!("{} {} {}\n", draw.at.micros(), draw.requests, draw.worker);
-        self.draws.iter().map(line).collect()
-    }
-
     /// Draws of it, where `holders` have leases of mappings that read the connection.
     pub(crate) fn draw(&mut self, draw: &Draw, holders: &BTreeSet<String>) -> Drawn {
         self.draws.retain(|one| over(one.at, draw.budget) > draw.now);
@@ -83,6 +68,24 @@ impl Purse {
     }
 }
 
+/// As databases keep it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Purse {
+    /// Reads what [`told`](Self::told) gave: a line for each draw.
+    pub(crate) fn read(text: &str) -> Result<Self, fluxcascade_core::store::StoreError> {
+        let draws = text.lines().map(|line| granted(line).ok_or_else(crate::rules::damaged_draws));
+        Ok(Self { draws: draws.collect::<Result<_, _>>()? })
+    }
+
+    /// As it is stored.
+    pub(crate) fn told(&self) -> String {
+        let line =
+            |draw: &Granted| format!("{} {} {}\n", draw.at.micros(), draw.requests, draw.worker);
+        self.draws.iter().map(line).collect()
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn granted(line: &str) -> Option<Granted> {
     let (at, rest) = line.split_once(' ')?;
     let (requests, worker) = rest.split_once(' ')?;

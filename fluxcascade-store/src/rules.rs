@@ -146,6 +146,7 @@ pub(crate) fn unknown_run(lease: &Lease, run: RunNumber) -> StoreError {
 }
 
 /// The error for draws of a budget that are not what they must be.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn damaged_draws() -> StoreError {
     StoreError::new(
         StoreErrorKind::Damaged,
