@@ -14,5 +14,5 @@ async fn both_stores_answer_alike_whatever_they_are_asked() {
         let place = Place { schema: format!("{}_{seed}", place.schema), ..place.clone() };
         PostgresStore::open(&place.options()).await.unwrap()
     };
-    assert_alike(1..=12, 2, open).await;
+    assert_alike(1..=20, 3, open).await;
 }
