@@ -177,12 +177,12 @@ impl Gate {
 impl PlanContext {
     /// From when on a write without an answer may be settled by what a read by id shows.
     pub fn settles_from(&self, operation: &Operation) -> Timestamp {
-        let lag = if seeded::is(Bug::LateReadBelieved) {
-            Duration::ZERO
-        } else {
-            self.fetch_lag[operation.side]
-        };
-        self.settle.from(operation) + lag
+        self.settle.from(operation) + self.late(operation.side)
+    }
+
+    /// How late a read by id may be; zero where none is.
+    pub(super) fn late(&self, side: Side) -> Duration {
+        if seeded::is(Bug::LateReadBelieved) { Duration::ZERO } else { self.fetch_lag[side] }
     }
 
     /// A context in which nothing was fetched, of systems that promise nothing about creates. Of

@@ -12,7 +12,6 @@ use crate::model::{
     HoldReason, InboxEntry, Link, Observation, Provenance, RecordId, Side, Sides, State, Timestamp,
     Version, Work,
 };
-use crate::seeded::{self, Bug};
 
 /// A link of which a record was read too early to be judged: it waits.
 pub(super) fn wait_for_link(
@@ -24,7 +23,7 @@ pub(super) fn wait_for_link(
     entry: &Entry,
 ) -> Option<Entry> {
     let early = Side::BOTH.into_iter().find_map(|side| {
-        if !may_be_late(side, context) {
+        if context.late(side).is_zero() {
             return None;
         }
         let read = Read { mapping, work, link, side, context };
@@ -44,7 +43,7 @@ pub(super) fn wait_for_record(
     context: &PlanContext,
     entry: &Entry,
 ) -> Option<Entry> {
-    if !may_be_late(side, context) || is_listed_gone(inbox) {
+    if context.late(side).is_zero() || is_listed_gone(inbox) {
         return None;
     }
     let seen = context.fetched.get(&(side, record.clone()))?;
@@ -148,10 +147,6 @@ fn once(side: Side, inbox: Option<&InboxEntry>, context: &PlanContext) -> Option
 /// Whether its entry has a time to wait for already.
 fn is_waiting(inbox: Option<&InboxEntry>, context: &PlanContext) -> bool {
     inbox.is_some_and(|entry| entry.not_before.is_some_and(|at| at > context.now))
-}
-
-fn may_be_late(side: Side, context: &PlanContext) -> bool {
-    !context.fetch_lag[side].is_zero() && !seeded::is(Bug::LateReadBelieved)
 }
 
 fn of_record<'a>(inbox: Option<&'a InboxEntry>, record: &RecordId) -> Option<&'a InboxEntry> {
