@@ -46,6 +46,8 @@ bugs! {
     EchoByTimeWindow,
     /// A listed row is believed, however old it is.
     ListedRowBelieved,
+    /// What is newer than the version that a base keeps while a pair is held is believed.
+    HeldVersionBelieved,
     /// A create is sent before its intent is durable.
     CreateBeforeIntent,
     /// A create without an answer is sent again without looking for what it made.

@@ -54,17 +54,24 @@ impl CompiledMapping {
         base.slots.get(..self.base_places[side].len()).unwrap_or(&base.slots)
     }
 
-    /// Forgets what bases have of a pair that is retired: it is decided as a new one if it comes back.
+    /// Forgets what bases have of a pair, which is decided as a new one: at once, or if it is retired,
+    /// when it comes back.
     pub(crate) fn forget(
         &self,
         bases: &mut Sides<Base>,
         pair: &PairId,
         fields: &Sides<Vec<FieldName>>,
     ) {
+        let living = self.pairs.iter().find(|living| living.id == *pair && living.ties(fields));
         let is_it = |place: &&LayoutPair| place.pair == *pair && place.fields == *fields;
-        let Some(place) = self.retired.iter().find(is_it) else { return };
+        let retired = self.retired.iter().find(is_it);
         for side in Side::BOTH {
-            let Some(range) = self.range(side, place, self.revision) else { continue };
+            let range = match (living, retired) {
+                (Some(living), _) => Some(living.ends[side].base.clone()),
+                (None, Some(retired)) => self.range(side, retired, self.revision),
+                (None, None) => None,
+            };
+            let Some(range) = range else { continue };
             let base = &mut bases[side];
             base.written.retain(|written| usize::try_from(written.position) != Ok(range.start));
             base.slots[range].fill(Slot::Absent);

@@ -3,8 +3,8 @@
 
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::{
-    Base, Hold, HoldReason, InboxEntry, Provenance, RecordId, Side, Sides, Slot, State, Timestamp,
-    Value, Values, Version,
+    Base, Hold, HoldKey, HoldReason, InboxEntry, Provenance, RecordId, Side, Sides, Slot, State,
+    Timestamp, Value, Values, Version, Work,
 };
 use crate::seeded::{self, Bug};
 
@@ -138,19 +138,53 @@ pub(super) fn pair_values<'a>(
 }
 
 /// Whether a listed row is not to be believed: it differs from the base, and its version is not
-/// newer than the base's.
-pub(super) fn is_stale(mapping: &CompiledMapping, side: Side, view: View<'_>, base: &Base) -> bool {
+/// newer than the last one that is known.
+pub(super) fn is_stale(
+    mapping: &CompiledMapping,
+    work: &Work,
+    side: Side,
+    view: View<'_>,
+    base: &Base,
+) -> bool {
     match view {
         View::Known { version, provenance: Provenance::Listed, .. } => {
-            !version.is_newer_than(&base.version)
-                && !seeded::is(Bug::ListedRowBelieved)
-                && mapping
-                    .pairs
-                    .iter()
-                    .any(|pair| change(pair, side, view, base) == Change::Changed)
+            !seeded::is(Bug::ListedRowBelieved)
+                && (!version.is_newer_than(&base.version)
+                    && edited(mapping, side, view, base).next().is_some()
+                    || is_unversioned_edit(mapping, work, side, view, base))
         }
         View::Known { .. } | View::Unseen | View::IdOnly | View::Other(_) => false,
     }
+}
+
+/// Whether a pair was edited of which the base's version says nothing: under a hold that stays the
+/// version of before, which tells when what is held was edited, while other pairs go on.
+pub(super) fn is_unversioned_edit(
+    mapping: &CompiledMapping,
+    work: &Work,
+    side: Side,
+    view: View<'_>,
+    base: &Base,
+) -> bool {
+    let is_held = |pair: &CompiledPair| {
+        work.holds.iter().any(|hold| match &hold.key {
+            HoldKey::Pair(_, held) => *held == pair.id,
+            HoldKey::Link(_) | HoldKey::Record(..) => true,
+        })
+    };
+    !work.holds.is_empty()
+        && !seeded::is(Bug::HeldVersionBelieved)
+        && edited(mapping, side, view, base).any(|pair| !is_held(pair))
+}
+
+/// The pairs in which a side differs from its base.
+pub(super) fn edited<'a>(
+    mapping: &'a CompiledMapping,
+    side: Side,
+    view: View<'a>,
+    base: &'a Base,
+) -> impl Iterator<Item = &'a CompiledPair> {
+    mapping.pairs.iter().filter(move |pair| change(pair, side, view, base) == Change::Changed)
 }
 
 /// Whether a record was read by its id in this run.

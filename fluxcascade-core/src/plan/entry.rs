@@ -226,8 +226,9 @@ pub struct Settled {
     pub conflicts: Vec<Conflict>,
     /// Pairs of which it cannot be said what the system made of them.
     pub holds: Vec<Hold>,
-    /// Pairs that were to be written on both sides and are not in the mapping now, with the fields
-    /// that they tied: how far that went cannot be seen, so that their kept bases are forgotten.
+    /// Pairs that were to be written on both sides, with the fields that they tie or tied, of which it
+    /// cannot be seen how far that went: they are not in the mapping now, or the second half's record
+    /// is gone. Their bases are forgotten.
     pub unseen: Vec<(PairId, Sides<Vec<FieldName>>)>,
 }
 

@@ -60,16 +60,9 @@ pub(super) fn settle_second(
             Some(State::OutOfScope | State::Unreadable(_)) => continue,
             Some(
                 State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
-            ) if !context.unsent.contains(&half.id) => {
-                entry.step = Step::Decided;
-                entry.settled.push(settle_lost(half));
-                continue;
-            }
-            Some(
-                State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
             )
             | None => {
-                entry.closes.push(half.id); // what it owed is seen when the record is back
+                lose(mapping, work, link, half, context, entry);
                 continue;
             }
         };
@@ -89,6 +82,44 @@ pub(super) fn settle_second(
         entry.step = Step::Decided;
         entry.settled.push(settled);
     }
+}
+
+/// Settles a second half whose record is not there any more. The first one has said what the target
+/// holds, and that it came of what the source held: so that a record that is back, or another one that
+/// the link follows, is not taken to agree with it, the pairs are decided as new ones.
+fn lose(
+    mapping: &CompiledMapping,
+    work: &Work,
+    link: &mut Link,
+    half: &Operation,
+    context: &PlanContext,
+    entry: &mut Entry,
+) {
+    let is_unsent = context.unsent.contains(&half.id) || half.kind.record().is_none();
+    let mut settled =
+        if is_unsent { settle_unsent(mapping, half) } else { settle_lost(mapping, half) };
+    for written in half.pairs.iter().filter(|written| written.joint) {
+        let Some(index) = mapping.pair_written(written) else { continue };
+        if is_carried_out(work, half, index, entry) {
+            settled.unseen.push((written.pair.clone(), mapping.pairs[index].fields()));
+        }
+    }
+    for (pair, fields) in &settled.unseen {
+        mapping.forget(&mut link.bases, pair, fields);
+    }
+    entry.step = Step::Decided;
+    entry.settled.push(settled);
+}
+
+/// Whether the first half of a second one has written a pair. One that is not open any more did:
+/// else the second one would have ended with it.
+fn is_carried_out(work: &Work, half: &Operation, index: usize, entry: &Entry) -> bool {
+    let mut firsts = work.operations.iter().filter(|open| open.joint == Some(half.id)).peekable();
+    let has_base = |first: &Operation| {
+        let settled = entry.settled.iter().filter(|settled| settled.operation == first.id);
+        settled.flat_map(|settled| &settled.bases).any(|(place, _)| *place == index)
+    };
+    firsts.peek().is_none() || firsts.any(has_base)
 }
 
 /// Writes what is owed from the intents, unless something else is done for the pair. An intent of
@@ -190,13 +221,6 @@ fn is_owed(
     entry: &Entry,
 ) -> bool {
     let Some(index) = mapping.pair_written(written) else { return false };
-    // A first half that is not open any more was carried out: else this one would have ended with it.
-    let mut firsts = work.operations.iter().filter(|open| open.joint == Some(half.id)).peekable();
-    let has_base = |first: &Operation| {
-        let settled = entry.settled.iter().filter(|settled| settled.operation == first.id);
-        settled.flat_map(|settled| &settled.bases).any(|(place, _)| *place == index)
-    };
-    let carried_out = firsts.peek().is_none() || firsts.any(has_base);
     let base = present(mapping, index, link);
     let target_stays = base.as_ref().is_some_and(|base| same(base, &now.target));
     // A half that was sent anew may carry pairs of its own; of those nothing is owed once the
@@ -205,7 +229,10 @@ fn is_owed(
         let refs = crate::mapping::refs;
         !mapping.pairs[index].equivalent(&refs(&written.planned), &refs(&now.target))
     };
-    carried_out && target_stays && same(&written.planned, &now.source) && is_joint
+    is_carried_out(work, half, index, entry)
+        && target_stays
+        && same(&written.planned, &now.source)
+        && is_joint
 }
 
 fn same(before: &[Value], now: &[Value]) -> bool {

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::context::PlanContext;
-use super::detect::{Change, View, change, is_read};
+use super::detect::{View, edited, is_read, is_unversioned_edit};
 use super::ending::link_hold;
 use super::entry::Entry;
 use crate::mapping::CompiledMapping;
@@ -90,15 +90,18 @@ impl Read<'_> {
         let once = || once(self.side, inbox, self.context);
         match view {
             View::Known { version, provenance: Provenance::Fetched, .. } => {
-                let base = &self.link.bases[self.side].version;
+                let base = &self.link.bases[self.side];
                 if self.is_overtaken(version, inbox) {
                     return self.own_write().or_else(once);
                 }
-                if version.is_newer_than(base) || !self.is_edit(view) {
+                let Self { mapping, work, side, .. } = *self;
+                let is_edit = edited(mapping, side, view, base).next().is_some();
+                let is_unversioned = is_unversioned_edit(mapping, work, side, view, base);
+                if !is_edit || version.is_newer_than(&base.version) && !is_unversioned {
                     return None;
                 }
-                let is_older = version.compare(base) == Some(Ordering::Less);
-                self.own_write().or_else(|| once().filter(|_| is_older))
+                let is_older = version.compare(&base.version) == Some(Ordering::Less);
+                self.own_write().or_else(|| once().filter(|_| is_older || is_unversioned))
             }
             View::Other(State::Missing)
                 if is_read(self.side, record, self.context) && !is_listed_gone(inbox) =>
@@ -121,12 +124,6 @@ impl Read<'_> {
                 is_listed_gone(inbox) && !version.is_newer_than(&self.link.bases[self.side].version)
             }
         }
-    }
-
-    fn is_edit(&self, view: View<'_>) -> bool {
-        let base = &self.link.bases[self.side];
-        let mut pairs = self.mapping.pairs.iter();
-        pairs.any(|pair| change(pair, self.side, view, base) == Change::Changed)
     }
 
     /// Until when a read may not show our own last write.

@@ -127,7 +127,7 @@ fn settle(
             (
                 OperationKind::Update { .. },
                 State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
-            ) => entry.settled.push(settle_lost(operation)),
+            ) => entry.settled.push(settle_lost(mapping, operation)),
         }
     }
     joint::settle_second(mapping, work, link, context, entry);
@@ -260,7 +260,7 @@ fn must_fetch(
             !is_fetched(views[side])
         }
         View::Known { .. } => {
-            is_stale(mapping, side, views[side], &link.bases[side])
+            is_stale(mapping, work, side, views[side], &link.bases[side])
                 || seeded::is(Bug::FetchesUnchanged) && !is_fetched(views[side])
         }
         View::Other(_) => !stays_hidden && !is_read(side, &link.records[side], context),

@@ -124,7 +124,7 @@ fn held_now(
 
 /// Settles an update of a record that is not there any more. What it may have overwritten is kept in
 /// the log, and what it left is seen if the record comes back.
-pub(crate) fn settle_lost(operation: &Operation) -> Settled {
+pub(crate) fn settle_lost(mapping: &CompiledMapping, operation: &Operation) -> Settled {
     let log = operation.pairs.iter().map(|written| LogPair {
         pair: written.pair.clone(),
         before: written.planned.clone(),
@@ -138,7 +138,7 @@ pub(crate) fn settle_lost(operation: &Operation) -> Settled {
         log: log.collect(),
         conflicts: operation.conflicts.clone(),
         holds: Vec::new(),
-        unseen: Vec::new(),
+        unseen: unseen(mapping, operation),
     }
 }
 

@@ -203,3 +203,55 @@ async fn a_new_record_that_a_late_read_does_not_find_is_not_missing() {
     world.settle().await;
     assert_eq!(world.field.text(&made, "name"), "Ann B");
 }
+
+/// P5: while a pair waits for a person the base keeps the version of before. Another pair goes on, and
+/// what a late listing shows of it is no edit, though it is newer than that version.
+#[tokio::test]
+pub(crate) async fn a_late_listing_of_a_record_of_which_a_pair_is_held_is_not_believed() {
+    let lag = Duration::from_secs(600);
+    let crm = SimProfile {
+        list_lag: Duration::from_secs(60),
+        capabilities: Capabilities {
+            list: Consistency::Lagging(lag),
+            look_back: lag,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    held_and_edited(crm).await;
+}
+
+/// P5: nor what a late read by id shows.
+#[tokio::test]
+pub(crate) async fn a_late_read_by_id_of_a_record_of_which_a_pair_is_held_is_not_believed() {
+    held_and_edited(late(60)).await;
+}
+
+/// The name was edited on both sides, which a person decides; then the phone on the source.
+async fn held_and_edited(crm: SimProfile) {
+    let mapping = contacts().conflicts(Strategy::Manual);
+    let world = World::with(crm, SimProfile::default(), mapping);
+    let source = world.crm.insert([("email", "ann@x.io"), ("phone", "1 555 0100")]);
+    let target = world.field.insert([("mail", "ann@x.io"), ("phone", "1 555 0100")]);
+    world.minutes(15);
+    world.settle().await;
+    world.crm.edit(&source, "name", "Ann B");
+    world.field.edit(&target, "name", "Ann C");
+    world.minutes(5);
+    world.sync().await;
+    assert_eq!(world.holds().await.len(), 1);
+    world.crm.edit(&source, "phone", "1 555 0101");
+    let mut writes = 0;
+    for _ in 0..6 {
+        writes += world.sync().await.writes();
+        hint(&world, Side::Source, &source).await;
+        writes += world.sync().await.writes();
+        world.clock.advance(Duration::from_secs(20));
+    }
+    for _ in 0..4 {
+        world.minutes(15);
+        writes += world.sync().await.writes();
+    }
+    assert_eq!(world.field.text(&target, "phone"), "1 555 0101");
+    assert_eq!(writes, 1, "{:?}", world.log().await);
+}

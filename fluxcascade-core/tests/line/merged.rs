@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use fluxcascade_core::Engine;
-use fluxcascade_core::model::{Cause, ConflictStatus, RecordId, Value, Winner};
+use fluxcascade_core::model::{Cause, ConflictStatus, LinkStatus, RecordId, Value, Winner};
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{
     CallKind, CrashPlan, CrashPoints, Fault, SimProfile, at_every_point,
 };
 
+use crate::scenario::desk;
 use crate::world::{World, contacts};
 
 fn appending() -> World {
@@ -114,6 +115,26 @@ async fn an_answer_that_is_lost_on_either_side_is_settled_and_the_other_half_is_
         assert_eq!(world.conflicts().await.len(), 1, "{name}");
         world.settle().await;
     }
+}
+
+/// P1: the source is owed its half when its record goes into another one: what the target got is not
+/// taken to agree with what that one holds.
+#[tokio::test]
+async fn a_record_that_is_merged_away_between_the_two_halves_is_decided_with_its_survivor() {
+    let world = appending();
+    let (source, target) = both_edited(&world).await;
+    world.field.fail_next(CallKind::Update, Fault::AnswerLost);
+    world.sync().await;
+    let survivor = world.crm.merge_into_new(&source, &source);
+    for _ in 0..3 {
+        world.minutes(15);
+        world.sync().await;
+    }
+    world.settle().await;
+    assert_eq!(world.link_of(&survivor).await.status, LinkStatus::Active);
+    let item = desk(&world).await.pop();
+    let told = (world.crm.text(&survivor, "name"), world.field.text(&target, "name"));
+    assert!(told.0 == told.1 || item.is_some(), "{told:?}, and nobody is asked");
 }
 
 /// P3: a person's edit between the two halves is the later one, and flows on.

@@ -53,6 +53,8 @@ const PROPERTIES: &[(u8, &[Test])] = &[
         tests![
             properties::an_edit_by_hand_right_after_a_write_of_ours_is_no_echo,
             updates::a_stale_row_listed_after_our_own_write_changes_nothing,
+            late::a_late_listing_of_a_record_of_which_a_pair_is_held_is_not_believed,
+            late::a_late_read_by_id_of_a_record_of_which_a_pair_is_held_is_not_believed,
         ],
     ),
     (
@@ -172,7 +174,7 @@ fn broken_by(bug: Bug) -> u8 {
         Bug::IdsWrittenAgain | Bug::NoFingerprint => 2,
         Bug::BaseIsWholeAnswer | Bug::BaseHidesBothChanged | Bug::OverwrittenUnlogged => 3,
         Bug::AbsentIsBlank | Bug::GroupDecidedUnseen => 4,
-        Bug::EchoByTimeWindow | Bug::ListedRowBelieved => 5,
+        Bug::EchoByTimeWindow | Bug::ListedRowBelieved | Bug::HeldVersionBelieved => 5,
         Bug::CreateBeforeIntent
         | Bug::SentAgainUnseen
         | Bug::NothingClaimed

@@ -88,9 +88,12 @@ pub(crate) fn play_seed(set: &Set, seed: u64, total: &Mutex<Tally>) -> Result<()
     match played {
         Ok(()) => Ok(()),
         Err(TestError::Abort(why)) => Err(format!("seed {seed}: {why}")),
-        Err(TestError::Fail(why, (setup, script))) => Err(format!(
-            "seed {seed}: {why}\nthe smallest script that fails:\n{setup:?}\n{script:?}"
-        )),
+        Err(TestError::Fail(why, (setup, script))) => {
+            let script = ended(set.ends, tame(&setup, script));
+            Err(format!(
+                "seed {seed}: {why}\nthe smallest script that fails:\n{setup:?}\n{script:?}"
+            ))
+        }
     }
 }
 

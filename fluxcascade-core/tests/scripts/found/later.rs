@@ -271,3 +271,40 @@ fn a_lost_create_whose_origin_has_another_key_is_linked_once() {
     ];
     play(setup, &Play { start: vec![BOTH, RIGHT], rounds });
 }
+
+/// P1: both sides are to be written, and before the source is, its record is merged into another one.
+#[test]
+fn both_halves_of_a_text_outlive_a_merge() {
+    let mut setup = bare();
+    setup.systems.source.offset = 7000;
+    setup.systems.target.faults = Some((14_615_778_188_823_111_822, 20));
+    setup.conflicts = vec![Conflicts::Append];
+    setup.first_link = Some(Conflicts::TargetWins);
+    let rounds = vec![
+        run(&[]),
+        run(&[]),
+        Round { wait: 1, ..run(&[]) },
+        run(&[Deed::Clash(1, 2), Deed::Merge(0, 1, Target)]),
+        run(&[]),
+        Round { answers: Some(0), ..run(&[Deed::Merge(1, 0, Source)]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [1, 49] }], rounds });
+}
+
+/// P5: a pair is held, another one goes on, and a late listing shows that one as it was.
+#[test]
+fn a_late_listing_takes_nothing_back_where_a_pair_is_held() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::Salesforce;
+    setup.first_link = Some(Conflicts::Manual);
+    setup.webhooks = true;
+    setup.policies.on_delete.source = DeletePolicy::Archive;
+    let at = |pair| Deed::Edit(Place { person: 1, pair, side: Source });
+    let rounds = vec![
+        run(&[]),
+        run(&[Deed::Wait(1), Deed::Hide(0, Source)]),
+        Round { wait: 3, ..run(&[at(0)]) },
+        Round { crashes: vec![Crash::Unanswered(1), Crash::Unanswered(29)], ..run(&[at(1)]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [9, 103] }], rounds });
+}
