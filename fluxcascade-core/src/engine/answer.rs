@@ -61,7 +61,8 @@ impl Run<'_> {
                     self.note_hold(hold, &entry.records);
                 }
                 commit.holds.extend(settled.holds);
-                (settled.bases, settled.log)
+                // What the answer does not show was carried out with the rest.
+                (settled.bases, [settled.log, settled.lost].concat())
             }
         };
         let before = fetched.get(&(side, applied.record.clone()));

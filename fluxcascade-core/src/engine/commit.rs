@@ -71,8 +71,8 @@ impl Run<'_> {
         }
         put_link(commit, link);
         commit.closed.push(settled.operation);
-        let is_seen = !settled.bases.is_empty();
-        if !settled.log.is_empty() {
+        let rows = [(settled.log, "settled without an answer"), (settled.lost, LogRow::UNSEEN)];
+        for (pairs, note) in rows.into_iter().filter(|(pairs, _)| !pairs.is_empty()) {
             commit.log.push(LogRow {
                 run: self.number,
                 at: self.now(),
@@ -81,8 +81,8 @@ impl Run<'_> {
                 side: settled.side,
                 records: link.records.as_ref().map(|record| Some(record.clone())),
                 operation: Some(settled.operation),
-                pairs: settled.log,
-                note: if is_seen { "settled without an answer" } else { LogRow::UNSEEN }.into(),
+                pairs,
+                note: note.into(),
             });
         }
         commit.conflicts.extend(settled.conflicts);

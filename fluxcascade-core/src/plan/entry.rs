@@ -222,6 +222,8 @@ pub struct Settled {
     pub bases: PairBases,
     /// What the log says of it.
     pub log: Vec<LogPair>,
+    /// What the log says of pairs of which it is not seen whether they were written.
+    pub lost: Vec<LogPair>,
     /// Conflict rows that came with it.
     pub conflicts: Vec<Conflict>,
     /// Pairs of which it cannot be said what the system made of them.

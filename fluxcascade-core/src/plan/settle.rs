@@ -49,6 +49,7 @@ pub(crate) fn settle_update(
         side,
         bases: Vec::new(),
         log: Vec::new(),
+        lost: Vec::new(),
         conflicts: Vec::new(),
         holds: Vec::new(),
         unseen: unseen(mapping, operation),
@@ -66,12 +67,7 @@ pub(crate) fn settle_update(
             // The mapping no longer ties it so, or it is not in the answer and is decided anew when it
             // is. What may have been overwritten is kept all the same.
             settled.conflicts.extend(own_rows);
-            settled.log.push(LogPair {
-                pair: written.pair.clone(),
-                before: written.planned.clone(),
-                after: written.sent.clone(),
-                cause: written.cause.clone(),
-            });
+            settled.lost.push(as_sent(written));
             continue;
         };
         let pair = &mapping.pairs[index];
@@ -125,20 +121,26 @@ fn held_now(
 /// Settles an update of a record that is not there any more. What it may have overwritten is kept in
 /// the log, and what it left is seen if the record comes back.
 pub(crate) fn settle_lost(mapping: &CompiledMapping, operation: &Operation) -> Settled {
-    let log = operation.pairs.iter().map(|written| LogPair {
-        pair: written.pair.clone(),
-        before: written.planned.clone(),
-        after: written.sent.clone(),
-        cause: written.cause.clone(),
-    });
+    let lost = operation.pairs.iter().map(as_sent);
     Settled {
         operation: operation.id,
         side: operation.side,
         bases: Vec::new(),
-        log: log.collect(),
+        log: Vec::new(),
+        lost: lost.collect(),
         conflicts: operation.conflicts.clone(),
         holds: Vec::new(),
         unseen: unseen(mapping, operation),
+    }
+}
+
+/// A write as it was sent.
+fn as_sent(written: &OperationPair) -> LogPair {
+    LogPair {
+        pair: written.pair.clone(),
+        before: written.planned.clone(),
+        after: written.sent.clone(),
+        cause: written.cause.clone(),
     }
 }
 
@@ -149,6 +151,7 @@ pub(crate) fn settle_unsent(mapping: &CompiledMapping, half: &Operation) -> Sett
         side: half.side,
         bases: Vec::new(),
         log: Vec::new(),
+        lost: Vec::new(),
         conflicts: Vec::new(),
         holds: Vec::new(),
         unseen: unseen(mapping, half),

@@ -308,3 +308,27 @@ fn a_late_listing_takes_nothing_back_where_a_pair_is_held() {
     ];
     play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [9, 103] }], rounds });
 }
+
+/// P5, P26: a pair leaves the mapping before it is seen what a write of it did, and comes back.
+#[test]
+fn a_write_without_an_answer_may_be_repeated_when_its_pair_is_back() {
+    let mut setup = bare();
+    setup.systems.source.powers.answers_with_values = true;
+    setup.systems.source.hand = Hand::Upper;
+    setup.systems.source.faults = Some((4_080_786_305_028_805_802, 20));
+    setup.systems.target.like = Like::Jobber;
+    setup.systems.target.hand = Hand::Lower;
+    setup.batch = 100;
+    setup.policies.on_delete.source = DeletePolicy::Recreate;
+    let blank = Deed::Blank(Place { person: 1, pair: 2, side: Target });
+    let rounds = vec![
+        run(&[blank, Deed::Garble(0, Source)]),
+        Round { wait: 300, ..run(&[]) },
+        Round {
+            crashes: vec![Crash::Unanswered(33), Crash::Unanswered(1)],
+            revision: Revision::Redirected,
+            ..run(&[])
+        },
+    ];
+    play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [189, 38] }], rounds });
+}
