@@ -19,7 +19,7 @@ pub(super) const HOLDERS: &str = "SELECT k.rule, k.fingerprint, s.side, h.record
      CROSS JOIN (VALUES (0::smallint), (1::smallint)) s (side)
      CROSS JOIN LATERAL (SELECT m.record, m.archived FROM match_keys m
          WHERE m.tenant = $1 AND m.mapping = $2 AND m.rule = k.rule
-         AND m.fingerprint = k.fingerprint AND m.side = s.side
+         AND m.fingerprint = k.fingerprint AND m.side = s.side AND m.side >= 0
          ORDER BY m.archived, m.record LIMIT $5) h
      ORDER BY h.archived, h.record";
 
@@ -32,11 +32,12 @@ pub(super) const SHARED: &str = "SELECT own.side, own.record, min(own.rule)
          AND m.rule >= 0 OFFSET 0) own
      WHERE EXISTS (SELECT 1 FROM match_keys other
          WHERE other.tenant = $1 AND other.mapping = $2 AND other.rule = own.rule
-         AND other.fingerprint = own.fingerprint AND NOT other.archived
+         AND other.fingerprint = own.fingerprint AND other.side >= 0 AND NOT other.archived
          AND (other.side <> own.side OR other.record <> own.record) OFFSET 0)
      OR EXISTS (SELECT 1 FROM match_keys other
          WHERE other.tenant = $1 AND other.mapping = $2 AND other.rule = own.rule
-         AND other.fingerprint = own.fingerprint AND other.side <> own.side AND other.archived
+         AND other.fingerprint = own.fingerprint AND other.side >= 0
+         AND other.side <> own.side AND other.archived
          AND NOT EXISTS (SELECT 1 FROM links l
              WHERE l.tenant = $1 AND l.mapping = $2 AND l.status = 2
              AND l.source = CASE own.side WHEN 0 THEN own.record ELSE other.record END

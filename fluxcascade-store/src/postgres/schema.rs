@@ -10,9 +10,10 @@ use super::fault::Fault;
 use super::session::{Access, Session, Sessions, quoted};
 
 /// What brings a database from each schema to the next; the last one's place is the current schema.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_turns.sql"),
+    include_str!("../../migrations/postgres/0003_key_indexes.sql"),
 ];
 
 /// Whoever migrates holds this; `FLXC` and the schema's hash, so that stores in other schemas of
