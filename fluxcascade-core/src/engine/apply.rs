@@ -51,6 +51,7 @@ impl Run<'_> {
             }
         }
         self.store_commit(&commit).await?;
+        self.keep_owing().await?;
         let mut fetched = batch.fetched;
         to_source.extend(self.write_all(Side::Target, to_target, &mut fetched).await?);
         let left = self.write_all(Side::Source, to_source, &mut fetched).await?;
@@ -144,6 +145,7 @@ impl Run<'_> {
             self.fold(&mut commit, work, entry);
         }
         self.store_commit(&commit).await?;
+        self.keep_owing().await?;
         Ok(entries)
     }
 

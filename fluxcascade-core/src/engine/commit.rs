@@ -70,7 +70,6 @@ impl Run<'_> {
             self.mapping.forget(&mut link.bases, pair, fields);
         }
         put_link(commit, link);
-        commit.closed.push(settled.operation);
         let rows = [(settled.log, "settled without an answer"), (settled.lost, LogRow::UNSEEN)];
         for (pairs, note) in rows.into_iter().filter(|(pairs, _)| !pairs.is_empty()) {
             commit.log.push(LogRow {
@@ -91,6 +90,16 @@ impl Run<'_> {
             work.holds.push(hold.clone());
             commit.holds.push(hold);
         }
+        if settled.owes {
+            let owing = work.operations.iter_mut().find(|open| open.id == settled.operation);
+            if let Some(half) = owing {
+                half.pairs.retain(|written| written.joint);
+                half.conflicts.clear();
+                self.owing.push(half.clone());
+            }
+            return;
+        }
+        commit.closed.push(settled.operation);
         work.operations.retain(|operation| operation.id != settled.operation);
         self.report.settled += 1;
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use super::SyncError;
 use super::batch::Batch;
 use super::outcome::{Answer, Sent};
 use super::run::Run;
@@ -45,6 +46,15 @@ impl Run<'_> {
             joint: Some(first.id),
             ..first.clone()
         })
+    }
+
+    /// Stores second halves without what was settled of them, so that it is not settled again.
+    pub(super) async fn keep_owing(&mut self) -> Result<(), SyncError> {
+        let owing = std::mem::take(&mut self.owing);
+        if !owing.is_empty() {
+            self.store().begin(&self.lease, &owing).await?;
+        }
+        Ok(())
     }
 
     /// What becomes of the second half, after what became of the first: it is owed, or it may be, or

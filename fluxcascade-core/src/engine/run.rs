@@ -11,8 +11,8 @@ use super::{Connection, Engine, Event, LateWrite, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{Adopted, CompiledMapping, FingerprintKey};
 use crate::model::{
-    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, OperationId, RecordId,
-    Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
+    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, Operation, OperationId,
+    RecordId, Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
 };
 use crate::plan::BeforeWrite;
 use crate::report::{HeldItem, SideReport, SyncReport};
@@ -55,6 +55,8 @@ pub(super) struct Run<'e> {
     pub(super) former: HashMap<LinkId, Link>,
     /// Second halves of writes to both sides that were begun in this run, and not sent.
     pub(super) unsent: HashSet<OperationId>,
+    /// Second halves of which all was settled but what they owe; they are not stored as such yet.
+    pub(super) owing: Vec<Operation>,
     /// How many writes were decided so far: each has an id of its own.
     pub(super) writes: u64,
     /// Pairs of the batch's links whose transform was changed since they were last decided.
@@ -126,6 +128,7 @@ impl<'e> Run<'e> {
             found: HashMap::new(),
             former: HashMap::new(),
             unsent: HashSet::new(),
+            owing: Vec::new(),
             writes: 0,
             retransformed: HashMap::new(),
             keyless_creates: Sides::default(),

@@ -122,10 +122,21 @@ impl Operation {
         self.joint.is_some() && self.side == Side::Source
     }
 
+    /// The pairs that are written on both sides.
+    pub(crate) fn joint(&self) -> impl Iterator<Item = &OperationPair> {
+        self.pairs.iter().filter(|written| written.joint)
+    }
+
+    /// What it carries besides the pairs that are written on both sides.
+    pub(crate) fn without_joint(&self) -> Self {
+        let mut rest = self.clone();
+        rest.pairs.retain(|written| !written.joint);
+        rest
+    }
+
     /// Whether these values of the pair are its half of what is written on both sides.
     pub(crate) fn is_joint(&self, pair: &PairId, values: &[Value]) -> bool {
-        let is_it = |w: &OperationPair| w.joint && w.pair == *pair && w.sent == values;
-        self.pairs.iter().any(is_it)
+        self.joint().any(|written| written.pair == *pair && written.sent == values)
     }
 
     /// What a hold keeps of the create that it asks about: an answer is to that one alone.

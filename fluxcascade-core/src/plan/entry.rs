@@ -232,6 +232,9 @@ pub struct Settled {
     /// cannot be seen how far that went: they are not in the mapping now, or the second half's record
     /// is gone. Their bases are forgotten.
     pub unseen: Vec<(PairId, Sides<Vec<FieldName>>)>,
+    /// Whether it is a second half that owes its pairs still, and stays open for them: only what else
+    /// it carried is settled.
+    pub owes: bool,
 }
 
 /// What is done for a pair.

@@ -3,12 +3,12 @@
 
 use super::context::PlanContext;
 use super::detect::pair_values;
-use super::entry::{Entry, Need, PairAction, PairPlan, Step};
+use super::entry::{Entry, Need, PairAction, PairPlan, Settled, Step};
 use super::settle::{Heard, settle_lost, settle_unsent, settle_update};
 use super::unit::Seen;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Hold, HoldKey, Link, Operation, OperationPair, Side, Sides, State, Value, Work,
+    Hold, HoldKey, Link, Operation, OperationPair, Side, Sides, State, Value, Values, Work,
 };
 
 /// Says what must be known of the second halves before anything is decided; else nothing.
@@ -66,12 +66,16 @@ pub(super) fn settle_second(
                 continue;
             }
         };
-        if context.unsent.contains(&half.id) || owes(mapping, work, link, half, values, entry) {
+        if context.unsent.contains(&half.id) {
+            continue;
+        }
+        if owes(mapping, work, link, half, values, entry) {
+            settle_rest(mapping, link, half, values, context, entry);
             continue;
         }
         let mut settled = settle_update(mapping, half, values, Heard::Nothing, context.now);
-        let joint = half.pairs.iter().filter(|written| written.joint);
-        let joint: Vec<usize> = joint.filter_map(|pair| mapping.pair_written(pair)).collect();
+        let joint: Vec<usize> =
+            half.joint().filter_map(|pair| mapping.pair_written(pair)).collect();
         for (index, bases) in settled.bases.iter_mut().filter(|(at, _)| joint.contains(at)) {
             // The other half has said what the target holds.
             if let Some(target) = present(mapping, *index, link) {
@@ -82,6 +86,25 @@ pub(super) fn settle_second(
         entry.step = Step::Decided;
         entry.settled.push(settled);
     }
+}
+
+/// Settles what else a second half carried that is owed: it may have been sent with that before.
+fn settle_rest(
+    mapping: &CompiledMapping,
+    link: &mut Link,
+    half: &Operation,
+    observed: &Values,
+    context: &PlanContext,
+    entry: &mut Entry,
+) {
+    let rest = half.without_joint();
+    if rest.pairs.is_empty() {
+        return;
+    }
+    let settled = settle_update(mapping, &rest, observed, Heard::Nothing, context.now);
+    super::linked::set_bases(mapping, &mut link.bases, &settled.bases);
+    entry.step = Step::Decided;
+    entry.settled.push(Settled { owes: true, ..settled });
 }
 
 /// Settles a second half whose record is not there any more. The first one has said what the target
@@ -98,7 +121,7 @@ fn lose(
     let is_unsent = context.unsent.contains(&half.id) || half.kind.record().is_none();
     let mut settled =
         if is_unsent { settle_unsent(mapping, half) } else { settle_lost(mapping, half) };
-    for written in half.pairs.iter().filter(|written| written.joint) {
+    for written in half.joint() {
         let Some(index) = mapping.pair_written(written) else { continue };
         if is_carried_out(work, half, index, entry) {
             settled.unseen.push((written.pair.clone(), mapping.pairs[index].fields()));
@@ -126,13 +149,16 @@ fn is_carried_out(work: &Work, half: &Operation, index: usize, entry: &Entry) ->
 /// which nothing is owed any more is given up.
 pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
     for half in seen.work.operations.iter().filter(|open| open.is_second_half()) {
-        let done = entry.settled.iter().any(|settled| settled.operation == half.id);
-        if done || is_undecided(seen.work, half, entry) || entry.closes.contains(&half.id) {
+        let is_it = |settled: &Settled| settled.operation == half.id && !settled.owes;
+        if entry.settled.iter().any(is_it)
+            || is_undecided(seen.work, half, entry)
+            || entry.closes.contains(&half.id)
+        {
             continue;
         }
         let owed: Vec<PairPlan> =
-            half.pairs.iter().filter_map(|written| owed(seen, half, written, entry)).collect();
-        if owed.is_empty() && half.pairs.iter().any(|written| is_held(seen, written, entry)) {
+            half.joint().filter_map(|written| owed(seen, half, written, entry)).collect();
+        if owed.is_empty() && half.joint().any(|written| is_held(seen, written, entry)) {
             continue; // refused, and tried again later
         }
         if owed.is_empty() {
@@ -195,10 +221,10 @@ fn owes(
     work: &Work,
     link: &Link,
     half: &Operation,
-    observed: &crate::model::Values,
+    observed: &Values,
     entry: &Entry,
 ) -> bool {
-    half.pairs.iter().any(|written| {
+    half.joint().any(|written| {
         let Some(index) = mapping.pair_written(written) else { return false };
         let slots = mapping.pairs[index].ends[half.side].slots.iter();
         let source = slots.map(|&slot| observed[slot].value().cloned()).collect::<Option<Vec<_>>>();
@@ -223,16 +249,7 @@ fn is_owed(
     let Some(index) = mapping.pair_written(written) else { return false };
     let base = present(mapping, index, link);
     let target_stays = base.as_ref().is_some_and(|base| same(base, &now.target));
-    // A half that was sent anew may carry pairs of its own; of those nothing is owed once the
-    // target is what the source was last made from.
-    let is_joint = same(&written.origin, &now.target) || {
-        let refs = crate::mapping::refs;
-        !mapping.pairs[index].equivalent(&refs(&written.planned), &refs(&now.target))
-    };
-    is_carried_out(work, half, index, entry)
-        && target_stays
-        && same(&written.planned, &now.source)
-        && is_joint
+    is_carried_out(work, half, index, entry) && target_stays && same(&written.planned, &now.source)
 }
 
 fn same(before: &[Value], now: &[Value]) -> bool {

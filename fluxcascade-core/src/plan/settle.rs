@@ -53,6 +53,7 @@ pub(crate) fn settle_update(
         conflicts: Vec::new(),
         holds: Vec::new(),
         unseen: unseen(mapping, operation),
+        owes: false,
     };
     for written in &operation.pairs {
         let own_rows = operation
@@ -131,6 +132,7 @@ pub(crate) fn settle_lost(mapping: &CompiledMapping, operation: &Operation) -> S
         conflicts: operation.conflicts.clone(),
         holds: Vec::new(),
         unseen: unseen(mapping, operation),
+        owes: false,
     }
 }
 
@@ -155,6 +157,7 @@ pub(crate) fn settle_unsent(mapping: &CompiledMapping, half: &Operation) -> Sett
         conflicts: Vec::new(),
         holds: Vec::new(),
         unseen: unseen(mapping, half),
+        owes: false,
     }
 }
 
@@ -164,8 +167,7 @@ fn unseen(
     mapping: &CompiledMapping,
     operation: &Operation,
 ) -> Vec<(PairId, Sides<Vec<FieldName>>)> {
-    let joint = operation.pairs.iter().filter(|written| written.joint);
-    let gone = joint.filter(|written| mapping.pair_written(written).is_none());
+    let gone = operation.joint().filter(|written| mapping.pair_written(written).is_none());
     gone.map(|written| (written.pair.clone(), written.fields.clone())).collect()
 }
 

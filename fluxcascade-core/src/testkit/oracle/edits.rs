@@ -1,7 +1,9 @@
 //! P3 and P8: what becomes of the values that people wrote.
 
 use super::course::{Course, Place, Step, is_value};
+use super::witness::{Act, Standing};
 use super::{Overwrites, Verdict};
+use crate::model::RecordId;
 
 pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
     for pair in 0..course.oracle.pairs.len() {
@@ -96,10 +98,15 @@ fn later_edit_saw_it(
 fn reached_the_other_side(course: &Course<'_>, pair: usize, place: &Place, edit: &Step) -> bool {
     let tied = &course.oracle.pairs[pair];
     let one_way = tied.flow == super::Flow::To(place.0);
-    // A row said that both sides stay as they are: the value was not on its way.
+    // A row said that both sides stay as they are: the value was not on its way, nor is it where it
+    // came by a merge.
+    let is_it = |record: &RecordId| {
+        let merged = |act: &Act| act.standing == Standing::MergedInto(place.1.clone());
+        *record == place.1 || course.acts_on(&(place.0, record.clone())).any(|(_, act)| merged(act))
+    };
     let mut rows = course.remains.log.iter();
     let left = rows.any(|row| {
-        row.records[place.0].as_ref() == Some(&place.1)
+        row.records[place.0].as_ref().is_some_and(is_it)
             && row.pairs.iter().any(|p| p.pair == tied.id && super::rest::leaves(&p.cause))
     });
     one_way

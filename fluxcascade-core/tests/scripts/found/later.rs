@@ -332,3 +332,44 @@ fn a_write_without_an_answer_may_be_repeated_when_its_pair_is_back() {
     ];
     play(setup, &Play { start: vec![BOTH, Start { on: [true, true], filled: [189, 38] }], rounds });
 }
+
+/// P3: a second half without an answer is sent anew, and another pair of its record is to be written.
+#[test]
+fn what_a_second_half_carried_besides_is_told_before_it_is_sent_anew() {
+    let mut setup = bare();
+    setup.systems.source.hand = Hand::Cuts;
+    setup.systems.source.faults = Some((8_487_613_257_410_251_060, 20));
+    setup.systems.target.like = Like::HubSpot;
+    setup.conflicts = vec![Conflicts::Append, Conflicts::Min];
+    setup.webhooks = true;
+    setup.policies.ids = Some(IdWrites::Always);
+    let rounds = vec![
+        Round {
+            during: vec![(1, Deed::Wait(301))],
+            ..run(&[Deed::Create(Source), Deed::Create(Source)])
+        },
+        Round {
+            crashes: vec![Crash::Unanswered(23), Crash::Unanswered(27)],
+            ..run(&[Deed::Clash(0, 4)])
+        },
+        Round { during: vec![(1, Deed::Clash(0, 0))], ..run(&[]) },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH, RIGHT, BOTH], rounds });
+}
+
+/// P8: what a first sync took as found was not on its way, nor is it where it comes by a merge.
+#[test]
+fn a_value_that_was_taken_as_found_may_go_with_the_record_that_it_was_merged_into() {
+    let mut setup = bare();
+    setup.systems.source.like = Like::HubSpot;
+    setup.webhooks = true;
+    setup.policies.on_delete.target = DeletePolicy::Archive;
+    setup.policies.first_sync = FirstSync::Rebuild;
+    let edit = Deed::Edit(Place { person: 1, pair: 0, side: Source });
+    let rounds = vec![
+        Round { wait: 8, ..run(&[edit]) },
+        run(&[Deed::Merge(1, 0, Source)]),
+        run(&[Deed::Delete(0, Target)]),
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
