@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::batch::{Batch, put_link, release_written};
-use super::joint::{close_unless_owed, forget_early, read_before};
+use super::joint::{forget_early, read_before};
 use super::outcome::{Answer, Refused, Sent};
 use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
@@ -128,6 +128,7 @@ impl Run<'_> {
             }
         }
         self.store_commit(&commit).await?;
+        self.keep_owing().await?;
         *fetched = batch.fetched;
         let records = self.report.sides[side].writes();
         self.engine.tell(&Event::Wrote { side, records });
@@ -299,7 +300,7 @@ impl Run<'_> {
         };
         let rest = sent.refused.as_ref().and_then(|refused| {
             let Refused { operation, fields, error } = refused;
-            close_unless_owed(commit, operation);
+            self.close_unless_owed(commit, operation);
             self.note_failure(operation, Some(error));
             self.hold_refused(commit, work, entry, operation, (fields, error))
         });
@@ -312,8 +313,9 @@ impl Run<'_> {
                 self.applied(commit, work, entry, operation, applied, fetched);
                 fetched.insert((side, applied.record.clone()), applied.observation());
                 let entry = rest.as_ref().unwrap_or(entry);
-                if entry.writes_to(side.other()) {
-                    release_written(commit, work, entry, operation);
+                if entry.writes_to(side.other()) && release_written(commit, work, entry, operation)
+                {
+                    self.note_version(commit, work, side.other(), fetched);
                 }
                 self.go_on(commit, work, entry, side, fetched)
             }
@@ -335,7 +337,7 @@ impl Run<'_> {
                 Next::Done
             }
             Answer::Rejected { fields, error } => {
-                close_unless_owed(commit, operation);
+                self.close_unless_owed(commit, operation);
                 self.note_failure(operation, Some(error));
                 let refusal = (fields.as_slice(), error);
                 // A record that was not made has no pairs that could wait.
@@ -349,11 +351,11 @@ impl Run<'_> {
             }
             // It was read back, and holds something else: what was edited is decided anew.
             Answer::Moved(_) => {
-                close_unless_owed(commit, operation);
+                self.close_unless_owed(commit, operation);
                 Next::Done
             }
             Answer::NotApplied(error) => {
-                close_unless_owed(commit, operation);
+                self.close_unless_owed(commit, operation);
                 self.note_failure(operation, error.as_ref());
                 Next::Done
             }

@@ -118,13 +118,14 @@ pub(super) fn keep_former(commit: &mut CommitBatch, former: Option<&Link>, link:
 }
 
 /// Ends the holds of the pairs that a write has decided, before the other side is looked at: an
-/// answer is carried out once, also where the system wrote down what stood there before.
+/// answer is carried out once, also where the system wrote down what stood there before. Says whether
+/// these were the last.
 pub(super) fn release_written(
     commit: &mut CommitBatch,
     work: &mut Work,
     entry: &Entry,
     operation: &Operation,
-) {
+) -> bool {
     let is_done = |hold: &Hold| {
         let of_pair = |pair: &PairId| operation.pairs.iter().any(|written| written.pair == *pair);
         hold.key.pair().is_some_and(of_pair) && entry.released.contains(&hold.key)
@@ -136,7 +137,9 @@ pub(super) fn release_written(
     let rows: Vec<_> = done.iter().filter_map(|hold| hold.conflict).collect();
     let judged = entry.judged.iter().filter(|(row, _)| rows.contains(row));
     commit.judged.extend(judged.copied());
+    let is_last = !done.is_empty() && work.holds.is_empty() && entry.holds.is_empty();
     commit.released.extend(done.into_iter().map(|hold| hold.key));
+    is_last
 }
 
 /// The row of what a whole record waited for, with who has won, if the write has carried it out: once

@@ -91,11 +91,14 @@ impl Run<'_> {
             commit.holds.push(hold);
         }
         if settled.owes {
-            let owing = work.operations.iter_mut().find(|open| open.id == settled.operation);
-            if let Some(half) = owing {
-                half.pairs.retain(|written| written.joint);
-                half.conflicts.clear();
-                self.owing.push(half.clone());
+            let half = work.operations.iter_mut().find(|open| open.id == settled.operation);
+            if let Some((half, owing)) =
+                half.and_then(|half| Some((half.without_the_rest()?, half)))
+            {
+                *owing = half;
+                if !entry.closes.contains(&owing.id) {
+                    self.owing.push(owing.clone());
+                }
             }
             return;
         }
@@ -285,6 +288,25 @@ impl Run<'_> {
             put_link(commit, &link);
         }
         work.link = Some(link);
+    }
+
+    /// Takes the version that a side shows into its base, as it is not held any more: else what comes
+    /// late from before would look new, should the write to that side fail.
+    pub(super) fn note_version(
+        &self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        side: Side,
+        fetched: &Fetched,
+    ) {
+        let shown = seen(work, side, fetched, self.mapping.revision).and_then(Observation::known);
+        let Some((_, version)) = shown else { return };
+        let version = version.clone();
+        let Some(link) = &mut work.link else { return };
+        if version.is_newer_than(&link.bases[side].version) {
+            link.bases[side].version = version;
+            put_link(commit, link);
+        }
     }
 
     /// Whether a side holds what its base says, wherever both say something.

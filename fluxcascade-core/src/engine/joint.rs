@@ -48,7 +48,8 @@ impl Run<'_> {
         })
     }
 
-    /// Stores second halves without what was settled of them, so that it is not settled again.
+    /// Stores second halves without what is not open any more of what they carried, so that it is not
+    /// settled again.
     pub(super) async fn keep_owing(&mut self) -> Result<(), SyncError> {
         let owing = std::mem::take(&mut self.owing);
         if !owing.is_empty() {
@@ -78,20 +79,36 @@ impl Run<'_> {
                 | Answer::NotApplied(_),
             ) => false,
         };
-        if side == Side::Source || is_open {
+        if side == Side::Source {
             return;
         }
-        let halves = work.operations.iter().filter(|operation| self.unsent.contains(&operation.id));
-        let given_up: Vec<OperationId> = halves.map(|operation| operation.id).collect();
+        // What the target refused is not owed on the source.
+        let written = first.filter(|_| is_open).map_or(&[][..], |sent| &sent.operation.pairs);
+        let is_written = |half: &OperationPair| written.iter().any(|w| w.pair == half.pair);
+        let (mut given_up, mut reduced) = (Vec::new(), Vec::new());
+        let unsent = |operation: &&mut Operation| self.unsent.contains(&operation.id);
+        for half in work.operations.iter_mut().filter(unsent) {
+            let before = half.pairs.len();
+            half.pairs.retain(is_written);
+            if half.pairs.is_empty() {
+                given_up.push(half.id);
+            } else if half.pairs.len() < before {
+                reduced.push(half.clone());
+            }
+        }
+        self.owing.extend(reduced);
         work.operations.retain(|operation| !given_up.contains(&operation.id));
         commit.closed.extend(given_up);
     }
-}
 
-/// Closes an operation that was not carried out, but for a second half: that one is owed still.
-pub(super) fn close_unless_owed(commit: &mut CommitBatch, operation: &Operation) {
-    if !operation.is_second_half() {
-        commit.closed.push(operation.id);
+    /// Closes an operation that was not carried out, but for a second half: that one is owed still,
+    /// without what else it carried.
+    pub(super) fn close_unless_owed(&mut self, commit: &mut CommitBatch, operation: &Operation) {
+        if !operation.is_second_half() {
+            commit.closed.push(operation.id);
+        } else if let Some(half) = operation.without_the_rest() {
+            self.owing.push(half);
+        }
     }
 }
 

@@ -127,6 +127,16 @@ impl Operation {
         self.pairs.iter().filter(|written| written.joint)
     }
 
+    /// It without what it carries besides the pairs that are written on both sides; `None` if that is
+    /// nothing.
+    pub(crate) fn without_the_rest(&self) -> Option<Self> {
+        if self.joint().count() == self.pairs.len() {
+            return None;
+        }
+        let pairs = self.joint().cloned().collect();
+        Some(Self { pairs, conflicts: Vec::new(), ..self.clone() })
+    }
+
     /// What it carries besides the pairs that are written on both sides.
     pub(crate) fn without_joint(&self) -> Self {
         let mut rest = self.clone();

@@ -169,7 +169,8 @@ pub(super) fn is_unversioned_edit(
     let is_held = |pair: &CompiledPair| {
         work.holds.iter().any(|hold| match &hold.key {
             HoldKey::Pair(_, held) => *held == pair.id,
-            HoldKey::Link(_) | HoldKey::Record(..) => true,
+            // It may have come after a write to the other side.
+            HoldKey::Link(_) | HoldKey::Record(..) => false,
         })
     };
     !work.holds.is_empty()

@@ -145,12 +145,13 @@ fn is_carried_out(work: &Work, half: &Operation, index: usize, entry: &Entry) ->
     firsts.peek().is_none() || firsts.any(has_base)
 }
 
-/// Writes what is owed from the intents, unless something else is done for the pair. An intent of
-/// which nothing is owed any more is given up.
+/// Writes what is owed from the intents, unless something else is done for the pair: one intent at a
+/// time, as each is known by its own id. One of which nothing is owed any more is given up.
 pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
     for half in seen.work.operations.iter().filter(|open| open.is_second_half()) {
         let is_it = |settled: &Settled| settled.operation == half.id && !settled.owes;
-        if entry.settled.iter().any(is_it)
+        if entry.resumes.is_some()
+            || entry.settled.iter().any(is_it)
             || is_undecided(seen.work, half, entry)
             || entry.closes.contains(&half.id)
         {
@@ -249,7 +250,15 @@ fn is_owed(
     let Some(index) = mapping.pair_written(written) else { return false };
     let base = present(mapping, index, link);
     let target_stays = base.as_ref().is_some_and(|base| same(base, &now.target));
-    is_carried_out(work, half, index, entry) && target_stays && same(&written.planned, &now.source)
+    // The base may be a later one: once the target agrees with what the source holds, nothing is owed.
+    let is_of_it = same(&written.origin, &now.target) || {
+        let refs = crate::mapping::refs;
+        !mapping.pairs[index].equivalent(&refs(&written.planned), &refs(&now.target))
+    };
+    is_carried_out(work, half, index, entry)
+        && target_stays
+        && same(&written.planned, &now.source)
+        && is_of_it
 }
 
 fn same(before: &[Value], now: &[Value]) -> bool {

@@ -17,6 +17,7 @@ mod first_sync;
 mod foreign_ids;
 mod groups;
 mod guards;
+mod halves;
 mod hidden;
 mod late;
 mod merged;
