@@ -58,7 +58,7 @@ pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
 pub(crate) use record::gone_mark;
 pub(crate) use reference::referred;
-pub(crate) use settle::{Heard, settle_update};
+pub(crate) use settle::{Heard, settle_lost, settle_update};
 pub(crate) use show::show_values;
 pub(crate) use stamp::stamp_print;
 pub(crate) use tombstone::remade;

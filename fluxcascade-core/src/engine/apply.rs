@@ -51,7 +51,6 @@ impl Run<'_> {
             }
         }
         self.store_commit(&commit).await?;
-        self.keep_owing().await?;
         let mut fetched = batch.fetched;
         to_source.extend(self.write_all(Side::Target, to_target, &mut fetched).await?);
         let left = self.write_all(Side::Source, to_source, &mut fetched).await?;
@@ -128,7 +127,6 @@ impl Run<'_> {
             }
         }
         self.store_commit(&commit).await?;
-        self.keep_owing().await?;
         *fetched = batch.fetched;
         let records = self.report.sides[side].writes();
         self.engine.tell(&Event::Wrote { side, records });
@@ -146,7 +144,6 @@ impl Run<'_> {
             self.fold(&mut commit, work, entry);
         }
         self.store_commit(&commit).await?;
-        self.keep_owing().await?;
         Ok(entries)
     }
 
@@ -349,9 +346,9 @@ impl Run<'_> {
                 self.hold_refused_record(commit, work, entry, operation, error, fetched);
                 Next::Done
             }
-            // It was read back, and holds something else: what was edited is decided anew.
+            // The record has moved on; whether by this write, done twice, a late read does not show.
             Answer::Moved(_) => {
-                self.close_unless_owed(commit, operation);
+                self.close_unseen(commit, work, operation);
                 Next::Done
             }
             Answer::NotApplied(error) => {
@@ -388,7 +385,7 @@ impl Run<'_> {
         if !commit.is_empty() {
             self.store().commit(&self.lease, commit).await?;
         }
-        Ok(())
+        self.keep_owing().await
     }
 }
 

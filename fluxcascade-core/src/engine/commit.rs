@@ -7,9 +7,9 @@ use super::record::finish_records;
 use super::run::Run;
 use crate::model::{
     Fingerprint, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
-    Operation, OperationKind, RecordId, Side, Sides, Slot, Values, Work,
+    Operation, OperationId, OperationKind, RecordId, Side, Sides, Slot, Values, Work,
 };
-use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases};
+use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases, settle_lost};
 use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, InboxMark, Requeue};
 
@@ -72,17 +72,7 @@ impl Run<'_> {
         put_link(commit, link);
         let rows = [(settled.log, "settled without an answer"), (settled.lost, LogRow::UNSEEN)];
         for (pairs, note) in rows.into_iter().filter(|(pairs, _)| !pairs.is_empty()) {
-            commit.log.push(LogRow {
-                run: self.number,
-                at: self.now(),
-                kind: LogKind::Update,
-                link: Some(link.id),
-                side: settled.side,
-                records: link.records.as_ref().map(|record| Some(record.clone())),
-                operation: Some(settled.operation),
-                pairs,
-                note: note.into(),
-            });
+            commit.log.push(self.settled_row(link, settled.side, settled.operation, pairs, note));
         }
         commit.conflicts.extend(settled.conflicts);
         for hold in settled.holds {
@@ -91,20 +81,58 @@ impl Run<'_> {
             commit.holds.push(hold);
         }
         if settled.owes {
-            let half = work.operations.iter_mut().find(|open| open.id == settled.operation);
-            if let Some((half, owing)) =
-                half.and_then(|half| Some((half.without_the_rest()?, half)))
-            {
-                *owing = half;
-                if !entry.closes.contains(&owing.id) {
-                    self.owing.push(owing.clone());
-                }
+            let open = work.operations.iter_mut().filter(|open| open.id == settled.operation);
+            for half in open {
+                *half = half.only_joint();
+                let stays = !entry.closes.contains(&half.id);
+                self.owing.extend(stays.then(|| half.clone()));
             }
             return;
         }
         commit.closed.push(settled.operation);
         work.operations.retain(|operation| operation.id != settled.operation);
         self.report.settled += 1;
+    }
+
+    fn settled_row(
+        &self,
+        link: &Link,
+        side: Side,
+        operation: OperationId,
+        pairs: Vec<LogPair>,
+        note: &str,
+    ) -> LogRow {
+        LogRow {
+            run: self.number,
+            at: self.now(),
+            kind: LogKind::Update,
+            link: Some(link.id),
+            side,
+            records: link.records.as_ref().map(|record| Some(record.clone())),
+            operation: Some(operation),
+            pairs,
+            note: note.into(),
+        }
+    }
+
+    /// Closes a write that may have been carried out, to be decided anew: what it may have overwritten
+    /// is in a row. A second half stays open, and is settled.
+    pub(super) fn close_unseen(
+        &self,
+        commit: &mut CommitBatch,
+        work: &Work,
+        operation: &Operation,
+    ) {
+        if operation.is_second_half() {
+            return;
+        }
+        commit.closed.push(operation.id);
+        let lost = settle_lost(&self.mapping, operation);
+        commit.conflicts.extend(lost.conflicts);
+        if let Some(link) = work.link.as_ref().filter(|_| !lost.lost.is_empty()) {
+            let (side, id) = (operation.side, operation.id);
+            commit.log.push(self.settled_row(link, side, id, lost.lost, LogRow::UNSEEN));
+        }
     }
 
     fn fold_link(&mut self, commit: &mut CommitBatch, work: &mut Work, new: NewLink) {

@@ -106,8 +106,8 @@ impl Run<'_> {
     pub(super) fn close_unless_owed(&mut self, commit: &mut CommitBatch, operation: &Operation) {
         if !operation.is_second_half() {
             commit.closed.push(operation.id);
-        } else if let Some(half) = operation.without_the_rest() {
-            self.owing.push(half);
+        } else if operation.carries_more() {
+            self.owing.push(operation.only_joint());
         }
     }
 }

@@ -162,6 +162,7 @@ impl Sent {
         read: &HashMap<RecordId, Observation>,
         fetch: Consistency,
     ) {
+        let may_be_late = fetch != Consistency::Consistent && !seeded::is(Bug::LateReadBelieved);
         if let Answer::Moved(record) = &self.answer {
             let seen = read.get(record);
             let is_done = seen.and_then(Observation::values).is_some_and(|values| {
@@ -172,6 +173,8 @@ impl Sent {
             });
             self.answer = if is_done {
                 Answer::Unread { record: record.clone(), error: None }
+            } else if seen.is_some() && may_be_late {
+                return; // it may have been done twice, and not be shown yet
             } else if seen.is_some() {
                 Answer::NotApplied(None)
             } else {
@@ -185,7 +188,6 @@ impl Sent {
             let values = seen.values();
             values.is_some_and(|v| written.all(|pair| holds(mapping, &self.operation, pair, v)))
         };
-        let may_be_late = fetch != Consistency::Consistent && !seeded::is(Bug::LateReadBelieved);
         if may_be_late && !read.get(record).is_some_and(shows) {
             return; // it may not be shown yet: it is settled once it surely is
         }

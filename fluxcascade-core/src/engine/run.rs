@@ -55,7 +55,7 @@ pub(super) struct Run<'e> {
     pub(super) former: HashMap<LinkId, Link>,
     /// Second halves of writes to both sides that were begun in this run, and not sent.
     pub(super) unsent: HashSet<OperationId>,
-    /// Second halves of which all was settled but what they owe; they are not stored as such yet.
+    /// Second halves of which all was settled but what they owe: they are stored so after the commit.
     pub(super) owing: Vec<Operation>,
     /// How many writes were decided so far: each has an id of its own.
     pub(super) writes: u64,

@@ -127,17 +127,18 @@ impl Operation {
         self.pairs.iter().filter(|written| written.joint)
     }
 
-    /// It without what it carries besides the pairs that are written on both sides; `None` if that is
-    /// nothing.
-    pub(crate) fn without_the_rest(&self) -> Option<Self> {
-        if self.joint().count() == self.pairs.len() {
-            return None;
-        }
-        let pairs = self.joint().cloned().collect();
-        Some(Self { pairs, conflicts: Vec::new(), ..self.clone() })
+    /// Whether it carries more than the pairs that are written on both sides.
+    pub(crate) fn carries_more(&self) -> bool {
+        self.pairs.iter().any(|written| !written.joint)
     }
 
-    /// What it carries besides the pairs that are written on both sides.
+    /// The pairs that are written on both sides alone.
+    pub(crate) fn only_joint(&self) -> Self {
+        let pairs = self.joint().cloned().collect();
+        Self { pairs, conflicts: Vec::new(), ..self.clone() }
+    }
+
+    /// What it carries besides them, with its conflict rows.
     pub(crate) fn without_joint(&self) -> Self {
         let mut rest = self.clone();
         rest.pairs.retain(|written| !written.joint);

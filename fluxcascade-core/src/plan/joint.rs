@@ -97,10 +97,10 @@ fn settle_rest(
     context: &PlanContext,
     entry: &mut Entry,
 ) {
-    let rest = half.without_joint();
-    if rest.pairs.is_empty() {
+    if !half.carries_more() {
         return;
     }
+    let rest = half.without_joint();
     let settled = settle_update(mapping, &rest, observed, Heard::Nothing, context.now);
     super::linked::set_bases(mapping, &mut link.bases, &settled.bases);
     entry.step = Step::Decided;

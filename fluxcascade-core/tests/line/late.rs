@@ -205,6 +205,15 @@ async fn a_new_record_that_a_late_read_does_not_find_is_not_missing() {
     assert_eq!(world.field.text(&made, "name"), "Ann B");
 }
 
+/// A linked pair, and nothing to do.
+async fn with_a_phone(world: &World) -> (RecordId, RecordId) {
+    let source = world.crm.insert([("email", "ann@x.io"), ("phone", "1 555 0100")]);
+    let target = world.field.insert([("mail", "ann@x.io"), ("phone", "1 555 0100")]);
+    world.minutes(15);
+    world.settle().await;
+    (source, target)
+}
+
 /// A system whose listing is a minute late.
 fn late_listing() -> SimProfile {
     let lag = Duration::from_secs(600);
@@ -236,10 +245,7 @@ pub(crate) async fn a_late_read_by_id_of_a_record_of_which_a_pair_is_held_is_not
 async fn held_and_edited(crm: SimProfile) {
     let mapping = contacts().conflicts(Strategy::Manual);
     let world = World::with(crm, SimProfile::default(), mapping);
-    let source = world.crm.insert([("email", "ann@x.io"), ("phone", "1 555 0100")]);
-    let target = world.field.insert([("mail", "ann@x.io"), ("phone", "1 555 0100")]);
-    world.minutes(15);
-    world.settle().await;
+    let (source, target) = with_a_phone(&world).await;
     world.crm.edit(&source, "name", "Ann B");
     world.field.edit(&target, "name", "Ann C");
     world.minutes(5);
@@ -265,10 +271,7 @@ async fn held_and_edited(crm: SimProfile) {
 #[tokio::test]
 async fn a_late_listing_of_a_record_of_which_half_was_written_is_not_believed() {
     let world = World::with(late_listing(), SimProfile::default(), contacts());
-    let source = world.crm.insert([("email", "ann@x.io"), ("phone", "1 555 0100")]);
-    let target = world.field.insert([("mail", "ann@x.io"), ("phone", "1 555 0100")]);
-    world.minutes(15);
-    world.settle().await;
+    let (source, target) = with_a_phone(&world).await;
     world.crm.edit(&source, "address", "2 Oak Ave");
     world.clock.advance(Duration::from_secs(10));
     world.crm.edit(&source, "phone", "1 555 0101");
@@ -289,10 +292,7 @@ async fn a_late_listing_of_a_record_of_which_half_was_written_is_not_believed() 
 async fn a_late_listing_after_a_hold_that_ended_half_way_is_not_believed() {
     let mapping = contacts().conflicts(Strategy::Manual);
     let world = World::with(late_listing(), SimProfile::default(), mapping);
-    let source = world.crm.insert([("email", "ann@x.io"), ("phone", "1 555 0100")]);
-    let target = world.field.insert([("mail", "ann@x.io"), ("phone", "1 555 0100")]);
-    world.minutes(15);
-    world.settle().await;
+    let (source, target) = with_a_phone(&world).await;
     world.crm.edit(&source, "name", "Ann B");
     world.field.edit(&target, "name", "Ann C");
     world.minutes(2);
@@ -314,4 +314,28 @@ async fn a_late_listing_after_a_hold_that_ended_half_way_is_not_believed() {
     assert_eq!(world.field.text(&target, "phone"), "1 555 0101");
     world.settle().await;
     assert_eq!(world.crm.text(&source, "address"), "2 T St");
+}
+
+/// P3, P26: a write that was repeated on its way meets its own change, and a late read does not show it.
+#[tokio::test]
+async fn a_conditional_write_that_was_done_twice_is_told_when_a_read_surely_shows_it() {
+    let mut field = late(60);
+    field.capabilities.conditional_writes = true;
+    let mapping = contacts().conflicts(Strategy::SourceWins);
+    let world = World::with(SimProfile::default(), field, mapping);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.settle().await;
+    world.crm.edit(&source, "name", "Ann B");
+    world.field.edit(&target, "name", "Ann C");
+    world.minutes(5);
+    world.field.fail_next(CallKind::Update, Fault::DoneTwice);
+    world.sync().await;
+    world.minutes(15);
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann B");
+    let log = world.log().await;
+    assert_eq!(world.conflicts().await.len(), 1, "{log:#?}");
+    let told = log.iter().flat_map(|row| &row.pairs).any(|p| p.before == ["Ann C".into()]);
+    assert!(told, "{log:#?}");
 }
