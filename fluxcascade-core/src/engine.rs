@@ -20,6 +20,7 @@ mod look;
 mod named;
 mod options;
 mod outcome;
+mod patterns;
 mod pull;
 mod record;
 mod refresh;
@@ -42,6 +43,7 @@ pub use explain::{
     ExplainedConflict, ExplainedLink, ExplainedPair, ExplainedWrite, Explanation, Waiting,
 };
 pub use options::RunRequest;
+pub use patterns::{ConflictNumbers, ConflictPatterns};
 pub use verify::{Divergence, Example, Finding, Reason, Verification};
 pub use what_if::{Change, KeptBase, PairChange, Setting, SettingChange, WhatIf};
 pub use worker::Turn;

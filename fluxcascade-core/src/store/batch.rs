@@ -252,8 +252,8 @@ pub struct Counts {
 /// Which rows a reading call returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Only those of this run.
-    pub run: Option<RunNumber>,
+    /// Only those of these runs, the first and the last.
+    pub runs: Option<(RunNumber, RunNumber)>,
     /// Only those about this record.
     pub record: Option<(Side, RecordId)>,
     /// Only holds with this reason.
@@ -266,14 +266,19 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { run: None, record: None, reason: None, skip: 0, limit: 100 }
+        Self { runs: None, record: None, reason: None, skip: 0, limit: 100 }
     }
 }
 
 impl Page {
     /// The rows of a run.
     pub fn of_run(run: RunNumber) -> Self {
-        Self { run: Some(run), limit: usize::MAX, ..Self::default() }
+        Self { runs: Some((run, run)), limit: usize::MAX, ..Self::default() }
+    }
+
+    /// Whether rows of this run are asked for.
+    pub fn is_of(&self, run: RunNumber) -> bool {
+        self.runs.is_none_or(|(first, last)| first <= run && run <= last)
     }
 
     /// All rows.

@@ -26,6 +26,7 @@ mod moved;
 mod options;
 mod oscillation;
 mod parked;
+mod patterns;
 mod plans;
 mod properties;
 mod references;

@@ -48,7 +48,7 @@ impl Ledger {
 
     pub(super) fn log_page(&self, page: &Page) -> Vec<LogRow> {
         cut(page, self.log.values().rev(), |row| {
-            page.run.is_none_or(|run| row.run == run)
+            page.is_of(row.run)
                 && page
                     .record
                     .as_ref()
@@ -58,7 +58,7 @@ impl Ledger {
 
     pub(super) fn conflict_page(&self, page: &Page) -> Vec<Conflict> {
         cut(page, self.conflicts.iter().rev(), |row| {
-            page.run.is_none_or(|run| row.run == run)
+            page.is_of(row.run)
                 && page.record.as_ref().is_none_or(|(side, record)| row.records[*side] == *record)
         })
     }
@@ -79,7 +79,7 @@ impl Ledger {
     }
 
     pub(super) fn run_page(&self, page: &Page) -> Vec<RunRow> {
-        cut(page, self.runs.values().rev(), |row| page.run.is_none_or(|run| row.number == run))
+        cut(page, self.runs.values().rev(), |row| page.is_of(row.number))
     }
 }
 

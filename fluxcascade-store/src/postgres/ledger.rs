@@ -215,8 +215,8 @@ impl Ledger {
                 "SELECT run FROM runs WHERE tenant = $1 AND mapping = $2
                  AND number BETWEEN $3 AND $4 ORDER BY number DESC LIMIT $5 OFFSET $6",
                 &[
-                    &page.run.map_or(0, |run| int(run.0)),
-                    &page.run.map_or(i64::MAX, |run| int(run.0)),
+                    &page.runs.map_or(0, |(first, _)| int(first.0)),
+                    &page.runs.map_or(i64::MAX, |(_, last)| int(last.0)),
                     &size(page.limit),
                     &size(page.skip),
                 ],

@@ -88,24 +88,32 @@ impl Ledger {
         page: &Page,
         read: impl Fn(&[u8]) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<&str> = Vec::new();
         let mut values: Vec<Box<dyn ToSql + Send + Sync>> = Vec::new();
-        if let Some(run) = page.run {
-            conditions.push("run >= 0 AND run");
-            values.push(Box::new(int(run.0)));
+        match page.runs {
+            Some((first, last)) if first == last => {
+                conditions.push("run >= 0 AND run =");
+                values.push(Box::new(int(first.0)));
+            }
+            Some((first, last)) => {
+                conditions.extend(["run >= 0 AND run >=", "run <="]);
+                values.push(Box::new(int(first.0)));
+                values.push(Box::new(int(last.0)));
+            }
+            None => {}
         }
         if let Some((side, record)) = &page.record {
             conditions.push(match side {
-                Side::Source => "source",
-                Side::Target => "target",
+                Side::Source => "source =",
+                Side::Target => "target =",
             });
             values.push(Box::new(record.as_str().to_owned()));
         }
         values.push(Box::new(size(page.limit)));
         values.push(Box::new(size(page.skip)));
         let mut sql = select.to_owned();
-        for (n, column) in conditions.iter().enumerate() {
-            sql = format!("{sql} AND {column} = ${}", n + 3);
+        for (n, condition) in conditions.iter().enumerate() {
+            sql = format!("{sql} AND {condition} ${}", n + 3);
         }
         let limit = conditions.len() + 3;
         sql = format!("{sql} ORDER BY place DESC LIMIT ${limit} OFFSET ${}", limit + 1);

@@ -182,8 +182,8 @@ impl<'a> Ledger<'a> {
              ORDER BY number DESC LIMIT ?4 OFFSET ?5",
             params![
                 self.mapping,
-                page.run.map_or(0, |run| int(run.0)),
-                page.run.map_or(i64::MAX, |run| int(run.0)),
+                page.runs.map_or(0, |(first, _)| int(first.0)),
+                page.runs.map_or(i64::MAX, |(_, last)| int(last.0)),
                 size(page.limit),
                 size(page.skip)
             ],

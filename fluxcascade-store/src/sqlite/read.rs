@@ -80,9 +80,17 @@ impl Ledger<'_> {
     ) -> Result<Vec<T>, Fault> {
         let mut sql = select.to_owned();
         let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(self.mapping)];
-        if let Some(run) = page.run {
-            sql.push_str(" AND run = ?");
-            values.push(Box::new(int(run.0)));
+        match page.runs {
+            Some((first, last)) if first == last => {
+                sql.push_str(" AND run = ?");
+                values.push(Box::new(int(first.0)));
+            }
+            Some((first, last)) => {
+                sql.push_str(" AND run BETWEEN ? AND ?");
+                values.push(Box::new(int(first.0)));
+                values.push(Box::new(int(last.0)));
+            }
+            None => {}
         }
         if let Some((side, record)) = &page.record {
             sql.push_str(match side {
