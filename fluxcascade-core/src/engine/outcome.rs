@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::connector::{ConnectorError, Consistency, ErrorKind, WriteOutcome};
-use crate::mapping::CompiledMapping;
+use crate::mapping::{CompiledMapping, holds_id};
 use crate::model::{
     FieldName, MappingName, Observation, Operation, OperationKind, OperationPair, RecordId, Side,
     State, Values, Version,
@@ -165,16 +165,12 @@ impl Sent {
         let may_be_late = fetch != Consistency::Consistent && !seeded::is(Bug::LateReadBelieved);
         if let Answer::Moved(record) = &self.answer {
             let seen = read.get(record);
-            let is_done = seen.and_then(Observation::values).is_some_and(|values| {
-                self.operation
-                    .pairs
-                    .iter()
-                    .all(|written| holds(mapping, &self.operation, written, values))
-            });
-            self.answer = if is_done {
+            let shown = seen.and_then(Observation::values);
+            let shown = shown.map(|values| Shown::of(mapping, &self.operation, values));
+            self.answer = if shown == Some(Shown::Whole) {
                 Answer::Unread { record: record.clone(), error: None }
-            } else if seen.is_some() && may_be_late {
-                return; // it may have been done twice, and not be shown yet
+            } else if seen.is_some() && (may_be_late || shown == Some(Shown::Part)) {
+                return; // it may have been done twice, and not be shown yet, or edited since
             } else if seen.is_some() {
                 Answer::NotApplied(None)
             } else {
@@ -184,9 +180,8 @@ impl Sent {
         }
         let Answer::Unread { record, error } = &mut self.answer else { return };
         let shows = |seen: &Observation| {
-            let mut written = self.operation.pairs.iter();
-            let values = seen.values();
-            values.is_some_and(|v| written.all(|pair| holds(mapping, &self.operation, pair, v)))
+            let shown = seen.values().map(|values| Shown::of(mapping, &self.operation, values));
+            shown == Some(Shown::Whole)
         };
         if may_be_late && !read.get(record).is_some_and(shows) {
             return; // it may not be shown yet: it is settled once it surely is
@@ -231,6 +226,35 @@ impl Sent {
             | Answer::Rejected { .. }
             | Answer::NotApplied(_)
             | Answer::Unknown(_) => None,
+        }
+    }
+}
+
+/// How much of a write a record shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// All that was sent, the other record's id too.
+    Whole,
+    /// Some of it.
+    Part,
+    /// Nothing.
+    Nothing,
+}
+
+impl Shown {
+    fn of(mapping: &CompiledMapping, operation: &Operation, values: &Values) -> Self {
+        let of_pairs =
+            operation.pairs.iter().map(|written| holds(mapping, operation, written, values));
+        let of_stamp = operation.stamp.iter().map(|stamp| {
+            let foreign = mapping.foreign_ids[operation.side].as_ref();
+            let held = foreign.and_then(|foreign| values[foreign.slot].value());
+            held.is_some_and(|held| holds_id(held, &stamp.id))
+        });
+        let held: Vec<bool> = of_pairs.chain(of_stamp).collect();
+        match (held.contains(&true), held.contains(&false)) {
+            (_, false) => Shown::Whole,
+            (true, true) => Shown::Part,
+            (false, true) => Shown::Nothing,
         }
     }
 }

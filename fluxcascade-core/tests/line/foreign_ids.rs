@@ -290,3 +290,28 @@ async fn an_id_that_a_workflow_changes_after_each_write_is_not_written_for_ever(
     world.settle().await;
     assert!(world.holds().await.is_empty());
 }
+
+/// P23, P26: an id that a condition refused is not taken for written.
+#[tokio::test]
+async fn an_id_whose_write_a_condition_refused_is_written_later() {
+    let crm = SimProfile {
+        capabilities: Capabilities {
+            conditional_writes: true,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let world = World::with(crm, SimProfile::default(), both(IdWrites::Always));
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.sync().await;
+    let edited = source.clone();
+    world.crm.before_next(CallKind::Update, move |crm| crm.edit(&edited, "name", "Ann B"));
+    world.minutes(15);
+    world.sync().await;
+    world.settle().await;
+    assert_stored_on_both_sides(&world);
+    assert_eq!(world.field.text(&world.field.records()[0], "name"), "Ann B");
+    let log = world.log().await;
+    let rewritten = log.iter().flat_map(|row| &row.pairs);
+    assert_eq!(rewritten.filter(|pair| pair.cause == Cause::Rewritten).count(), 0, "{log:#?}");
+}
