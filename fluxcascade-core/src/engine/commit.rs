@@ -9,7 +9,7 @@ use crate::model::{
     Fingerprint, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
     Operation, OperationId, OperationKind, RecordId, Side, Sides, Slot, Values, Work,
 };
-use crate::plan::{Entry, NewLink, PairAction, Settled, Step, set_bases, settle_lost};
+use crate::plan::{BeforeWrite, Entry, NewLink, PairAction, Settled, Step, set_bases, settle_lost};
 use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, InboxMark, Requeue};
 
@@ -319,9 +319,10 @@ impl Run<'_> {
     }
 
     /// Takes the version that a side shows into its base, as it is not held any more: else what comes
-    /// late from before would look new, should the write to that side fail.
+    /// late from before would look new, should the write to that side fail. What is decided next in
+    /// this run goes by the times that there were.
     pub(super) fn note_version(
-        &self,
+        &mut self,
         commit: &mut CommitBatch,
         work: &mut Work,
         side: Side,
@@ -331,8 +332,12 @@ impl Run<'_> {
         let Some((_, version)) = shown else { return };
         let version = version.clone();
         let Some(link) = &mut work.link else { return };
-        if version.is_newer_than(&link.bases[side].version) {
-            link.bases[side].version = version;
+        let base = &mut link.bases[side].version;
+        if version.is_newer_than(base) {
+            let (confirmed, shown) = (base.modified, version.modified);
+            let before = BeforeWrite { confirmed, shown, left: version.clone() };
+            self.before_write.insert((side, link.records[side].clone()), before);
+            *base = version;
             put_link(commit, link);
         }
     }

@@ -2,11 +2,14 @@
 
 use fluxcascade_core::connector::{Capabilities, Consistency};
 use fluxcascade_core::mapping::Mapping;
-use fluxcascade_core::model::{ConflictKind, ConflictStatus, HoldReason, Side, Value, Winner};
+use fluxcascade_core::model::{
+    Choice, ConflictKind, ConflictStatus, HoldReason, Side, Value, Winner,
+};
 use fluxcascade_core::resolver::{ConflictCase, ConflictResolver, Resolution, Strategy};
 use fluxcascade_core::testkit::{CallKind, SimProfile};
 use fluxcascade_core::transform::value_map;
 
+use crate::scenario::{by_mail, checked, desk, edited, say};
 use crate::world::{World, at, contacts};
 
 /// The user's scenario, to the minute.
@@ -378,4 +381,29 @@ fn contacts_by_mail() -> fluxcascade_core::mapping::MappingBuilder {
         .target("field", "clients")
         .match_on("email", "mail")
         .pair("email", "mail")
+}
+
+/// P19: an answer that is carried out first changes nothing of which edit of another pair is the newer.
+#[tokio::test]
+async fn an_answer_in_the_same_run_hides_from_no_strategy_when_a_side_was_edited() {
+    for strategies in [vec![Strategy::NewestWins], vec![Strategy::NewestWins, Strategy::SourceWins]]
+    {
+        let mapping = by_mail()
+            .pair_with("name", "name", |p| p.conflicts(Strategy::Manual))
+            .pair_with("phone", "phone", |p| p.conflicts(strategies.clone()));
+        let (world, source, target) =
+            edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+        world.sync().await;
+        world.minutes(5);
+        world.crm.edit(&source, "phone", "256 555 0111");
+        world.minutes(1);
+        world.field.edit(&target, "phone", "256 555 0122");
+        let items = desk(&world).await;
+        say(&world, &items[0], Choice::Take(Side::Source)).await;
+        checked(&world).await;
+        assert_eq!(world.crm.text(&source, "phone"), "256 555 0122", "{strategies:?}");
+        assert_eq!(world.field.text(&target, "name"), "Ann S");
+        assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
+        world.settle().await;
+    }
 }
