@@ -85,9 +85,16 @@ impl Run<'_> {
         // What the target refused is not owed on the source.
         let written = first.filter(|_| is_open).map_or(&[][..], |sent| &sent.operation.pairs);
         let is_written = |half: &OperationPair| written.iter().any(|w| w.pair == half.pair);
+        let is_first = |id: OperationId| {
+            let refused = first.and_then(|sent| sent.refused.as_ref());
+            first.is_some_and(|sent| sent.operation.id == id)
+                || refused.is_some_and(|refused| refused.operation.id == id)
+        };
         let (mut given_up, mut reduced) = (Vec::new(), Vec::new());
-        let unsent = |operation: &&mut Operation| self.unsent.contains(&operation.id);
-        for half in work.operations.iter_mut().filter(unsent) {
+        let own = |operation: &&mut Operation| {
+            self.unsent.contains(&operation.id) && operation.joint.is_some_and(is_first)
+        };
+        for half in work.operations.iter_mut().filter(own) {
             let before = half.pairs.len();
             half.pairs.retain(is_written);
             if half.pairs.is_empty() {
@@ -104,7 +111,8 @@ impl Run<'_> {
     /// Closes an operation that was not carried out, but for a second half: that one is owed still,
     /// without what else it carried.
     pub(super) fn close_unless_owed(&mut self, commit: &mut CommitBatch, operation: &Operation) {
-        if !operation.is_second_half() {
+        let is_owed = operation.is_second_half() && operation.joint().next().is_some();
+        if !is_owed {
             commit.closed.push(operation.id);
         } else if operation.carries_more() {
             self.owing.push(operation.only_joint());

@@ -81,10 +81,23 @@ impl Run<'_> {
         if operations.is_empty() {
             return Ok(());
         }
-        let (operations, _) = self.begin(operations).await?;
-        for again in self.send(side, &operations, batch, read_at).await? {
-            let of = operations.iter().position(|operation| operation.id == again.operation.id);
-            if let Some(&place) = of.and_then(|of| places.get(of)) {
+        let mut intents = operations.clone();
+        for (&place, again) in places.iter().zip(&operations) {
+            // What a second half owes is owed once: by the one that is sent.
+            let refused = &mut sent[place].operation;
+            if refused.is_second_half() {
+                refused.pairs.retain(|pair| again.pairs.iter().all(|sent| sent.pair != pair.pair));
+                intents.push(refused.clone());
+            }
+        }
+        let place_of = |id: OperationId| {
+            let of = operations.iter().position(|again| again.id == id);
+            of.and_then(|of| places.get(of).copied())
+        };
+        let (mut begun, _) = self.begin(intents).await?;
+        begun.retain(|operation| place_of(operation.id).is_some());
+        for again in self.send(side, &begun, batch, read_at).await? {
+            if let Some(place) = place_of(again.operation.id) {
                 sent[place].replace(again);
             }
         }

@@ -120,3 +120,28 @@ async fn two_second_halves_at_once_are_each_told_once() {
     assert_eq!(written(&world, "address = street").await, 1, "{log:#?}");
     world.settle().await;
 }
+
+/// P26: a second half that is sent again without what was refused is told once, and what a person
+/// makes of it flows.
+#[tokio::test]
+async fn a_second_half_is_told_once_when_what_went_with_it_is_refused() {
+    for shortened in [false, true] {
+        let (world, source, target) = edited().await;
+        world.crm.refuse("phone");
+        world.sync().await;
+        assert_eq!(world.crm.text(&source, "name"), BOTH);
+        if shortened {
+            world.crm.edit(&source, "name", "Ann of");
+        }
+        for _ in 0..2 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        let log = world.log().await;
+        assert_eq!(written(&world, "name = name").await, 1, "{log:#?}");
+        let name = if shortened { "Ann of" } else { BOTH };
+        assert_eq!(world.field.text(&target, "name"), name, "{log:#?}");
+        let holds = world.holds().await;
+        assert!(holds.iter().all(|hold| hold.detail.contains("phone")), "{holds:#?}");
+    }
+}
