@@ -26,7 +26,7 @@ impl Run<'_> {
         let Some(mut link) = own.or_else(tombstone) else { return };
         for side in Side::BOTH {
             if link.records[side] != update.records[side] {
-                link.bases[side].version = Version::default();
+                link.bases[side].version = Version::oldest();
                 link.bases[side].fingerprint = None;
             }
         }

@@ -161,6 +161,13 @@ impl Version {
         Self { modified: Some(Modified { at, granularity }), ..Self::default() }
     }
 
+    /// One that is older than any that a system gives: of a record that takes another one's place.
+    pub(crate) fn oldest() -> Self {
+        let modified =
+            Modified { at: Timestamp::from_micros(i64::MIN), granularity: Duration::ZERO };
+        Self { order: Some(0), modified: Some(modified), tag: None }
+    }
+
     /// How this compares to another version of the same record and side; `None` if that cannot
     /// be said. Two times within one step of the system's clock cannot be told apart, and are
     /// `Equal` only if the time is all that either has.

@@ -103,7 +103,7 @@ fn owner<'a>(
 fn moved_link(link: &Link, moved: &[Side], records: Sides<RecordId>, entry: &mut Entry) -> Link {
     let mut followed = Link { status: LinkStatus::Active, records, ..link.clone() };
     for &side in moved {
-        followed.bases[side].version = Version::default();
+        followed.bases[side].version = Version::oldest();
         followed.bases[side].fingerprint = None;
         entry.drops.push((side, link.records[side].clone()));
         entry.released.push(HoldKey::Record(side, followed.records[side].clone()));

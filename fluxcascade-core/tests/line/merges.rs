@@ -2,8 +2,9 @@
 
 use fluxcascade_core::Side;
 use fluxcascade_core::connector::DeleteSignal;
-use fluxcascade_core::mapping::{Create, DeletePolicy};
+use fluxcascade_core::mapping::{Create, DeletePolicy, FirstSync};
 use fluxcascade_core::model::{Choice, Ending, HoldReason, LinkStatus, LogKind, RecordId};
+use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{MergeSignal, SimProfile};
 
 use crate::deletes::able;
@@ -163,4 +164,28 @@ async fn a_merge_of_an_unlinked_record_frees_its_key() {
     assert_eq!(world.link().await.records.source, two);
     assert_eq!(world.link().await.records.target, target);
     assert!(world.holds().await.is_empty());
+}
+
+/// P8: a link that follows a merge was decided before: the mode of a first sync says nothing of a pair
+/// that is seen for the first time then.
+#[tokio::test]
+async fn a_pair_that_is_shown_with_a_merge_is_not_taken_as_it_was_found() {
+    let profile = || SimProfile { merges: MergeSignal::Listed, ..able(DeleteSignal::Flag) };
+    let mapping = contacts().first_sync(FirstSync::LinkOnly).first_link(Strategy::SourceWins);
+    let world = World::with(profile(), profile(), mapping);
+    let values = |mail| [(mail, "ann@x.io"), ("name", "Ann"), ("phone", "256 555 0100")];
+    let source = world.crm.insert(values("email"));
+    let target = world.field.insert(values("mail"));
+    world.field.hide_field(&target, "phone");
+    world.settle().await;
+    world.minutes(15);
+    let other = world.crm.insert([("email", "a.n@x.io"), ("phone", "256 555 0199")]);
+    world.crm.merge(&source, &other);
+    world.field.show_field(&target, "phone");
+    world.field.edit(&target, "street", "2 Oak Ave");
+    world.minutes(25 * 60);
+    world.settle().await;
+    assert_eq!(world.link().await.records.source, other);
+    assert_eq!(world.crm.text(&other, "phone"), "256 555 0199");
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
 }
