@@ -10,8 +10,8 @@ use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    FieldName, Fingerprint, Hold, HoldKey, HoldReason, LinkId, Observation, Operation, RecordId,
-    Side, Sides, Work,
+    Choice, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LinkId, Observation, Operation,
+    RecordId, Side, Sides, Work,
 };
 use crate::plan::Entry;
 use crate::store::CommitBatch;
@@ -85,12 +85,13 @@ impl Run<'_> {
         let held = written.filter_map(|plan| {
             let pair = &self.mapping.pairs[plan.index];
             let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
-            let mut hold = Hold::new(
-                HoldKey::Pair(link, pair.id.clone()),
-                HoldReason::Rejected,
-                format!("{}: the {side} refuses {field}: {error}; edit the value", pair.label),
-                self.now(),
-            );
+            let key = HoldKey::Pair(link, pair.id.clone());
+            let why = format!("the {side} refuses {field}: {error}");
+            if let Some(asked) = told(&work.holds, &key) {
+                return Some(asked.asks_again(&pair.label, &why));
+            }
+            let detail = format!("{}: {why}; edit the value", pair.label);
+            let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
             hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
             Some(try_again(&work.holds, hold, self.now()))
         });
@@ -121,5 +122,21 @@ impl Run<'_> {
             let seen = fetched.get(&(side, record)).or_else(listed)?;
             mark_of(seen)
         })
+    }
+}
+
+/// The hold of a pair for which a person has said what stands.
+fn told<'h>(holds: &'h [Hold], key: &HoldKey) -> Option<&'h Hold> {
+    let hold = holds.iter().find(|hold| hold.key == *key)?;
+    match hold.choice()? {
+        Choice::Take(_) | Choice::Set(_) => Some(hold),
+        Choice::Leave
+        | Choice::LinkTo(_)
+        | Choice::Create
+        | Choice::Never
+        | Choice::NotMade
+        | Choice::Allow
+        | Choice::Retry
+        | Choice::Recreate => None,
     }
 }

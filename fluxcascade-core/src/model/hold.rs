@@ -241,9 +241,16 @@ impl Hold {
             | HoldReason::Missing
             | HoldReason::Unreadable => true,
             // What is tried again, or looked into, by itself asks nobody until that has failed.
-            HoldReason::Rejected | HoldReason::UnknownOutcome => self.not_before.is_none(),
+            HoldReason::Rejected => self.not_before.is_none() && !self.is_left(),
+            HoldReason::UnknownOutcome => self.not_before.is_none(),
             HoldReason::Reference | HoldReason::Excluded => false,
         }
+    }
+
+    /// Whether a person left a record that is refused: it was not tried since, and rests.
+    fn is_left(&self) -> bool {
+        let is_refused = self.reason == HoldReason::Rejected && self.attempts == 0;
+        is_refused && matches!(self.key, HoldKey::Record(..))
     }
 
     /// What happens next, or what a person can do, in words.
@@ -288,6 +295,12 @@ impl Hold {
             Some(again) => format!("{step}; {again}"),
             None => step.to_owned(),
         }
+    }
+
+    /// The hold of a pair of which a person's answer cannot be carried out: it is asked again.
+    pub(crate) fn asks_again(&self, pair: &str, why: &str) -> Self {
+        let detail = format!("{pair}: what was decided cannot be done ({why}): decide anew");
+        Self { detail, attempts: self.attempts + 1, answer: None, ..self.clone() }
     }
 
     /// What a person decided, if they have.

@@ -5,10 +5,12 @@ use super::context::PlanContext;
 use super::detect::pair_values;
 use super::entry::{Entry, Need, PairAction, PairPlan, Settled, Step};
 use super::settle::{Heard, settle_lost, settle_unsent, settle_update};
+use super::told::answered;
 use super::unit::Seen;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Hold, HoldKey, Link, Operation, OperationPair, Side, Sides, State, Value, Values, Work,
+    Choice, Hold, HoldKey, Link, LogPair, Operation, OperationPair, Side, Sides, State, Value,
+    Values, Work,
 };
 
 /// Says what must be known of the second halves before anything is decided; else nothing.
@@ -162,7 +164,10 @@ pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
         if owed.is_empty() && half.joint().any(|written| is_held(seen, written, entry)) {
             continue; // refused, and tried again later
         }
-        if owed.is_empty() {
+        if seen.leaves_record() {
+            owed.into_iter().for_each(|plan| leave(seen.mapping, half, plan, entry));
+            give_up(seen.mapping, half, entry);
+        } else if owed.is_empty() {
             give_up(seen.mapping, half, entry);
         } else {
             entry.resumes = Some(half.id);
@@ -170,6 +175,18 @@ pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
         }
         entry.step = Step::Decided;
     }
+}
+
+/// A person left both records as they are: what is owed is not written, and the log says so.
+fn leave(mapping: &CompiledMapping, half: &Operation, plan: PairPlan, entry: &mut Entry) {
+    let note = LogPair {
+        pair: mapping.pairs[plan.index].id.clone(),
+        before: plan.values[half.side].clone(),
+        after: plan.values[half.side].clone(),
+        cause: answered(&Choice::Leave),
+    };
+    entry.notes.push((half.side, note));
+    entry.pairs.push(PairPlan { action: PairAction::Adopt, ..plan });
 }
 
 /// Nothing is owed of a second half. Of a pair that the mapping has not now that cannot be seen.

@@ -205,7 +205,8 @@ fn decide_link(
     decide_pairs(&both, &mut entry, needs);
     judge_record_conflict(mapping, work, &mut entry);
     joint::resume(&both, &mut entry);
-    if !entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_))) {
+    let is_held = entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_)));
+    if !is_held && !both.leaves_record() {
         stamp::add(mapping, work, link, &views, context, &mut entry);
     }
     if !entry.is_quiet() {

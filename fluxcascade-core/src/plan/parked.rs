@@ -133,13 +133,20 @@ impl Subject<'_> {
         }
     }
 
-    /// A person said that the create without an answer is left alone: nothing is made until the
-    /// record is edited.
+    /// A person said that the create without an answer, or one that is refused, is left alone: nothing
+    /// is made until the record is edited.
     pub(super) fn leave(&self, context: &PlanContext, mut entry: Entry) -> Entry {
         entry.closes.extend(self.work.operations.iter().map(|operation| operation.id));
+        // Of a create that was refused it is known that it made nothing.
+        let is_refused = |hold: &Hold| hold.reason == HoldReason::Rejected;
+        let reason = if record_hold(self.work).is_some_and(is_refused) {
+            HoldReason::Rejected
+        } else {
+            HoldReason::UnknownOutcome
+        };
         let mut hold = Hold::new(
             HoldKey::Record(self.side, self.record.clone()),
-            HoldReason::UnknownOutcome,
+            reason,
             "a person left it: nothing is made for it until it is edited",
             context.now,
         );

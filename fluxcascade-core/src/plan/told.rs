@@ -226,10 +226,7 @@ impl Case<'_> {
 
     /// The answer cannot be carried out: the hold is another one from now on, without it.
     pub(super) fn asks_again(&self, hold: &Hold, why: &str, entry: &mut Entry) -> Held {
-        let detail =
-            format!("{}: what was decided cannot be done ({why}): decide anew", self.pair().label);
-        let attempts = hold.attempts + 1;
-        entry.holds.push(Hold { detail, attempts, answer: None, ..hold.clone() });
+        entry.holds.push(hold.asks_again(&self.pair().label, why));
         Held::Waits
     }
 

@@ -96,7 +96,13 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     if needs.len() > asked {
         return; // nothing of it is decided before all of it can be
     }
-    tell_alone(&mut in_play, &mut members, seen, entry);
+    if seen.leaves_record() {
+        for case in &in_play {
+            case.leave(entry);
+        }
+        return;
+    }
+    tell_alone(&mut in_play, &mut members, entry);
     let hidden = Hidden::of(seen, &members, &in_play);
     let news = |side| {
         in_play.iter().any(|case| !case.equivalent && case.has_news(side)) || hidden.news[side]
@@ -204,15 +210,7 @@ impl<'a> Hidden<'a> {
 }
 
 /// Carries out what a person said of pairs that wait by themselves, and leaves them out.
-fn tell_alone(
-    in_play: &mut Vec<Case<'_>>,
-    members: &mut Vec<usize>,
-    seen: &Seen<'_>,
-    entry: &mut Entry,
-) {
-    if seen.leaves_record() {
-        return;
-    }
+fn tell_alone(in_play: &mut Vec<Case<'_>>, members: &mut Vec<usize>, entry: &mut Entry) {
     in_play.retain(|case| match case.told_alone(entry) {
         Some(ToldAlone::Done(done)) => {
             *entry = *done;

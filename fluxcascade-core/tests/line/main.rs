@@ -20,6 +20,7 @@ mod guards;
 mod halves;
 mod hidden;
 mod late;
+mod left;
 mod merged;
 mod merges;
 mod moved;

@@ -6,7 +6,7 @@ use fluxcascade_core::mapping::{ConflictScope, MappingBuilder, PairBuilder};
 use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side, Sides, Value};
 use fluxcascade_core::transform::value_map;
 
-use crate::scenario::{by_mail, checked, desk, plain, say};
+use crate::scenario::{by_mail, checked, desk, edited, plain, say};
 use crate::world::World;
 
 /// The name goes through a table that knows `a` and `b`, and must not be blank.
@@ -217,4 +217,38 @@ async fn a_pair_that_moved_under_a_record_that_waits_asks_nothing_of_its_own() {
     let items = desk(&world).await;
     assert!(!items.iter().any(of_name), "{items:#?}");
     assert_eq!(items.len(), 1, "{items:#?}");
+}
+
+/// P11, P14: what a person chose and the system refuses is asked again, with the system's words.
+#[tokio::test]
+async fn a_choice_that_the_system_refuses_is_asked_again_with_its_words() {
+    for agreed in [false, true] {
+        let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
+        let (world, source, target) =
+            edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+        world.sync().await;
+        say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+        world.field.refuse("name");
+        world.sync().await;
+        world.minutes(15);
+        world.sync().await;
+        let items = desk(&world).await;
+        assert_eq!(items.len(), 1, "{items:#?}");
+        let words = &items[0].detail;
+        assert!(words.contains("cannot be done") && words.contains("refuses name"), "{words}");
+        let rows = world.conflicts().await;
+        assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Open), "{rows:#?}");
+        world.field.accept("name");
+        if agreed {
+            world.field.edit(&target, "name", "Ann S");
+        } else {
+            say(&world, &items[0], Choice::Take(Side::Source)).await;
+        }
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "name"), "Ann S");
+        assert_eq!(world.crm.text(&source, "name"), "Ann S");
+        let rows = world.conflicts().await;
+        let resolved = rows.iter().all(|row| row.status == ConflictStatus::Resolved);
+        assert!(resolved && world.holds().await.is_empty(), "{rows:#?}");
+    }
 }

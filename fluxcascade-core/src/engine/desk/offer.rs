@@ -70,8 +70,9 @@ impl Offers {
                 Some(Some(_)) | None => only(&[Choice::Retry, Choice::Leave]),
             },
             HoldReason::Invalid => refused(mapping, hold, link, row),
+            // A removal that the system cannot do.
+            HoldReason::Schema => only(&[Choice::Leave]),
             HoldReason::Reference
-            | HoldReason::Schema
             | HoldReason::Unreadable
             | HoldReason::Missing
             | HoldReason::Excluded => Offers::default(),
