@@ -7,9 +7,11 @@ use super::record::finish_records;
 use super::run::Run;
 use crate::model::{
     Fingerprint, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
-    Operation, OperationId, OperationKind, RecordId, Side, Sides, Slot, Values, Work,
+    Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Slot, Values, Work,
 };
-use crate::plan::{BeforeWrite, Entry, NewLink, PairAction, Settled, Step, set_bases, settle_lost};
+use crate::plan::{
+    BeforeWrite, Entry, NewLink, PairAction, PairBases, Settled, Step, set_bases, settle_lost,
+};
 use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, InboxMark, Requeue};
 
@@ -155,7 +157,7 @@ impl Run<'_> {
         let created = new.settles.and_then(|id| open_create(work, id)).cloned();
         if let Some(operation) = &created {
             commit.closed.push(operation.id);
-            commit.log.push(self.created_row(operation, &link, &records));
+            commit.log.extend(self.created_rows(operation, &link, &new.bases));
             self.report.settled += 1;
         }
         commit.log.push(LogRow {
@@ -182,32 +184,37 @@ impl Run<'_> {
         work.link = Some(link);
     }
 
-    fn created_row(
+    /// What the log says of a create without an answer whose record was found: what that one holds was
+    /// sent to it; of the rest it is not known, for it may be another record with the same key.
+    fn created_rows(
         &self,
         operation: &Operation,
         link: &Link,
-        records: &Sides<Option<RecordId>>,
-    ) -> LogRow {
-        LogRow {
-            run: self.number,
-            at: self.now(),
+        bases: &PairBases,
+    ) -> impl Iterator<Item = LogRow> {
+        let as_sent = |written: &OperationPair| LogPair {
+            pair: written.pair.clone(),
+            before: Vec::new(),
+            after: written.sent.clone(),
+            cause: written.cause.clone(),
+        };
+        let holds = |written: &&OperationPair| {
+            let index = self.mapping.pair_written(written);
+            bases.iter().any(|(place, _)| Some(*place) == index)
+        };
+        let (held, rest): (Vec<&OperationPair>, Vec<_>) = operation.pairs.iter().partition(holds);
+        let found = "its answer was missing; the record was found by its key";
+        let rows = [(held, found), (rest, LogRow::UNSEEN)].map(|(pairs, note)| LogRow {
             kind: LogKind::Create,
-            link: Some(link.id),
-            side: operation.side,
-            records: records.clone(),
-            operation: Some(operation.id),
-            pairs: operation
-                .pairs
-                .iter()
-                .map(|written| LogPair {
-                    pair: written.pair.clone(),
-                    before: Vec::new(),
-                    after: written.sent.clone(),
-                    cause: written.cause.clone(),
-                })
-                .collect(),
-            note: "its answer was missing; the record was found by its key".into(),
-        }
+            ..self.settled_row(
+                link,
+                operation.side,
+                operation.id,
+                pairs.into_iter().map(as_sent).collect(),
+                note,
+            )
+        });
+        rows.into_iter().filter(|row| row.note != LogRow::UNSEEN || !row.pairs.is_empty())
     }
 
     /// Takes everything else that an entry says: bases without a write, notes, holds, conflict

@@ -1,7 +1,7 @@
 //! Creates without an answer, and what a person says of them.
 
 use fluxcascade_core::engine::DeskItem;
-use fluxcascade_core::model::{Choice, LinkStatus, RecordId};
+use fluxcascade_core::model::{Choice, LinkStatus, LogRow, RecordId};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::scenario::{able, desk, plain, say};
@@ -108,4 +108,26 @@ async fn what_a_create_that_was_left_has_made_is_not_made_back() {
     world.settle().await;
     assert_eq!((world.crm.records().len(), world.field.records().len()), (2, 2));
     assert_eq!(world.link_of(&origin).await.status, LinkStatus::Active);
+}
+
+/// P26: a record that a person made with the key of a create that was not carried out is linked, and
+/// the log does not say that the create has filled it.
+#[tokio::test]
+async fn a_record_that_a_person_made_is_not_told_as_made_by_a_create_without_an_answer() {
+    let world = plain(contacts());
+    world.linked().await;
+    let bob = world.crm.insert([("email", "bob@x.io"), ("name", "Bob"), ("phone", "256 555 0199")]);
+    world.minutes(15);
+    world.field.fail_next(CallKind::Create, Fault::RequestLost);
+    world.sync().await;
+    world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+    world.settle().await;
+    let target = world.link_of(&bob).await.records.target;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
+    let log = world.log().await;
+    let told = log.iter().filter(|row| row.note != LogRow::UNSEEN && row.operation.is_some());
+    let phones = told.flat_map(|row| &row.pairs).filter(|p| p.pair.as_str() == "phone = phone");
+    assert_eq!(phones.count(), 1, "{log:#?}");
+    let unseen = log.iter().filter(|row| row.note == LogRow::UNSEEN);
+    assert_eq!(unseen.map(|row| row.pairs.len()).collect::<Vec<_>>(), [1], "{log:#?}");
 }
