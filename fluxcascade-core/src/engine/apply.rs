@@ -297,7 +297,9 @@ impl Run<'_> {
         };
         let rest = sent.refused.as_ref().and_then(|refused| {
             let Refused { operation, fields, error } = refused;
-            self.close_unless_owed(commit, operation);
+            if operation.id != sent.operation.id {
+                self.close_unless_owed(commit, operation);
+            }
             self.note_failure(operation, Some(error));
             self.hold_refused(commit, work, entry, operation, (fields, error))
         });

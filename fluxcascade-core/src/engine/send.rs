@@ -65,7 +65,8 @@ impl Run<'_> {
         }));
     }
 
-    /// A write that is refused for fields that it names is sent once more without them (P14).
+    /// A write that is refused for fields that it names is sent once more without them (P14). Its
+    /// intent is that one from then on.
     pub(super) async fn send_without_refused(
         &mut self,
         side: Side,
@@ -83,9 +84,9 @@ impl Run<'_> {
         }
         let mut intents = operations.clone();
         for (&place, again) in places.iter().zip(&operations) {
-            // What a second half owes is owed once: by the one that is sent.
             let refused = &mut sent[place].operation;
             if refused.is_second_half() {
+                // What is sent is owed once.
                 refused.pairs.retain(|pair| again.pairs.iter().all(|sent| sent.pair != pair.pair));
                 intents.push(refused.clone());
             }
@@ -126,7 +127,10 @@ impl Run<'_> {
         again.conflicts.retain(|row| {
             again.pairs.iter().any(|written| Some(&written.pair) == row.pair.as_ref())
         });
-        again.id = OperationId::of(&[&sent.operation.id.0, b"without what was refused"]);
+        if again.is_second_half() {
+            // What it was refused for is owed still, under its own id.
+            again.id = OperationId::of(&[&sent.operation.id.0, b"without what was refused"]);
+        }
         Some(again)
     }
 

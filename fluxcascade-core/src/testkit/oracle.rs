@@ -4,7 +4,8 @@
 //! is tied, and what the store has to say for itself: links, holds, conflict rows, the log. It finds
 //! out whether the sides agree (P1), whether a value that a person wrote is lost (P3), whether one
 //! was made up (P4), written too often (P5), or against a pair's direction (P10), whether a record
-//! was made twice (P6), linked twice (P7), or removed with an edit that nobody has seen (P8).
+//! was made twice (P6), linked twice (P7), or removed with an edit that nobody has seen (P8), and
+//! whether the log tells a write that was not made, or one twice (P26).
 //!
 //! Values must be unique: each edit of a test writes a value that nobody wrote before to the pair.
 
@@ -16,6 +17,7 @@ mod rest;
 #[cfg(test)]
 mod tests;
 mod tied;
+mod told;
 mod witness;
 mod writes;
 
@@ -152,6 +154,7 @@ impl Oracle {
         rest::judge(&course, &mut verdict);
         edits::judge(&course, &mut verdict);
         writes::judge(&course, &mut verdict);
+        told::judge(&course, &mut verdict);
         creates::judge(&course, &mut verdict);
         verdict
     }

@@ -17,6 +17,7 @@
 
 mod cells;
 mod found;
+mod ids;
 mod kernels;
 mod killed;
 mod metamorphic;

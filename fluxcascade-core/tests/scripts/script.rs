@@ -8,6 +8,7 @@ use fluxcascade_core::model::{Choice, FieldName, HoldKey, RecordId, Side, Sides}
 use fluxcascade_core::testkit::{CrashPlan, Ended, Flow, Oracle, Remains, SimProfile, Tied};
 use fluxcascade_core::{SyncError, SyncReport};
 
+use crate::ids;
 use crate::people::People;
 use crate::refers;
 use crate::setup::{BACK, FORTH, NAME, PAIRS, Revision, Setup, TAGS, mail, same_ids};
@@ -227,6 +228,7 @@ impl Script {
         self.tally.count("records removed", judged.removals);
         self.tally.conflicts(&remains.conflicts);
         self.tally.count("references agreed", refers::judge(&self.world, &remains));
+        self.tally.count("ids stored", ids::judge(&self.world, &remains));
         self.elsewhere();
     }
 

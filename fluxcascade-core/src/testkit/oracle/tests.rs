@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    Base, FieldName, Link, LinkId, LinkStatus, OperationId, RecordId, Side, Timestamp, Value,
+    Base, Cause, FieldName, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, OperationId,
+    PairId, RecordId, RunNumber, Side, Timestamp, Value,
 };
 
 /// A world of one linked pair of records: `a` on the source, `b` on the target.
@@ -80,6 +81,42 @@ fn an_edit_that_flows_is_no_violation() {
     told.holds(Side::Source, "a", Author::Person, "1");
     told.holds(Side::Target, "b", engine(1), "1");
     assert_eq!(told.found(), [""; 0]);
+}
+
+/// P26: two rows for one write, of two operations without an answer.
+#[test]
+fn a_write_that_is_told_twice_is_found() {
+    for rows in [1, 2] {
+        let mut told = Told::new();
+        told.holds(Side::Source, "a", Author::Person, "1");
+        told.holds(Side::Target, "b", engine(1), "1");
+        for number in 1..=rows {
+            told.remains.log.push(settled(number));
+        }
+        let found: &[&str] = if rows == 1 { &[] } else { &["P26"] };
+        assert_eq!(told.found(), found);
+    }
+}
+
+/// A row of a write of `1` to the target, of which the answer was missing.
+fn settled(number: u8) -> LogRow {
+    let Author::Engine(operation) = engine(number) else { unreachable!() };
+    LogRow {
+        run: RunNumber(1),
+        at: Timestamp::from_secs(100),
+        kind: LogKind::Update,
+        link: Some(LinkId::of(&[b"a", b"b"])),
+        side: Side::Target,
+        records: crate::model::Sides::new(Some(record("a")), Some(record("b"))),
+        operation: Some(operation),
+        pairs: vec![LogPair {
+            pair: PairId::new("phone").unwrap(),
+            before: vec![Value::Null],
+            after: vec!["1".into()],
+            cause: Cause::Edit,
+        }],
+        note: "settled without an answer".into(),
+    }
 }
 
 /// P1.

@@ -47,7 +47,7 @@ pub(super) fn judge(course: &Course<'_>, verdict: &mut Verdict) {
 }
 
 /// What was sent for a pair's fields, in the form in which values are compared.
-fn written(tied: &Tied, fields: &[FieldName], act: &Act) -> Option<Vec<Value>> {
+pub(super) fn written(tied: &Tied, fields: &[FieldName], act: &Act) -> Option<Vec<Value>> {
     let sent = |field: &FieldName| act.sent.iter().find(|(name, _)| name == field);
     if !fields.iter().any(|field| sent(field).is_some()) {
         return None;
