@@ -14,6 +14,8 @@
 
 #[path = "../../../fluxcascade-core/tests/scripts/cells.rs"]
 mod cells;
+#[path = "../../../fluxcascade-core/tests/scripts/ids.rs"]
+mod ids;
 #[path = "../../../fluxcascade-core/tests/scripts/kernels.rs"]
 mod kernels;
 #[path = "../../../fluxcascade-core/tests/scripts/people.rs"]
