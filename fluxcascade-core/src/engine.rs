@@ -227,6 +227,13 @@ pub enum SyncError {
     },
 }
 
+impl SyncError {
+    /// After how long the system takes requests again, if it said so: a run before then fails too.
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let SyncError::Connector { error, .. } = self { error.retry_after } else { None }
+    }
+}
+
 /// A write that was answered when the run's lease was over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateWrite {

@@ -335,3 +335,15 @@ async fn a_refused_record_waits_longer_each_time_and_an_edit_starts_anew() {
     assert_eq!(world.sync().await.sides.target.created, 1);
     assert!(world.holds().await.is_empty());
 }
+
+/// P14: a run that a limit ends says when the system takes requests again.
+#[tokio::test]
+async fn a_run_that_a_limit_ends_says_after_how_long_the_next_one_may_begin() {
+    let world = World::new();
+    world.linked().await;
+    let wait = Duration::from_secs(90);
+    world.crm.fail_next(CallKind::Changes, Fault::RateLimited(wait));
+    let error = world.engine().await.sync("contacts").await.unwrap_err();
+    assert_eq!(error.retry_after(), Some(wait));
+    assert!(error.to_string().contains("try again in 90 s"), "{error}");
+}
