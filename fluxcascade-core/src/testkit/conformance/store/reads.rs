@@ -83,8 +83,8 @@ pub(super) async fn links_come_in_id_order_after_an_id(store: &dyn Store) -> Che
     Ok(())
 }
 
-fn span(first: u64, last: u64) -> Option<(RunNumber, RunNumber)> {
-    Some((RunNumber(first), RunNumber(last)))
+fn span(first: u64, last: u64) -> (RunNumber, RunNumber) {
+    (RunNumber(first), RunNumber(last))
 }
 
 /// The first letters of the notes of log rows.
@@ -113,10 +113,10 @@ pub(super) async fn log_rows_come_newest_first_by_run_record_and_page(
         (Page::of_run(RunNumber(1)), "dba"),
         (of(Side::Source, "s1"), "da"),
         (of(Side::Target, "t1"), "dca"),
-        (Page { runs: span(2, 2), ..of(Side::Target, "t1") }, "c"),
-        (Page { runs: span(1, 2), ..of(Side::Source, "s1") }, "da"),
-        (Page { runs: span(2, 9), ..Page::all() }, "c"),
-        (Page { runs: span(0, 9), ..cut(1, 2) }, "cb"),
+        (Page { runs: Some(span(2, 2)), ..of(Side::Target, "t1") }, "c"),
+        (Page { runs: Some(span(1, 2)), ..of(Side::Source, "s1") }, "da"),
+        (Page { runs: Some(span(2, 9)), ..Page::all() }, "c"),
+        (Page { runs: Some(span(0, 9)), ..cut(1, 2) }, "cb"),
         (of(Side::Target, "s1"), ""),
         (cut(1, 2), "cb"),
         (Page { skip: 1, limit: 1, ..of(Side::Source, "s1") }, "a"),
@@ -142,7 +142,7 @@ pub(super) async fn conflict_rows_come_newest_first_and_a_changed_row_keeps_its_
     let pages = [
         (Page::all(), vec![conflict(2, 2), conflict(1, 1), changed.clone()]),
         (Page::of_run(RunNumber(1)), vec![conflict(1, 1), changed.clone()]),
-        (Page { runs: span(2, 3), ..Page::all() }, vec![conflict(2, 2)]),
+        (Page { runs: Some(span(2, 3)), ..Page::all() }, vec![conflict(2, 2)]),
         (of_record, vec![changed]),
         (cut(1, 1), vec![conflict(1, 1)]),
     ];
@@ -212,8 +212,8 @@ pub(super) async fn runs_come_newest_first(store: &dyn Store) -> Checked {
         (Page::all(), &[4, 3, 2, 1]),
         (cut(1, 2), &[3, 2]),
         (Page::of_run(RunNumber(3)), &[3]),
-        (Page { runs: span(2, 3), ..Page::all() }, &[3, 2]),
-        (Page { runs: span(1, 3), ..cut(1, 9) }, &[2, 1]),
+        (Page { runs: Some(span(2, 3)), ..Page::all() }, &[3, 2]),
+        (Page { runs: Some(span(1, 3)), ..cut(1, 9) }, &[2, 1]),
     ];
     for (page, expected) in pages {
         let found = store.runs(&contacts(), &page).await?;
