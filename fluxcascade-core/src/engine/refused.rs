@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Choice, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LinkId, Observation, Operation,
+    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LinkId, Observation, Operation,
     RecordId, Side, Sides, Work,
 };
 use crate::plan::Entry;
@@ -87,7 +87,9 @@ impl Run<'_> {
             let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
             let key = HoldKey::Pair(link, pair.id.clone());
             let why = format!("the {side} refuses {field}: {error}");
-            if let Some(asked) = told(&work.holds, &key) {
+            let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
+            let asked = work.holds.iter().find(|hold| is_answer && hold.key == key);
+            if let Some(asked) = asked {
                 return Some(asked.asks_again(&pair.label, &why));
             }
             let detail = format!("{}: {why}; edit the value", pair.label);
@@ -122,21 +124,5 @@ impl Run<'_> {
             let seen = fetched.get(&(side, record)).or_else(listed)?;
             mark_of(seen)
         })
-    }
-}
-
-/// The hold of a pair for which a person has said what stands.
-fn told<'h>(holds: &'h [Hold], key: &HoldKey) -> Option<&'h Hold> {
-    let hold = holds.iter().find(|hold| hold.key == *key)?;
-    match hold.choice()? {
-        Choice::Take(_) | Choice::Set(_) => Some(hold),
-        Choice::Leave
-        | Choice::LinkTo(_)
-        | Choice::Create
-        | Choice::Never
-        | Choice::NotMade
-        | Choice::Allow
-        | Choice::Retry
-        | Choice::Recreate => None,
     }
 }

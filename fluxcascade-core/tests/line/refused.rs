@@ -252,3 +252,44 @@ async fn a_choice_that_the_system_refuses_is_asked_again_with_its_words() {
         assert!(resolved && world.holds().await.is_empty(), "{rows:#?}");
     }
 }
+
+/// P14: an answer that was overtaken by an edit has nothing to do with what is refused then: that is
+/// tried again by itself.
+#[tokio::test]
+async fn a_refusal_after_an_overtaken_answer_is_tried_again_by_itself() {
+    let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
+    let (world, _, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.edit(&target, "name", "Ann");
+    world.field.refuse("name");
+    world.sync().await;
+    let hold = world.holds().await.remove(0);
+    assert_eq!(hold.reason, HoldReason::Rejected);
+    assert!(hold.not_before.is_some(), "{hold:#?}");
+    world.field.accept("name");
+    world.minutes(2);
+    world.sync().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann S");
+}
+
+/// P14: one answer was for the whole group, and so are the system's words.
+#[tokio::test]
+async fn a_member_that_is_refused_after_an_answer_for_its_group_is_asked_again() {
+    let mapping = crate::scenario::group_of(&Strategy::Manual);
+    let (world, ..) = edited(
+        mapping,
+        &[("name", "Ann S"), ("address", "2 Oak Ave")],
+        &[("name", "Ann T"), ("street", "3 Elm St")],
+    )
+    .await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.refuse("street");
+    world.sync().await;
+    world.minutes(15);
+    world.sync().await;
+    let items = desk(&world).await;
+    assert_eq!(items.len(), 1, "{items:#?}");
+    assert!(items[0].detail.contains("refuses street"), "{items:#?}");
+}
