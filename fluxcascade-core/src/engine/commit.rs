@@ -204,17 +204,12 @@ impl Run<'_> {
         };
         let (held, rest): (Vec<&OperationPair>, Vec<_>) = operation.pairs.iter().partition(holds);
         let found = "its answer was missing; the record was found by its key";
-        let rows = [(held, found), (rest, LogRow::UNSEEN)].map(|(pairs, note)| LogRow {
-            kind: LogKind::Create,
-            ..self.settled_row(
-                link,
-                operation.side,
-                operation.id,
-                pairs.into_iter().map(as_sent).collect(),
-                note,
-            )
-        });
-        rows.into_iter().filter(|row| row.note != LogRow::UNSEEN || !row.pairs.is_empty())
+        let row = |pairs: Vec<&OperationPair>, note: &str| {
+            let pairs = pairs.into_iter().map(as_sent).collect();
+            self.settled_row(link, operation.side, operation.id, pairs, note)
+        };
+        let rest = (!rest.is_empty()).then(|| row(rest, LogRow::UNSEEN));
+        std::iter::once(LogRow { kind: LogKind::Create, ..row(held, found) }).chain(rest)
     }
 
     /// Takes everything else that an entry says: bases without a write, notes, holds, conflict

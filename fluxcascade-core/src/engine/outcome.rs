@@ -7,7 +7,7 @@ use crate::connector::{ConnectorError, Consistency, ErrorKind, WriteOutcome};
 use crate::mapping::{CompiledMapping, holds_id};
 use crate::model::{
     FieldName, MappingName, Observation, Operation, OperationKind, OperationPair, RecordId, Side,
-    State, Values, Version,
+    Slot, State, Values, Version,
 };
 use crate::plan::Entry;
 use crate::seeded::{self, Bug};
@@ -184,7 +184,13 @@ impl Sent {
             shown == Some(Shown::Whole)
         };
         if may_be_late && !read.get(record).is_some_and(shows) {
-            return; // it may not be shown yet: it is settled once it surely is
+            // It may not be shown yet: it is settled once it surely is. An id alone is not settled:
+            // if it is not there when the record is looked at again, it is written again.
+            let stamped = read.get(record).and_then(|seen| stamped(mapping, &self.operation, seen));
+            if let Some(applied) = stamped {
+                self.answer = Answer::Applied(applied);
+            }
+            return;
         }
         match read.get(record) {
             Some(Observation { state: State::Known { values, version }, .. }) => {
@@ -228,6 +234,20 @@ impl Sent {
             | Answer::Unknown(_) => None,
         }
     }
+}
+
+/// A record as it is once an update shows that wrote the other record's id and nothing else.
+fn stamped(
+    mapping: &CompiledMapping,
+    operation: &Operation,
+    seen: &Observation,
+) -> Option<Applied> {
+    let stamp = operation.stamp.as_ref().filter(|_| operation.pairs.is_empty())?;
+    let foreign = mapping.foreign_ids[operation.side].as_ref()?;
+    let (values, version) = seen.known()?;
+    let (mut values, version) = (values.clone(), version.clone());
+    values.slots_mut()[foreign.slot] = Slot::Present(foreign.value(&stamp.id));
+    Some(Applied { record: seen.record.clone(), version, values, proof: Proof::ReadBack })
 }
 
 /// How much of a write a record shows.

@@ -128,8 +128,14 @@ impl Run<'_> {
             again.pairs.iter().any(|written| Some(&written.pair) == row.pair.as_ref())
         });
         if again.is_second_half() {
-            // What it was refused for is owed still, under its own id.
-            again.id = OperationId::of(&[&sent.operation.id.0, b"without what was refused"]);
+            // What it was refused for is owed still, under its own id, and what was sent without it
+            // before may be owed too.
+            again.id = OperationId::of(&[
+                &sent.operation.id.0,
+                b"without what was refused",
+                &self.number.0.to_le_bytes(),
+                &self.writes.to_le_bytes(),
+            ]);
         }
         Some(again)
     }

@@ -168,6 +168,11 @@ impl Version {
         Self { order: Some(0), modified: Some(modified), tag: None }
     }
 
+    /// Whether it is that one: nothing is known of the record yet.
+    pub(crate) fn is_oldest(&self) -> bool {
+        *self == Self::oldest()
+    }
+
     /// How this compares to another version of the same record and side; `None` if that cannot
     /// be said. Two times within one step of the system's clock cannot be told apart, and are
     /// `Equal` only if the time is all that either has.

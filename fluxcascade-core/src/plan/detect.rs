@@ -149,7 +149,7 @@ pub(super) fn is_stale(
     match view {
         View::Known { version, provenance: Provenance::Listed, .. } => {
             !seeded::is(Bug::ListedRowBelieved)
-                && (!version.is_newer_than(&base.version)
+                && ((!version.is_newer_than(&base.version) || base.version.is_oldest())
                     && edited(mapping, side, view, base).next().is_some()
                     || is_unversioned_edit(mapping, work, side, view, base))
         }

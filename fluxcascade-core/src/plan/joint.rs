@@ -161,12 +161,13 @@ pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
         }
         let owed: Vec<PairPlan> =
             half.joint().filter_map(|written| owed(seen, half, written, entry)).collect();
-        if owed.is_empty() && half.joint().any(|written| is_held(seen, written, entry)) {
-            continue; // refused, and tried again later
-        }
         if seen.leaves_record() {
-            owed.into_iter().for_each(|plan| leave(seen.mapping, half, plan, entry));
+            for plan in owed {
+                leave(seen.mapping, half, plan, entry);
+            }
             give_up(seen.mapping, half, entry);
+        } else if owed.is_empty() && half.joint().any(|written| is_held(seen, written, entry)) {
+            continue; // refused, and tried again later
         } else if owed.is_empty() {
             give_up(seen.mapping, half, entry);
         } else {

@@ -80,7 +80,7 @@ impl<'a> Case<'a> {
     /// Turns the decision into what is done, and notes it in the entry.
     pub(super) fn decide(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
         if self.seen.leaves_record() {
-            return self.leave(entry);
+            return self.leave_with_record(entry);
         }
         match self.held(entry) {
             Held::Waits | Held::Told => {}

@@ -202,6 +202,15 @@ impl Case<'_> {
         self.adopt(entry, Some((self.flows_to(), answered(&Choice::Leave))));
     }
 
+    /// A person left the whole record: what was held of this pair, or said of it before, ends.
+    pub(super) fn leave_with_record(&self, entry: &mut Entry) {
+        if let Some(hold) = &self.hold {
+            entry.released.push(hold.key.clone());
+            entry.judged.extend(hold.conflict.map(|row| (row, ConflictStatus::Resolved)));
+        }
+        self.leave(entry);
+    }
+
     /// Whether a person's values can be written as they are.
     fn takes(&self, values: &Sides<Vec<Value>>) -> Result<(), String> {
         let pair = self.pair();

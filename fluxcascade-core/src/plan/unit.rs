@@ -98,7 +98,7 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
     if seen.leaves_record() {
         for case in &in_play {
-            case.leave(entry);
+            case.leave_with_record(entry);
         }
         return;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::connector::{Capabilities, DeleteSignal};
+use fluxcascade_core::connector::{Capabilities, Consistency, DeleteSignal};
 use fluxcascade_core::mapping::{Direction, FirstSync, IdWrites, MappingBuilder};
 use fluxcascade_core::model::{Cause, FieldName, HoldReason, Value};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
@@ -289,6 +289,35 @@ async fn an_id_that_a_workflow_changes_after_each_write_is_not_written_for_ever(
     world.field.edit(&there, "crm_id", world.crm.records()[0].as_str());
     world.settle().await;
     assert!(world.holds().await.is_empty());
+}
+
+/// P2, P22: where reads by id may be late and answers have no values, an id is written a few times at
+/// most.
+#[tokio::test]
+async fn an_id_that_a_late_read_never_shows_is_not_written_for_ever() {
+    let lag = Duration::from_secs(600);
+    let keeps_none = SimProfile {
+        normaliser: Some(Arc::new(|field: &FieldName, value: &Value| {
+            let id = value.as_text().filter(|_| field.as_str() == "crm_id")?;
+            Some(Value::from(format!("<{id}>")))
+        })),
+        answers_with_values: false,
+        capabilities: Capabilities {
+            fetch: Consistency::Lagging(lag),
+            list: Consistency::Lagging(lag),
+            look_back: lag,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let world = World::with(SimProfile::default(), keeps_none, both(IdWrites::Always));
+    world.crm.insert([("email", "ann@x.io")]);
+    world.field.insert([("mail", "ann@x.io")]);
+    for _ in 0..30 {
+        world.minutes(30);
+        world.sync().await;
+    }
+    assert!(world.field.calls(CallKind::Update) <= 3, "{}", world.field.calls(CallKind::Update));
 }
 
 /// P23, P26: an id that a condition refused is not taken for written.

@@ -1,6 +1,7 @@
 //! Writes to both sides of a pair of which the second half is sent anew, with what else is to be
 //! written to its record.
 
+use fluxcascade_core::connector::Capabilities;
 use fluxcascade_core::model::{LogRow, RecordId, Side};
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
@@ -143,5 +144,52 @@ async fn a_second_half_is_told_once_when_what_went_with_it_is_refused() {
         assert_eq!(world.field.text(&target, "name"), name, "{log:#?}");
         let holds = world.holds().await;
         assert!(holds.iter().all(|hold| hold.detail.contains("phone")), "{holds:#?}");
+    }
+}
+
+/// P1: halves that are refused one after the other are all owed, whichever is sent first.
+#[tokio::test]
+async fn halves_that_are_refused_one_after_the_other_are_all_written() {
+    let mapping = contacts().conflicts(Strategy::Append);
+    let capabilities =
+        Capabilities { read_batch: 8, write_batch: 8, ..SimProfile::default().capabilities };
+    let crm = SimProfile { capabilities, ..SimProfile::default() };
+    let world = World::with(crm, SimProfile::default(), mapping);
+    let mut records = Vec::new();
+    for n in 0..8 {
+        let values = |mail, street| {
+            [(mail, format!("p{n}@x.io")), ("name", "Ann".into()), (street, "1 Main St".into())]
+        };
+        let source = world.crm.insert(values("email", "address"));
+        let target = world.field.insert(values("mail", "street"));
+        records.push((source, target));
+    }
+    world.sync().await;
+    world.minutes(15);
+    for (source, target) in &records {
+        world.crm.edit(source, "name", "Ann of sales");
+        world.crm.edit(source, "address", "1 Main St, left");
+        world.field.edit(target, "name", "Ann, gate code 5");
+        world.field.edit(target, "street", "1 Main St, ring twice");
+        world.field.edit(target, "phone", PHONE);
+    }
+    world.crm.refuse("name");
+    world.crm.before_next(CallKind::Update, |crm| {
+        crm.before_next(CallKind::Update, |crm| crm.refuse("address"));
+    });
+    for _ in 0..3 {
+        world.sync().await;
+        world.minutes(15);
+    }
+    world.crm.accept("name");
+    world.crm.accept("address");
+    for _ in 0..4 {
+        world.minutes(60);
+        world.sync().await;
+    }
+    world.settle().await;
+    for (source, target) in &records {
+        assert_eq!(world.crm.text(source, "name"), world.field.text(target, "name"));
+        assert_eq!(world.crm.text(source, "address"), world.field.text(target, "street"));
     }
 }

@@ -108,3 +108,47 @@ async fn a_refused_create_that_a_person_left_holds_up_no_other_record() {
     assert_eq!((world.crm.records().len(), world.field.records().len()), (2, 2));
     assert!(world.holds().await.is_empty());
 }
+
+/// P14: what a person said of a value before is not done after the record was left.
+#[tokio::test]
+async fn an_earlier_answer_is_not_carried_out_for_a_record_that_was_left() {
+    let mapping = contacts().conflicts(Strategy::Manual);
+    let (world, source, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    for _ in 0..20 {
+        world.field.fail_next(CallKind::Update, Fault::Unavailable);
+        world.sync().await;
+        world.minutes(400);
+        let items = desk(&world).await;
+        if let Some(item) = items.iter().find(|item| item.pair.is_none()) {
+            say(&world, item, Choice::Leave).await;
+            break;
+        }
+    }
+    world.field.clear_ledger();
+    world.settle().await;
+    world.minutes(15);
+    world.sync().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann S");
+    assert_eq!(world.field.text(&target, "name"), "Ann T");
+    assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
+}
+
+/// P14, P26: the same of a second half whose pair was refused by itself before.
+#[tokio::test]
+async fn a_refused_second_half_that_a_person_left_is_not_written_later() {
+    let mapping = contacts().conflicts(Strategy::Append);
+    let (world, source, target) =
+        edited(mapping, &[("name", "Ann of sales")], &[("name", "Ann, gate code 5")]).await;
+    world.crm.refuse("name");
+    world.sync().await;
+    world.crm.accept("name");
+    world.minutes(5);
+    fail_and_leave(&world, Side::Source).await;
+    world.minutes(15);
+    world.sync().await;
+    assert_eq!(world.crm.text(&source, "name"), "Ann of sales");
+    assert_eq!(world.field.text(&target, "name"), "Ann of sales\n, gate code 5");
+    assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
+}
