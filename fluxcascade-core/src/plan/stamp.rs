@@ -45,7 +45,7 @@ pub(super) fn add(
                 && hold.choice() != Some(&Choice::Retry)
                 && hold.not_before.is_none_or(|due| due > context.now)
         };
-        if hold.is_some_and(waits) {
+        if hold.is_some_and(waits) || is_unseen(link, side, foreign, &stamp, context) {
             continue;
         }
         let is_asked = hold.is_some_and(|hold| hold.choice() == Some(&Choice::Retry));
@@ -61,6 +61,23 @@ pub(super) fn add(
             entry.stamps[side] = Some(stamp);
         }
     }
+}
+
+/// Whether this id was written just now, so that a late read may not show it.
+fn is_unseen(
+    link: &Link,
+    side: Side,
+    foreign: &CompiledForeignId,
+    stamp: &Stamp,
+    context: &PlanContext,
+) -> bool {
+    let own = stamp_print(&stamp.id, &foreign.value(&stamp.id));
+    let is_late = |written: &Written| {
+        written.position == Written::STAMP
+            && written.fingerprint == own
+            && context.now.since(written.at) < context.late(side)
+    };
+    link.bases[side].written.iter().any(is_late)
 }
 
 /// Whether this id was written so often within a day that it would go on without end (P22).

@@ -11,9 +11,12 @@ use super::first_sync::first_sync;
 use super::merge::Case;
 use super::told::ToldAlone;
 use super::{reference, retransform};
-use crate::mapping::{CompiledMapping, CompiledPair, ConflictScope, PairDirection};
+use crate::mapping::{
+    CompiledForeignId, CompiledMapping, CompiledPair, ConflictScope, PairDirection,
+};
 use crate::model::{
-    ConflictStatus, Hold, HoldKey, HoldReason, Link, Side, Sides, Slot, Value, Version, Work,
+    ConflictStatus, Hold, HoldKey, HoldReason, Link, PairId, Side, Sides, Slot, Value, Version,
+    Work,
 };
 use crate::seeded::{self, Bug};
 
@@ -72,9 +75,13 @@ fn keep_asserted_rows(entry: &mut Entry) {
 
 /// What is held for a pair that the mapping no longer has ends with it.
 fn end_removed(seen: &Seen<'_>, entry: &mut Entry) {
+    let is_of_id = |pair: &PairId| {
+        let ids = Side::BOTH.into_iter().filter_map(|side| seen.mapping.foreign_ids[side].as_ref());
+        ids.map(CompiledForeignId::pair_id).any(|id| id == *pair)
+    };
     for hold in &seen.work.holds {
         let Some(pair) = hold.key.pair() else { continue };
-        if seen.mapping.pair_index(pair).is_none() {
+        if seen.mapping.pair_index(pair).is_none() && !is_of_id(pair) {
             entry.released.push(hold.key.clone());
             entry.judged.extend(hold.conflict.map(|row| (row, ConflictStatus::Stale)));
         }

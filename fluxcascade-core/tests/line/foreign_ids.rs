@@ -320,6 +320,58 @@ async fn an_id_that_a_late_read_never_shows_is_not_written_for_ever() {
     assert!(world.field.calls(CallKind::Update) <= 3, "{}", world.field.calls(CallKind::Update));
 }
 
+/// P14: an id that a system refuses keeps its count, whatever else is edited meanwhile.
+#[tokio::test]
+async fn an_id_that_is_refused_waits_on_when_something_else_is_edited() {
+    let world = plain(both(IdWrites::Always));
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    world.crm.refuse("field_id");
+    for _ in 0..8 {
+        world.sync().await;
+        world.minutes(15);
+    }
+    let before = world.holds().await;
+    assert!(before.len() == 1 && before[0].attempts > 3, "{before:#?}");
+    world.crm.edit(&source, "name", "Ann B");
+    world.minutes(1);
+    world.sync().await;
+    assert_eq!(world.field.text(&world.field.records()[0], "name"), "Ann B");
+    let after = world.holds().await;
+    assert!(after.len() == 1 && after[0].attempts >= before[0].attempts, "{after:#?}");
+}
+
+/// P5: an id that a late read does not show yet is not written again.
+#[tokio::test]
+async fn an_id_that_a_late_read_does_not_show_yet_is_written_once() {
+    let lag = Duration::from_secs(600);
+    let late = SimProfile {
+        fetch_lag: lag,
+        answers_with_values: false,
+        capabilities: Capabilities {
+            fetch: Consistency::Lagging(lag),
+            list: Consistency::Lagging(lag),
+            look_back: lag,
+            ..SimProfile::default().capabilities
+        },
+        ..SimProfile::default()
+    };
+    let world = World::with(SimProfile::default(), late, both(IdWrites::Always));
+    world.crm.insert([("email", "ann@x.io")]);
+    let target = world.field.insert([("mail", "ann@x.io")]);
+    world.minutes(15);
+    for _ in 0..5 {
+        world.sync().await;
+        world.minutes(1);
+        let engine = world.engine().await;
+        engine.run("contacts").records(Side::Target, [target.clone()]).sync().await.unwrap();
+    }
+    assert_eq!(world.field.calls(CallKind::Update), 1);
+    world.settle().await;
+    assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
+    assert_stored_on_both_sides(&world);
+}
+
 /// P23, P26: an id that a condition refused is not taken for written.
 #[tokio::test]
 async fn an_id_whose_write_a_condition_refused_is_written_later() {
