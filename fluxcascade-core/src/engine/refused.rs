@@ -88,7 +88,9 @@ impl Run<'_> {
             let key = HoldKey::Pair(link, pair.id.clone());
             let why = format!("the {side} refuses {field}: {error}");
             let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
-            let asked = work.holds.iter().find(|hold| is_answer && hold.key == key);
+            // A second half that is refused again goes on with its count.
+            let mut asked = work.holds.iter().filter(|hold| hold.reason != HoldReason::Rejected);
+            let asked = asked.find(|hold| is_answer && hold.key == key);
             if let Some(asked) = asked {
                 return Some(asked.asks_again(&pair.label, &why));
             }

@@ -147,9 +147,9 @@ async fn a_second_half_is_told_once_when_what_went_with_it_is_refused() {
     }
 }
 
-/// P1: halves that are refused one after the other are all owed, whichever is sent first.
+/// P1: a half that is refused and one that could not be sent are both owed, whichever is sent first.
 #[tokio::test]
-async fn halves_that_are_refused_one_after_the_other_are_all_written() {
+async fn halves_of_which_one_is_refused_and_one_not_sent_are_all_written() {
     let mapping = contacts().conflicts(Strategy::Append);
     let capabilities =
         Capabilities { read_batch: 8, write_batch: 8, ..SimProfile::default().capabilities };
@@ -174,15 +174,14 @@ async fn halves_that_are_refused_one_after_the_other_are_all_written() {
         world.field.edit(target, "phone", PHONE);
     }
     world.crm.refuse("name");
-    world.crm.before_next(CallKind::Update, |crm| {
-        crm.before_next(CallKind::Update, |crm| crm.refuse("address"));
-    });
+    // The first request is refused for the name, what is left of it cannot be sent.
+    world.crm.fail_next(CallKind::Update, Fault::Stale);
+    world.crm.fail_next(CallKind::Update, Fault::Unavailable);
     for _ in 0..3 {
         world.sync().await;
         world.minutes(15);
     }
     world.crm.accept("name");
-    world.crm.accept("address");
     for _ in 0..4 {
         world.minutes(60);
         world.sync().await;

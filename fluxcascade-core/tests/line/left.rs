@@ -2,7 +2,7 @@
 //! question does not come back.
 
 use fluxcascade_core::mapping::{Create, IdWrites};
-use fluxcascade_core::model::{Choice, HoldReason, Side};
+use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, Side};
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
@@ -112,27 +112,30 @@ async fn a_refused_create_that_a_person_left_holds_up_no_other_record() {
 /// P14: what a person said of a value before is not done after the record was left.
 #[tokio::test]
 async fn an_earlier_answer_is_not_carried_out_for_a_record_that_was_left() {
-    let mapping = contacts().conflicts(Strategy::Manual);
-    let (world, source, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
-    world.sync().await;
-    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
-    for _ in 0..20 {
-        world.field.fail_next(CallKind::Update, Fault::Unavailable);
+    for mapping in [contacts().conflicts(Strategy::Manual), group_of(&Strategy::Manual)] {
+        let (world, source, target) =
+            edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
         world.sync().await;
-        world.minutes(400);
-        let items = desk(&world).await;
-        if let Some(item) = items.iter().find(|item| item.pair.is_none()) {
-            say(&world, item, Choice::Leave).await;
-            break;
+        say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+        for _ in 0..20 {
+            world.field.fail_next(CallKind::Update, Fault::Unavailable);
+            world.sync().await;
+            world.minutes(400);
+            let items = desk(&world).await;
+            if let Some(item) = items.iter().find(|item| item.pair.is_none()) {
+                say(&world, item, Choice::Leave).await;
+                break;
+            }
         }
+        world.settle().await;
+        world.minutes(15);
+        world.sync().await;
+        assert_eq!(world.crm.text(&source, "name"), "Ann S");
+        assert_eq!(world.field.text(&target, "name"), "Ann T");
+        assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
+        let rows = world.conflicts().await;
+        assert_eq!((rows.len(), rows[0].status), (1, ConflictStatus::Resolved), "{rows:#?}");
     }
-    world.field.clear_ledger();
-    world.settle().await;
-    world.minutes(15);
-    world.sync().await;
-    assert_eq!(world.crm.text(&source, "name"), "Ann S");
-    assert_eq!(world.field.text(&target, "name"), "Ann T");
-    assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
 }
 
 /// P14, P26: the same of a second half whose pair was refused by itself before.

@@ -4,6 +4,7 @@ use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, MappingBuilder, PairBuilder};
 use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side, Sides, Value};
+use fluxcascade_core::testkit::CallKind;
 use fluxcascade_core::transform::value_map;
 
 use crate::scenario::{by_mail, checked, desk, edited, plain, say};
@@ -292,4 +293,25 @@ async fn a_member_that_is_refused_after_an_answer_for_its_group_is_asked_again()
     let items = desk(&world).await;
     assert_eq!(items.len(), 1, "{items:#?}");
     assert!(items[0].detail.contains("refuses street"), "{items:#?}");
+}
+
+/// P14: the half of a person's own value that the source refuses waits longer each time, and then for
+/// a person.
+#[tokio::test]
+async fn a_refused_half_of_an_own_value_comes_to_a_person_in_the_end() {
+    let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
+    let (world, _, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+    world.sync().await;
+    let own = Choice::Set(Sides::new(vec!["Ann X".into()], vec!["Ann X".into()]));
+    say(&world, &desk(&world).await[0], own).await;
+    world.crm.refuse("name");
+    for _ in 0..12 {
+        world.sync().await;
+        world.minutes(400);
+    }
+    assert_eq!(world.field.text(&target, "name"), "Ann X");
+    assert_eq!(desk(&world).await.len(), 1, "{:#?}", world.holds().await);
+    let updates = world.crm.calls(CallKind::Update);
+    world.sync().await;
+    assert_eq!(world.crm.calls(CallKind::Update), updates);
 }

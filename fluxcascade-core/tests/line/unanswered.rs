@@ -1,7 +1,7 @@
 //! Creates without an answer, and what a person says of them.
 
 use fluxcascade_core::engine::DeskItem;
-use fluxcascade_core::model::{Choice, LinkStatus, LogRow, RecordId};
+use fluxcascade_core::model::{Choice, LinkStatus, LogKind, LogRow, RecordId};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::scenario::{able, desk, plain, say};
@@ -129,5 +129,6 @@ async fn a_record_that_a_person_made_is_not_told_as_made_by_a_create_without_an_
     let phones = told.flat_map(|row| &row.pairs).filter(|p| p.pair.as_str() == "phone = phone");
     assert_eq!(phones.count(), 1, "{log:#?}");
     let unseen = log.iter().filter(|row| row.note == LogRow::UNSEEN);
-    assert_eq!(unseen.map(|row| row.pairs.len()).collect::<Vec<_>>(), [1], "{log:#?}");
+    let unseen: Vec<_> = unseen.map(|row| (row.kind, row.pairs.len())).collect();
+    assert_eq!(unseen, [(LogKind::Update, 1)], "{log:#?}"); // one record was made
 }
