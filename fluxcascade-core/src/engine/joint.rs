@@ -85,14 +85,10 @@ impl Run<'_> {
         // What the target refused is not owed on the source.
         let written = first.filter(|_| is_open).map_or(&[][..], |sent| &sent.operation.pairs);
         let is_written = |half: &OperationPair| written.iter().any(|w| w.pair == half.pair);
-        let is_first = |id: OperationId| {
-            let refused = first.and_then(|sent| sent.refused.as_ref());
-            first.is_some_and(|sent| sent.operation.id == id)
-                || refused.is_some_and(|refused| refused.operation.id == id)
-        };
+        let of_first = first.map(|sent| sent.operation.id);
         let (mut given_up, mut reduced) = (Vec::new(), Vec::new());
         let own = |operation: &&mut Operation| {
-            self.unsent.contains(&operation.id) && operation.joint.is_some_and(is_first)
+            self.unsent.contains(&operation.id) && operation.joint == of_first
         };
         for half in work.operations.iter_mut().filter(own) {
             let before = half.pairs.len();

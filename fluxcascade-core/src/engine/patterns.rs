@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, SyncError};
 use crate::model::{
-    Conflict, ConflictStatus, LinkId, PairId, RecordId, RunNumber, Sides, Timestamp,
+    Conflict, ConflictStatus, LinkId, MappingKey, PairId, RecordId, RunNumber, Sides, Timestamp,
 };
 use crate::store::Page;
 
@@ -82,32 +82,30 @@ impl Engine {
     ) -> Result<ConflictPatterns, SyncError> {
         let key = self.mapping(mapping)?.key.clone();
         let mut counting = Counting::default();
-        let runs = self.runs_of(mapping, &span).await?;
-        let mut page = Page { runs, limit: PAGE, ..Page::default() };
-        while page.runs.is_some() {
+        let Some(runs) = self.runs_of(&key, &span).await? else { return Ok(counting.told(span)) };
+        let mut page = Page { runs: Some(runs), limit: PAGE, ..Page::default() };
+        loop {
             let rows = self.store().conflicts(&key, &page).await?;
             for row in rows.iter().filter(|row| span.contains(&row.at)) {
                 counting.add(row);
             }
             if rows.len() < page.limit {
-                break;
+                return Ok(counting.told(span));
             }
             page.skip += rows.len();
         }
-        Ok(counting.told(span))
     }
 
     /// The runs that may have found something in a span of time.
     async fn runs_of(
         &self,
-        mapping: &str,
+        key: &MappingKey,
         span: &Range<Timestamp>,
     ) -> Result<Option<(RunNumber, RunNumber)>, SyncError> {
-        let key = self.mapping(mapping)?.key.clone();
         let mut page = Page { limit: PAGE, ..Page::default() };
         let (mut first, mut last) = (None, None);
         loop {
-            let runs = self.store().runs(&key, &page).await?;
+            let runs = self.store().runs(key, &page).await?;
             for run in &runs {
                 if run.started >= span.end {
                     continue;

@@ -79,9 +79,6 @@ impl<'a> Case<'a> {
 
     /// Turns the decision into what is done, and notes it in the entry.
     pub(super) fn decide(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
-        if self.seen.leaves_record() {
-            return self.leave_with_record(entry);
-        }
         match self.held(entry) {
             Held::Waits | Held::Told => {}
             Held::Goes(pass) => self.act(pass, entry, needs),

@@ -8,8 +8,8 @@ use super::entry::Entry;
 use crate::mapping::{CompiledForeignId, CompiledMapping, IdWrites, holds_id};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Choice, Fingerprint, Hold, HoldKey, HoldReason, Link, RecordId, Side, Sides, Stamp, Value,
-    Work, Written,
+    Choice, Fingerprint, Hold, HoldKey, HoldReason, Link, RecordId, Side, Sides, Stamp, Timestamp,
+    Value, Work, Written,
 };
 use crate::seeded::{self, Bug};
 
@@ -45,11 +45,16 @@ pub(super) fn add(
                 && hold.choice() != Some(&Choice::Retry)
                 && hold.not_before.is_none_or(|due| due > context.now)
         };
-        if hold.is_some_and(waits) || is_unseen(link, side, foreign, &stamp, context) {
+        let ago = |at: Timestamp| context.now.since(at);
+        let written: Vec<_> = written_at(link, side, foreign, &stamp).map(ago).collect();
+        // A late read may not show yet what was written just now.
+        if hold.is_some_and(waits) || written.iter().any(|ago| *ago < context.late(side)) {
             continue;
         }
         let is_asked = hold.is_some_and(|hold| hold.choice() == Some(&Choice::Retry));
-        if !is_asked && does_not_last(link, side, foreign, &stamp, context) {
+        // Written so often within a day, it would go on without end (P22).
+        let often = written.iter().filter(|ago| **ago <= WATCHED).count() >= MOST_TIMES;
+        if !is_asked && often {
             let detail = format!(
                 "{}: the {side} changes again and again the other record's id that is written to \
                  it; stop what changes it there",
@@ -63,38 +68,21 @@ pub(super) fn add(
     }
 }
 
-/// Whether this id was written just now, so that a late read may not show it.
-fn is_unseen(
-    link: &Link,
+/// When this id was written lately, and the system kept it as it was sent.
+fn written_at<'l>(
+    link: &'l Link,
     side: Side,
     foreign: &CompiledForeignId,
     stamp: &Stamp,
-    context: &PlanContext,
-) -> bool {
+) -> impl Iterator<Item = Timestamp> + use<'l> {
     let own = stamp_print(&stamp.id, &foreign.value(&stamp.id));
-    let is_late = |written: &Written| {
-        written.position == Written::STAMP
-            && written.fingerprint == own
-            && context.now.since(written.at) < context.late(side)
-    };
-    link.bases[side].written.iter().any(is_late)
+    notes(link, side).filter(move |written| written.fingerprint == own).map(|written| written.at)
 }
 
-/// Whether this id was written so often within a day that it would go on without end (P22).
-fn does_not_last(
-    link: &Link,
-    side: Side,
-    foreign: &CompiledForeignId,
-    stamp: &Stamp,
-    context: &PlanContext,
-) -> bool {
-    let own = stamp_print(&stamp.id, &foreign.value(&stamp.id));
-    let is_it = |written: &&Written| {
-        written.position == Written::STAMP
-            && written.fingerprint == own
-            && context.now.since(written.at) <= WATCHED
-    };
-    link.bases[side].written.iter().filter(is_it).count() >= MOST_TIMES
+/// What was noted of ids that were written.
+fn notes(link: &Link, side: Side) -> impl Iterator<Item = &Written> {
+    let written = link.bases[side].written.iter();
+    written.filter(|written| written.position == Written::STAMP)
 }
 
 /// The id that a new record gets.
@@ -123,9 +111,8 @@ fn missing(
 
 /// Whether the field holds what the system made of this id when it was written: it keeps it so.
 fn is_as_kept(link: &Link, side: Side, held: &Value) -> bool {
-    let mut notes = link.bases[side].written.iter().filter(|w| w.position == Written::STAMP);
     let kept = stamp_print(&link.records[side.other()], held);
-    notes.any(|written| written.fingerprint == kept)
+    notes(link, side).any(|written| written.fingerprint == kept)
 }
 
 /// What is noted of an id of which the system made something else.

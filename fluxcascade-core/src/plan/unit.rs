@@ -42,6 +42,25 @@ pub(super) enum Together<'a> {
 /// Decides every pair of the link.
 pub(super) fn decide_pairs(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
     end_removed(seen, entry);
+    if seen.leaves_record() {
+        leave_pairs(seen, entry, needs);
+    } else {
+        decide_each(seen, entry, needs);
+    }
+    keep_asserted_rows(entry);
+}
+
+/// A person left both records as they are, with all that is held of them.
+fn leave_pairs(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
+    for index in 0..seen.mapping.pairs.len() {
+        if let Some(case) = seen.case(index, Want::InPlay, entry, needs) {
+            case.leave_with_record(entry);
+        }
+    }
+}
+
+/// Decides pairs one by one, or those together that conflict together.
+fn decide_each(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
     let mut done: BTreeSet<Together<'_>> = BTreeSet::new();
     for index in 0..seen.mapping.pairs.len() {
         match seen.together(index) {
@@ -57,7 +76,6 @@ pub(super) fn decide_pairs(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<N
             }
         }
     }
-    keep_asserted_rows(entry);
 }
 
 /// A row that is asked again, or comes with what is done, is neither overtaken nor resolved by it.
@@ -102,12 +120,6 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     let mut in_play = cases(&members, Want::InPlay, entry, needs);
     if needs.len() > asked {
         return; // nothing of it is decided before all of it can be
-    }
-    if seen.leaves_record() {
-        for case in &in_play {
-            case.leave_with_record(entry);
-        }
-        return;
     }
     tell_alone(&mut in_play, &mut members, entry);
     let hidden = Hidden::of(seen, &members, &in_play);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::connector::{Capabilities, Consistency, DeleteSignal};
+use fluxcascade_core::connector::{Capabilities, DeleteSignal};
 use fluxcascade_core::mapping::{Direction, FirstSync, IdWrites, MappingBuilder};
 use fluxcascade_core::model::{Cause, FieldName, HoldReason, Value};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
@@ -11,6 +11,7 @@ use fluxcascade_core::{Engine, Side, SyncError};
 use fluxcascade_store::MemoryStore;
 
 use crate::deletes::able;
+use crate::late::late;
 use crate::world::{World, contacts};
 
 fn both(writes: IdWrites) -> MappingBuilder {
@@ -295,20 +296,13 @@ async fn an_id_that_a_workflow_changes_after_each_write_is_not_written_for_ever(
 /// most.
 #[tokio::test]
 async fn an_id_that_a_late_read_never_shows_is_not_written_for_ever() {
-    let lag = Duration::from_secs(600);
     let keeps_none = SimProfile {
         normaliser: Some(Arc::new(|field: &FieldName, value: &Value| {
             let id = value.as_text().filter(|_| field.as_str() == "crm_id")?;
             Some(Value::from(format!("<{id}>")))
         })),
         answers_with_values: false,
-        capabilities: Capabilities {
-            fetch: Consistency::Lagging(lag),
-            list: Consistency::Lagging(lag),
-            look_back: lag,
-            ..SimProfile::default().capabilities
-        },
-        ..SimProfile::default()
+        ..late(0)
     };
     let world = World::with(SimProfile::default(), keeps_none, both(IdWrites::Always));
     world.crm.insert([("email", "ann@x.io")]);
@@ -344,18 +338,7 @@ async fn an_id_that_is_refused_waits_on_when_something_else_is_edited() {
 /// P5: an id that a late read does not show yet is not written again.
 #[tokio::test]
 async fn an_id_that_a_late_read_does_not_show_yet_is_written_once() {
-    let lag = Duration::from_secs(600);
-    let late = SimProfile {
-        fetch_lag: lag,
-        answers_with_values: false,
-        capabilities: Capabilities {
-            fetch: Consistency::Lagging(lag),
-            list: Consistency::Lagging(lag),
-            look_back: lag,
-            ..SimProfile::default().capabilities
-        },
-        ..SimProfile::default()
-    };
+    let late = SimProfile { answers_with_values: false, ..late(600) };
     let world = World::with(SimProfile::default(), late, both(IdWrites::Always));
     world.crm.insert([("email", "ann@x.io")]);
     let target = world.field.insert([("mail", "ann@x.io")]);

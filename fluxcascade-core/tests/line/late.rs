@@ -13,7 +13,7 @@ use crate::world::{World, contacts};
 
 /// A system whose reads by id are as late as this, in seconds, and are declared to be ten minutes
 /// late at most; its listing is not late.
-fn late(fetch: u64) -> SimProfile {
+pub(crate) fn late(fetch: u64) -> SimProfile {
     let lag = Duration::from_secs(600);
     SimProfile {
         fetch_lag: Duration::from_secs(fetch),

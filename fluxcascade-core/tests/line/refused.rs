@@ -7,7 +7,7 @@ use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side
 use fluxcascade_core::testkit::CallKind;
 use fluxcascade_core::transform::value_map;
 
-use crate::scenario::{by_mail, checked, desk, edited, plain, say};
+use crate::scenario::{by_mail, checked, desk, edited, group_of, plain, say};
 use crate::world::World;
 
 /// The name goes through a table that knows `a` and `b`, and must not be blank.
@@ -220,15 +220,20 @@ async fn a_pair_that_moved_under_a_record_that_waits_asks_nothing_of_its_own() {
     assert_eq!(items.len(), 1, "{items:#?}");
 }
 
+/// A name that both sides have edited, of which a person has said what stands.
+async fn answered(choice: Choice) -> (World, RecordId, RecordId) {
+    let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
+    let (world, source, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+    world.sync().await;
+    say(&world, &of_the_name(&world).await, choice).await;
+    (world, source, target)
+}
+
 /// P11, P14: what a person chose and the system refuses is asked again, with the system's words.
 #[tokio::test]
 async fn a_choice_that_the_system_refuses_is_asked_again_with_its_words() {
     for agreed in [false, true] {
-        let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
-        let (world, source, target) =
-            edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
-        world.sync().await;
-        say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+        let (world, source, target) = answered(Choice::Take(Side::Source)).await;
         world.field.refuse("name");
         world.sync().await;
         world.minutes(15);
@@ -258,10 +263,7 @@ async fn a_choice_that_the_system_refuses_is_asked_again_with_its_words() {
 /// tried again by itself.
 #[tokio::test]
 async fn a_refusal_after_an_overtaken_answer_is_tried_again_by_itself() {
-    let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
-    let (world, _, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
-    world.sync().await;
-    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    let (world, _, target) = answered(Choice::Take(Side::Source)).await;
     world.field.edit(&target, "name", "Ann");
     world.field.refuse("name");
     world.sync().await;
@@ -277,7 +279,7 @@ async fn a_refusal_after_an_overtaken_answer_is_tried_again_by_itself() {
 /// P14: one answer was for the whole group, and so are the system's words.
 #[tokio::test]
 async fn a_member_that_is_refused_after_an_answer_for_its_group_is_asked_again() {
-    let mapping = crate::scenario::group_of(&Strategy::Manual);
+    let mapping = group_of(&Strategy::Manual);
     let (world, ..) = edited(
         mapping,
         &[("name", "Ann S"), ("address", "2 Oak Ave")],
@@ -285,7 +287,7 @@ async fn a_member_that_is_refused_after_an_answer_for_its_group_is_asked_again()
     )
     .await;
     world.sync().await;
-    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    say(&world, &of_the_name(&world).await, Choice::Take(Side::Source)).await;
     world.field.refuse("street");
     world.sync().await;
     world.minutes(15);
@@ -299,11 +301,8 @@ async fn a_member_that_is_refused_after_an_answer_for_its_group_is_asked_again()
 /// a person.
 #[tokio::test]
 async fn a_refused_half_of_an_own_value_comes_to_a_person_in_the_end() {
-    let mapping = by_mail().conflicts(Strategy::Manual).pair("name", "name");
-    let (world, _, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
-    world.sync().await;
     let own = Choice::Set(Sides::new(vec!["Ann X".into()], vec!["Ann X".into()]));
-    say(&world, &desk(&world).await[0], own).await;
+    let (world, _, target) = answered(own).await;
     world.crm.refuse("name");
     for _ in 0..12 {
         world.sync().await;
