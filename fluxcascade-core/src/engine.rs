@@ -28,6 +28,7 @@ mod refused;
 mod retry;
 mod run;
 mod send;
+mod told;
 mod verify;
 mod waiting;
 mod what_if;

@@ -7,6 +7,7 @@ use super::joint::{forget_early, read_before};
 use super::outcome::{Answer, Refused, Sent};
 use super::retry::{Reach, reach, refused_everywhere};
 use super::run::Run;
+use super::told::{Told, is_told};
 use super::{Event, SyncError};
 use crate::model::{
     Observation, Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Work,
@@ -217,6 +218,8 @@ impl Run<'_> {
         if pairs.is_empty() && entry.writes_both() {
             return None;
         }
+        let told = Told::of(work, entry).filter(|_| is_told(&pairs));
+        conflicts.extend(told.map(|told| told.row));
         let (keys, claims) = match kind {
             OperationKind::Create => {
                 (self.keys_of(work, side.other(), fetched), self.claims_of(work, side, fetched))
@@ -295,14 +298,15 @@ impl Run<'_> {
             // Decided anew, nothing is written to this side any more.
             return self.go_on(commit, work, entry, side, fetched);
         };
-        let rest = sent.refused.as_ref().and_then(|refused| {
-            let Refused { operation, fields, error } = refused;
+        if let Some(Refused { operation, error, .. }) = &sent.refused {
             if operation.id != sent.operation.id {
                 self.close_unless_owed(commit, operation);
             }
             self.note_failure(operation, Some(error));
-            self.hold_refused(commit, work, entry, operation, (fields, error))
-        });
+        }
+        // A record that was not made has no pairs that could wait.
+        let is_there = work.link.is_some() || sent.has_made();
+        let rest = if is_there { self.hold_refused(commit, work, entry, &sent) } else { None };
         if let Answer::Applied(applied) = &mut sent.answer {
             applied.complete(fetched.get(&(side, applied.record.clone())));
         }
@@ -335,14 +339,10 @@ impl Run<'_> {
                 self.exists(commit, work, operation, record, fetched);
                 Next::Done
             }
-            Answer::Rejected { fields, error } => {
+            Answer::Rejected { error, .. } => {
                 self.close_unless_owed(commit, operation);
                 self.note_failure(operation, Some(error));
-                let refusal = (fields.as_slice(), error);
-                // A record that was not made has no pairs that could wait.
-                if work.link.is_some()
-                    && let Some(rest) = self.hold_refused(commit, work, entry, operation, refusal)
-                {
+                if let Some(rest) = rest.filter(|_| self.is_concluded(&sent)) {
                     return self.go_on(commit, work, &rest, side, fetched);
                 }
                 self.hold_refused_record(commit, work, entry, operation, error, fetched);

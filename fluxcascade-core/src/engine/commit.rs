@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::batch::{keep_former, put_link, seen};
 use super::record::finish_records;
 use super::run::Run;
+use super::told::rows_settled;
 use crate::model::{
     Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
     Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Slot, Values, Work,
@@ -30,6 +31,10 @@ impl Run<'_> {
     /// the new link.
     pub(super) fn fold(&mut self, commit: &mut CommitBatch, work: &mut Work, entry: &mut Entry) {
         for settled in std::mem::take(&mut entry.settled) {
+            let told = rows_settled(work, &settled);
+            let stored = told.iter().chain(&settled.conflicts).map(|row| row.id);
+            entry.judged.retain(|(row, _)| !stored.clone().any(|told| told == *row));
+            commit.conflicts.extend(told);
             self.fold_settled(commit, work, entry, settled);
         }
         for id in &entry.closes {

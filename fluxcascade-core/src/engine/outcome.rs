@@ -136,6 +136,42 @@ impl Sent {
         }
     }
 
+    /// Whether it was carried out, so that a record that it makes is there.
+    pub(super) fn has_made(&self) -> bool {
+        match &self.answer {
+            Answer::Applied(_) | Answer::Unread { .. } => true,
+            Answer::Moved(_)
+            | Answer::Done(_)
+            | Answer::Exists(_)
+            | Answer::Claimed(_)
+            | Answer::Rejected { .. }
+            | Answer::NotApplied(_)
+            | Answer::Unknown(_) => false,
+        }
+    }
+
+    /// The first of these fields that was refused, of the write or of what was left of it, and why.
+    pub(super) fn refusal<'s>(
+        &'s self,
+        names: &'s [FieldName],
+    ) -> Option<(&'s FieldName, &'s ConnectorError)> {
+        let now = match &self.answer {
+            Answer::Rejected { fields, error } => Some((fields, error)),
+            Answer::Applied(_)
+            | Answer::Unread { .. }
+            | Answer::Moved(_)
+            | Answer::Done(_)
+            | Answer::Exists(_)
+            | Answer::Claimed(_)
+            | Answer::NotApplied(_)
+            | Answer::Unknown(_) => None,
+        };
+        let before = self.refused.as_ref().map(|refused| (&refused.fields, &refused.error));
+        before.into_iter().chain(now).find_map(|(fields, error)| {
+            names.iter().find(|name| fields.contains(name)).map(|name| (name, error))
+        })
+    }
+
     /// The record that must be read back.
     pub(super) fn unproven(&self) -> Option<&RecordId> {
         match &self.answer {

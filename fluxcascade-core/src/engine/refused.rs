@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 
 use super::batch::seen;
+use super::outcome::{Answer, Sent};
 use super::record::mark_of;
 use super::retry::try_again;
 use super::run::Run;
+use super::told::{RefusedPair, Told, is_told, is_told_with_others};
 use crate::connector::ConnectorError;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LinkId, Observation, Operation,
-    RecordId, Side, Sides, Work,
+    Cause, Conflict, FieldName, Fingerprint, Hold, HoldKey, HoldReason, Observation, Operation,
+    OperationPair, RecordId, Side, Sides, Work,
 };
 use crate::plan::Entry;
 use crate::store::CommitBatch;
@@ -20,34 +22,102 @@ type Fetched = HashMap<(Side, RecordId), Observation>;
 
 impl Run<'_> {
     /// Pairs of a write were refused, which wait from now on. What is left of the entry; nothing, if
-    /// the refusal names no field that was written.
+    /// no field that was written is named.
     pub(super) fn hold_refused(
         &mut self,
         commit: &mut CommitBatch,
         work: &mut Work,
         entry: &Entry,
-        operation: &Operation,
-        refusal: (&[FieldName], &ConnectorError),
+        sent: &Sent,
     ) -> Option<Entry> {
-        let holds = self.refused_pairs(work, entry, operation, refusal);
-        if holds.is_empty() {
+        let refused = self.refused_pairs(entry, sent);
+        let stamp = self.refused_stamp(work, entry, sent);
+        if refused.is_empty() && stamp.is_none() {
             return None;
         }
         let mut rest = entry.clone();
-        for hold in holds {
-            let is_of = |index: usize| hold.key.pair() == Some(&self.mapping.pairs[index].id);
-            rest.pairs.retain(|plan| !is_of(plan.index));
-            rest.released.retain(|key| *key != hold.key);
-            let stamp = self.mapping.foreign_ids[operation.side].as_ref();
-            if stamp.is_some_and(|foreign| hold.key.pair() == Some(&foreign.pair_id())) {
-                rest.stamps[operation.side] = None;
-            }
-            self.note_hold(&hold, &entry.records);
-            work.holds.retain(|before| before.key != hold.key);
-            work.holds.push(hold.clone());
-            commit.holds.push(hold);
+        rest.pairs.retain(|plan| !refused.iter().any(|refused| refused.plan.index == plan.index));
+        if stamp.is_some() {
+            rest.stamps[sent.operation.side] = None;
+        }
+        let told = Told::of(work, entry);
+        let (of_record, alone): (Vec<_>, Vec<_>) = refused.into_iter().partition(|refused| {
+            told.is_some() && is_told_with_others(refused.plan, &self.mapping, work)
+        });
+        let holds = alone.iter().map(|refused| self.refused_hold(work, refused, sent));
+        for hold in holds.chain(stamp).collect::<Vec<Hold>>() {
+            self.hold_rest(commit, work, &mut rest, hold);
+        }
+        if let Some(told) = told.filter(|_| !of_record.is_empty() && self.is_concluded(sent)) {
+            self.ask_record_again(commit, work, &mut rest, &told, &of_record);
         }
         Some(rest)
+    }
+
+    /// Whether it is known what became of a write but for what was refused of it: all else was
+    /// carried out, or there is nothing else.
+    pub(super) fn is_concluded(&self, sent: &Sent) -> bool {
+        match &sent.answer {
+            Answer::Applied(_) => true,
+            Answer::Rejected { fields, .. } => self.names_any(&sent.operation, fields),
+            Answer::Unread { .. }
+            | Answer::Moved(_)
+            | Answer::Done(_)
+            | Answer::Exists(_)
+            | Answer::Claimed(_)
+            | Answer::NotApplied(_)
+            | Answer::Unknown(_) => false,
+        }
+    }
+
+    /// Whether one of these fields was written.
+    fn names_any(&self, operation: &Operation, fields: &[FieldName]) -> bool {
+        let of_pair = |written: &OperationPair| {
+            let index = self.mapping.pair_written(written);
+            let names = index.map(|index| &self.mapping.pairs[index].ends[operation.side].names);
+            names.is_some_and(|names| names.iter().any(|name| fields.contains(name)))
+        };
+        operation.pairs.iter().any(of_pair)
+            || operation.stamp.as_ref().is_some_and(|stamp| fields.contains(&stamp.field))
+    }
+
+    /// Puts a hold in the place of the one with its key; it does not end with what is left.
+    fn hold_rest(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        rest: &mut Entry,
+        hold: Hold,
+    ) {
+        rest.released.retain(|key| *key != hold.key);
+        self.note_hold(&hold, &rest.records);
+        work.holds.retain(|before| before.key != hold.key);
+        work.holds.push(hold.clone());
+        commit.holds.push(hold);
+    }
+
+    /// What a person said about the whole record was refused for these pairs: they are asked again
+    /// about those. The record waits for that, and for nothing else meanwhile.
+    fn ask_record_again(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &mut Work,
+        rest: &mut Entry,
+        told: &Told,
+        refused: &[RefusedPair<'_>],
+    ) {
+        let Some(link) = &work.link else { return };
+        let (hold, row) = told.asked_of(&self.mapping, link, refused);
+        let (next, holds): (Vec<Hold>, Vec<Hold>) =
+            std::mem::take(&mut rest.holds).into_iter().partition(|held| held.key == hold.key);
+        rest.holds = holds;
+        let is_next = |row: &Conflict| next.iter().any(|held| held.conflict == Some(row.id));
+        rest.conflicts.retain(|row| row.id != told.row.id && !is_next(row));
+        rest.judged.retain(|(row, _)| *row != told.row.id);
+        if row.id != told.row.id {
+            commit.conflicts.extend([told.row.clone(), row]);
+        }
+        self.hold_rest(commit, work, rest, hold);
     }
 
     /// The record waits, whole.
@@ -60,57 +130,63 @@ impl Run<'_> {
         error: &ConnectorError,
         fetched: &Fetched,
     ) {
-        let side = operation.side;
-        let key = match &work.link {
-            Some(link) => HoldKey::Link(link.id),
-            None => HoldKey::Record(side.other(), operation.origin.clone()),
+        let why = format!("the {} refuses the record: {error}", operation.side);
+        let hold = match Told::of(work, entry) {
+            Some(told) if is_told(&operation.pairs) => told.asked_again(&self.mapping, entry, &why),
+            Some(told) => told.tried_again(&self.mapping, entry, &why, self.now()),
+            None => {
+                let detail = format!("{why}; edit it on either side");
+                self.failed_record(work, entry, operation, detail, fetched)
+            }
         };
-        let detail = format!("the {side} refuses the record: {error}; edit it on either side");
-        let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-        hold.values = self.seen_prints(work, entry, fetched);
-        let hold = try_again(&work.holds, hold, self.now());
         self.hold_record(commit, work, hold);
     }
 
-    /// Holds of the pairs whose fields a refusal names.
-    fn refused_pairs(
-        &self,
-        work: &Work,
-        entry: &Entry,
-        operation: &Operation,
-        (fields, error): (&[FieldName], &ConnectorError),
-    ) -> Vec<Hold> {
-        let (side, link): (Side, LinkId) = (operation.side, operation.link);
+    /// The pairs whose fields a refusal names.
+    fn refused_pairs<'e>(&self, entry: &'e Entry, sent: &Sent) -> Vec<RefusedPair<'e>> {
+        let side = sent.operation.side;
         let written = entry.pairs.iter().filter(|pair| pair.writes_to(side));
-        let held = written.filter_map(|plan| {
-            let pair = &self.mapping.pairs[plan.index];
-            let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
-            let key = HoldKey::Pair(link, pair.id.clone());
-            let why = format!("the {side} refuses {field}: {error}");
-            let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
-            // A second half that is refused again goes on with its count.
-            let mut asked = work.holds.iter().filter(|hold| hold.reason != HoldReason::Rejected);
-            let asked = asked.find(|hold| is_answer && hold.key == key);
-            if let Some(asked) = asked {
-                return Some(asked.asks_again(&pair.label, &why));
-            }
-            let detail = format!("{}: {why}; edit the value", pair.label);
-            let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
-            Some(try_again(&work.holds, hold, self.now()))
+        let refused = written.filter_map(|plan| {
+            let names = &self.mapping.pairs[plan.index].ends[side].names;
+            let (field, error) = sent.refusal(names)?;
+            Some(RefusedPair { plan, why: format!("the {side} refuses {field}: {error}") })
         });
-        let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
-        let of_stamp =
-            stamp.zip(self.mapping.foreign_ids[side].as_ref()).map(|(stamp, foreign)| {
-                let detail = format!(
-                    "the {side} refuses the other record's id in {}: {error}; mend the field there",
-                    stamp.field
-                );
-                let key = HoldKey::Pair(link, foreign.pair_id());
-                let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
-                try_again(&work.holds, refused, self.now())
-            });
-        held.chain(of_stamp).collect()
+        refused.collect()
+    }
+
+    /// The hold of a pair that was refused: it is tried again, or, where a person has decided it, they
+    /// are asked again.
+    fn refused_hold(&self, work: &Work, refused: &RefusedPair<'_>, sent: &Sent) -> Hold {
+        let RefusedPair { plan, why } = refused;
+        let pair = &self.mapping.pairs[plan.index];
+        let key = HoldKey::Pair(sent.operation.link, pair.id.clone());
+        let values = plan.values.as_ref().map(|values| Some(fingerprint_values(values)));
+        let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
+        // A second half is not what was asked, but what became of it: its count goes on.
+        let is_asked = |hold: &&Hold| {
+            hold.key == key && hold.reason != HoldReason::Rejected && hold.values == values
+        };
+        if let Some(asked) = work.holds.iter().filter(|_| is_answer).find(is_asked) {
+            return asked.asks_again(&pair.label, why);
+        }
+        let detail = format!("{}: {why}; edit the value", pair.label);
+        let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
+        hold.values = values;
+        try_again(&work.holds, hold, self.now())
+    }
+
+    /// The hold of the other record's id, if it was refused.
+    fn refused_stamp(&self, work: &Work, entry: &Entry, sent: &Sent) -> Option<Hold> {
+        let side = sent.operation.side;
+        let (stamp, foreign) =
+            entry.stamps[side].as_ref().zip(self.mapping.foreign_ids[side].as_ref())?;
+        let (field, error) = sent.refusal(std::slice::from_ref(&stamp.field))?;
+        let detail = format!(
+            "the {side} refuses the other record's id in {field}: {error}; mend the field there"
+        );
+        let key = HoldKey::Pair(sent.operation.link, foreign.pair_id());
+        let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
+        Some(try_again(&work.holds, refused, self.now()))
     }
 
     /// Fingerprints of what both records showed when a write was decided.

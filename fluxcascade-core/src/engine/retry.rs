@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::outcome::{Answer, Sent};
 use super::run::Run;
+use super::told::Told;
 use crate::connector::{ConnectorError, ErrorKind};
 use crate::model::{
-    Hold, HoldKey, HoldReason, Observation, OperationKind, RecordId, Side, Timestamp, Work,
+    Hold, HoldKey, HoldReason, Observation, Operation, OperationKind, RecordId, Side, Timestamp,
+    Work,
 };
 use crate::plan::Entry;
 use crate::store::CommitBatch;
@@ -30,9 +32,14 @@ const LONGEST_FAILURE: Duration = Duration::from_secs(48 * 3600);
 pub(super) fn try_again(before: &[Hold], mut hold: Hold, now: Timestamp) -> Hold {
     hold.keep_count(before.iter().find(|h| h.key == hold.key));
     hold.attempts += 1;
-    let over = hold.attempts >= MOST_ATTEMPTS || now.since(hold.since) >= LONGEST_FAILURE;
-    hold.not_before = (!over).then(|| now + wait(hold.attempts));
+    hold.not_before = next_try(hold.attempts, hold.since, now);
     hold
+}
+
+/// When what has failed so often, since then, is tried again by itself; `None`: never.
+pub(super) fn next_try(attempts: u32, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let over = attempts >= MOST_ATTEMPTS || now.since(since) >= LONGEST_FAILURE;
+    (!over).then(|| now + wait(attempts))
 }
 
 fn wait(attempts: u32) -> Duration {
@@ -108,15 +115,33 @@ impl Run<'_> {
             | Answer::NotApplied(_)
             | Answer::Unknown(_) => return,
         };
+        let detail = format!("the {} {what}: {error}", operation.side);
+        let hold = match Told::of(work, entry) {
+            Some(told) => told.tried_again(&self.mapping, entry, &detail, self.now()),
+            None => self.failed_record(work, entry, operation, detail, fetched),
+        };
+        self.hold_record(commit, work, hold);
+    }
+
+    /// The hold of a whole record that could not be written.
+    pub(super) fn failed_record(
+        &self,
+        work: &Work,
+        entry: &Entry,
+        operation: &Operation,
+        detail: String,
+        fetched: &HashMap<(Side, RecordId), Observation>,
+    ) -> Hold {
         let key = match &work.link {
             Some(link) => HoldKey::Link(link.id),
             None => HoldKey::Record(operation.side.other(), operation.origin.clone()),
         };
-        let detail = format!("the {} {what}: {error}", operation.side);
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = self.seen_prints(work, entry, fetched);
-        let hold = try_again(&work.holds, hold, self.now());
-        self.hold_record(commit, work, hold);
+        // The row of what the record waits for stays with it, so that it ends with it.
+        let before = work.holds.iter().find(|before| before.key == hold.key);
+        hold.conflict = before.and_then(|before| before.conflict);
+        try_again(&work.holds, hold, self.now())
     }
 }
 

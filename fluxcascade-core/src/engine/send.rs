@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::batch::Batch;
 use super::outcome::{Answer, Sent};
 use super::run::Run;
+use super::told::is_told;
 use super::{LateWrite, SyncError};
 use crate::connector::{ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest};
 use crate::model::{
@@ -124,8 +125,10 @@ impl Run<'_> {
         if is_same || is_empty {
             return None;
         }
-        again.conflicts.retain(|row| {
-            again.pairs.iter().any(|written| Some(&written.pair) == row.pair.as_ref())
+        let is_told = is_told(&again.pairs);
+        again.conflicts.retain(|row| match &row.pair {
+            Some(pair) => again.pairs.iter().any(|written| written.pair == *pair),
+            None => is_told,
         });
         if again.is_second_half() {
             // What it was refused for is owed still, under its own id, and what was sent without it

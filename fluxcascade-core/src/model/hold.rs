@@ -256,7 +256,11 @@ impl Hold {
     /// What happens next, or what a person can do, in words.
     pub fn next_step(&self) -> String {
         if let Some(answer) = &self.answer {
-            return format!("the next run carries out the answer: {}", answer.choice.word());
+            let when = match self.not_before {
+                Some(at) if self.reason == HoldReason::Conflict => format!("a run after {at}"),
+                Some(_) | None => "the next run".to_owned(),
+            };
+            return format!("{when} carries out the answer: {}", answer.choice.word());
         }
         let again = self.not_before.map(|at| format!("it is looked at again at {at}"));
         let step = match self.reason {
@@ -297,10 +301,33 @@ impl Hold {
         }
     }
 
-    /// The hold of a pair of which a person's answer cannot be carried out: it is asked again.
-    pub(crate) fn asks_again(&self, pair: &str, why: &str) -> Self {
-        let detail = format!("{pair}: what was decided cannot be done ({why}): decide anew");
-        Self { detail, attempts: self.attempts + 1, answer: None, ..self.clone() }
+    /// The hold of pairs of which a person's answer cannot be carried out: it is asked again. What
+    /// waited for a link with its answer waits for a person now.
+    pub(crate) fn asks_again(&self, pairs: &str, why: &str) -> Self {
+        let reason = match self.reason {
+            HoldReason::Reference => HoldReason::Conflict,
+            asks @ (HoldReason::Conflict
+            | HoldReason::Rejected
+            | HoldReason::Oscillating
+            | HoldReason::Schema
+            | HoldReason::Unsettled
+            | HoldReason::Ambiguous
+            | HoldReason::UnknownOutcome
+            | HoldReason::Unreadable
+            | HoldReason::Missing
+            | HoldReason::Invalid
+            | HoldReason::Guard
+            | HoldReason::Excluded) => asks,
+        };
+        Self {
+            reason,
+            detail: format!("{pairs}: what was decided cannot be done ({why}): decide anew"),
+            attempts: self.attempts + 1,
+            not_before: None,
+            waits_for: None,
+            answer: None,
+            ..self.clone()
+        }
     }
 
     /// What a person decided, if they have.

@@ -75,6 +75,13 @@ impl<'a> Unit<'a> {
         let row = self.whole_row();
         let of_this = |hold: &&Hold| hold.conflict == Some(row.id);
         let Some(hold) = self.seen.record_hold().filter(of_this) else { return false };
+        if hold.not_before.is_some_and(|due| due > self.seen.context.now) {
+            // It could not be written, and is tried again later.
+            if !entry.holds.iter().any(|held| held.key == hold.key) {
+                entry.holds.push(hold.clone());
+            }
+            return true;
+        }
         let (choice, winner) = match hold.choice() {
             Some(choice @ Choice::Take(side)) => (choice, Some(Winner::from(*side))),
             Some(choice @ Choice::Leave) => (choice, None),
@@ -95,7 +102,8 @@ impl<'a> Unit<'a> {
                 _ => refused.detail.clone(), // it says so itself
             };
             let attempts = hold.attempts + 1;
-            entry.holds.push(Hold { detail, attempts, answer: None, ..hold.clone() });
+            let hold = Hold { detail, attempts, not_before: None, answer: None, ..hold.clone() };
+            entry.holds.push(hold);
             return true;
         }
         *entry = tried;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
+mod answers;
 mod archived;
 mod by_hand;
 mod claims;
