@@ -58,13 +58,61 @@ pub struct Lease {
 ///
 /// Times are given by the caller, so that a test's clock reaches all of it.
 ///
-/// A call is never half done. A store whose commits can lose their answer (a server behind a network)
-/// says so with [`Unanswered`](StoreErrorKind::Unanswered), and does not make such a call again by
-/// itself. The engine ends its run with that error, and the next run goes on from what it reads: as
-/// after the end of a process at that point.
+/// # What is atomic
+///
+/// Each call is one transaction: all that it changes is stored together, or nothing of it. A batch is
+/// one call, in which each part sees what the parts before it have done. What a call returns is what
+/// its transaction has read and done: nothing that another call does at the same time comes between.
+/// What a call says is refused in an `Ok` (an operation that is not begun, an answer that is stale) is
+/// left out, and the rest of the batch is stored.
+///
+/// # What is ordered
+///
+/// Calls of one mapping come one after the other: each sees all that those before it have done,
+/// whoever made them. Calls of two mappings may be carried out at the same time, but for what the
+/// mappings of a tenant share: claims of creates, and holds that wait for another mapping's link. Of
+/// two of those that are in each other's way, one comes first: of two creates with one claim, one is
+/// not begun; a hold that is stored while the link it waits for is, is due in the end. Nothing is
+/// shared by tenants. A lease is checked in the transaction of the call under it, so that a call under
+/// a lost lease never comes after one under the next lease.
+///
+/// Where a call returns a list, its order is said there; where rows were stored in one call, they have
+/// the order of the batch. Sequence numbers, fencing numbers, run numbers and the places of log and
+/// conflict rows only grow, also across restarts.
+///
+/// # What is durable
+///
+/// What a call changed survives the end of the process and a power failure from when it returns: the
+/// caller sends requests to systems because of it. There are two exceptions. What only
+/// [`intake`](Store::intake) changed may fall back at a power failure to an earlier state of the
+/// mapping, with its cursor; a call that returns after it makes it durable, too. What a [`Budgets`]
+/// call granted may be forgotten.
+///
+/// # What may happen when a call fails
+///
+/// | kind | what was done | what the caller does |
+/// | --- | --- | --- |
+/// | [`Busy`](StoreErrorKind::Busy), [`LeaseLost`](StoreErrorKind::LeaseLost), [`Misuse`](StoreErrorKind::Misuse) | nothing | another call |
+/// | [`Newer`](StoreErrorKind::Newer), [`Damaged`](StoreErrorKind::Damaged), [`Locked`](StoreErrorKind::Locked) | nothing | a person is needed |
+/// | [`Failed`](StoreErrorKind::Failed) | nothing | the same call again, or a later run |
+/// | [`Unanswered`](StoreErrorKind::Unanswered) | all of it, or nothing | see below |
+///
+/// A store whose commits can lose their answer (a server behind a network) says so with `Unanswered`,
+/// and does not make such a call again by itself. A call that only reads never is. The engine ends its
+/// run with that error, and the next run goes on from what it reads: as after the end of a process at
+/// that point. A caller that goes on instead may make these calls again, whatever became of them, and
+/// is answered as it would have been: `renew`, `release`, `fingerprint_key`, `finish_run`, `begin` and
+/// `notify` here, `release_refresh` of [`TokenStore`], `schedule`, `unschedule` and `wake` of
+/// [`Schedule`]. [`answer`](Store::answer) is made again, too: it then says `Already`, and what the
+/// first one woke is woken. Any other call may be made again only once what is stored was read.
+///
+/// A caller may stop waiting for a call at any time. The call is then as one without an answer.
+///
+/// # The suite
 ///
 /// Each sentence of a `# Contract` is a rule of the suite in `testkit::conformance::store` (feature
-/// `testkit`), which the author of a store runs with `store_conformance!`.
+/// `testkit`), which the author of a store runs with `store_conformance!`. `testkit::Insisting` puts the
+/// rules to the store while its calls fail, by whatever means it can be made to.
 ///
 /// # Contract
 ///
@@ -77,7 +125,8 @@ pub struct Lease {
 /// - Nothing of one tenant or mapping is seen by a call for another.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
-    /// Takes the mapping's lease.
+    /// Takes the mapping's lease. Nothing of the mapping need be there: a lease is how a mapping begins.
+    /// After `Unanswered` it may be held by nobody, and ends by itself.
     ///
     /// # Contract
     /// - While a lease is neither released nor past its end, another is `Busy`.
@@ -93,7 +142,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Extends a lease to `now + ttl`.
+    /// Extends a lease to `now + ttl`. One that is past its end is extended as long as no other was
+    /// given.
     ///
     /// # Contract
     /// - A renewed lease holds until its new end.
@@ -107,7 +157,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Gives a lease back.
+    /// Gives a lease back. If the mapping was woken while it was held, those who wait for that are told
+    /// ([`Schedule::woken`]).
     ///
     /// # Contract
     /// - Giving back a lost lease leaves the later one.
@@ -173,7 +224,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// `LeaseLost`, `Misuse` for another mapping's feed, or if the store fails.
     async fn feed(&self, lease: &Lease, feed: &FeedKey) -> Result<Feed, StoreError>;
 
-    /// Puts ids into the inboxes of all mappings that read the object type: webhooks.
+    /// Puts ids into the inboxes of all mappings that read the object type, and wakes those
+    /// ([`Schedule`]): webhooks. It needs no lease. All hints of a call are stored together; a mapping
+    /// that has not read the type yet reads all of it first.
     ///
     /// # Contract
     /// - A hint reaches all mappings that read the object type: that took in a page of it.
@@ -184,7 +237,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// If the store fails.
     async fn notify(&self, hints: &[Hint]) -> Result<(), StoreError>;
 
-    /// Takes in a page: its records, their match keys, and the feed's new place, together.
+    /// Takes in a page: its records, their match keys, and the feed's new place, together. It is the
+    /// only call of which a part may fall back at a power failure, with the cursor: what was read since
+    /// is read again.
     ///
     /// # Contract
     /// - A row that tells nothing new is dropped: one that breaks none of the next six rules.
@@ -255,7 +310,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// If the store fails.
     async fn counts(&self, mapping: &MappingKey) -> Result<Counts, StoreError>;
 
-    /// Makes intents durable, and says of each whether it was begun, in the order given.
+    /// Makes intents durable, and says of each whether it was begun, in the order given. Requests leave
+    /// because of what it says: it returns only when the intents are durable.
     ///
     /// # Contract
     /// - Of each operation is said whether it was begun, in the order given; one that is not begun
@@ -303,7 +359,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         records: &[RecordId],
     ) -> Result<Vec<Option<Linked>>, StoreError>;
 
-    /// Stores what a person decided, with the holds, until runs carry it out.
+    /// Stores what a person decided, with the holds, until runs carry it out. Answers are looked at in
+    /// the order given, and what is told of each is in that order. One that is stored wakes the mapping
+    /// in the same transaction ([`Schedule`]), so that a lost reply delays nothing.
     ///
     /// # Contract
     /// - An answered hold is due, whatever its time.
@@ -334,7 +392,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         ids: &[ConflictId],
     ) -> Result<Vec<Option<Conflict>>, StoreError>;
 
-    /// Stores what became of a batch.
+    /// Stores what became of a batch, all of it together, in the order of the batch's fields. It is
+    /// what a run's progress rests on: once it returns, no crash leads to a second write of what it says
+    /// was written.
     ///
     /// # Contract
     /// - An inbox entry is cleared only if its sequence number is the one given.

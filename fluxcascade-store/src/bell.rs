@@ -62,3 +62,27 @@ impl Bell {
         let _ = wait.await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_ring_ends_waits_until_it_is_answered() {
+        let bell = Bell::default();
+        assert!(bell.rung().now_or_never().is_none(), "nobody rang");
+        bell.ring();
+        assert!(bell.rung().now_or_never().is_some());
+        assert!(bell.rung().now_or_never().is_some(), "it was not answered");
+        bell.answer(bell.rings());
+        assert!(bell.rung().now_or_never().is_none(), "nothing is left");
+        let (before, mut waiting) = (bell.rings(), std::pin::pin!(bell.rung()));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        bell.ring();
+        assert!(waiting.now_or_never().is_some(), "one who waits");
+        bell.answer(before);
+        assert!(bell.rung().now_or_never().is_some(), "one that came after the look");
+    }
+}

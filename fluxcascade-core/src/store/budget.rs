@@ -52,6 +52,10 @@ pub struct Drawn {
 
 /// Keeps the budgets of connections, so that many workers share one.
 ///
+/// Draws of one budget come one after the other, and each is stored before it is told. What was drawn by
+/// a call that fails is not known to the caller: it must not be used, and may count until its window
+/// is over.
+///
 /// A worker counts for a connection while it draws, and while it holds the lease of a mapping that reads
 /// it. One that comes later waits for its share until what others have drawn is a window old.
 ///

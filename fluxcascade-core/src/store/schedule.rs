@@ -48,6 +48,12 @@ pub struct Claimed {
 
 /// A store that knows when mappings are due, so that any number of workers share them.
 ///
+/// Each call is one transaction, as those of [`Store`] are: atomic, durable when it returns, and changed
+/// nothing if it fails other than as `Unanswered`. A claim that ends so may have taken leases that nobody
+/// knows of: they end by themselves, and their mappings are due then. What wakes a mapping is stored
+/// with what it is woken for; that somebody waits is told after that, and may be lost, as on a
+/// connection that breaks: a worker looks for itself now and then.
+///
 /// ```
 /// use std::time::Duration;
 ///
@@ -98,7 +104,8 @@ pub trait Schedule: Store {
     /// If the store fails.
     async fn unschedule(&self, mapping: &MappingKey) -> Result<(), StoreError>;
 
-    /// Makes mappings due at once: those of them that are scheduled.
+    /// Makes mappings due at once: those of them that are scheduled. [`Store::notify`] and
+    /// [`Store::answer`] do so by themselves.
     ///
     /// # Contract
     ///
@@ -124,19 +131,21 @@ pub trait Schedule: Store {
     /// - A mapping whose lease ran out is due: whoever had it is gone.
     /// - A claim takes only mappings that it names.
     /// - A claim tells when the next mapping is due.
+    /// - A claimed lease is like any other: its fencing number is greater than the one before, and it
+    ///   is `sole` unless the one before ran out.
     ///
     /// # Errors
     /// If the store fails. Leases that it may have taken then end by themselves.
     async fn claim(&self, claim: &ClaimRequest) -> Result<Claimed, StoreError>;
 
     /// Waits until a mapping may have become due other than by time: it was scheduled or woken, by
-    /// whichever process. May be dropped at any time.
+    /// whichever process, or a lease that was in the way was given back. May be dropped at any time,
+    /// and may end for no reason: who waits claims, and waits again.
     ///
     /// # Contract
     ///
-    /// - What was woken since this store's last claim that took less than its limit ends the wait at
-    ///   once.
-    /// - A wait may end for no reason.
+    /// - What was woken since this store's last claim that took less than its limit ends the wait, at
+    ///   once if it was there before.
     ///
     /// # Errors
     /// If the store cannot listen; what is due by time is still claimed.

@@ -38,6 +38,11 @@ impl Debug for StoredToken {
 
 /// Keeps credentials that change, so that many tasks and processes share one.
 ///
+/// Calls for one key come one after the other, each whole or not at all. A call that fails has changed
+/// nothing, unless it fails as [`Unanswered`](super::StoreErrorKind::Unanswered): then the credential is
+/// read to see whether it was replaced, before the old one is used again; a claim that may have been
+/// given ends by itself.
+///
 /// # Contract
 ///
 /// - A replaced token is durable when the call returns.

@@ -125,6 +125,10 @@ pub struct Pruned {
 
 /// What a store does beside syncing. It needs no lease.
 ///
+/// A call is whole or not at all, as every call of a [`Store`] is. One that fails as
+/// [`Unanswered`](super::StoreErrorKind::Unanswered) can be made again: what it had removed is no more,
+/// and is not in the second receipt.
+///
 /// ```
 /// use fluxcascade_core::model::{ConnectionName, MappingKey, MappingName, ObjectType, RecordId};
 /// use fluxcascade_core::model::{TenantId, Timestamp};
@@ -158,7 +162,6 @@ pub struct Pruned {
 ///
 /// # Contract
 ///
-/// - A call that fails has removed nothing.
 /// - What a call removed is durable when it returns.
 #[async_trait]
 pub trait Upkeep: Store {
@@ -173,18 +176,21 @@ pub trait Upkeep: Store {
     /// - A page or a hint does not bring a forgotten record back.
     /// - Leases of the mappings that it is in are lost: what a run still has of it is not committed.
     /// - Holds of other records that name it are due, to be decided anew.
+    /// - A receipt tells the records that were forgotten, and how much was removed of each mapping.
     ///
     /// # Errors
     /// If the store fails.
     async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError>;
 
-    /// Lets go of rows that are old enough, the oldest first, in one bounded step.
+    /// Lets go of rows that are old enough in one bounded step. Log and conflict rows are looked at in
+    /// the order in which they were stored, and holds in key order; rows that were kept count into the
+    /// next step's `skip`.
     ///
     /// # Contract
     ///
     /// - Only rows from before the time are removed; of conflicts only those that are not open; of
     ///   holds only dead letters without an answer.
-    /// - A step looks at no more than its limit of rows.
+    /// - A step looks at no more than its limit of rows, the first ones after those to be skipped.
     /// - Steps that go on where the last one ended reach every row.
     ///
     /// # Errors
@@ -284,16 +290,28 @@ pub struct Rewrite {
     pub to: Row,
 }
 
-/// The rows of a store as they stand, for a layer that writes them anew in place.
+/// The rows of a store as they stand, for a layer that writes them anew in place: its encryption, when
+/// keys are rotated. It needs no lease, and goes on beside syncs.
 #[async_trait]
 pub trait Rows: Store {
-    /// The mappings of a tenant, in order.
+    /// The mappings of a tenant of which something is stored.
+    ///
+    /// # Contract
+    ///
+    /// - The mappings of a tenant come in order of their names.
     ///
     /// # Errors
     /// If the store fails.
     async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError>;
 
-    /// The next rows of a table, in an order that stays.
+    /// The next rows of a table after a mark, in an order of the store's own that stays; at most
+    /// `limit`, and fewer only at the end. A row that is stored meanwhile may be missed: whoever
+    /// stores it does so anew.
+    ///
+    /// # Contract
+    ///
+    /// - Pages that go on after the last mark reach every row of a table once.
+    /// - A row that is written anew keeps its place.
     ///
     /// # Errors
     /// If the store fails.
@@ -305,13 +323,23 @@ pub trait Rows: Store {
         limit: usize,
     ) -> Result<Vec<MarkedRow>, StoreError>;
 
-    /// Writes rows anew, each only if it is still as it was read. Says how many were.
+    /// Writes rows anew, all in one transaction. Says how many were written. What the store finds rows
+    /// by (ids, times, states, reasons) must be the same in both.
+    ///
+    /// # Contract
+    ///
+    /// - A row is written anew only if it is still as it was read; the others are left as they are.
+    /// - A row is written anew as itself alone: with other ids nothing of the call is done.
     ///
     /// # Errors
-    /// If the store fails.
+    /// `Misuse` for a row that would be another one, or if the store fails.
     async fn rewrite(&self, mapping: &MappingKey, rows: &[Rewrite]) -> Result<u64, StoreError>;
 
-    /// The credentials of a tenant, in order of the connections.
+    /// The credentials of a tenant. A claim of a refresh alone is none.
+    ///
+    /// # Contract
+    ///
+    /// - Credentials come in order of their connections.
     ///
     /// # Errors
     /// If the store fails.
@@ -320,8 +348,12 @@ pub trait Rows: Store {
         tenant: &TenantId,
     ) -> Result<Vec<(ConnectionName, StoredToken)>, StoreError>;
 
-    /// Writes a credential anew, of the same generation, if it is still this one. Says whether it
-    /// did.
+    /// Writes a credential anew, of the same generation. Says whether it did.
+    ///
+    /// # Contract
+    ///
+    /// - A credential is written anew only if it is still this one: of this generation, with these
+    ///   bytes.
     ///
     /// # Errors
     /// If the store fails.

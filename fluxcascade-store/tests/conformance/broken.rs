@@ -1,11 +1,13 @@
 //! A store that breaks one rule, named by the rule: a store in memory with one defect. The defects
 //! are beside this file, by what they are in: `pages` taken in, `work` handed out, `commits`,
-//! `small` things, and `reads`.
+//! `small` things, `reads`, whose turn it is (`turns`), and `upkeep`.
 
 mod commits;
 mod pages;
 mod reads;
 mod small;
+mod turns;
+mod upkeep;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,10 +22,15 @@ use fluxcascade_core::model::{
     RunRow, Side, Timestamp, Work, WorkKey,
 };
 use fluxcascade_core::store::{
-    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store,
-    StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore, WorkRequest,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, Page, RunStart,
+    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore, WorkRequest,
 };
 use fluxcascade_store::MemoryStore;
+
+/// No rule: each commit with log rows stores these, and fails at first.
+pub(crate) const HALF_A_COMMIT: &str = "half a commit";
+/// No rule: each commit is carried out, and fails at first.
+pub(crate) const A_WHOLE_COMMIT: &str = "a whole commit";
 
 /// A store in memory with one defect.
 pub(crate) struct Broken {
@@ -48,6 +55,20 @@ struct State {
     /// The last call, if it asked for work.
     asked: Option<(MappingKey, WorkRequest)>,
     secret: Vec<u8>,
+    /// When each mapping is due by time.
+    scheduled: BTreeMap<MappingKey, Scheduled>,
+    /// Leases that were claimed and not given back.
+    claimed: BTreeMap<MappingKey, Lease>,
+    /// What was woken while it was claimed.
+    woken_late: BTreeSet<MappingKey>,
+    forgotten: BTreeSet<RecordId>,
+    /// Log rows of what was forgotten.
+    kept_log: Vec<LogRow>,
+    /// Log rows that are not shown.
+    hidden: Vec<LogRow>,
+    rewritten: bool,
+    /// Whether the last commit failed though something of it was stored.
+    failing: bool,
 }
 
 impl Debug for Broken {
@@ -116,6 +137,14 @@ impl Broken {
     }
 }
 
+impl Broken {
+    async fn commit_and_fail(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
+        self.inner.commit(lease, batch).await?;
+        self.state().failing = true;
+        Err(StoreError::failed("this store is broken"))
+    }
+}
+
 fn misuse() -> StoreError {
     StoreError::new(StoreErrorKind::Misuse, "it is not done: this store is broken")
 }
@@ -142,6 +171,7 @@ impl Store for Broken {
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.before_release(&lease.mapping).await?;
         self.broken_release(&self.real(lease)).await
     }
 
@@ -190,11 +220,21 @@ impl Store for Broken {
 
     async fn notify(&self, hints: &[Hint]) -> Result<(), StoreError> {
         self.called();
-        self.broken_notify(hints).await
+        self.broken_notify(hints).await?;
+        if self.breaks("a_hint_wakes_the_mappings_that_it_reaches") {
+            self.unwake(None).await?;
+        }
+        Ok(())
     }
 
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
-        self.broken_intake(&self.real(lease), page).await
+        let mut taken = self.broken_intake(&self.real(lease), page).await?;
+        if self.breaks("a_page_or_a_hint_does_not_bring_a_forgotten_record_back") {
+            let state = self.state();
+            let back = |row: &&IntakeRow| state.forgotten.contains(&row.observation.record);
+            taken.entered += page.rows.iter().filter(back).count() as u64;
+        }
+        Ok(taken)
     }
 
     async fn work(&self, lease: &Lease, request: &WorkRequest) -> Result<Vec<Work>, StoreError> {
@@ -249,7 +289,11 @@ impl Store for Broken {
         answers: &[AnswerTo],
     ) -> Result<Vec<AnswerOutcome>, StoreError> {
         self.called();
-        self.broken_answer(mapping, answers).await
+        let outcomes = self.broken_answer(mapping, answers).await?;
+        if self.breaks("an_answer_that_is_stored_wakes_its_mapping") {
+            self.unwake(None).await?;
+        }
+        Ok(outcomes)
     }
 
     async fn conflict_rows(
@@ -266,6 +310,14 @@ impl Store for Broken {
     }
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
+        let first = !std::mem::replace(&mut self.state().failing, false);
+        if first && self.breaks(HALF_A_COMMIT) && !batch.log.is_empty() {
+            let half = CommitBatch { log: batch.log.clone(), ..CommitBatch::default() };
+            return self.commit_and_fail(lease, &half).await;
+        }
+        if first && self.breaks(A_WHOLE_COMMIT) {
+            return self.commit_and_fail(lease, batch).await;
+        }
         self.broken_commit(&self.real(lease), batch).await
     }
 
@@ -285,7 +337,7 @@ impl Store for Broken {
             return Ok(Vec::new());
         }
         let page = self.page("log_rows_come_newest_first_by_run_record_and_page", page);
-        self.inner.log(mapping, &page).await
+        Ok(self.shown(self.inner.log(mapping, &page).await?))
     }
 
     async fn conflicts(
@@ -307,7 +359,13 @@ impl Store for Broken {
         if self.breaks("holds_are_found_by_their_reason") {
             page.reason = None;
         }
-        self.inner.holds(mapping, &page).await
+        let mut holds = self.inner.holds(mapping, &page).await?;
+        if !self.state().forgotten.is_empty()
+            && self.breaks("holds_of_other_records_that_name_it_are_due")
+        {
+            holds.iter_mut().for_each(|hold| hold.not_before = None);
+        }
+        Ok(holds)
     }
 
     async fn runs(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<RunRow>, StoreError> {

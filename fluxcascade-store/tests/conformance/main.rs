@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
 mod broken;
+mod failing;
 #[cfg(feature = "postgres")]
 #[path = "../shared/server.rs"]
 mod server;
@@ -11,15 +12,19 @@ mod server;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+#[cfg(feature = "sealed")]
+use fluxcascade_core::store::{Budgets, Schedule, TokenStore, Upkeep};
 use fluxcascade_core::store_conformance;
 use fluxcascade_core::testkit::block_on;
-use fluxcascade_core::testkit::conformance::store::{Fixture, RULES, Rule, Verdict, Violation};
+use fluxcascade_core::testkit::conformance::store::{
+    Fixture, Parts, RULES, Rule, Verdict, Violation,
+};
 use fluxcascade_store::MemoryStore;
 
 use crate::broken::Broken;
 
 async fn in_memory() -> Fixture {
-    Fixture::of(MemoryStore::new())
+    Fixture::of(Parts::whole(MemoryStore::new()))
 }
 
 store_conformance! { mod memory { open: in_memory } }
@@ -27,7 +32,10 @@ store_conformance! { mod memory { open: in_memory } }
 #[cfg(feature = "sqlite")]
 async fn in_a_file() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let open = move || fluxcascade_store::SqliteStore::open(folder.path().join("sync.db"));
+    let open = move || {
+        let opening = fluxcascade_store::SqliteStore::open(folder.path().join("sync.db"));
+        async move { opening.await.map(Parts::whole) }
+    };
     Fixture::reopening(open).await.unwrap()
 }
 
@@ -37,11 +45,11 @@ store_conformance! { #[tokio::test] mod sqlite { open: in_a_file } }
 /// Without a server the rule is put to the store in memory, and the test says that it was skipped.
 #[cfg(feature = "postgres")]
 async fn on_a_server() -> Fixture {
-    let Some(place) = server::Place::or_skip() else { return Fixture::of(MemoryStore::new()) };
+    let Some(place) = server::Place::or_skip() else { return in_memory().await };
     let options = place.options();
     let open = move || {
         let options = options.clone();
-        async move { fluxcascade_store::PostgresStore::open(&options).await }
+        async move { fluxcascade_store::PostgresStore::open(&options).await.map(Parts::whole) }
     };
     Fixture::reopening(open).await.unwrap()
 }
@@ -49,10 +57,16 @@ async fn on_a_server() -> Fixture {
 #[cfg(feature = "postgres")]
 store_conformance! { #[tokio::test] mod postgres { open: on_a_server } }
 
+/// A store below a layer that seals what is in it.
 #[cfg(feature = "sealed")]
-fn sealing<S>(store: S) -> fluxcascade_store::Sealed<S> {
+fn sealing<S>(store: S) -> Parts
+where
+    S: Upkeep + TokenStore + Schedule + Budgets,
+{
     use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
-    Sealed::new(store, Keyring::new(SealingKey::new("1", &[7; 32]).unwrap()))
+    let store = Sealed::new(store, Keyring::new(SealingKey::new("1", &[7; 32]).unwrap()));
+    let store = Arc::new(store);
+    Parts::of(&store).tokens(&store).schedule(&store).budgets(&store).upkeep(&store)
 }
 
 #[cfg(feature = "sealed")]
@@ -80,7 +94,7 @@ store_conformance! { #[tokio::test] mod sealed_sqlite { open: sealed_in_a_file }
 #[cfg(all(feature = "sealed", feature = "postgres"))]
 async fn sealed_on_a_server() -> Fixture {
     let Some(place) = server::Place::or_skip() else {
-        return Fixture::of(sealing(MemoryStore::new()));
+        return sealed_in_memory().await;
     };
     let options = place.options();
     let open = move || {
@@ -100,7 +114,7 @@ async fn breaking(rule: &'static str) -> Fixture {
     let open = move || {
         let times = opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let store = Broken::new(Arc::clone(&inner), rule, times);
-        async move { Ok(store) }
+        async move { Ok(Parts::whole(store)) }
     };
     Fixture::reopening(open).await.unwrap()
 }
@@ -123,12 +137,12 @@ fn each_rule_finds_the_store_that_breaks_it_and_no_other_rule_does() {
 
 #[test]
 fn a_rule_without_its_means_does_not_apply() {
-    let bare = || Fixture::without_tokens(MemoryStore::new());
+    let bare = || Fixture::of(Parts::of(&Arc::new(MemoryStore::new())));
     let verdicts: Vec<_> = RULES.iter().map(|rule| block_on(rule.check(&bare()))).collect();
     let left_out =
         verdicts.iter().filter(|verdict| matches!(verdict, Ok(Verdict::DoesNotApply(_))));
-    // What is durable, and what is about tokens.
-    assert_eq!(left_out.count(), 7);
+    // What is durable, and what is about tokens, schedules, budgets, upkeep and rows.
+    assert_eq!(left_out.count(), 7 + 15 + 4 + 10 + 7);
     assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
 }
 
@@ -162,9 +176,14 @@ fn sentences(source: &str) -> Vec<String> {
 /// The sentences of the traits' contracts are the rules, and the rules the sentences.
 #[test]
 fn each_rule_is_a_sentence_of_the_contract_and_each_sentence_a_rule() {
-    let mut sentences = sentences(include_str!("../../../fluxcascade-core/src/store.rs"));
-    let tokens = include_str!("../../../fluxcascade-core/src/store/token.rs");
-    sentences.extend(self::sentences(tokens));
+    let sources = [
+        include_str!("../../../fluxcascade-core/src/store.rs"),
+        include_str!("../../../fluxcascade-core/src/store/token.rs"),
+        include_str!("../../../fluxcascade-core/src/store/schedule.rs"),
+        include_str!("../../../fluxcascade-core/src/store/budget.rs"),
+        include_str!("../../../fluxcascade-core/src/store/upkeep.rs"),
+    ];
+    let sentences: Vec<String> = sources.into_iter().flat_map(sentences).collect();
     for sentence in &sentences {
         let is_rule = RULES.iter().any(|rule| sentence.starts_with(rule.name()));
         assert!(is_rule, "no rule is named as {sentence}");

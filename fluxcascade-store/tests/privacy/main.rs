@@ -1,11 +1,10 @@
-//! What is private stays so: nothing legible at rest, forgotten records gone, old rows let go.
+//! What is private stays so: nothing legible at rest, and nothing left of what was forgotten.
 #![cfg(all(feature = "sealed", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
 mod alike;
 mod forgetting;
 mod keys;
-mod letting_go;
 mod moved;
 mod planted;
 mod rotation;

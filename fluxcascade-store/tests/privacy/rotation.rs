@@ -69,17 +69,3 @@ async fn keys_rotate_on_a_server() {
     let Some(place) = crate::server::Place::or_skip() else { return };
     rotates(fluxcascade_store::PostgresStore::open(&place.options()).await.unwrap()).await;
 }
-
-#[tokio::test]
-async fn a_row_that_was_written_meanwhile_is_left_as_it_is() {
-    use fluxcascade_core::store::{Rewrite, Rows, Table};
-    let store = MemoryStore::new();
-    let lease = leased(&store).await.unwrap();
-    store.commit(&lease, &links([link(1)])).await.unwrap();
-    let from = store.rows(&contacts(), Table::Links, None, 9).await.unwrap().swap_remove(0);
-    let newer = link_between(1, "s1", "t2");
-    store.commit(&lease, &links([newer.clone()])).await.unwrap();
-    let rewrite = Rewrite { to: from.row.clone(), from };
-    assert_eq!(store.rewrite(&contacts(), &[rewrite]).await.unwrap(), 0);
-    assert_eq!(store.links(&contacts(), None, 9).await.unwrap(), [newer]);
-}

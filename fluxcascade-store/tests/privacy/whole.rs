@@ -1,7 +1,7 @@
 //! A store with something in every place that holds values. Each place has a text of its own.
 
 use fluxcascade_core::model::{
-    Answer, AnswerTo, Base, Cause, Choice, Conflict, ConflictId, Hold, HoldReason, Link, LogKind,
+    Answer, AnswerTo, Base, Cause, Choice, Conflict, ConflictId, Hold, Link, LogKind,
     LogPair, LogRow, Observation, Operation, OperationPair, Provenance, RunNumber, RunRow,
     RunStatus, Side, Sides, Slot, State, TenantId, Timestamp, Value, Values, Version, WriteOrigin,
     Written,
@@ -244,9 +244,4 @@ async fn read_all<S: Store>(
     now: Timestamp,
 ) -> Result<Vec<fluxcascade_core::model::Work>, StoreError> {
     store.work(lease, &all_work(now)).await
-}
-
-/// A dead letter of a record.
-pub(crate) fn dead_letter(id: &str, since: Timestamp) -> Hold {
-    Hold { reason: HoldReason::Rejected, since, ..record_hold(Side::Source, id, None) }
 }

@@ -1,5 +1,5 @@
-//! The rules of [`Store`](crate::store::Store) and [`TokenStore`](crate::store::TokenStore), as
-//! checks that any store can be put to.
+//! The rules of [`Store`](crate::store::Store) and of the traits beside it, as checks that any store
+//! can be put to.
 //!
 //! A store's author says how to make a [`Fixture`]: a new, empty store.
 //! [`store_conformance!`](crate::store_conformance) then makes one test of each rule, named as the
@@ -7,17 +7,22 @@
 #![allow(clippy::wildcard_imports)] // the rules read in the words of `nouns`, as tests do
 
 mod answers;
+mod budgets;
 mod claims;
 mod commit;
 mod fixture;
+mod forgetting;
 mod gathering;
 mod intake;
 mod lasting;
 mod leases;
+mod letting_go;
 mod linking;
 pub mod nouns;
 mod reads;
+mod rewriting;
 mod rows;
+mod schedules;
 mod sweeps;
 mod tokens;
 mod waiting;
@@ -26,7 +31,7 @@ mod work;
 use std::fmt::Debug;
 
 pub use super::rule::{Verdict, Violation};
-pub use fixture::Fixture;
+pub use fixture::{Fixture, Parts};
 
 use super::rule::{Found, ensure};
 use crate::store::{StoreError, StoreErrorKind};
@@ -88,28 +93,39 @@ fn refused<T: Debug>(what: &str, outcome: Result<T, StoreError>) -> Result<Store
     }
 }
 
+const NO_TOKENS: Verdict = Verdict::DoesNotApply("the fixture keeps no tokens");
+const NO_SCHEDULE: Verdict = Verdict::DoesNotApply("the fixture has no schedule");
+const NO_BUDGETS: Verdict = Verdict::DoesNotApply("the fixture keeps no budgets");
+const NO_UPKEEP: Verdict = Verdict::DoesNotApply("the fixture neither forgets nor lets go");
+const NO_ROWS: Verdict = Verdict::DoesNotApply("the fixture has no rows written anew");
+
 /// How a rule is put to what a fixture has.
 macro_rules! check {
     (store, $rule:path) => {
         |fixture| {
             Box::pin(async move {
-                let store = fixture.store()?;
+                let store = fixture.parts()?.store;
                 $rule(&*store).await.map(|()| Verdict::Kept)
             })
         }
     };
-    (tokens, $rule:path) => {
+    (tokens, $rule:path) => { check!(part tokens, NO_TOKENS, $rule) };
+    (schedule, $rule:path) => { check!(part schedule, NO_SCHEDULE, $rule) };
+    (budgets, $rule:path) => { check!(part budgets, NO_BUDGETS, $rule) };
+    (upkeep, $rule:path) => { check!(part upkeep, NO_UPKEEP, $rule) };
+    (rows, $rule:path) => { check!(part rows, NO_ROWS, $rule) };
+    (fixture, $rule:path) => {
+        |fixture| Box::pin($rule(fixture))
+    };
+    (part $part:ident, $none:ident, $rule:path) => {
         |fixture| {
             Box::pin(async move {
-                match fixture.tokens()? {
-                    Some(tokens) => $rule(&*tokens).await.map(|()| Verdict::Kept),
-                    None => Ok(Verdict::DoesNotApply("the fixture keeps no tokens")),
+                match fixture.parts()?.$part {
+                    Some(part) => $rule(&*part).await.map(|()| Verdict::Kept),
+                    None => Ok($none),
                 }
             })
         }
-    };
-    (fixture, $rule:path) => {
-        |fixture| Box::pin($rule(fixture))
     };
 }
 
@@ -276,6 +292,58 @@ macro_rules! __store_rules {
                 a_token_is_the_tenant_s_and_the_connection_s
                 a_secret_is_not_shown
             }
+            schedule schedules {
+                a_scheduled_mapping_is_due_at_its_first_time
+                a_mapping_that_is_scheduled_again_keeps_its_time
+                a_mapping_that_was_taken_off_is_not_claimed
+                a_mapping_that_is_woken_is_due_at_once
+                a_hint_wakes_the_mappings_that_it_reaches
+                an_answer_that_is_stored_wakes_its_mapping
+                what_wakes_a_mapping_that_is_claimed_makes_it_due_again_once_its_lease_is_over
+                a_claim_takes_mappings_that_are_due_first_those_that_are_due_longest
+                a_claimed_mapping_is_due_again_when_its_time_after_the_claim_is_over
+                a_mapping_whose_lease_holds_is_not_claimed
+                a_mapping_whose_lease_ran_out_is_due
+                a_claim_takes_only_mappings_that_it_names
+                a_claim_tells_when_the_next_mapping_is_due
+                a_claimed_lease_is_like_any_other
+                what_was_woken_since_this_store_s_last_claim_that_took_less_than_its_limit_ends_the_wait
+            }
+            budgets budgets {
+                all_draws_together_grant_no_more_than_the_budget_s_requests_in_any_window
+                a_draw_that_is_granted_nothing_is_told_when_to_ask_again
+                a_budget_is_the_tenant_s_the_connection_s_and_the_limit_s
+            }
+            fixture budgets {
+                a_worker_is_granted_no_more_than_its_share
+            }
+            fixture lasting {
+                what_a_call_removed_is_durable_when_it_returns
+            }
+            upkeep forgetting {
+                of_a_forgotten_record_nothing_is_found_any_more
+                other_records_links_and_tenants_keep_everything
+                a_page_or_a_hint_does_not_bring_a_forgotten_record_back
+                leases_of_the_mappings_that_it_is_in_are_lost
+                holds_of_other_records_that_name_it_are_due
+                a_receipt_tells_the_records_that_were_forgotten
+            }
+            upkeep letting_go {
+                only_rows_from_before_the_time_are_removed
+                a_step_looks_at_no_more_than_its_limit_of_rows
+                steps_that_go_on_where_the_last_one_ended_reach_every_row
+            }
+            rows rewriting {
+                the_mappings_of_a_tenant_come_in_order_of_their_names
+                pages_that_go_on_after_the_last_mark_reach_every_row_of_a_table_once
+                a_row_that_is_written_anew_keeps_its_place
+                a_row_is_written_anew_only_if_it_is_still_as_it_was_read
+                a_row_is_written_anew_as_itself_alone
+            }
+            fixture rewriting {
+                credentials_come_in_order_of_their_connections
+                a_credential_is_written_anew_only_if_it_is_still_this_one
+            }
         }
     };
 }
@@ -300,11 +368,11 @@ macro_rules! __store_tests {
 /// ```
 /// # mod tests {
 /// use fluxcascade_core::store_conformance;
-/// use fluxcascade_core::testkit::conformance::store::Fixture;
+/// use fluxcascade_core::testkit::conformance::store::{Fixture, Parts};
 /// use fluxcascade_store::MemoryStore;
 ///
 /// async fn open() -> Fixture {
-///     Fixture::of(MemoryStore::new())
+///     Fixture::of(Parts::whole(MemoryStore::new()))
 /// }
 ///
 /// store_conformance! { mod in_memory { open: open } }

@@ -3,8 +3,10 @@
 use super::nouns::*;
 use super::tokens::key;
 use super::{Fixture, Found, Verdict, same};
-use crate::model::{Choice, LinkStatus, RunNumber, RunRow, RunStatus, Side, Sides, WorkKey};
-use crate::store::{CommitBatch, Intake, Lease, Page, RunStart, Store, Sweep};
+use crate::model::{Choice, LinkStatus, LogRow, RunNumber, RunRow, RunStatus, Side, Sides, WorkKey};
+use crate::store::{
+    CommitBatch, Intake, Lease, Page, Prune, Retained, RunStart, Store, Sweep, Upkeep,
+};
 
 const NOT_LASTING: Verdict = Verdict::DoesNotApply("the fixture cannot open the store again");
 
@@ -68,14 +70,14 @@ pub(super) async fn what_a_call_changed_is_durable_when_it_returns(
     if !at_hand.is_lasting() {
         return Ok(NOT_LASTING);
     }
-    let store = at_hand.store()?;
+    let store = at_hand.parts()?.store;
     let lease = leased(&*store).await?;
     fill(&*store, &lease).await?;
     let before = content(&*store, &lease).await?;
     drop(store);
     at_hand.reopen().await?;
 
-    let store = at_hand.store()?;
+    let store = at_hand.parts()?.store;
     // Whoever opens it may have to wait until the lease has ended.
     let lease = store.lease(&contacts(), lease.until, TTL).await?;
     for ((what, before), (_, after)) in before.iter().zip(content(&*store, &lease).await?) {
@@ -95,9 +97,7 @@ pub(super) async fn what_a_call_changed_is_durable_when_it_returns(
 pub(super) async fn a_replaced_token_is_durable_when_the_call_returns(
     at_hand: &Fixture,
 ) -> Result<Verdict, Found> {
-    let Some(tokens) = at_hand.tokens()? else {
-        return Ok(Verdict::DoesNotApply("the fixture keeps no tokens"));
-    };
+    let Some(tokens) = at_hand.parts()?.tokens else { return Ok(super::NO_TOKENS) };
     if !at_hand.is_lasting() {
         return Ok(NOT_LASTING);
     }
@@ -107,8 +107,44 @@ pub(super) async fn a_replaced_token_is_durable_when_the_call_returns(
     }
     drop(tokens);
     at_hand.reopen().await?;
-    let token = at_hand.tokens()?;
-    let token = super::there("token store", token)?.token(&key).await?;
+    let tokens = super::there("token store", at_hand.parts()?.tokens)?;
+    let token = tokens.token(&key).await?;
     same!(token.map(|token| token.generation), Some(2));
+    Ok(Verdict::Kept)
+}
+
+/// Something that is forgotten and a row that is let go, in a store with both.
+async fn let_go(store: &dyn Upkeep) -> Result<(), Found> {
+    let lease = leased(store).await?;
+    store.intake(&lease, &page(Side::Source, [row("s1", 1), row("s8", 1)])).await?;
+    let young = LogRow { at: at(99), ..log_row(1, None, Some("t9"), "young") };
+    let log = vec![log_row(1, None, Some("t8"), "old"), young];
+    store.commit(&lease, &CommitBatch { log, ..links([link(1)]) }).await?;
+    store.release(&lease).await?;
+    let oldest = Prune { what: Retained::Log, before: at(50), skip: 0, limit: 9 };
+    same!(store.prune(&contacts(), &oldest).await?.removed, 1, "rows that were let go");
+    store.forget(&subject("s1"), at(9)).await?;
+    Ok(())
+}
+
+pub(super) async fn what_a_call_removed_is_durable_when_it_returns(
+    at_hand: &Fixture,
+) -> Result<Verdict, Found> {
+    let Some(upkeep) = at_hand.parts()?.upkeep else { return Ok(super::NO_UPKEEP) };
+    if !at_hand.is_lasting() {
+        return Ok(NOT_LASTING);
+    }
+    let_go(&*upkeep).await?;
+    drop(upkeep);
+    at_hand.reopen().await?;
+
+    let store = at_hand.parts()?.store;
+    same!(store.links(&contacts(), None, 9).await?, [], "links of what was forgotten");
+    same!(store.counts(&contacts()).await?.inbox, 1, "the number of entries");
+    same!(store.log(&contacts(), &Page::all()).await?.len(), 1, "the number of log rows");
+    // It stays away, too.
+    let lease = store.lease(&contacts(), at(9_000), TTL).await?;
+    let taken = store.intake(&lease, &page(Side::Source, [row("s1", 1)])).await?;
+    same!(taken.entered, 0, "entries of what was forgotten");
     Ok(Verdict::Kept)
 }

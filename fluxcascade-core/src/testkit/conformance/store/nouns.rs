@@ -19,11 +19,11 @@ use crate::model::{
     Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, MappingKey, MappingName, MatchKeys,
     ObjectType, Observation, Operation, OperationId, OperationKind, OperationPair, PairId,
     RecordId, Revision, RunNumber, Side, Sides, Slot, State, TenantId, Timestamp, Value, Values,
-    Version,
+    Version, WorkerName,
 };
 use crate::store::{
     CommitBatch, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, LinkChange, Made, Page, RecordKeys,
-    Store, StoreError, Sweep, WorkRequest,
+    Store, StoreError, Subject, Sweep, WorkRequest,
 };
 
 /// How long leases of the suite last.
@@ -387,6 +387,17 @@ pub fn cut(skip: usize, limit: usize) -> Page {
 pub fn hint(id: &str) -> Hint {
     let FeedKey { connection, object, .. } = feed_key();
     Hint { tenant: TenantId::default(), connection, object, record: record(id) }
+}
+
+/// The same record, whichever mappings it is in.
+pub fn subject(id: &str) -> Subject {
+    let Hint { tenant, connection, object, record } = hint(id);
+    Subject { tenant, connection, object, record }
+}
+
+/// A worker.
+pub fn worker(name: &str) -> WorkerName {
+    valid(WorkerName::new(name))
 }
 
 /// The inbox entry of a source record of the lease's mapping, at the end of time.

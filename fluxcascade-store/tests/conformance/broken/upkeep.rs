@@ -1,0 +1,173 @@
+//! Defects in what is forgotten, let go, and written anew in place.
+
+use async_trait::async_trait;
+use fluxcascade_core::model::{ConnectionName, LogRow, MappingKey, MappingName, TenantId, Timestamp};
+use fluxcascade_core::store::{
+    MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark, Rows, Store, StoreError,
+    StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore, Upkeep,
+};
+use fluxcascade_core::testkit::conformance::store::nouns::{TTL, mapping_of};
+
+use super::Broken;
+
+#[async_trait]
+impl Upkeep for Broken {
+    async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError> {
+        self.called();
+        let leases: Vec<_> = self.state().leases.values().cloned().collect();
+        if self.breaks("of_a_forgotten_record_nothing_is_found_any_more") {
+            for lease in &leases {
+                let rows = self.inner.log(&lease.mapping, &Page::all()).await?;
+                self.state().kept_log.extend(rows);
+            }
+        }
+        let mut receipt = self.inner.forget(subject, now).await?;
+        if self.breaks("other_records_links_and_tenants_keep_everything") {
+            let tenant = mapping_of("other", "contacts").tenant;
+            self.inner.forget(&Subject { tenant, ..subject.clone() }, now).await?;
+        }
+        if self.breaks("leases_of_the_mappings_that_it_is_in_are_lost") {
+            for lease in leases {
+                if receipt.removed.contains_key(&lease.mapping.mapping) {
+                    let anew = self.inner.lease(&lease.mapping, lease.until, TTL).await?;
+                    self.state().leases.insert(lease.mapping, anew);
+                }
+            }
+        }
+        if self.breaks("a_receipt_tells_the_records_that_were_forgotten") {
+            receipt.records.pop();
+        }
+        self.state().forgotten.insert(subject.record.clone());
+        Ok(receipt)
+    }
+
+    async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
+        self.called();
+        if prune.what == Retained::Log
+            && self.breaks("what_a_call_removed_is_durable_when_it_returns")
+        {
+            return self.hide(mapping, prune).await;
+        }
+        let mut prune = prune.clone();
+        if self.breaks("only_rows_from_before_the_time_are_removed") {
+            prune.before = prune.before + std::time::Duration::from_secs(1);
+        }
+        if self.breaks("a_step_looks_at_no_more_than_its_limit_of_rows") {
+            prune.limit += 1;
+        }
+        let mut done = self.inner.prune(mapping, &prune).await?;
+        if self.breaks("steps_that_go_on_where_the_last_one_ended_reach_every_row") {
+            done.next = done.next.map(|next| next + 1);
+        }
+        Ok(done)
+    }
+}
+
+impl Broken {
+    /// Log rows that are not shown any more, as long as the store is open.
+    async fn hide(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
+        let mut rows = self.shown(self.inner.log(mapping, &Page::all()).await?);
+        rows.reverse();
+        let looked: Vec<_> = rows.into_iter().skip(prune.skip).take(prune.limit).collect();
+        let full = looked.len() >= prune.limit;
+        let (old, kept): (Vec<_>, Vec<_>) =
+            looked.into_iter().partition(|row| row.at < prune.before);
+        let removed = old.len() as u64;
+        self.state().hidden.extend(old);
+        Ok(Pruned { removed, next: full.then_some(prune.skip + kept.len()) })
+    }
+
+    /// The log as it is shown.
+    pub(super) fn shown(&self, rows: Vec<LogRow>) -> Vec<LogRow> {
+        let state = self.state();
+        let mut rows: Vec<_> =
+            rows.into_iter().filter(|row| !state.hidden.contains(row)).collect();
+        let kept = state.kept_log.iter().filter(|row| !rows.contains(row)).cloned();
+        let kept: Vec<_> = kept.collect();
+        rows.extend(kept);
+        rows
+    }
+
+    /// The row as it is now, in place of what it was read as.
+    async fn current(&self, mapping: &MappingKey, from: &MarkedRow) -> Result<Row, StoreError> {
+        let links = self.inner.links(mapping, None, usize::MAX).await?;
+        let is_it = |row: &&fluxcascade_core::model::Link| match &from.row {
+            Row::Link(link) => row.id == link.id,
+            _ => false,
+        };
+        let now = links.iter().find(is_it).cloned().map(Row::Link);
+        Ok(now.unwrap_or_else(|| from.row.clone()))
+    }
+}
+
+#[async_trait]
+impl Rows for Broken {
+    async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError> {
+        let mut names = self.inner.mappings(tenant).await?;
+        if self.breaks("the_mappings_of_a_tenant_come_in_order_of_their_names") {
+            names.reverse();
+        }
+        Ok(names)
+    }
+
+    async fn rows(
+        &self,
+        mapping: &MappingKey,
+        table: Table,
+        after: Option<&RowMark>,
+        limit: usize,
+    ) -> Result<Vec<MarkedRow>, StoreError> {
+        let mut rows = self.inner.rows(mapping, table, after, limit).await?;
+        let rule = "pages_that_go_on_after_the_last_mark_reach_every_row_of_a_table_once";
+        if after.is_some() && table == Table::Holds && self.breaks(rule) {
+            rows.clear();
+        }
+        if self.state().rewritten && self.breaks("a_row_that_is_written_anew_keeps_its_place") {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
+    async fn rewrite(&self, mapping: &MappingKey, rows: &[Rewrite]) -> Result<u64, StoreError> {
+        self.state().rewritten = true;
+        let mut rows = rows.to_vec();
+        if self.breaks("a_row_is_written_anew_only_if_it_is_still_as_it_was_read") {
+            for row in &mut rows {
+                row.from.row = self.current(mapping, &row.from).await?;
+            }
+        }
+        match self.inner.rewrite(mapping, &rows).await {
+            Err(error)
+                if error.kind == StoreErrorKind::Misuse
+                    && self.breaks("a_row_is_written_anew_as_itself_alone") =>
+            {
+                Ok(0)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn credentials(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Vec<(ConnectionName, StoredToken)>, StoreError> {
+        let mut credentials = self.inner.credentials(tenant).await?;
+        if self.breaks("credentials_come_in_order_of_their_connections") {
+            credentials.reverse();
+        }
+        Ok(credentials)
+    }
+
+    async fn rewrite_credential(
+        &self,
+        key: &TokenKey,
+        from: &StoredToken,
+        secret: &[u8],
+    ) -> Result<bool, StoreError> {
+        let mut from = from.clone();
+        if self.breaks("a_credential_is_written_anew_only_if_it_is_still_this_one") {
+            from = self.inner.token(key).await?.unwrap_or(from);
+        }
+        self.inner.rewrite_credential(key, &from, secret).await
+    }
+}
