@@ -6,7 +6,7 @@ use super::batch::{keep_former, put_link, seen};
 use super::record::finish_records;
 use super::run::Run;
 use crate::model::{
-    Fingerprint, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
+    Fingerprint, Hold, HoldKey, Link, LinkId, LinkStatus, LogKind, LogPair, LogRow, Observation,
     Operation, OperationId, OperationKind, OperationPair, RecordId, Side, Slot, Values, Work,
 };
 use crate::plan::{
@@ -235,8 +235,10 @@ impl Run<'_> {
         commit.released.extend(entry.released.iter().filter(|key| !stays(key)).cloned());
         for hold in &entry.holds {
             let mut hold = hold.clone();
-            let before = work.holds.iter().find(|h| h.key == hold.key && h.reason == hold.reason);
-            if let Some(before) = before {
+            let is_it = |h: &&Hold| {
+                h.key == hold.key && h.reason == hold.reason && h.conflict == hold.conflict
+            };
+            if let Some(before) = work.holds.iter().find(is_it) {
                 hold.since = before.since;
             }
             self.note_hold(&hold, &entry.records);
@@ -251,6 +253,7 @@ impl Run<'_> {
         }
         finish_records(commit, entry);
         commit.cleared.extend(marks(work));
+        read_again(commit, entry);
     }
 
     fn log_notes(&self, commit: &mut CommitBatch, work: &Work, entry: &Entry) {

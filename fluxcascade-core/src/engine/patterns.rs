@@ -70,8 +70,8 @@ const MOST_COUNTED: usize = 100_000;
 impl Engine {
     /// Counts a mapping's conflicts in a span of time, by field and by record.
     ///
-    /// What is read grows with the conflicts of the span, what is held with the fields and with at
-    /// most a hundred thousand records.
+    /// What is read grows with the conflicts since the span began, what is held with the fields and with
+    /// at most a hundred thousand records.
     ///
     /// # Errors
     /// If there is no such mapping, or the store fails.
@@ -82,7 +82,9 @@ impl Engine {
     ) -> Result<ConflictPatterns, SyncError> {
         let key = self.mapping(mapping)?.key.clone();
         let mut counting = Counting::default();
-        let Some(runs) = self.runs_of(&key, &span).await? else { return Ok(counting.told(span)) };
+        let Some(runs) = self.runs_since(&key, span.start).await? else {
+            return Ok(counting.told(span));
+        };
         let mut page = Page { runs: Some(runs), limit: PAGE, ..Page::default() };
         loop {
             let rows = self.store().conflicts(&key, &page).await?;
@@ -96,24 +98,22 @@ impl Engine {
         }
     }
 
-    /// The runs that may have found something in a span of time.
-    async fn runs_of(
+    /// The runs that may have found something in a span of time, and all later ones: a row has the run
+    /// that decided it, which may be long after it was found.
+    async fn runs_since(
         &self,
         key: &MappingKey,
-        span: &Range<Timestamp>,
+        start: Timestamp,
     ) -> Result<Option<(RunNumber, RunNumber)>, SyncError> {
         let mut page = Page { limit: PAGE, ..Page::default() };
         let (mut first, mut last) = (None, None);
         loop {
             let runs = self.store().runs(key, &page).await?;
             for run in &runs {
-                if run.started >= span.end {
-                    continue;
-                }
-                last = last.or(Some(run.number));
-                if run.ended.is_some_and(|ended| ended < span.start) {
+                if run.ended.is_some_and(|ended| ended < start) {
                     return Ok(first.zip(last));
                 }
+                last = last.or(Some(run.number));
                 first = Some(run.number);
             }
             if runs.len() < page.limit {

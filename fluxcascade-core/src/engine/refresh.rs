@@ -18,9 +18,9 @@ use crate::model::{
 };
 use crate::plan::{Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
 
-/// A record's own needs are asked once each, for two sides and two reasons; a plan that still
-/// needs something after that waits.
-const MOST_ROUNDS: usize = 4;
+/// What is needed may tell what else is: a record that was found is looked at, its former link, what it
+/// refers to. No more than so many, so that a system's answers do not lead on for ever.
+const MOST_ROUNDS: usize = 16;
 
 impl Run<'_> {
     pub(super) fn context(&self, writing: Writing) -> PlanContext {
@@ -71,12 +71,15 @@ impl Run<'_> {
         let mut context = self.context(writing);
         context.fetched = std::mem::take(&mut batch.fetched);
         let mut decided = plan(&self.mapping, &batch.works, &context);
+        let mut asked = BTreeSet::new();
         for _ in 0..MOST_ROUNDS {
-            if decided.needs.is_empty() {
+            let needs: BTreeSet<Need> = decided.needs.drain(..).collect();
+            // What has no answer the second time has none: its record waits.
+            if needs.is_subset(&asked) {
                 break;
             }
-            let needs: BTreeSet<Need> = decided.needs.drain(..).collect();
-            self.answer(needs, &mut context).await?;
+            self.answer(needs.clone(), &mut context).await?;
+            asked.extend(needs);
             decided = plan(&self.mapping, &batch.works, &context);
         }
         decided.needs.clear();
@@ -129,14 +132,15 @@ impl Run<'_> {
         }
         for ((side, field), wanted) in finds {
             let (operations, values): (Vec<OperationId>, Vec<Value>) = wanted.into_iter().unzip();
+            let looked_up: Vec<_> = operations.into_iter().map(|id| (id, field.clone())).collect();
             let found = self.find(side, field, values).await?;
-            for operation in &operations {
-                context.found.insert(*operation, found.as_ref().map(|_| Vec::new()));
+            for look_up in &looked_up {
+                context.found.insert(look_up.clone(), found.as_ref().map(|_| Vec::new()));
             }
             for seen in found.into_iter().flatten() {
                 let record = (side, seen.observation.record.clone());
                 context.fetched.insert(record, seen.observation.clone());
-                let of = operations.get(seen.value).and_then(|id| context.found.get_mut(id));
+                let of = looked_up.get(seen.value).and_then(|of| context.found.get_mut(of));
                 of.into_iter().flatten().for_each(|all| all.push(seen.observation.clone()));
             }
         }

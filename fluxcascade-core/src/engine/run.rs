@@ -11,8 +11,9 @@ use super::{Connection, Engine, Event, LateWrite, SyncError};
 use crate::connector::{Capabilities, Connector, ConnectorError};
 use crate::mapping::{Adopted, CompiledMapping, FingerprintKey};
 use crate::model::{
-    Endpoint, Hold, HoldKey, HoldReason, Link, LinkId, Observation, Operation, OperationId,
-    RecordId, Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work, WorkKey,
+    Endpoint, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, Observation, Operation,
+    OperationId, RecordId, Revision, RunNumber, RunRow, RunStatus, Side, Sides, Timestamp, Work,
+    WorkKey,
 };
 use crate::plan::BeforeWrite;
 use crate::report::{HeldItem, SideReport, SyncReport};
@@ -50,7 +51,7 @@ pub(super) struct Run<'e> {
     pub(super) started: Timestamp,
     pub(super) report: SyncReport,
     /// The look-ups for creates so far: each is asked once in a run.
-    pub(super) found: HashMap<OperationId, Option<Vec<Observation>>>,
+    pub(super) found: HashMap<(OperationId, FieldName), Option<Vec<Observation>>>,
     /// Ended links of records that were linked in this run, by id.
     pub(super) former: HashMap<LinkId, Link>,
     /// Second halves of writes to both sides that were begun in this run, and not sent.

@@ -83,7 +83,7 @@ pub struct PlanContext {
     /// The answers to needs: what was fetched in this run. A need is asked once.
     pub fetched: HashMap<(Side, RecordId), Observation>,
     /// The answers to look-ups for creates; `None`: the system has no look-up by that field.
-    pub found: HashMap<OperationId, Option<Vec<Observation>>>,
+    pub found: HashMap<(OperationId, FieldName), Option<Vec<Observation>>>,
     /// The answers about links: of records of this mapping.
     pub linked: HashMap<(Side, RecordId), Option<Linked>>,
     /// The links that records of this mapping once had.

@@ -9,8 +9,8 @@ use super::reference::{self, Blocked};
 use super::stamp;
 use crate::mapping::CompiledMapping;
 use crate::model::{
-    Awaited, Cause, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Observation,
-    Operation, RecordId, Side, Sides, Timestamp, Value, Withheld,
+    Awaited, Cause, Choice, FieldName, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder,
+    Observation, Operation, RecordId, Side, Sides, Timestamp, Value, Withheld,
 };
 use crate::seeded::{self, Bug};
 
@@ -187,23 +187,33 @@ pub(super) fn unanswered(
         }
         return subject.again(operation, context, entry);
     }
-    let Some((need, wanted)) = look_up(subject, operation) else {
-        return unknown_outcome(operation, record, None, context, entry);
-    };
+    let mut look_ups = look_ups(subject, operation).peekable();
     let shown = settled + context.find_lag[to];
-    if shown > context.now {
+    if look_ups.peek().is_some() && shown > context.now {
         return unknown_outcome(operation, record, Some(shown), context, entry);
     }
-    match context.found.get(&operation.id) {
-        None => {
-            needs.push(need);
-            Entry { step: Step::Needs, ..entry }
-        }
-        Some(None) => unknown_outcome(operation, record, None, context, entry),
-        Some(Some(found)) => {
-            found_records(subject, operation, wanted, found, context, entry, needs)
+    let mut is_looked_for = false;
+    for LookUp { field, value, key } in look_ups {
+        match context.found.get(&(operation.id, field.clone())) {
+            None => {
+                let (operation, field) = (operation.id, field.clone());
+                needs.push(Need::Find { operation, side: to, field, value });
+                return Entry { step: Step::Needs, ..entry };
+            }
+            Some(None) => {} // the system has no look-up by this field
+            Some(Some(found)) => {
+                is_looked_for = true;
+                let made = with_key(subject, operation, key, found, context);
+                if !made.is_empty() {
+                    return found_records(subject, operation, key, &made, context, entry, needs);
+                }
+            }
         }
     }
+    if is_looked_for {
+        return subject.again(operation, context, entry);
+    }
+    unknown_outcome(operation, record, None, context, entry)
 }
 
 /// Whether a create on this side changes the record that it has made before, if it is sent again: it
@@ -212,16 +222,45 @@ fn upserts(mapping: &CompiledMapping, to: Side, context: &PlanContext) -> bool {
     context.powers[to].upserts && mapping.foreign_ids[to].as_ref().is_some_and(|id| id.unique)
 }
 
-/// The look-up by the first field of the first of the operation's keys that was sent.
-fn look_up(subject: &Subject<'_>, operation: &Operation) -> Option<(Need, (u16, Fingerprint))> {
-    let to = operation.side;
-    operation.keys.iter().find_map(|&(rule, key)| {
-        let slot = *subject.mapping.rules.get(usize::from(rule))?.slots[to].first()?;
-        let field = subject.mapping.projections[to].fields().get(slot)?;
-        let value = sent_in(subject.mapping, operation, slot)?;
-        let need = Need::Find { operation: operation.id, side: to, field: field.clone(), value };
-        Some((need, (rule, key)))
+/// By what a record that was made is looked for.
+struct LookUp<'a> {
+    field: &'a FieldName,
+    value: Value,
+    /// What it must have: the rule, and the key.
+    key: (u16, Fingerprint),
+}
+
+/// The look-ups by the first field of each of the operation's keys that was sent: a system may have made
+/// something else of what one of them goes by.
+fn look_ups<'a>(
+    subject: &Subject<'a>,
+    operation: &'a Operation,
+) -> impl Iterator<Item = LookUp<'a>> {
+    let (mapping, to) = (subject.mapping, operation.side);
+    operation.keys.iter().filter_map(move |&(rule, key)| {
+        let slot = *mapping.rules.get(usize::from(rule))?.slots[to].first()?;
+        let field = mapping.projections[to].fields().get(slot)?;
+        let value = sent_in(mapping, operation, slot)?;
+        Some(LookUp { field, value, key: (rule, key) })
     })
+}
+
+/// Those of the records that were found which have the key.
+fn with_key<'a>(
+    subject: &Subject<'_>,
+    operation: &Operation,
+    (rule, key): (u16, Fingerprint),
+    found: &'a [Observation],
+    context: &PlanContext,
+) -> Vec<&'a Observation> {
+    let compiled = &subject.mapping.rules[usize::from(rule)];
+    let has_key = |seen: &&Observation| {
+        let values = seen.values();
+        let held = values
+            .and_then(|v| compiled.fingerprint(operation.side, &seen.record, v, &context.key));
+        held == Some(key)
+    };
+    found.iter().filter(has_key).collect()
 }
 
 /// What an operation sent for a field.
@@ -243,20 +282,14 @@ fn sent_in(mapping: &CompiledMapping, operation: &Operation, slot: usize) -> Opt
 fn found_records(
     subject: &Subject<'_>,
     operation: &Operation,
-    (rule, key): (u16, Fingerprint),
-    found: &[Observation],
+    (rule, _): (u16, Fingerprint),
+    made: &[&Observation],
     context: &PlanContext,
     entry: Entry,
     needs: &mut Vec<Need>,
 ) -> Entry {
     let compiled = &subject.mapping.rules[usize::from(rule)];
-    let has_key = |seen: &&Observation| {
-        let values = seen.values();
-        let held = values
-            .and_then(|v| compiled.fingerprint(operation.side, &seen.record, v, &context.key));
-        held == Some(key)
-    };
-    match found.iter().filter(has_key).collect::<Vec<_>>().as_slice() {
+    match made {
         [] => subject.again(operation, context, entry),
         [one] => {
             match context.linked.get(&(operation.side, one.record.clone())) {

@@ -71,7 +71,7 @@ pub(super) fn settle_second(
         if context.unsent.contains(&half.id) {
             continue;
         }
-        if owes(mapping, work, link, half, values, entry) {
+        if is_hidden(mapping, half, values) || owes(mapping, work, link, half, values, entry) {
             settle_rest(mapping, link, half, values, context, entry);
             continue;
         }
@@ -166,6 +166,8 @@ pub(super) fn resume(seen: &Seen<'_>, entry: &mut Entry) {
                 leave(seen.mapping, half, plan, entry);
             }
             give_up(seen.mapping, half, entry);
+        } else if half.joint().any(|written| is_not_shown(seen, written)) {
+            continue; // whether it is owed can be told once it is shown
         } else if owed.is_empty() && half.joint().any(|written| is_held(seen, written, entry)) {
             continue; // refused, and tried again later
         } else if owed.is_empty() {
@@ -225,6 +227,23 @@ fn owed(
             conflict: None,
         },
     })
+}
+
+/// Whether the record that a half writes does not show a pair that is owed to it.
+fn is_hidden(mapping: &CompiledMapping, half: &Operation, observed: &Values) -> bool {
+    let places = half.joint().filter_map(|written| mapping.pair_written(written));
+    places
+        .flat_map(|index| &mapping.pairs[index].ends[half.side].slots)
+        .any(|&slot| observed[slot].is_absent())
+}
+
+/// Whether one of the sides does not show a pair of a half.
+fn is_not_shown(seen: &Seen<'_>, written: &OperationPair) -> bool {
+    let Some(index) = seen.mapping.pair_written(written) else { return false };
+    let pair = &seen.mapping.pairs[index];
+    let is_shown =
+        |side| pair_values(pair, side, seen.views[side], &seen.link.bases[side]).is_some();
+    !Side::BOTH.into_iter().all(is_shown)
 }
 
 /// Whether a pair waits under a hold.

@@ -206,7 +206,9 @@ fn decide_link(
     judge_record_conflict(mapping, work, &mut entry);
     joint::resume(&both, &mut entry);
     let is_held = entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_)));
-    if !is_held && !both.leaves_record() {
+    if both.leaves_record() {
+        stamp::leave(mapping, work, link, &mut entry);
+    } else if !is_held {
         stamp::add(mapping, work, link, &views, context, &mut entry);
     }
     if !entry.is_quiet() {

@@ -45,15 +45,20 @@ pub(super) fn add(
                 && hold.choice() != Some(&Choice::Retry)
                 && hold.not_before.is_none_or(|due| due > context.now)
         };
-        let ago = |at: Timestamp| context.now.since(at);
-        let written: Vec<_> = written_at(link, side, foreign, &stamp).map(ago).collect();
-        // A late read may not show yet what was written just now.
-        if hold.is_some_and(waits) || written.iter().any(|ago| *ago < context.late(side)) {
+        if hold.is_some_and(waits) {
+            continue;
+        }
+        let written: Vec<_> = written_at(link, side, foreign, &stamp).collect();
+        // A late read may not show yet what was written just now: it is read again when it must.
+        let shown = written.iter().map(|at| *at + context.late(side)).max();
+        if let Some(shown) = shown.filter(|shown| *shown > context.now) {
+            entry.late.push((side, link.records[side].clone(), shown));
             continue;
         }
         let is_asked = hold.is_some_and(|hold| hold.choice() == Some(&Choice::Retry));
         // Written so often within a day, it would go on without end (P22).
-        let often = written.iter().filter(|ago| **ago <= WATCHED).count() >= MOST_TIMES;
+        let is_watched = |at: &&Timestamp| context.now.since(**at) <= WATCHED;
+        let often = written.iter().filter(is_watched).count() >= MOST_TIMES;
         if !is_asked && often {
             let detail = format!(
                 "{}: the {side} changes again and again the other record's id that is written to \
@@ -65,6 +70,14 @@ pub(super) fn add(
             entry.released.extend(hold.map(|hold| hold.key.clone()));
             entry.stamps[side] = Some(stamp);
         }
+    }
+}
+
+/// A person left both records as they are: nothing is held of their ids, which are not written.
+pub(super) fn leave(mapping: &CompiledMapping, work: &Work, link: &Link, entry: &mut Entry) {
+    for foreign in Side::BOTH.into_iter().filter_map(|side| mapping.foreign_ids[side].as_ref()) {
+        let key = HoldKey::Pair(link.id, foreign.pair_id());
+        entry.released.extend(work.holds.iter().any(|hold| hold.key == key).then_some(key));
     }
 }
 

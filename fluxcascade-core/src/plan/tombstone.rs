@@ -1,6 +1,7 @@
 //! Unlinked records that tombstones name: what was deleted does not come back as something new, and
 //! a record that is seen again has its link again.
 
+use super::detect::is_read;
 use super::ending::resumed;
 use super::entry::{Entry, Need, RecordAction, Step};
 use super::linked::follow_and_decide;
@@ -63,6 +64,10 @@ impl Subject<'_> {
         let again = remade(self.work, self.side).filter(|_| !self.is_being_made());
         for tombstone in back.iter().copied().chain(again) {
             ask(other, &tombstone.records[other], context, needs);
+        }
+        // A late listing still shows a record that is gone.
+        if !back.is_empty() && !is_read(self.side, self.record, context) {
+            needs.push(Need::Fetch { side: self.side, record: self.record.clone() });
         }
         if needs.len() > before {
             return Err(Box::new(Entry { step: Step::Needs, ..entry }));
@@ -213,7 +218,7 @@ fn ask(side: Side, record: &RecordId, context: &PlanContext, needs: &mut Vec<Nee
     if !context.linked.contains_key(&key) {
         needs.push(Need::Linked { side, record: record.clone() });
     }
-    if !context.fetched.contains_key(&key) {
+    if !is_read(side, record, context) {
         needs.push(Need::Fetch { side, record: record.clone() });
     }
 }

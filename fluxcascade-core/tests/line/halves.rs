@@ -192,3 +192,42 @@ async fn halves_of_which_one_is_refused_and_one_not_sent_are_all_written() {
         assert_eq!(world.crm.text(source, "address"), world.field.text(target, "street"));
     }
 }
+
+/// P1: what one of the records does not show is owed until it does, and what is owed beside it is, too.
+#[tokio::test]
+async fn a_second_half_of_a_hidden_field_is_owed_until_it_is_shown() {
+    for (hides, beside) in Side::BOTH.into_iter().flat_map(|side| [(side, false), (side, true)]) {
+        let (world, source, target) = edited().await;
+        if beside {
+            world.crm.edit(&source, "address", "1 Main St, rear");
+            world.field.edit(&target, "street", "1 Main St, gate 5");
+        }
+        world.crm.fail_next(CallKind::Update, Fault::Unavailable);
+        world.sync().await;
+        assert_eq!(world.field.text(&target, "name"), BOTH);
+        let (system, record) = match hides {
+            Side::Source => (&world.crm, &source),
+            Side::Target => (&world.field, &target),
+        };
+        system.hide_field(record, "name");
+        for _ in 0..3 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        system.show_field(record, "name");
+        for _ in 0..3 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        let why = format!("hidden on the {hides}, {beside}: {:#?}", world.log().await);
+        assert_eq!(world.crm.text(&source, "name"), BOTH, "{why}");
+        assert_eq!(world.field.text(&target, "name"), BOTH, "{why}");
+        assert_eq!(
+            world.crm.text(&source, "address"),
+            world.field.text(&target, "street"),
+            "{why}"
+        );
+        assert_eq!(written(&world, "name = name").await, 1, "{why}");
+        world.settle().await;
+    }
+}

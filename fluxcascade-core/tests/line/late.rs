@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fluxcascade_core::Strategy;
 use fluxcascade_core::connector::{Capabilities, Consistency};
+use fluxcascade_core::mapping::IdWrites;
 use fluxcascade_core::model::{Choice, ConnectionName, ObjectType, RecordId, Side};
 use fluxcascade_core::store::Hint;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
@@ -338,4 +339,23 @@ async fn a_conditional_write_that_was_done_twice_is_told_when_a_read_surely_show
     assert_eq!(world.conflicts().await.len(), 1, "{log:#?}");
     let told = log.iter().flat_map(|row| &row.pairs).any(|p| p.before == ["Ann C".into()]);
     assert!(told, "{log:#?}");
+}
+
+/// P23: an id that is taken out while a read may not show it yet is written again once one would.
+#[tokio::test]
+async fn an_id_that_is_taken_out_right_after_it_was_written_is_written_again() {
+    let mapping = contacts().foreign_id(Side::Source, "field_id", IdWrites::Always);
+    let world = World::with(late(0), SimProfile::default(), mapping);
+    let source = world.crm.insert([("email", "ann@x.io")]);
+    let target = world.field.insert([("mail", "ann@x.io")]);
+    world.sync().await;
+    assert_eq!(world.crm.text(&source, "field_id"), target.as_str());
+    world.clock.advance(Duration::from_secs(2));
+    world.crm.edit(&source, "field_id", "");
+    for _ in 0..4 {
+        world.minutes(5);
+        world.sync().await;
+    }
+    assert_eq!(world.crm.text(&source, "field_id"), target.as_str());
+    world.settle().await;
 }

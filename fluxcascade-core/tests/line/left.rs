@@ -155,3 +155,25 @@ async fn a_refused_second_half_that_a_person_left_is_not_written_later() {
     assert_eq!(world.field.text(&target, "name"), "Ann of sales\n, gate code 5");
     assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
 }
+
+/// P14: nor one that the system refused before.
+#[tokio::test]
+async fn a_refused_id_is_not_written_to_a_record_that_a_person_left() {
+    let mapping = contacts().foreign_id(Side::Source, "field_id", IdWrites::Always);
+    let world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
+    let target = world.field.insert([("mail", "ann@x.io"), ("name", "Ann")]);
+    world.crm.refuse("field_id");
+    world.sync().await;
+    world.crm.accept("field_id");
+    assert_eq!(world.holds().await.len(), 1);
+    world.field.edit(&target, "name", "Ann T");
+    fail_and_leave(&world, Side::Source).await;
+    world.minutes(2 * 24 * 60);
+    world.sync().await;
+    assert_eq!(world.crm.text(&source, "field_id"), "");
+    // It is written with the next edit.
+    world.crm.edit(&source, "phone", "256 555 0111");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "field_id"), target.as_str());
+}

@@ -1,8 +1,13 @@
 //! Where conflicts come from, by field and by record.
 
+use std::time::Duration;
+
+use fluxcascade_core::Clock;
+use fluxcascade_core::model::{Choice, Side, Timestamp};
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::SimProfile;
 
+use crate::scenario::{desk, edited, say};
 use crate::world::{World, at, contacts};
 
 /// Ann's name is in conflict three times, an hour apart; the second time her phone is, too, as is
@@ -64,6 +69,34 @@ async fn only_conflicts_of_the_span_are_counted() {
     assert_eq!(counted("13:30", "14:30").await, 3);
     assert_eq!(counted("14:30", "23:00").await, 1);
     assert_eq!(counted("20:00", "23:00").await, 0);
+}
+
+/// A conflict is counted when it was found, whenever it is answered; the next one on its pair is later.
+#[tokio::test]
+async fn a_conflict_that_is_answered_later_is_counted_when_it_was_found() {
+    let mapping = contacts().conflicts(Strategy::Manual);
+    let (world, source, target) = edited(mapping, &[("name", "Ann S")], &[("name", "Ann T")]).await;
+    world.sync().await;
+    let found = world.holds().await[0].since;
+    world.minutes(24 * 60);
+    // Another edit, so that another is asked about.
+    world.crm.edit(&source, "name", "Ann U");
+    world.minutes(1);
+    world.sync().await;
+    let again = world.clock.now();
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.minutes(24 * 60);
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann U");
+    let engine = world.engine().await;
+    let counted = async |since: Timestamp| {
+        let span = since..since + Duration::from_secs(3600);
+        engine.conflict_patterns("contacts", span).await.unwrap().all
+    };
+    let (first, second) = (counted(found).await, counted(again).await);
+    assert_eq!((first.total(), first.overtaken), (1, 1), "{:#?}", world.conflicts().await);
+    assert_eq!((second.total(), second.resolved), (1, 1), "{:#?}", world.conflicts().await);
+    assert_eq!(counted(world.clock.now()).await.total(), 0);
 }
 
 #[tokio::test]

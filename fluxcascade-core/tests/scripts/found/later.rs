@@ -373,3 +373,78 @@ fn a_value_that_was_taken_as_found_may_go_with_the_record_that_it_was_merged_int
     ];
     play(setup, &Play { start: vec![LEFT, BOTH], rounds });
 }
+
+/// P1: what a lost create made is found, its former link looked at, and what it refers to.
+#[test]
+fn a_record_of_which_much_must_be_asked_is_decided_in_one_run() {
+    let mut setup = bare();
+    setup.systems.target.faults = Some((1_033_208_752_062_021_469, 20));
+    setup.batch = 100;
+    setup.webhooks = true;
+    setup.refers = true;
+    setup.policies.on_delete.source = DeletePolicy::Archive;
+    setup.policies.delete_update = DeleteUpdate::Recreate;
+    let rounds = vec![
+        run(&[]),
+        Round { crashes: vec![Crash::At(52), Crash::At(1)], ..run(&[Deed::Mail(1, Source)]) },
+        run(&[Deed::Refer(0, 0, Source), Deed::Mail(0, Source)]),
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}
+
+/// P8: a late listing shows a record that was removed for its twin, and the twin is restored.
+#[test]
+fn a_restored_record_is_not_removed_for_its_twin() {
+    let mut setup = bare();
+    setup.systems.source.lag = 20;
+    setup.systems.source.powers.archives = true;
+    setup.systems.target.like = Like::HubSpot;
+    setup.policies.on_delete =
+        Sides { source: DeletePolicy::Archive, target: DeletePolicy::Archive };
+    let rounds = vec![
+        Round { during: vec![(1, Deed::Wait(8))], ..run(&[edit(0, Target)]) },
+        Round { wait: 20, ..run(&[Deed::Delete(0, Target)]) },
+        run(&[Deed::Restore(0, Target)]),
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
+
+/// P1: the same where a process ended.
+#[test]
+fn a_lost_create_whose_record_refers_to_itself_is_found() {
+    let mut setup = bare();
+    setup.batch = 2;
+    setup.webhooks = true;
+    setup.refers = true;
+    setup.policies.on_delete.source = DeletePolicy::Archive;
+    setup.policies.delete_update = DeleteUpdate::Recreate;
+    let rounds = vec![
+        Round {
+            during: vec![(1, Deed::Mail(1, Source))],
+            crashes: vec![Crash::At(68)],
+            ..run(&[Deed::Create(Source)])
+        },
+        run(&[Deed::Mail(1, Source)]),
+        run(&[Deed::Refer(1, 0, Source)]),
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
+
+/// P6: a create that was lost is looked for by its e-mail, too: the system has cut the id that it sent, and
+/// a full read came back empty.
+#[test]
+fn a_lost_create_is_looked_for_by_each_of_its_keys() {
+    let mut setup = bare();
+    setup.systems.source.powers.refuses_duplicates = true;
+    setup.systems.target.powers.answers_with_values = true;
+    setup.systems.target.hand = Hand::Cuts;
+    setup.systems.target.faults = Some((10_929_876_874_122_547_464, 20));
+    setup.policies.ids = Some(IdWrites::OnCreate);
+    let rounds = vec![
+        run(&[]),
+        Round { wait: 291, revision: Revision::Fewer, ..run(&[]) },
+        Round { wait: 9, ..run(&[]) },
+    ];
+    let filled = Start { on: [true, true], filled: [86, 2] };
+    play(setup, &Play { start: vec![RIGHT, filled, LEFT], rounds });
+}
