@@ -16,6 +16,7 @@ mod retry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod timed;
 
 pub use budget::SharedBudget;
 pub use count::RequestCounts;

@@ -57,7 +57,7 @@ use fluxcascade_core::connector::{
 };
 use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName};
 
-pub use config::{JobberBuilder, JobberConfig, VERSION};
+pub use config::{JobberBuilder, JobberConfig, JobberLimits, VERSION};
 pub use version::VersionNotice;
 
 use crate::http::RequestCounts;

@@ -264,7 +264,10 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
-        self.of_tenant(lease, |tenant| tenant.commit(lease, batch))
+        if self.of_tenant(lease, |tenant| tenant.commit(lease, batch))? {
+            self.bell.ring();
+        }
+        Ok(())
     }
 
     async fn links(

@@ -289,7 +289,10 @@ impl Store for SqliteStore {
 
     async fn commit(&self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
         let batch = EncodedBatch::from(batch);
-        self.under(Access::Write, lease, move |ledger, _| ledger.commit(&batch)).await
+        if self.under(Access::Write, lease, move |ledger, _| ledger.commit(&batch)).await? {
+            self.bell.ring();
+        }
+        Ok(())
     }
 
     async fn links(

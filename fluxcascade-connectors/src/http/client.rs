@@ -16,6 +16,7 @@ use super::budget::{Leave, Meter, exhausted};
 use super::count::{Counter, RequestCounts};
 use super::retry::{Dialect, Failure, Fate, Repeat, Verdict, schedule};
 use super::settings::{HttpSettings, base_url};
+use super::timed::{Timed, TooLate};
 
 const USER_AGENT: &str = concat!("fluxcascade/", env!("CARGO_PKG_VERSION"));
 
@@ -200,7 +201,7 @@ impl Client {
         loop {
             waited += self.await_budget(call, waited).await?;
             if call.not_after.is_some_and(|end| self.clock.now() > end) {
-                return Err(too_late(call));
+                return Err(not_sent(too_late(call)));
             }
             let failure = match self.attempt(call, attempt).await {
                 Ok(answer) => return Ok(answer),
@@ -228,7 +229,6 @@ impl Client {
         loop {
             let now = self.clock.now();
             let left = meter.take(call.kind, now).await;
-            let not_sent = |error| Failure { fate: Fate::NotSent, error, answer: None };
             let Leave::Later(again) = left.map_err(not_sent)? else { return Ok(slept) };
             let wait = again.since(now);
             let is_late = call.not_after.is_some_and(|end| again > end);
@@ -243,9 +243,7 @@ impl Client {
     async fn attempt(&self, call: &Call, attempt: u32) -> Result<Answer, Failure> {
         let answer = match self.exchange(call).await {
             Ok(answer) => answer,
-            Err(Lost::BeforeSending(error)) => {
-                return Err(Failure { fate: Fate::NotSent, error, answer: None });
-            }
+            Err(Lost::BeforeSending(error)) => return Err(not_sent(error)),
             Err(Lost::AfterSending(error)) => {
                 return Err(Failure { fate: Fate::Unknown, error, answer: None });
             }
@@ -273,17 +271,27 @@ impl Client {
         })?;
         self.counter.count(call.kind);
         let mut response =
-            self.inner.execute(request).await.map_err(|error| lost(call.kind, &error))?;
+            self.inner.execute(request).await.map_err(|error| lost(call, &error))?;
         let status = response.status().as_u16();
         let headers = text_headers(response.headers());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| lost(call.kind, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| lost(call, &error))? {
             if body.len() + chunk.len() > self.settings.max_answer_bytes {
                 return Err(Lost::AfterSending(too_large(call, status, &self.settings)));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status, headers, body })
+    }
+
+    /// The body of a call, which leaves in time or not at all.
+    fn body(&self, call: &Call, text: &[u8]) -> reqwest::Body {
+        match call.not_after {
+            None => text.to_vec().into(),
+            Some(end) => {
+                reqwest::Body::wrap(Timed::new(text.to_vec(), end, Arc::clone(&self.clock)))
+            }
+        }
     }
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
@@ -305,7 +313,9 @@ impl Client {
         }
         match &call.body {
             Body::Nothing => request,
-            Body::Json(text) => request.header(CONTENT_TYPE, "application/json").body(text.clone()),
+            Body::Json(text) => {
+                request.header(CONTENT_TYPE, "application/json").body(self.body(call, text))
+            }
             Body::Form(fields) => {
                 let fields: Vec<(&str, &str)> =
                     fields.iter().map(|(name, value)| (*name, value.expose_secret())).collect();
@@ -326,12 +336,15 @@ fn may_repeat(call: &Call, failure: &Failure) -> bool {
     }
 }
 
-fn too_late(call: &Call) -> Failure {
-    let error = ConnectorError::new(
+fn not_sent(error: ConnectorError) -> Failure {
+    Failure { fate: Fate::NotSent, error, answer: None }
+}
+
+fn too_late(call: &Call) -> ConnectorError {
+    ConnectorError::new(
         ErrorKind::Transient,
         format!("the {} request was not sent: its time to leave was over", call.kind),
-    );
-    Failure { fate: Fate::NotSent, error, answer: None }
+    )
 }
 
 fn too_large(call: &Call, status: u16, settings: &HttpSettings) -> ConnectorError {
@@ -350,9 +363,12 @@ fn too_large(call: &Call, status: u16, settings: &HttpSettings) -> ConnectorErro
 
 /// Sorts a fault of the network by whether the vendor may have got the request. The library's own
 /// text is left out, it has the address with its query in it.
-fn lost(kind: &str, error: &reqwest::Error) -> Lost {
+fn lost(call: &Call, error: &reqwest::Error) -> Lost {
+    let kind = call.kind;
     let transient = |text: String| ConnectorError::new(ErrorKind::Transient, text);
-    if error.is_builder() {
+    if TooLate::is_cause_of(error) {
+        Lost::BeforeSending(too_late(call))
+    } else if error.is_builder() {
         let text = format!("the {kind} request could not be made from these settings");
         Lost::BeforeSending(ConnectorError::new(ErrorKind::Permanent, text))
     } else if error.is_connect() {

@@ -1,8 +1,10 @@
 //! The layer against a server on this machine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use fluxcascade_core::Clock;
 use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
@@ -119,6 +121,42 @@ async fn no_attempt_leaves_after_its_time() {
     let failure = client.send(&write(NOON - Duration::from_micros(1))).await.unwrap_err();
     assert_eq!((failure.fate, client.requests().total()), (Fate::NotSent, 1));
     assert!(failure.error.is_transient());
+}
+
+/// A clock on which an hour passes after so many looks: the process stood still between them.
+#[derive(Debug)]
+struct Frozen {
+    looks: AtomicUsize,
+    after: usize,
+}
+
+#[async_trait]
+impl Clock for Frozen {
+    fn now(&self) -> Timestamp {
+        let looked = self.looks.fetch_add(1, Ordering::Relaxed);
+        if looked < self.after { NOON } else { NOON + Duration::from_secs(3600) }
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+#[tokio::test]
+async fn a_write_that_stood_still_after_the_last_look_at_the_clock_does_not_leave() {
+    let server = answering(&[status(200)]).await;
+    for after in 1..3 {
+        let clock = Arc::new(Frozen { looks: AtomicUsize::new(0), after });
+        let settings = HttpSettings::default();
+        let client = Client::new(&server.uri(), settings, clock, Box::new(ByStatus)).unwrap();
+        let sent = client.send(&write(NOON + Duration::from_secs(60))).await;
+        let received = server.received_requests().await.unwrap().len();
+        if after == 1 {
+            let failure = sent.unwrap_err();
+            assert_eq!((failure.fate, received), (Fate::NotSent, 0), "{}", failure.error);
+            assert!(failure.error.to_string().contains("its time to leave was over"));
+        } else {
+            assert_eq!((sent.unwrap().status, received), (200, 1));
+        }
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,9 @@ use super::document::Document;
 use super::error::JobberDialect;
 use super::version::{ServedVersion, VersionNotice};
 use super::wire::{Envelope, Field, GraphError};
-use crate::http::{Answer, Body, Call, Client, Failure, Fate, HttpSettings, Method, RequestCounts};
+use crate::http::{
+    Answer, Body, Call, Client, Failure, Fate, HttpSettings, Meter, Method, RequestCounts,
+};
 
 /// Where the API stands below the base address.
 const PATH: &str = "/api/graphql";
@@ -102,6 +104,12 @@ impl Api {
         let max_wait = settings.max_wait;
         let http = Client::new(base_url, settings, clock, Box::new(dialect))?;
         Ok(Self { http, bucket, served, credential, max_wait })
+    }
+
+    /// Asks this budget before each request.
+    #[must_use]
+    pub(super) fn metered(self, meter: Option<Meter>) -> Self {
+        Self { http: self.http.metered(meter), ..self }
     }
 
     pub(super) fn requests(&self) -> RequestCounts {

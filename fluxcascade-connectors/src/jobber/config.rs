@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::model::SystemName;
+use fluxcascade_core::store::Budget;
 use fluxcascade_core::{Clock, SystemClock};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -14,7 +15,7 @@ use super::changes::Reading;
 use super::client::{Api, Credential};
 use super::{Jobber, SYSTEM};
 use crate::config::{ConfigError, Problems};
-use crate::http::HttpSettings;
+use crate::http::{HttpSettings, Limit, Meter, SharedBudget};
 
 /// The API version that this adapter was written for.
 pub const VERSION: &str = "2026-05-12";
@@ -54,6 +55,31 @@ pub struct JobberConfig {
     pub find_lag: Duration,
     /// Limits of the HTTP layer.
     pub http: HttpSettings,
+    /// What the account takes, where workers share its budget.
+    pub limits: JobberLimits,
+}
+
+/// How many requests Jobber takes of an app for an account: 2,500 in five minutes, as the page "API rate
+/// limits" of its developer documentation says. Points are not shared: each worker waits for what the
+/// last answer left, and a query that is refused for its points was not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobberLimits {
+    /// Requests in five minutes.
+    pub five_minutely: u32,
+}
+
+impl Default for JobberLimits {
+    fn default() -> Self {
+        Self { five_minutely: 2_500 }
+    }
+}
+
+impl JobberLimits {
+    fn all(self) -> [Limit; 1] {
+        let window = Duration::from_secs(300);
+        [Limit { of: None, budget: Budget { requests: self.five_minutely, window } }]
+    }
 }
 
 impl Default for JobberConfig {
@@ -67,6 +93,7 @@ impl Default for JobberConfig {
             look_back: Duration::from_secs(300),
             find_lag: Duration::from_secs(600),
             http: HttpSettings::default(),
+            limits: JobberLimits::default(),
         }
     }
 }
@@ -83,6 +110,7 @@ impl fmt::Debug for JobberConfig {
             .field("look_back", &self.look_back)
             .field("find_lag", &self.find_lag)
             .field("http", &self.http)
+            .field("limits", &self.limits)
             .finish()
     }
 }
@@ -119,6 +147,9 @@ impl JobberConfig {
         if self.look_back < Duration::from_secs(1) {
             problems.add("`look_back` must be at least 1 s, the step of jobber's times");
         }
+        if self.limits.five_minutely == 0 {
+            problems.add("`limits` must each be at least 1");
+        }
         self.http.check(problems);
     }
 }
@@ -138,6 +169,7 @@ fn is_header_text(text: &str) -> bool {
 pub struct JobberBuilder {
     config: JobberConfig,
     clock: Arc<dyn Clock>,
+    budget: Option<SharedBudget>,
 }
 
 impl Default for JobberBuilder {
@@ -148,7 +180,7 @@ impl Default for JobberBuilder {
 
 impl From<JobberConfig> for JobberBuilder {
     fn from(config: JobberConfig) -> Self {
-        Self { config, clock: Arc::new(SystemClock) }
+        Self { config, clock: Arc::new(SystemClock), budget: None }
     }
 }
 
@@ -209,6 +241,20 @@ impl JobberBuilder {
         self
     }
 
+    /// What the account takes in all, where workers share its budget.
+    #[must_use]
+    pub fn limits(mut self, limits: JobberLimits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Shares the account's limits with other workers: each request waits for its part of them.
+    #[must_use]
+    pub fn budget(mut self, budget: SharedBudget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// The clock that the connector waits by; the machine's unless set.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -221,13 +267,14 @@ impl JobberBuilder {
     /// # Errors
     /// With everything that is wrong with the settings.
     pub fn build(self) -> Result<Jobber, ConfigError> {
-        let Self { config, clock } = self;
+        let Self { config, clock, budget } = self;
+        let meter = budget.map(|budget| Meter::new(budget, config.limits.all()));
         let mut problems = Problems::of(SYSTEM);
         config.check(&mut problems);
         let token = config.token.unwrap_or_default();
         let credential = Credential::AccessToken(token);
         let api = Api::new(&config.base_url, config.version, credential, config.http, clock);
-        let api = problems.check(api);
+        let api = problems.check(api.map(|api| api.metered(meter)));
         let system = problems.check(SystemName::new(SYSTEM).map_err(|error| error.to_string()));
         match (api, system) {
             (Some(api), Some(system)) if problems.is_empty() => Ok(Jobber {

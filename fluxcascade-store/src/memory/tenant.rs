@@ -70,31 +70,43 @@ impl Tenant {
         Ok(answer)
     }
 
-    pub(super) fn commit(&mut self, lease: &Lease, batch: &CommitBatch) -> Result<(), StoreError> {
+    /// Whether it woke another mapping, which is due now.
+    pub(super) fn commit(
+        &mut self,
+        lease: &Lease,
+        batch: &CommitBatch,
+    ) -> Result<bool, StoreError> {
         let mapping = &lease.mapping.mapping;
         let done = self.under(lease)?.commit(batch)?;
+        let mut woken = false;
         for operation in &done.closed {
             let made = batch.made.iter().find(|made| made.operation == operation.id);
             self.claims.give_up(mapping, operation, made);
         }
         for (side, record) in done.activated {
-            self.wake(&Awaited { mapping: mapping.clone(), side, record });
+            woken |= self.wake(&Awaited { mapping: mapping.clone(), side, record }, mapping);
         }
         // A link that was made before the hold was put would wake it never.
         for awaited in batch.holds.iter().filter_map(|hold| hold.waits_for.as_ref()) {
             if self.is_active(awaited) {
-                self.wake(awaited);
+                woken |= self.wake(awaited, mapping);
             }
         }
-        Ok(())
+        Ok(woken)
     }
 
-    fn wake(&mut self, awaited: &Awaited) {
-        for ledger in self.mappings.values_mut() {
-            for key in ledger.holds.waiting_for(awaited) {
-                ledger.wake(&key);
+    /// Makes holds due that wait for a link, and the other mappings that have them. Whether one of those
+    /// is due now.
+    fn wake(&mut self, awaited: &Awaited, own: &MappingName) -> bool {
+        let mut woken = false;
+        for (name, ledger) in &mut self.mappings {
+            let waiting = ledger.holds.waiting_for(awaited);
+            for key in &waiting {
+                ledger.wake(key);
             }
+            woken |= !waiting.is_empty() && name != own && ledger.make_due();
         }
+        woken
     }
 
     fn is_active(&self, awaited: &Awaited) -> bool {

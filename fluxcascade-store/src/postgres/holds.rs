@@ -199,14 +199,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Makes holds due that wait for records' links in this mapping, in whichever mapping they are.
+    /// Makes holds due that wait for records' links in this mapping, in whichever mapping they are, and
+    /// the other mappings that have them.
     pub(super) async fn wake(&self, places: &Places<'_>) -> Result<(), Fault> {
         let name = self.name.as_str();
         let values: [Value<'_>; 4] = [&self.tenant, &name, &places.sides, &places.records];
         let rows = self.session.rows(AWAITING, &values).await?;
         let woken = |row: &Row| Ok((row.try_get(0)?, rules::woken(read_hold(row, 1)?)));
         let woken: Vec<(i32, Hold)> = rows.iter().map(woken).collect::<Result<_, Fault>>()?;
-        self.rewrite(&woken).await
+        self.rewrite(&woken).await?;
+        let others = woken.into_iter().map(|(mapping, _)| mapping).filter(|of| *of != self.mapping);
+        self.make_others_due(&others.collect()).await
     }
 
     pub(super) async fn answer(&self, answers: &[AnswerTo]) -> Result<Vec<AnswerOutcome>, Fault> {

@@ -134,8 +134,18 @@ impl Ledger {
 
     /// Makes it due at once, if it is scheduled.
     pub(super) async fn make_due(&self) -> Result<(), Fault> {
+        self.make_others_due(&BTreeSet::from([self.mapping])).await
+    }
+
+    /// The same for other mappings of the tenant, by their numbers: in one order, so that two that wake
+    /// the same ones do not wait for each other.
+    pub(super) async fn make_others_due(&self, mappings: &BTreeSet<i32>) -> Result<(), Fault> {
         let sql = "UPDATE turns SET due = $3 WHERE tenant = $1 AND mapping = $2";
-        if self.run(sql, &[&WOKEN.micros()]).await? > 0 {
+        let mut woken = 0;
+        for mapping in mappings {
+            woken += self.session.run(sql, &[&self.tenant, mapping, &WOKEN.micros()]).await?;
+        }
+        if woken > 0 {
             self.session.ring().await?;
         }
         Ok(())

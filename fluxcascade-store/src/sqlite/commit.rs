@@ -11,12 +11,13 @@ use crate::columns::int;
 use crate::rules::Kept;
 
 impl Ledger<'_> {
-    pub(super) fn commit(&self, batch: &EncodedBatch) -> Result<(), Fault> {
+    /// Whether it woke another mapping, which is due now.
+    pub(super) fn commit(&self, batch: &EncodedBatch) -> Result<bool, Fault> {
         let EncodedBatch { links, log, rest } = batch;
         // First, though nothing of it is read before the end: what is cleared need not be told
         // whose work it is.
         self.clear(&rest.cleared)?;
-        self.change_links(links)?;
+        let woken = self.change_links(links)?;
         for keys in &rest.keys {
             self.replace_keys(keys.side, &keys.record, &keys.keys, Kept::Live)?;
         }
@@ -39,7 +40,8 @@ impl Ledger<'_> {
             self.judge(*id, *status)?;
         }
         self.add_log(log)?;
-        self.requeue(&rest.requeued)
+        self.requeue(&rest.requeued)?;
+        Ok(woken)
     }
 
     /// A changed row keeps its place.

@@ -17,7 +17,7 @@ pub(super) const HOLDS_OF_LINK: &str = "SELECT hold FROM holds INDEXED BY holds_
      WHERE mapping = ?1 AND link = ?2 ORDER BY kind, side, name";
 
 /// Holds that wait for a link of a mapping, in all mappings of its tenant.
-pub(super) const AWAITING: &str = "SELECT place, hold FROM holds
+pub(super) const AWAITING: &str = "SELECT place, hold, mapping FROM holds
      WHERE waits_mapping = ?1 AND waits_side = ?2 AND waits_record = ?3";
 
 /// Whether a record has an active link.
@@ -78,15 +78,19 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// Makes holds due that wait for a record's link in this mapping, in whichever mapping they are.
-    pub(super) fn wake(&self, side: Side, record: &RecordId) -> Result<(), Fault> {
+    /// Makes holds due that wait for a record's link in this mapping, in whichever mapping they are, and
+    /// the other mappings that have them. Whether one of those is due now.
+    pub(super) fn wake(&self, side: Side, record: &RecordId) -> Result<bool, Fault> {
         let place = params![self.mapping, side.number(), record.as_str()];
-        let waiting =
-            self.all(AWAITING, place, |row| Ok((row.get::<_, i64>(0)?, blob(row, 1)?)))?;
-        for (place, bytes) in waiting {
+        let waiting = self.all(AWAITING, place, |row| {
+            Ok((row.get::<_, i64>(0)?, blob(row, 1)?, row.get::<_, i64>(2)?))
+        })?;
+        let mut woken = false;
+        for (place, bytes, mapping) in waiting {
             self.rewrite(place, &rules::woken(decode("hold", &bytes)?))?;
+            woken |= mapping != self.mapping && self.make_other_due(mapping)?;
         }
-        Ok(())
+        Ok(woken)
     }
 
     pub(super) fn answer(&self, answers: &[AnswerTo]) -> Result<Vec<AnswerOutcome>, Fault> {

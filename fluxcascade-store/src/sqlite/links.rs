@@ -132,9 +132,9 @@ impl Ledger<'_> {
         })
     }
 
-    /// Stores links, and wakes what waited for them. Records are given up before they are taken, so
-    /// that links may swap them.
-    pub(super) fn change_links(&self, changes: &[EncodedLink]) -> Result<(), Fault> {
+    /// Stores links, and wakes what waited for them: whether another mapping is due now. Records are
+    /// given up before they are taken, so that links may swap them.
+    pub(super) fn change_links(&self, changes: &[EncodedLink]) -> Result<bool, Fault> {
         // The last change of a link is the one that counts.
         let links: BTreeMap<LinkId, &EncodedLink> =
             changes.iter().map(|link| (link.id, link)).collect();
@@ -249,20 +249,21 @@ impl Ledger<'_> {
     }
 
     /// Records that have an active link now: they are live, and what waited for them is due.
-    fn awaken(&self, activated: &[(Side, &RecordId)]) -> Result<(), Fault> {
+    fn awaken(&self, activated: &[(Side, &RecordId)]) -> Result<bool, Fault> {
         if activated.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let mut live = self.statement(KEEP_AS)?;
         for (side, record) in activated {
             live.execute(params![self.mapping, side.number(), record.as_str(), false])?;
         }
+        let mut woken = false;
         if self.any("SELECT 1 FROM holds WHERE waits_mapping = ?1 LIMIT 1")? {
             for (side, record) in activated {
-                self.wake(*side, record)?;
+                woken |= self.wake(*side, record)?;
             }
         }
-        Ok(())
+        Ok(woken)
     }
 
     fn put_links<'b>(&self, links: impl Iterator<Item = &'b EncodedLink>) -> Result<(), Fault> {

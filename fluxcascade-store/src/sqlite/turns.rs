@@ -102,8 +102,13 @@ impl Ledger<'_> {
 
     /// Makes it due at once, if it is scheduled.
     pub(super) fn make_due(&self) -> Result<(), Fault> {
+        self.make_other_due(self.mapping).map(drop)
+    }
+
+    /// The same for another mapping, by its number; whether it is scheduled.
+    pub(super) fn make_other_due(&self, mapping: i64) -> Result<bool, Fault> {
         let sql = "UPDATE turns SET due = ?2 WHERE mapping = ?1";
-        self.run(sql, params![self.mapping, WOKEN.micros()]).map(drop)
+        Ok(self.run(sql, params![mapping, WOKEN.micros()])? > 0)
     }
 
     /// Whether it is due once its lease is over.

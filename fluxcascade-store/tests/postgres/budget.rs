@@ -2,12 +2,15 @@
 //! never has to refuse one, and without it does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use fluxcascade_connectors::HubSpot;
 use fluxcascade_connectors::http::{HttpSettings, SharedBudget};
 use fluxcascade_connectors::hubspot::HubSpotLimits;
+use fluxcascade_connectors::jobber::JobberLimits;
 use fluxcascade_connectors::sim::SimConfig;
 use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim, Limits};
+use fluxcascade_connectors::sim::jobber::{JobberOptions, JobberSim};
+use fluxcascade_connectors::{HubSpot, Jobber};
 use fluxcascade_core::Reader;
 use fluxcascade_core::model::{ConnectionName, TenantId, WorkerName};
 use fluxcascade_store::PostgresStore;
@@ -61,13 +64,46 @@ async fn four_workers_together_never_pass_the_vendors_limit() {
 
     let mut budgets = Vec::new();
     for n in 0..4 {
-        budgets.push(Some(SharedBudget {
-            store: Arc::new(PostgresStore::open(&place.options()).await.unwrap()),
-            tenant: TenantId::default(),
-            connection: ConnectionName::new("hubspot").unwrap(),
-            worker: WorkerName::new(format!("w{n}")).unwrap(),
-        }));
+        budgets.push(Some(shared(&place, "hubspot", n).await));
     }
     let (passed, answered) = refused(&hubspot().await, budgets).await;
     assert_eq!((passed, answered), (0, all));
+}
+
+/// A worker's part of a connection's budget.
+async fn shared(place: &Place, connection: &str, worker: usize) -> SharedBudget {
+    SharedBudget {
+        store: Arc::new(PostgresStore::open(&place.options()).await.unwrap()),
+        tenant: TenantId::default(),
+        connection: ConnectionName::new(connection).unwrap(),
+        worker: WorkerName::new(format!("w{worker}")).unwrap(),
+    }
+}
+
+/// Jobber counts in five minutes, for which no call waits: what there is no room for is not sent.
+#[tokio::test]
+async fn workers_that_share_a_budget_send_jobber_no_more_than_it_takes() {
+    const TAKEN: u32 = 6;
+    let Some(place) = Place::or_skip() else { return };
+    for shares in [false, true] {
+        let options = JobberOptions { requests_per_window: TAKEN, ..JobberOptions::default() };
+        let sim = JobberSim::start_with(SimConfig::new(1), options).await.unwrap();
+        let mut answered = 0;
+        for n in 0..4 {
+            let max_wait = Duration::from_secs(1);
+            let http = HttpSettings { max_attempts: 1, max_wait, ..HttpSettings::default() };
+            let limits = JobberLimits { five_minutely: TAKEN };
+            let mut adapter = Jobber::builder().token("any").base_url(sim.base_url());
+            adapter = adapter.http(http).limits(limits);
+            if shares {
+                adapter = adapter.budget(shared(&place, "jobber", n).await);
+            }
+            let adapter = adapter.build().unwrap();
+            for _ in 0..2 {
+                answered += usize::from(adapter.account().await.is_ok());
+            }
+        }
+        let passed = sim.requests().iter().filter(|request| request.status == Some(429)).count();
+        assert_eq!((passed, answered), (if shares { 0 } else { 2 }, TAKEN as usize));
+    }
 }
