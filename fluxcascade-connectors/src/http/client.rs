@@ -270,8 +270,7 @@ impl Client {
             ))
         })?;
         self.counter.count(call.kind);
-        let mut response =
-            self.inner.execute(request).await.map_err(|error| lost(call, &error))?;
+        let mut response = self.inner.execute(request).await.map_err(|error| lost(call, &error))?;
         let status = response.status().as_u16();
         let headers = text_headers(response.headers());
         let mut body = Vec::new();

@@ -23,7 +23,8 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{
     Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, Page, RunStart,
-    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore, WorkRequest,
+    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore,
+    WorkRequest,
 };
 use fluxcascade_store::MemoryStore;
 
@@ -318,7 +319,12 @@ impl Store for Broken {
         if first && self.breaks(A_WHOLE_COMMIT) {
             return self.commit_and_fail(lease, batch).await;
         }
-        self.broken_commit(&self.real(lease), batch).await
+        self.broken_commit(&self.real(lease), batch).await?;
+        let rule = "a_link_that_becomes_active_wakes_the_other_mappings_whose_holds_wait_for_it";
+        if self.breaks(rule) && !batch.links.is_empty() {
+            self.unwake(None).await?;
+        }
+        Ok(())
     }
 
     async fn links(

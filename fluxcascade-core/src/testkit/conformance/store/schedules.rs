@@ -9,9 +9,10 @@ use futures::future::{Either, select};
 
 use super::answers::to;
 use super::nouns::*;
+use super::waiting::awaiting;
 use super::{Checked, Found, ensure, nth, refused, same, there};
 use crate::model::{Choice, MappingKey, Side, Timestamp};
-use crate::store::{ClaimRequest, Claimed, Schedule, Scheduled, StoreErrorKind};
+use crate::store::{ClaimRequest, Claimed, CommitBatch, Schedule, Scheduled, StoreErrorKind};
 
 /// How often what is scheduled here is due.
 const EVERY: Duration = Duration::from_secs(60);
@@ -111,6 +112,26 @@ pub(super) async fn an_answer_that_is_stored_wakes_its_mapping(store: &dyn Sched
     for _ in 0..2 {
         store.answer(&contacts(), &[to(&held, Choice::Leave)]).await?;
     }
+    store.release(&lease).await?;
+    same!(due(store, 0).await?, ["contacts"]);
+    Ok(())
+}
+
+pub(super) async fn a_link_that_becomes_active_wakes_the_other_mappings_whose_holds_wait_for_it(
+    store: &dyn Schedule,
+) -> Checked {
+    for name in ["contacts", "deals", "companies"] {
+        schedule(store, mapping(name), 1000).await?;
+    }
+    for (name, record) in [("contacts", "t8"), ("deals", "t9"), ("companies", "t8")] {
+        let lease = store.lease(&mapping(name), at(0), TTL).await?;
+        let holds = vec![awaiting(1, "companies", Side::Target, record)];
+        store.commit(&lease, &CommitBatch { holds, ..links([link(1)]) }).await?;
+        store.release(&lease).await?;
+    }
+    same!(due(store, 0).await?, NONE);
+    let lease = store.lease(&mapping("companies"), at(0), TTL).await?;
+    store.commit(&lease, &links([link(8)])).await?;
     store.release(&lease).await?;
     same!(due(store, 0).await?, ["contacts"]);
     Ok(())

@@ -70,7 +70,7 @@ pub(super) async fn a_hold_of_another_version_has_no_answer(store: &dyn Store) -
 }
 
 /// A hold of a pair of the link `n` that refers to a record of a mapping.
-fn awaiting(n: u8, name: &str, side: Side, id: &str) -> Hold {
+pub(super) fn awaiting(n: u8, name: &str, side: Side, id: &str) -> Hold {
     let awaited = Awaited { mapping: mapping(name).mapping, side, record: record(id) };
     let key = HoldKey::Pair(link_id(n), pair("company"));
     Hold { waits_for: Some(awaited), ..hold(key, HoldReason::Reference, None) }
