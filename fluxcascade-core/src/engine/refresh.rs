@@ -16,7 +16,9 @@ use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
     Value, WorkKey,
 };
-use crate::plan::{Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
+use crate::plan::{
+    Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan, recall,
+};
 
 /// A record's own needs are asked once each, for two sides and two reasons; a plan that still
 /// needs something after that waits.
@@ -70,6 +72,7 @@ impl Run<'_> {
     ) -> Result<Plan, SyncError> {
         let mut context = self.context(writing);
         context.fetched = std::mem::take(&mut batch.fetched);
+        recall(&self.mapping, &mut batch.works, &context);
         let mut decided = plan(&self.mapping, &batch.works, &context);
         for _ in 0..MOST_ROUNDS {
             if decided.needs.is_empty() {
@@ -77,6 +80,7 @@ impl Run<'_> {
             }
             let needs: BTreeSet<Need> = decided.needs.drain(..).collect();
             self.answer(needs, &mut context).await?;
+            recall(&self.mapping, &mut batch.works, &context);
             decided = plan(&self.mapping, &batch.works, &context);
         }
         decided.needs.clear();

@@ -4,11 +4,9 @@
 use std::collections::HashMap;
 
 use super::batch::seen;
-use super::record::mark_of;
 use super::retry::try_again;
 use super::run::Run;
 use crate::connector::ConnectorError;
-use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LinkId, Observation, Operation,
     RecordId, Side, Sides, Work,
@@ -65,7 +63,8 @@ impl Run<'_> {
             Some(link) => HoldKey::Link(link.id),
             None => HoldKey::Record(side.other(), operation.origin.clone()),
         };
-        let detail = format!("the {side} refuses the record: {error}; edit it on either side");
+        let words = self.storable_words(self.pairs_of(operation), error);
+        let detail = format!("the {side} refuses the record: {words}; edit it on either side");
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = self.seen_prints(work, entry, fetched);
         let hold = try_again(&work.holds, hold, self.now());
@@ -86,7 +85,9 @@ impl Run<'_> {
             let pair = &self.mapping.pairs[plan.index];
             let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
             let key = HoldKey::Pair(link, pair.id.clone());
-            let why = format!("the {side} refuses {field}: {error}");
+            // A refusal says one thing of all of its fields.
+            let words = self.storable_words(self.pairs_of(operation), error);
+            let why = format!("the {side} refuses {field}: {words}");
             let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
             // A second half that is refused again goes on with its count.
             let mut asked = work.holds.iter().filter(|hold| hold.reason != HoldReason::Rejected);
@@ -96,14 +97,16 @@ impl Run<'_> {
             }
             let detail = format!("{}: {why}; edit the value", pair.label);
             let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
-            hold.values = plan.values.as_ref().map(|v| Some(fingerprint_values(v)));
+            let print = |s| pair.print(s, &plan.values[s], &self.key);
+            hold.values = Sides::from_fn(|s| Some(print(s)));
             Some(try_again(&work.holds, hold, self.now()))
         });
         let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
         let of_stamp =
             stamp.zip(self.mapping.foreign_ids[side].as_ref()).map(|(stamp, foreign)| {
+                let words = self.storable_words(self.pairs_of(operation), error);
                 let detail = format!(
-                    "the {side} refuses the other record's id in {}: {error}; mend the field there",
+                    "the {side} refuses the other record's id in {}: {words}; mend the field there",
                     stamp.field
                 );
                 let key = HoldKey::Pair(link, foreign.pair_id());
@@ -124,7 +127,7 @@ impl Run<'_> {
             let record = entry.records[side].clone()?;
             let listed = || seen(work, side, fetched, self.mapping.revision);
             let seen = fetched.get(&(side, record)).or_else(listed)?;
-            mark_of(seen)
+            self.mark_of(side, seen)
         })
     }
 }

@@ -112,7 +112,8 @@ impl Run<'_> {
             Some(link) => HoldKey::Link(link.id),
             None => HoldKey::Record(operation.side.other(), operation.origin.clone()),
         };
-        let detail = format!("the {} {what}: {error}", operation.side);
+        let words = self.storable_words(self.pairs_of(operation), error);
+        let detail = format!("the {} {what}: {words}", operation.side);
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = self.seen_prints(work, entry, fetched);
         let hold = try_again(&work.holds, hold, self.now());
