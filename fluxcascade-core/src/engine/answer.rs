@@ -342,7 +342,7 @@ impl Run<'_> {
             self.report.waiting += 1;
             return;
         }
-        let words = self.storable_words(self.pairs_of(operation), error);
+        let words = self.storable_words(operation, error);
         let mut hold = Hold::new(
             HoldKey::Record(operation.side.other(), operation.origin.clone()),
             HoldReason::UnknownOutcome,

@@ -47,11 +47,9 @@ impl Run<'_> {
 
     /// What a system said of values that it did not take, as far as it may be stored: of pairs that
     /// keep fingerprints alone, its words may have the value in them.
-    pub(super) fn storable_words<'p>(
-        &self,
-        mut pairs: impl Iterator<Item = &'p CompiledPair>,
-        error: &ConnectorError,
-    ) -> String {
+    pub(super) fn storable_words(&self, operation: &Operation, error: &ConnectorError) -> String {
+        let index = |written| self.mapping.pair_written(written);
+        let mut pairs = operation.pairs.iter().filter_map(index).map(|at| &self.mapping.pairs[at]);
         if pairs.any(CompiledPair::is_kept) {
             let status = error.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
             return format!(
@@ -59,15 +57,6 @@ impl Run<'_> {
             );
         }
         error.to_string()
-    }
-
-    /// The pairs that an operation writes.
-    pub(super) fn pairs_of<'r>(
-        &'r self,
-        operation: &'r Operation,
-    ) -> impl Iterator<Item = &'r CompiledPair> {
-        let index = |written| self.mapping.pair_written(written);
-        operation.pairs.iter().filter_map(index).map(|index| &self.mapping.pairs[index])
     }
 
     /// Brings bases into the form in which a new revision stores them: of a pair that keeps

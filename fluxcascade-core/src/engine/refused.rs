@@ -63,7 +63,7 @@ impl Run<'_> {
             Some(link) => HoldKey::Link(link.id),
             None => HoldKey::Record(side.other(), operation.origin.clone()),
         };
-        let words = self.storable_words(self.pairs_of(operation), error);
+        let words = self.storable_words(operation, error);
         let detail = format!("the {side} refuses the record: {words}; edit it on either side");
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = self.seen_prints(work, entry, fetched);
@@ -86,7 +86,7 @@ impl Run<'_> {
             let field = pair.ends[side].names.iter().find(|name| fields.contains(name))?;
             let key = HoldKey::Pair(link, pair.id.clone());
             // A refusal says one thing of all of its fields.
-            let words = self.storable_words(self.pairs_of(operation), error);
+            let words = self.storable_words(operation, error);
             let why = format!("the {side} refuses {field}: {words}");
             let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
             // A second half that is refused again goes on with its count.
@@ -104,7 +104,7 @@ impl Run<'_> {
         let stamp = entry.stamps[side].as_ref().filter(|stamp| fields.contains(&stamp.field));
         let of_stamp =
             stamp.zip(self.mapping.foreign_ids[side].as_ref()).map(|(stamp, foreign)| {
-                let words = self.storable_words(self.pairs_of(operation), error);
+                let words = self.storable_words(operation, error);
                 let detail = format!(
                     "the {side} refuses the other record's id in {}: {words}; mend the field there",
                     stamp.field

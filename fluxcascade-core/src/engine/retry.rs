@@ -112,7 +112,7 @@ impl Run<'_> {
             Some(link) => HoldKey::Link(link.id),
             None => HoldKey::Record(operation.side.other(), operation.origin.clone()),
         };
-        let words = self.storable_words(self.pairs_of(operation), error);
+        let words = self.storable_words(operation, error);
         let detail = format!("the {} {what}: {words}", operation.side);
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = self.seen_prints(work, entry, fetched);

@@ -163,9 +163,12 @@ pub(super) fn is_sent(
     values: &[&Value],
     key: &FingerprintKey,
 ) -> bool {
-    let is_it = |((sent, value), name): ((&Value, &&Value), &FieldName)| match sent {
-        Value::Kept(_) => key.kept(side, name, value) == *sent,
-        known => !value.changed_from(known),
+    let is_it = |((sent, value), name): ((&Value, &&Value), &FieldName)| {
+        if sent.is_kept() {
+            key.kept(side, name, value) == *sent
+        } else {
+            !value.changed_from(sent)
+        }
     };
     sent.len() == values.len() && sent.iter().zip(values).zip(&pair.ends[side].names).all(is_it)
 }

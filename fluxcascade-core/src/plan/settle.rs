@@ -6,8 +6,8 @@ use super::entry::Settled;
 use super::kept::are_known;
 use crate::mapping::{CompiledMapping, CompiledPair, FingerprintKey};
 use crate::model::{
-    Cause, FieldName, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, PairId, Side,
-    Sides, Timestamp, Value, Values,
+    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair,
+    PairId, Side, Sides, Timestamp, Value, Values,
 };
 use crate::seeded::{self, Bug};
 
@@ -83,10 +83,9 @@ pub(crate) fn settle_update(
             Fate::Edited => settled.bases.push((index, base(written.sent.clone()))),
             Fate::Unsettled => {
                 settled.bases.push((index, base(written.sent.clone())));
-                let mut hold = unsettled(operation, pair, written, now);
                 let values = base(held.clone());
-                hold.values = Sides::from_fn(|s| Some(pair.print(s, &values[s], key)));
-                settled.holds.push(hold);
+                let prints = Sides::from_fn(|s| Some(pair.print(s, &values[s], key)));
+                settled.holds.push(unsettled(operation, pair, written, prints, now));
             }
             Fate::NotApplied => continue,
         }
@@ -179,6 +178,7 @@ fn unsettled(
     operation: &Operation,
     pair: &CompiledPair,
     written: &OperationPair,
+    values: Sides<Option<Fingerprint>>,
     now: Timestamp,
 ) -> Hold {
     let holds = if are_known(&written.sent) {
@@ -191,7 +191,7 @@ fn unsettled(
         pair.label, operation.side
     );
     let key = HoldKey::Pair(operation.link, pair.id.clone());
-    Hold::new(key, HoldReason::Unsettled, detail, now)
+    Hold { values, ..Hold::new(key, HoldReason::Unsettled, detail, now) }
 }
 
 fn fate(

@@ -3,7 +3,7 @@
 
 use fluxcascade_core::mapping::{BaseKeeping, CompiledMapping};
 use fluxcascade_core::model::{Provenance, Side, Sides, Slot, Timestamp, Value};
-use fluxcascade_core::plan::{Entry, PlanContext, plan, recall};
+use fluxcascade_core::plan::{Entry, PairPlan, PlanContext, plan, recall};
 
 use crate::given::{Linked, context};
 use crate::outcome::{Outcome, outcome};
@@ -107,7 +107,7 @@ fn a_side_that_was_not_seen_is_read_before_a_kept_pair_is_decided() {
         if scene.pairs.iter().any(edited) {
             assert!(!plan.needs.is_empty());
         }
-        for (_, send, _) in plan.entries[0].pairs.iter().flat_map(|pair| pair.writes()) {
+        for (_, send, _) in plan.entries[0].pairs.iter().flat_map(PairPlan::writes) {
             assert!(!send.iter().any(Value::is_kept), "{send:?}");
         }
         for planned in &plan.entries[0].pairs {

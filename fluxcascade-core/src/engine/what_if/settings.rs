@@ -95,8 +95,9 @@ impl Setting {
             }
             Setting::Group => "conflicts are decided so, those that wait in the next run",
             Setting::Base => {
-                "both sides are read whole, and nothing is written for it; bases hold that from the \
-                 next run on, while the log and conflict rows keep what they have until it is let go"
+                "both sides are read whole, and nothing is written for it; what waits for a person is \
+                 asked anew; bases hold that from the next run on, while the log and conflict rows keep \
+                 what they have until it is let go"
             }
             Setting::Primary => {
                 "strategies that ask for the primary go by it; conflicts that wait are decided by it in \
