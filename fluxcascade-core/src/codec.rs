@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Base, Fingerprint, Slot, Value, Version, Written};
 
 /// The format that this version writes.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// A noun that is stored as one blob, and how the blobs of earlier formats are read.
 pub trait Stored: Serialize + DeserializeOwned {
@@ -61,7 +61,8 @@ pub fn encode<T: Serialize>(item: &T) -> Vec<u8> {
 pub fn decode<T: Stored>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
     let damaged = |detail: String| CodecError::Damaged { what, detail };
     match bytes.split_first() {
-        Some((&FORMAT, rest)) => {
+        // The second format had all of it but values of which the fingerprint alone is kept.
+        Some((&(2 | FORMAT), rest)) => {
             postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
         }
         Some((1, rest)) => postcard::from_bytes::<T::Format1>(rest)
@@ -162,6 +163,18 @@ mod tests {
         let bytes = encode_base(&base);
         assert_eq!(decode_base(&bytes).unwrap(), base);
         assert!(bytes.len() < 80, "{} bytes", bytes.len());
+    }
+
+    #[test]
+    fn a_base_of_kept_values_has_the_third_format_and_one_of_the_second_is_read() {
+        let mut base = Base::empty(3, 2);
+        base.slots[1] = Value::from("Ann").into();
+        let mut bytes = encode_base(&base);
+        assert_eq!(bytes[0], 3);
+        bytes[0] = 2;
+        assert_eq!(decode_base(&bytes).unwrap(), base);
+        base.slots[0] = Value::Kept(Fingerprint([7; 16])).into();
+        assert_eq!(decode_base(&encode_base(&base)).unwrap(), base);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod explain;
 mod foreseen;
 mod guard;
 mod joint;
+mod keeping;
 mod look;
 mod named;
 mod options;

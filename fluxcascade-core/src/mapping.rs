@@ -8,6 +8,7 @@ mod builder;
 mod check;
 mod compile;
 mod foreign;
+mod keeping;
 mod key;
 mod layout;
 mod pair;
@@ -26,7 +27,7 @@ pub use compile::{CompiledMapping, CompiledPair, PairEnd};
 pub use foreign::CompiledForeignId;
 pub(crate) use foreign::holds_id;
 pub use key::FingerprintKey;
-pub use pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
+pub use pair::{BaseKeeping, Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 pub use policy::{
     Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
     Limit, OnChange, Test,

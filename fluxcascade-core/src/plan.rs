@@ -4,7 +4,8 @@
 //! is a [`Need`]; the engine answers needs and plans the same batch again. Bad input is a hold in
 //! the plan.
 //!
-//! The rooms, in the order in which a record walks through them: `matching` finds a record's
+//! The rooms, in the order in which a record walks through them: `kept` knows again what only a
+//! fingerprint was stored of, `matching` finds a record's
 //! partner, `detect` says what a side shows and what has changed, `decide` is the table of
 //! decisions for one pair, `unit` puts those together that conflict together, `conflict` asks the
 //! strategies, `told` says what becomes of what is held, `reference`, `retransform` and
@@ -23,6 +24,7 @@ mod explain;
 mod first_sync;
 mod guard;
 mod joint;
+mod kept;
 mod late;
 mod linked;
 mod matching;
@@ -54,6 +56,8 @@ pub use entry::{
 pub use explain::{PolicyRow, PolicyTable};
 pub(crate) use guard::{Creates, MOST_EXAMPLES, Progress, Weighed};
 pub use guard::{GuardStop, StopReason};
+pub use kept::recall;
+pub(crate) use kept::recall_link;
 pub(crate) use linked::set_bases;
 pub(crate) use matching::link_id;
 pub(crate) use record::gone_mark;
@@ -68,7 +72,8 @@ use crate::model::Work;
 
 /// Decides what is to be done for each work.
 ///
-/// Works must have bases of the mapping's current revision.
+/// Works must have bases of the mapping's current revision, in which what is kept as fingerprints was
+/// looked for in what was seen ([`recall`]).
 pub fn plan(mapping: &CompiledMapping, works: &[Work], context: &PlanContext) -> Plan {
     let mut plan = Plan::empty(mapping, works.len());
     for work in works {

@@ -21,7 +21,8 @@ pub struct ConflictCase<'a> {
     pub pair: &'a PairId,
     /// What sort of conflict it is.
     pub kind: ConflictKind,
-    /// What each side was last confirmed to hold, if there is a base.
+    /// What each side was last confirmed to hold, if there is a base; [`Value::Kept`] where only a
+    /// fingerprint of that is stored.
     pub base: Option<Sides<Vec<&'a Value>>>,
     /// What each side holds.
     pub values: Sides<Vec<&'a Value>>,
@@ -63,7 +64,7 @@ impl ConflictCase<'_> {
     }
 }
 
-/// What a resolver says; each with why, in words.
+/// What a resolver says; each with why, in words that are stored: without a value in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
     /// One side's value stands.

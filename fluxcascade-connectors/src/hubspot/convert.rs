@@ -394,6 +394,7 @@ fn plain_text(value: &Value) -> Option<String> {
         | Value::List(_)
         | Value::Map(_)
         | Value::Money(_)
-        | Value::Ref(_) => None,
+        | Value::Ref(_)
+        | Value::Kept(_) => None,
     }
 }

@@ -8,7 +8,6 @@ use super::record::kind_of;
 use super::run::Run;
 use crate::connector::ConnectorError;
 use crate::mapping::refs;
-use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, Hold, HoldKey, HoldReason, Link, LinkStatus, LogPair, LogRow, Observation, Operation,
     OperationKind, RecordId, Side, Sides, Value, Values, Work, WriteOrigin, Written,
@@ -55,6 +54,7 @@ impl Run<'_> {
                     operation,
                     &applied.values,
                     Heard::Applied,
+                    &self.key,
                     self.now(),
                 );
                 for hold in &settled.holds {
@@ -188,10 +188,11 @@ impl Run<'_> {
     fn note_writes(&self, link: &mut Link, operation: &Operation, entry: &Entry) {
         for written in &operation.pairs {
             let Some(index) = self.mapping.pair_written(written) else { continue };
-            let start = self.mapping.pairs[index].ends[operation.side].base.start;
+            let pair = &self.mapping.pairs[index];
+            let start = pair.ends[operation.side].base.start;
             link.bases[operation.side].note_written(Written {
                 position: u32::try_from(start).unwrap_or(u32::MAX),
-                fingerprint: fingerprint_values(&written.sent),
+                fingerprint: pair.print(operation.side, &written.sent, &self.key),
                 at: self.now(),
                 origin: if entry.rewritings.contains(&index) {
                     WriteOrigin::Rewriting
@@ -341,11 +342,12 @@ impl Run<'_> {
             self.report.waiting += 1;
             return;
         }
+        let words = self.storable_words(operation, error);
         let mut hold = Hold::new(
             HoldKey::Record(operation.side.other(), operation.origin.clone()),
             HoldReason::UnknownOutcome,
             format!(
-                "a create on the {} has no answer ({error}): when the new record is seen it is \
+                "a create on the {} has no answer ({words}): when the new record is seen it is \
                  linked, and none is made until it is known whether there is one",
                 operation.side
             ),

@@ -268,7 +268,8 @@ impl Run<'_> {
         if seeded::is(Bug::CreateBeforeIntent) && operations.iter().any(makes) {
             return Ok((operations, Vec::new()));
         }
-        let answers = self.store().begin(&self.lease, &operations).await?;
+        let stored = self.stored_intents(&operations);
+        let answers = self.store().begin(&self.lease, &stored).await?;
         let (mut begun, mut unsent) = (Vec::new(), Vec::new());
         for (operation, answer) in operations.into_iter().zip(answers) {
             match answer {
@@ -385,7 +386,7 @@ impl Run<'_> {
 
     pub(super) async fn store_commit(&mut self, commit: &CommitBatch) -> Result<(), SyncError> {
         if !commit.is_empty() {
-            self.store().commit(&self.lease, commit).await?;
+            self.store().commit(&self.lease, &self.stored_commit(commit)).await?;
         }
         self.keep_owing().await
     }

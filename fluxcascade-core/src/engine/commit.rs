@@ -313,8 +313,8 @@ impl Run<'_> {
             let agreed =
                 self.agreed(&link, side, values) || seeded::is(Bug::FingerprintOfUndecided);
             let base = &mut link.bases[side];
-            let fingerprint: Option<Fingerprint> =
-                (agreed && !seeded::is(Bug::NoFingerprint)).then(|| values.fingerprint());
+            let fingerprint: Option<Fingerprint> = (agreed && !seeded::is(Bug::NoFingerprint))
+                .then(|| self.mapping.record_print(side, values, &self.key));
             changed |= base.fingerprint != fingerprint;
             base.fingerprint = fingerprint;
             if !held && (version.is_newer_than(&base.version) || base.version == <_>::default()) {

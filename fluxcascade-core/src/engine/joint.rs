@@ -53,7 +53,7 @@ impl Run<'_> {
     pub(super) async fn keep_owing(&mut self) -> Result<(), SyncError> {
         let owing = std::mem::take(&mut self.owing);
         if !owing.is_empty() {
-            self.store().begin(&self.lease, &owing).await?;
+            self.store().begin(&self.lease, &self.stored_intents(&owing)).await?;
         }
         Ok(())
     }

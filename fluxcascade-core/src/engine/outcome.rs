@@ -150,6 +150,11 @@ impl Sent {
         }
     }
 
+    /// What was sent at first, before anything of it was refused.
+    pub(super) fn whole(&self) -> &Operation {
+        self.refused.as_ref().map_or(&self.operation, |refused| &refused.operation)
+    }
+
     /// The first of these fields that was refused, of the write or of what was left of it, and why.
     pub(super) fn refusal<'s>(
         &'s self,

@@ -139,11 +139,10 @@ impl Run<'_> {
         if let State::Archived(values) = &mut seen.state {
             *values = Values::default(); // they were for the keys, and are not stored
         }
-        IntakeRow {
-            fingerprint: seen.values().map(crate::model::Values::fingerprint),
-            keys,
-            observation: seen,
-        }
+        let print = |values| self.mapping.record_print(side, values, &self.key);
+        let fingerprint = seen.values().map(print);
+        self.mapping.store_seen(side, &mut seen, &self.key);
+        IntakeRow { fingerprint, keys, observation: seen }
     }
 }
 

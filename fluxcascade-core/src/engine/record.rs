@@ -144,6 +144,15 @@ impl Run<'_> {
         })
     }
 
+    /// What a hold keeps of a record, so that it is known when it has changed.
+    pub(super) fn mark_of(&self, side: Side, seen: &Observation) -> Option<Fingerprint> {
+        match &seen.state {
+            State::Known { values, .. } => Some(self.mapping.record_print(side, values, &self.key)),
+            State::Archived(_) | State::Deleted(_) | State::Missing => Some(gone_mark()),
+            State::MergedInto(_) | State::OutOfScope | State::Unreadable(_) => None,
+        }
+    }
+
     /// Another mapping is making the same record: this one looks at it again in the next run.
     pub(super) fn claimed(
         &mut self,
@@ -180,15 +189,6 @@ pub(super) fn finish_records(commit: &mut CommitBatch, entry: &Entry) {
     for (side, record) in &entry.wakes {
         let (side, record) = (*side, record.clone());
         commit.requeued.push(Requeue { side, record, not_before: None, failed: None });
-    }
-}
-
-/// What a hold keeps of a record, so that it is known when it has changed.
-pub(super) fn mark_of(seen: &Observation) -> Option<Fingerprint> {
-    match &seen.state {
-        State::Known { values, .. } => Some(values.fingerprint()),
-        State::Archived(_) | State::Deleted(_) | State::Missing => Some(gone_mark()),
-        State::MergedInto(_) | State::OutOfScope | State::Unreadable(_) => None,
     }
 }
 

@@ -16,7 +16,9 @@ use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
     Value, WorkKey,
 };
-use crate::plan::{Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan};
+use crate::plan::{
+    Leads, Need, Plan, PlanContext, Powers, SettleRule, Step, Writing, plan, recall,
+};
 
 /// What is needed may tell what else is: a record that was found is looked at, its former link, what it
 /// refers to. No more than so many, so that a system's answers do not lead on for ever.
@@ -70,6 +72,7 @@ impl Run<'_> {
     ) -> Result<Plan, SyncError> {
         let mut context = self.context(writing);
         context.fetched = std::mem::take(&mut batch.fetched);
+        recall(&self.mapping, &mut batch.works, &context);
         let mut decided = plan(&self.mapping, &batch.works, &context);
         let mut asked = BTreeSet::new();
         for _ in 0..MOST_ROUNDS {
@@ -80,6 +83,7 @@ impl Run<'_> {
             }
             self.answer(needs.clone(), &mut context).await?;
             asked.extend(needs);
+            recall(&self.mapping, &mut batch.works, &context);
             decided = plan(&self.mapping, &batch.works, &context);
         }
         decided.needs.clear();

@@ -10,7 +10,6 @@ use super::retry::try_again;
 use super::run::Run;
 use super::told::{RefusedPair, Told, is_told, is_told_with_others};
 use crate::connector::ConnectorError;
-use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, Conflict, FieldName, Fingerprint, Hold, HoldKey, HoldReason, Observation, Operation,
     OperationPair, RecordId, Side, Sides, Work,
@@ -107,7 +106,7 @@ impl Run<'_> {
         refused: &[RefusedPair<'_>],
     ) {
         let Some(link) = &work.link else { return };
-        let (hold, row) = told.asked_of(&self.mapping, link, refused);
+        let (hold, row) = told.asked_of(&self.mapping, &self.key, link, refused);
         let (next, holds): (Vec<Hold>, Vec<Hold>) =
             std::mem::take(&mut rest.holds).into_iter().partition(|held| held.key == hold.key);
         rest.holds = holds;
@@ -130,7 +129,8 @@ impl Run<'_> {
         error: &ConnectorError,
         fetched: &Fetched,
     ) {
-        let why = format!("the {} refuses the record: {error}", operation.side);
+        let words = self.storable_words(operation, error);
+        let why = format!("the {} refuses the record: {words}", operation.side);
         let hold = match Told::of(work, entry) {
             Some(told) if is_told(&operation.pairs) => told.asked_again(&self.mapping, entry, &why),
             Some(told) => told.tried_again(&self.mapping, entry, &why, self.now()),
@@ -149,7 +149,9 @@ impl Run<'_> {
         let refused = written.filter_map(|plan| {
             let names = &self.mapping.pairs[plan.index].ends[side].names;
             let (field, error) = sent.refusal(names)?;
-            Some(RefusedPair { plan, why: format!("the {side} refuses {field}: {error}") })
+            // A refusal says one thing of all of its fields.
+            let words = self.storable_words(sent.whole(), error);
+            Some(RefusedPair { plan, why: format!("the {side} refuses {field}: {words}") })
         });
         refused.collect()
     }
@@ -160,7 +162,8 @@ impl Run<'_> {
         let RefusedPair { plan, why } = refused;
         let pair = &self.mapping.pairs[plan.index];
         let key = HoldKey::Pair(sent.operation.link, pair.id.clone());
-        let values = plan.values.as_ref().map(|values| Some(fingerprint_values(values)));
+        let print = |side| pair.print(side, &plan.values[side], &self.key);
+        let values = Sides::from_fn(|side| Some(print(side)));
         let is_answer = matches!(plan.cause(), Some(Cause::Answered { .. }));
         // A second half is not what was asked, but what became of it: its count goes on.
         let is_asked = |hold: &&Hold| {
@@ -181,8 +184,9 @@ impl Run<'_> {
         let (stamp, foreign) =
             entry.stamps[side].as_ref().zip(self.mapping.foreign_ids[side].as_ref())?;
         let (field, error) = sent.refusal(std::slice::from_ref(&stamp.field))?;
+        let words = self.storable_words(sent.whole(), error);
         let detail = format!(
-            "the {side} refuses the other record's id in {field}: {error}; mend the field there"
+            "the {side} refuses the other record's id in {field}: {words}; mend the field there"
         );
         let key = HoldKey::Pair(sent.operation.link, foreign.pair_id());
         let refused = Hold::new(key, HoldReason::Rejected, detail, self.now());
@@ -200,7 +204,7 @@ impl Run<'_> {
             let record = entry.records[side].clone()?;
             let listed = || seen(work, side, fetched, self.mapping.revision);
             let seen = fetched.get(&(side, record)).or_else(listed)?;
-            mark_of(seen)
+            self.mark_of(side, seen)
         })
     }
 }

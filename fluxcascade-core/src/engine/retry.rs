@@ -115,7 +115,8 @@ impl Run<'_> {
             | Answer::NotApplied(_)
             | Answer::Unknown(_) => return,
         };
-        let detail = format!("the {} {what}: {error}", operation.side);
+        let words = self.storable_words(operation, error);
+        let detail = format!("the {} {what}: {words}", operation.side);
         let hold = match Told::of(work, entry) {
             Some(told) => told.tried_again(&self.mapping, entry, &detail, self.now()),
             None => self.failed_record(work, entry, operation, detail, fetched),

@@ -197,6 +197,7 @@ impl<'e> Run<'e> {
             };
             self.store().intake(&self.lease, &page).await?;
         }
+        self.store_bases_anew().await?;
         self.store().add_revision(&self.lease, revision).await?;
         Ok(())
     }

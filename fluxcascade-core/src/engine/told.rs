@@ -2,7 +2,7 @@
 //! is tried again, later each time; where the system refuses it, or in the end, they are asked again.
 
 use super::retry::next_try;
-use crate::mapping::CompiledMapping;
+use crate::mapping::{CompiledMapping, CompiledPair, FingerprintKey};
 use crate::model::record::fingerprint_values;
 use crate::model::{
     Cause, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Link, OperationPair, Side, Sides,
@@ -71,18 +71,24 @@ impl Told {
     pub(super) fn asked_of(
         &self,
         mapping: &CompiledMapping,
+        key: &FingerprintKey,
         link: &Link,
         refused: &[RefusedPair<'_>],
     ) -> (Hold, Conflict) {
         let pairs = || refused.iter().map(|refused| &mapping.pairs[refused.plan.index]);
         let values = Sides::from_fn(|side| {
-            let of_side = |refused: &RefusedPair<'_>| refused.plan.values[side].clone();
+            let of_side = |refused: &RefusedPair<'_>| {
+                mapping.pairs[refused.plan.index].stored(side, &refused.plan.values[side], key)
+            };
             refused.iter().flat_map(of_side).collect::<Vec<Value>>()
         });
         let base = |side: Side| {
-            let slots =
-                pairs().flat_map(|pair| &link.bases[side].slots[pair.ends[side].base.clone()]);
-            slots.map(|slot| slot.value().cloned()).collect::<Option<Vec<Value>>>()
+            let of_pair = |pair: &CompiledPair| {
+                let slots = &link.bases[side].slots[pair.ends[side].base.clone()];
+                let base = slots.iter().map(|slot| slot.value().cloned());
+                Some(pair.stored(side, &base.collect::<Option<Vec<Value>>>()?, key))
+            };
+            pairs().map(of_pair).collect::<Option<Vec<_>>>().map(|bases| bases.concat())
         };
         let whys: Vec<&str> = refused.iter().map(|refused| refused.why.as_str()).collect();
         let why = whys.join("; ");

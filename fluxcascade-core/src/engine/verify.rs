@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::pull::{bound, scope};
 use super::{Engine, SyncError};
 use crate::connector::{FetchRequest, Reader};
-use crate::mapping::{CompiledMapping, CompiledPair};
+use crate::mapping::{CompiledMapping, CompiledPair, FingerprintKey};
 use crate::model::{
     Cause, Conflict, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus, LogKind, LogRow,
     MappingName, Observation, RecordId, Side, Sides, Slot, State, Value, Winner,
 };
-use crate::plan::referred;
+use crate::plan::{recall_link, referred};
 use crate::seeded::{self, Bug};
 use crate::store::Page;
 
@@ -132,6 +132,7 @@ impl Engine {
                 findings: BTreeMap::new(),
             },
             holds: audit_holds(self, &mapping).await?,
+            key: FingerprintKey::new(self.store().fingerprint_key(&mapping.key).await?),
             mapping: &mapping,
         };
         let mut after = None;
@@ -168,6 +169,8 @@ struct Audit<'a> {
     engine: &'a Engine,
     mapping: &'a CompiledMapping,
     holds: HashMap<HoldKey, HoldReason>,
+    /// By which it is told what only fingerprints are kept of.
+    key: FingerprintKey,
     found: Verification,
 }
 
@@ -187,7 +190,11 @@ impl Audit<'_> {
             }
         }
         let seen = self.fetch(&active).await?;
-        for link in &active {
+        for link in &mut active {
+            recall_link(self.mapping, link, &self.key, |side, record| {
+                let seen = seen.get(&(side, record.clone()));
+                seen.and_then(Observation::values).into_iter().collect()
+            });
             self.found.links += 1;
             self.link(link, &seen).await?;
         }

@@ -84,6 +84,9 @@ pub enum Change {
     },
     /// Its transform is another, and these links' sides no longer mean the same by it.
     Transform(OnChange),
+    /// Its transform is another; fingerprints alone are kept of its values, so that it is seen in the
+    /// next run in which of these links the sides no longer mean the same.
+    TransformUnseen(OnChange),
 }
 
 impl Engine {
@@ -199,8 +202,13 @@ impl Counted {
                 note(&pair.label, Change::New, Concerns::Baseless(index));
             }
             if place.transform.is_some_and(|print| print != pair.transform_print) {
-                let change = Change::Transform(pair.on_change);
-                note(&pair.label, change, Concerns::Differing(index));
+                if pair.is_kept() {
+                    let change = Change::TransformUnseen(pair.on_change);
+                    note(&pair.label, change, Concerns::Based(index));
+                } else {
+                    let change = Change::Transform(pair.on_change);
+                    note(&pair.label, change, Concerns::Differing(index));
+                }
             }
         }
         for place in old.iter().filter(|place| mapping.pair_index(&place.pair).is_none()) {
@@ -302,6 +310,16 @@ impl fmt::Display for WhatIf {
     }
 }
 
+/// What is done where the sides no longer mean the same.
+fn in_words(then: OnChange) -> &'static str {
+    match then {
+        OnChange::Keep => "both sides stay, and the next edit flows",
+        OnChange::RewriteTarget => "the target is written, under the guard",
+        OnChange::RewriteSource => "the source is written, under the guard",
+        OnChange::FirstLink => "they are decided as if they had just been linked",
+    }
+}
+
 impl Change {
     fn words(self, links: &str) -> String {
         match self {
@@ -319,14 +337,14 @@ impl Change {
                  back, it is a new pair"
             ),
             Change::Transform(then) => {
-                let then = match then {
-                    OnChange::Keep => "both sides stay, and the next edit flows",
-                    OnChange::RewriteTarget => "the target is written, under the guard",
-                    OnChange::RewriteSource => "the source is written, under the guard",
-                    OnChange::FirstLink => "they are decided as if they had just been linked",
-                };
+                let then = in_words(then);
                 format!("another transform: in {links} the sides no longer mean the same; {then}")
             }
+            Change::TransformUnseen(then) => format!(
+                "another transform: in which of {links} the sides no longer mean the same is seen \
+                 in the next run, as fingerprints alone are kept; {}",
+                in_words(then)
+            ),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Mappings in code. Setters cannot fail; `build` says everything that is wrong, at once.
 
 use super::check::{self, ConfigError, Finding};
-use super::pair::{Drift, FieldPair, KeyForm, MatchRule, PairDirection};
+use super::pair::{BaseKeeping, Drift, FieldPair, KeyForm, MatchRule, PairDirection};
 use super::policy::{
     Condition, ConflictScope, DeletePolicy, DeleteUpdate, FirstSync, ForeignId, Guards, IdWrites,
     OnChange, Test,
@@ -366,6 +366,13 @@ impl PairBuilder {
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.pair.sensitive = true;
+        self
+    }
+
+    /// What is kept of its values where they are stored.
+    #[must_use]
+    pub fn base(mut self, base: BaseKeeping) -> Self {
+        self.pair.base = base;
         self
     }
 

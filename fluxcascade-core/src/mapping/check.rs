@@ -2,6 +2,7 @@
 //! decides conflicts is looked at in `conflicts`.
 
 mod conflicts;
+mod keeping;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -89,6 +90,7 @@ pub(super) fn alone(mapping: &Mapping) -> Vec<Finding> {
     conflicts::strategies(mapping, &mut findings);
     conflicts::groups(mapping, &mut findings);
     check_references(mapping, &mut findings);
+    keeping::fingerprints(mapping, &mut findings);
     findings
 }
 

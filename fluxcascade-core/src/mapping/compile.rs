@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::check::{self, ConfigError, Finding};
 use super::foreign::CompiledForeignId;
 use super::key;
-use super::pair::{Drift, FieldPair, PairDirection};
+use super::pair::{BaseKeeping, Drift, FieldPair, PairDirection};
 use super::rule::CompiledRule;
 use super::scope::CompiledCondition;
 use super::{Endpoint, Mapping, OnChange};
@@ -43,6 +43,8 @@ pub struct CompiledMapping {
     pub rules: Box<[CompiledRule]>,
     /// The field of a side that holds the id of the other side's record.
     pub foreign_ids: Sides<Option<CompiledForeignId>>,
+    /// The slots in a record of which fingerprints alone are kept.
+    pub(super) kept_slots: Sides<Box<[usize]>>,
     /// What a record of a side must meet to be in scope.
     pub(super) filters: Sides<Box<[CompiledCondition]>>,
     /// What is odd, and stops nothing.
@@ -80,6 +82,8 @@ pub struct CompiledPair {
     pub needed: Sides<bool>,
     /// What is done when its transform was changed.
     pub on_change: OnChange,
+    /// What is kept of its values.
+    pub base: BaseKeeping,
     /// A fingerprint of its transform, and of whose links translate it.
     pub transform_print: Fingerprint,
     /// The first revision whose bases say something of it; see [`LayoutPair::from`].
@@ -135,6 +139,10 @@ impl CompiledMapping {
         let base_places = Sides::from_fn(|side| {
             pairs.iter().flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
         });
+        let kept_slots = Sides::from_fn(|side| {
+            let kept = pairs.iter().filter(|pair| pair.base == BaseKeeping::Fingerprints);
+            kept.flat_map(|pair| pair.ends[side].slots.iter().copied()).collect()
+        });
         let foreign_ids =
             Sides::from_fn(|side| CompiledForeignId::new(&mapping, side, &projections, schemas));
         let rules = CompiledRule::all(&mapping, &foreign_ids, &projections, schemas);
@@ -151,6 +159,7 @@ impl CompiledMapping {
             base_places,
             rules,
             foreign_ids,
+            kept_slots,
             filters,
             warnings,
         })
@@ -258,6 +267,7 @@ impl CompiledPair {
             reference: pair.reference.clone(),
             needed: Sides::default(),
             on_change: pair.on_change,
+            base: pair.base,
             transform_print: Fingerprint::of(&[pair.translation().as_bytes()]),
             from: 0,
         })

@@ -7,17 +7,49 @@ use std::fmt;
 use super::foreign::id_in;
 use super::pair::KeyForm;
 use super::rule::CompiledRule;
-use crate::model::{Endpoint, FieldName, FieldType, Fingerprint, RecordId, Side, Slot, Values};
+use crate::model::record::keyed_fingerprint;
+use crate::model::{
+    Endpoint, FieldName, FieldType, Fingerprint, RecordId, Side, Slot, Value, Values,
+};
 use crate::transform::Refusal;
 
 /// The key of a tenant's fingerprints.
 #[derive(Clone, PartialEq, Eq)]
-pub struct FingerprintKey([u8; 32]);
+pub struct FingerprintKey {
+    key: [u8; 32],
+    /// What all fingerprints of kept values begin with: another key has another one.
+    mark: [u8; MARK],
+}
+
+/// How many bytes tell a key from another.
+const MARK: usize = 4;
 
 impl FingerprintKey {
     /// Takes the bytes that the store drew.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        let mut mark = [0; MARK];
+        let whole = blake3::derive_key("fluxcascade 1: which key made a kept value", &bytes);
+        mark.copy_from_slice(&whole[..MARK]);
+        Self { key: bytes, mark }
+    }
+
+    /// What is kept of a field's value where the value itself is not. What is kept already stays.
+    ///
+    /// Equal values of one field have equal fingerprints, and all blanks have the same; those of
+    /// two fields say nothing of each other.
+    pub fn kept(&self, side: Side, field: &FieldName, value: &Value) -> Value {
+        if value.is_kept() {
+            return value.clone();
+        }
+        let of: [&[u8]; 3] = [b"kept", &[side.number()], field.as_str().as_bytes()];
+        let mut print = keyed_fingerprint(&self.key, &of, value);
+        print.0[..MARK].copy_from_slice(&self.mark);
+        Value::Kept(print)
+    }
+
+    /// Whether a kept value says something under this key: a store that was moved has another one.
+    pub(crate) fn can_tell(&self, value: &Value) -> bool {
+        if let Value::Kept(print) = value { print.0[..MARK] == self.mark } else { true }
     }
 }
 
@@ -41,7 +73,7 @@ impl CompiledRule {
         values: &Values,
         key: &FingerprintKey,
     ) -> Option<Fingerprint> {
-        let mut hasher = blake3::Hasher::new_keyed(&key.0);
+        let mut hasher = blake3::Hasher::new_keyed(&key.key);
         hasher.update(self.label.as_bytes());
         for text in self.texts(side, record, values)? {
             take(&mut hasher, &text);
@@ -71,7 +103,7 @@ impl CompiledRule {
         let names = self.slots[side].iter().filter_map(|&slot| fields.get(slot));
         let mut parts: Vec<(&FieldName, String)> = names.zip(texts).collect();
         parts.sort();
-        let mut hasher = blake3::Hasher::new_keyed(&key.0);
+        let mut hasher = blake3::Hasher::new_keyed(&key.key);
         hasher.update(b"claim");
         take(&mut hasher, endpoint.connection.as_str());
         take(&mut hasher, endpoint.object.as_str());

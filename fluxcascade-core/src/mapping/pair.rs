@@ -52,6 +52,23 @@ pub enum Drift {
     Restore,
 }
 
+/// What is kept of a pair's values where they are stored: in bases, the inbox, intents, the log and
+/// conflict rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaseKeeping {
+    /// The values.
+    #[default]
+    Values,
+    /// Fingerprints with the tenant's key, and no value. What has changed is told all the same; what
+    /// has lost a conflict, or was overwritten, can be proven by its fingerprint, and not be read.
+    ///
+    /// Nothing is merged for such a pair (no `union`, `append`, or values of a person's own), and its
+    /// records are read by id before anything is decided for them. The key lies in the same store,
+    /// unless that is sealed: who has both can try values.
+    Fingerprints,
+}
+
 /// Fields that are tied: the unit of decision, base and conflict.
 ///
 /// A pair of several fields (an address, an amount and its currency) has changed if one of them
@@ -98,6 +115,9 @@ pub struct FieldPair {
     /// What is done when its transform was changed.
     #[serde(default)]
     pub on_change: OnChange,
+    /// What is kept of its values.
+    #[serde(default)]
+    pub base: BaseKeeping,
 }
 
 impl FieldPair {
@@ -117,6 +137,7 @@ impl FieldPair {
             group: None,
             reference: None,
             on_change: OnChange::Keep,
+            base: BaseKeeping::Values,
         }
     }
 

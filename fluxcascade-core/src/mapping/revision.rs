@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::compile::CompiledMapping;
+use super::pair::BaseKeeping;
 use crate::model::{Fingerprint, LayoutPair, OperationPair, Revision, Side, Sides, Timestamp};
 
 /// How long the base of a pair that left the mapping is kept, unless said otherwise: 90 days.
@@ -48,6 +49,9 @@ impl CompiledMapping {
         for (pair, spec) in self.pairs.iter().zip(&self.mapping.pairs) {
             parts.push(pair.id.as_str().into());
             parts.push(format!("{} {}", spec.label(), spec.translation()).into_bytes());
+        }
+        for pair in self.pairs.iter().filter(|pair| pair.base == BaseKeeping::Fingerprints) {
+            parts.push(format!("{} is kept as fingerprints", pair.id).into_bytes());
         }
         for rule in &self.rules {
             parts.push(format!("{} {:?}", rule.label, rule.forms).into_bytes());

@@ -66,7 +66,8 @@ impl fmt::Display for Winner {
     }
 }
 
-/// One conflict: everything that is needed to understand it later, the losing value included.
+/// One conflict: everything that is needed to understand it later, the losing value included; of a
+/// pair that keeps fingerprints alone, that value's fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     /// Its id.

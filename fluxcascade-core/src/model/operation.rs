@@ -80,6 +80,13 @@ pub struct OperationPair {
     pub joint: bool,
 }
 
+impl OperationPair {
+    /// Whether a value of it is known by its fingerprint alone.
+    pub(crate) fn is_kept(&self) -> bool {
+        [&self.origin, &self.planned, &self.sent].into_iter().flatten().any(Value::is_kept)
+    }
+}
+
 /// A write that was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {

@@ -84,6 +84,19 @@ pub(super) fn fingerprint_of(item: &impl Serialize) -> Fingerprint {
     Fingerprint(super::id::first16(&sink.0.finalize()))
 }
 
+/// A keyed fingerprint of what a value means for telling that it has changed: all blanks have one.
+/// Who it is the value of is part of it.
+pub(crate) fn keyed_fingerprint(key: &[u8; 32], of: &[&[u8]], value: &Value) -> Fingerprint {
+    let mut sink = HashSink(blake3::Hasher::new_keyed(key));
+    sink.take(&of);
+    match value.canonical() {
+        _ if value.is_blank() => sink.take(&Value::Null),
+        Some(canonical) => sink.take(&canonical),
+        None => sink.take(value),
+    }
+    Fingerprint(super::id::first16(&sink.0.finalize()))
+}
+
 /// A fingerprint of present values in order.
 pub fn fingerprint_values(values: &[Value]) -> Fingerprint {
     let mut sink = HashSink(blake3::Hasher::new());

@@ -12,7 +12,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::id::{ObjectType, RecordId};
+use super::id::{Fingerprint, ObjectType, RecordId};
 use super::schema::FieldType;
 use super::time::Timestamp;
 
@@ -53,6 +53,10 @@ pub enum Value {
     Money(Money),
     /// Another record.
     Ref(Reference),
+    /// A value of which nothing but its keyed fingerprint is kept. It stands only in what is stored,
+    /// and in what is told from that: never in a record, and it is never written to a system. It is
+    /// equal to itself alone.
+    Kept(Fingerprint),
 }
 
 /// A local date and time with the zone that it is meant in.
@@ -147,8 +151,15 @@ impl Value {
             | Value::Instant(_)
             | Value::Zoned(_)
             | Value::Money(_)
-            | Value::Ref(_) => false,
+            | Value::Ref(_)
+            | Value::Kept(_) => false,
         }
+    }
+
+    /// Whether only its fingerprint is there.
+    #[inline]
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Value::Kept(_))
     }
 
     /// Whether a side that held `base` has changed to this: another value, two blanks being equal.
@@ -214,7 +225,8 @@ impl Value {
             | Value::List(_)
             | Value::Map(_)
             | Value::Money(_)
-            | Value::Ref(_) => None,
+            | Value::Ref(_)
+            | Value::Kept(_) => None,
         }
     }
 
@@ -255,7 +267,8 @@ impl Value {
             | Value::Instant(_)
             | Value::Zoned(_)
             | Value::Choice(_)
-            | Value::Ref(_) => None,
+            | Value::Ref(_)
+            | Value::Kept(_) => None,
         }
     }
 
@@ -275,7 +288,8 @@ impl Value {
             | Value::Decimal(_)
             | Value::Date(_)
             | Value::Time(_)
-            | Value::Instant(_) => 16,
+            | Value::Instant(_)
+            | Value::Kept(_) => 16,
         }
     }
 }
@@ -345,7 +359,8 @@ fn canonical_email(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The value for people: texts as they are, lists joined by commas, `(blank)` for a blank.
+/// The value for people: texts as they are, lists joined by commas, `(blank)` for a blank, and
+/// `[not kept]` where only a fingerprint is.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_blank() {
@@ -371,6 +386,7 @@ impl fmt::Display for Value {
             }
             Value::Money(money) => write!(f, "{} {}", money.amount, money.currency),
             Value::Ref(reference) => write!(f, "{}/{}", reference.object, reference.id),
+            Value::Kept(_) => f.pad("[not kept]"),
         }
     }
 }

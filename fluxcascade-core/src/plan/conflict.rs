@@ -1,6 +1,7 @@
 //! Conflicts: pairs that conflict together are put to the strategies once, and one side wins all.
 
 use super::entry::{Entry, Need};
+use super::matching::owned;
 use super::merge::{Case, Pass};
 use super::reference::{self, Blocked};
 use super::times::ChangedAt;
@@ -240,6 +241,11 @@ impl<'a> Unit<'a> {
         pass: PassOf<'_>,
         entry: &mut Entry,
     ) {
+        if self.cases.iter().any(|case| case.pair().is_kept()) {
+            // It would have to be kept until both sides have it.
+            let why = "a value made of both is not written, as fingerprints alone are kept";
+            return self.asks(why, times, entry);
+        }
         let Some(parts) = self.split(values) else {
             let why = "the values that were made of both do not mean the same on both sides";
             return self.asks(why, times, entry);
@@ -355,7 +361,7 @@ impl<'a> Unit<'a> {
         {
             return case.row(&strategy, Sides::default());
         }
-        let values = Sides::from_fn(|side| self.each(|case| case.owned()[side].clone()));
+        let values = Sides::from_fn(|side| self.each(|case| case.stored(side)));
         let base = |side: Side| {
             let of = |case: &&Case<'_>| case.base_values(side);
             self.cases.iter().map(of).collect::<Option<Vec<_>>>().map(|bases| bases.concat())
@@ -386,7 +392,12 @@ impl<'a> Unit<'a> {
 impl Case<'_> {
     fn base_values(&self, side: Side) -> Option<Vec<Value>> {
         let base = self.base.as_ref()?;
-        Some(base[side].iter().map(|&value| value.clone()).collect())
+        Some(self.pair().stored(side, &owned(&base[side]), &self.seen.context.key))
+    }
+
+    /// What a side holds, as a row keeps it.
+    fn stored(&self, side: Side) -> Vec<Value> {
+        self.pair().stored(side, &owned(&self.values[side]), &self.seen.context.key)
     }
 
     /// An open row of this pair.
@@ -398,7 +409,13 @@ impl Case<'_> {
         Conflict {
             kind,
             base: Sides::from_fn(|side| self.base_values(side)),
-            ..row(self.seen, Some(&self.pair().id), self.owned(), strategy, times)
+            ..row(
+                self.seen,
+                Some(&self.pair().id),
+                Sides::from_fn(|s| self.stored(s)),
+                strategy,
+                times,
+            )
         }
     }
 }

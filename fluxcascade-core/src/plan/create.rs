@@ -72,7 +72,7 @@ impl Subject<'_> {
         }
         let mut seen = Sides::default();
         seen[self.side] = Some(self.values);
-        if self.work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
+        if self.work.holds.iter().any(|hold| is_refused_still(mapping, hold, &seen, context)) {
             return Entry::new(entry.key, entry.records);
         }
         if self.is_withheld(context) {
@@ -269,7 +269,8 @@ fn sent_in(mapping: &CompiledMapping, operation: &Operation, slot: usize) -> Opt
     let of_pairs = operation.pairs.iter().find_map(|sent| {
         let pair = &mapping.pairs[mapping.pair_written(sent)?];
         let at = pair.ends[to].slots.iter().position(|&s| s == slot)?;
-        sent.sent.get(at).cloned()
+        // What was sent is known if the origin holds still what it came of.
+        sent.sent.get(at).filter(|value| !value.is_kept()).cloned()
     });
     let of_stamp = || {
         let foreign = mapping.foreign_ids[to].as_ref().filter(|foreign| foreign.slot == slot)?;

@@ -4,7 +4,7 @@
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::{
     Base, Hold, HoldKey, HoldReason, InboxEntry, Provenance, RecordId, Side, Sides, Slot, State,
-    Timestamp, Value, Values, Version, Work,
+    Value, Values, Version, Work,
 };
 use crate::seeded::{self, Bug};
 
@@ -51,6 +51,8 @@ pub(super) fn view<'a>(
     let listed = || entry.filter(|e| e.revision == mapping.revision)?.observation.as_ref();
     match fetched.or_else(listed) {
         Some(observation) => match &observation.state {
+            // Of a record that was listed some values were not stored: it is read by its id.
+            State::Known { values, .. } if mapping.is_stripped(side, values) => View::IdOnly,
             State::Known { values, version } => {
                 View::Known { values, version, provenance: observation.provenance }
             }
@@ -195,9 +197,15 @@ pub(super) fn is_read(side: Side, record: &RecordId, context: &PlanContext) -> b
 
 /// Whether what was refused is not to be tried again yet: its time has not come, and no side has
 /// been edited since.
-pub(super) fn is_refused_still(hold: &Hold, seen: &Sides<Option<&Values>>, now: Timestamp) -> bool {
+pub(super) fn is_refused_still(
+    mapping: &CompiledMapping,
+    hold: &Hold,
+    seen: &Sides<Option<&Values>>,
+    context: &PlanContext,
+) -> bool {
+    let print = |side| Some(mapping.record_print(side, seen[side]?, &context.key));
     hold.reason == HoldReason::Rejected
         && hold.answer.is_none()
-        && hold.not_before.is_none_or(|due| due > now)
-        && hold.values == seen.as_ref().map(|values| values.map(Values::fingerprint))
+        && hold.not_before.is_none_or(|due| due > context.now)
+        && hold.values == Sides::from_fn(print)
 }

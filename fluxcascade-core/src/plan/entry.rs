@@ -14,6 +14,9 @@ use crate::model::{
 pub type PairBases = Vec<(usize, Sides<Vec<Value>>)>;
 
 /// What is to be done for a batch of work.
+///
+/// It has the values that would be written, also of pairs of which the store keeps fingerprints alone:
+/// what is saved of it is its holder's to keep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The mapping.

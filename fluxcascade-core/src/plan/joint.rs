@@ -57,6 +57,11 @@ pub(super) fn settle_second(
         }
         let seen = half.kind.record().and_then(|r| context.fetched.get(&(half.side, r.clone())));
         let values = match seen.map(|seen| &seen.state) {
+            // What it owes is not known any more: it was stored since its mapping keeps fingerprints.
+            Some(State::Known { .. }) if half.joint().any(OperationPair::is_kept) => {
+                lose(mapping, work, link, half, context, entry);
+                continue;
+            }
             Some(State::Known { values, .. }) => values,
             // It is owed until the record is shown again.
             Some(State::OutOfScope | State::Unreadable(_)) => continue,
@@ -75,7 +80,8 @@ pub(super) fn settle_second(
             settle_rest(mapping, link, half, values, context, entry);
             continue;
         }
-        let mut settled = settle_update(mapping, half, values, Heard::Nothing, context.now);
+        let (key, now) = (&context.key, context.now);
+        let mut settled = settle_update(mapping, half, values, Heard::Nothing, key, now);
         let joint: Vec<usize> =
             half.joint().filter_map(|pair| mapping.pair_written(pair)).collect();
         for (index, bases) in settled.bases.iter_mut().filter(|(at, _)| joint.contains(at)) {
@@ -103,7 +109,8 @@ fn settle_rest(
         return;
     }
     let rest = half.without_joint();
-    let settled = settle_update(mapping, &rest, observed, Heard::Nothing, context.now);
+    let (key, now) = (&context.key, context.now);
+    let settled = settle_update(mapping, &rest, observed, Heard::Nothing, key, now);
     super::linked::set_bases(mapping, &mut link.bases, &settled.bases);
     entry.step = Step::Decided;
     entry.settled.push(Settled { owes: true, ..settled });

@@ -14,7 +14,8 @@ use super::unit::{Seen, decide_pairs};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Base, Cause, ConflictId, ConflictStatus, Ending, Hold, HoldKey, HoldReason, Link, LinkStatus,
-    OperationKind, PairId, Provenance, Side, Sides, Slot, State, Value, Work, WorkKey,
+    OperationKind, OperationPair, PairId, Provenance, Side, Sides, Slot, State, Value, Work,
+    WorkKey,
 };
 use crate::seeded::{self, Bug};
 
@@ -87,9 +88,18 @@ fn settle(
             entry.step = Step::Decided;
             continue;
         };
+        let origin = (side.other(), operation.origin.clone());
+        let is_unknown = operation.pairs.iter().any(OperationPair::is_kept);
+        let asked = needs.len();
+        if is_unknown && !context.fetched.contains_key(&origin) {
+            // What was sent is known again by what it came of.
+            needs.push(Need::Fetch { side: origin.0, record: origin.1 });
+        }
         let seen = context.fetched.get(&(side, record.clone()));
-        let Some(seen) = seen else {
+        if seen.is_none() {
             needs.push(Need::Fetch { side, record: record.clone() });
+        }
+        let Some(seen) = seen.filter(|_| needs.len() == asked) else {
             entry.step = Step::Needs;
             return Some(entry.clone());
         };
@@ -116,8 +126,8 @@ fn settle(
                 return Some(ended);
             }
             (OperationKind::Update { .. }, State::Known { values, .. }) => {
-                let settled =
-                    settle_update(mapping, operation, values, Heard::Nothing, context.now);
+                let (key, now) = (&context.key, context.now);
+                let settled = settle_update(mapping, operation, values, Heard::Nothing, key, now);
                 set_bases(mapping, &mut link.bases, &settled.bases);
                 entry.settled.push(settled);
             }
@@ -197,7 +207,7 @@ fn decide_link(
         View::Known { values, .. } => Some(values),
         View::Unseen | View::IdOnly | View::Other(_) => None,
     });
-    if work.holds.iter().any(|hold| is_refused_still(hold, &seen, context.now)) {
+    if work.holds.iter().any(|hold| is_refused_still(mapping, hold, &seen, context)) {
         return entry;
     }
     release_link_holds(work, &mut entry);

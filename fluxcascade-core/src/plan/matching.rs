@@ -5,12 +5,13 @@ use super::create::{unanswered, unknown_outcome};
 use super::detect::{View, is_read, view};
 use super::ending::suspended;
 use super::entry::{Entry, Need, NewLink, PairBases, Step};
+use super::kept::{are_known, is_sent};
 use super::late;
 use super::linked::{follow_and_decide, set_bases};
 use super::parked::{PARKED_FOR, Said, exclude, is_excluded, park, said};
 use super::partner::{Match, is_vanished, parked_beside};
 use super::tombstone::Freedom;
-use crate::mapping::{CompiledMapping, CompiledRule, refs};
+use crate::mapping::{CompiledMapping, CompiledRule, FingerprintKey, refs};
 use crate::model::{
     Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Link, LinkId, LinkStatus, Operation,
     OperationKind, RecordId, RunNumber, Side, Sides, State, Value, Values, Work, WorkKey,
@@ -136,12 +137,12 @@ impl Subject<'_> {
                 }
             }
             (Said::Another, None) => return self.create(context, entry),
-            (Said::NotMade, None) if self.is_left() => return self.create(context, entry),
+            (Said::NotMade, None) if self.is_left(context) => return self.create(context, entry),
             (Said::Leave, _) => return self.leave(context, entry),
             // A create that began since is what the answer was carried out with.
             (Said::Nothing | Said::NotMade | Said::Another | Said::Never, _) => {}
         }
-        if self.is_left() {
+        if self.is_left(context) {
             return entry;
         }
         let (freedom, mut entry) = match self.rise(context, entry, needs) {
@@ -298,7 +299,7 @@ impl Subject<'_> {
         ];
         let created = operation.map_or_else(Vec::new, |operation| {
             let written = if operation.side == side { Some(self.values) } else { theirs };
-            written.map(|w| created_bases(mapping, operation, w)).unwrap_or_default()
+            written.map(|w| created_bases(mapping, operation, w, &context.key)).unwrap_or_default()
         });
         let mut bases = mapping.empty_bases();
         set_bases(mapping, &mut bases, &created);
@@ -358,7 +359,12 @@ impl Subject<'_> {
 }
 
 /// The bases that an open create gives: of the pairs that the new record holds as sent.
-fn created_bases(mapping: &CompiledMapping, operation: &Operation, written: &Values) -> PairBases {
+fn created_bases(
+    mapping: &CompiledMapping,
+    operation: &Operation,
+    written: &Values,
+    key: &FingerprintKey,
+) -> PairBases {
     operation
         .pairs
         .iter()
@@ -367,10 +373,14 @@ fn created_bases(mapping: &CompiledMapping, operation: &Operation, written: &Val
             let pair = &mapping.pairs[index];
             let held = present(pair.ends[operation.side].slots.iter(), written)?;
             let origin = refs(&sent.origin);
-            let (same, held): (bool, Vec<Value>) = match operation.side {
-                Side::Source => (pair.equivalent(&held, &origin), owned(&held)),
-                Side::Target => (pair.equivalent(&origin, &held), owned(&held)),
+            let same = match operation.side {
+                _ if !are_known(&sent.origin) => {
+                    is_sent(pair, operation.side, &sent.sent, &held, key)
+                }
+                Side::Source => pair.equivalent(&held, &origin),
+                Side::Target => pair.equivalent(&origin, &held),
             };
+            let held = owned(&held);
             let values = match operation.side {
                 Side::Source => Sides::new(held, sent.origin.clone()),
                 Side::Target => Sides::new(sent.origin.clone(), held),

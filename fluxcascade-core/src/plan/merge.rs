@@ -10,7 +10,6 @@ use super::reference::{self, Blocked};
 use super::told::Held;
 use super::unit::Seen;
 use crate::mapping::{CompiledPair, Drift, FirstSync, PairDirection, refs};
-use crate::model::record::fingerprint_values;
 use crate::model::{
     Awaited, Cause, Conflict, ConflictKind, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason,
     LogPair, Side, Sides, Value, Withheld,
@@ -57,7 +56,8 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn fingerprints(&self) -> Sides<Option<Fingerprint>> {
-        self.owned().map(|values| Some(fingerprint_values(&values)))
+        let print = |side| self.pair().print(side, &self.owned()[side], &self.seen.context.key);
+        Sides::from_fn(|side| Some(print(side)))
     }
 
     /// Whether a side says something that the other may not know: an edit, or, without a base, a

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::detect::{Change, View};
 use super::merge::Case;
-use crate::model::record::fingerprint_values;
-use crate::model::{Side, Sides, Value, WriteOrigin, Written};
+use crate::model::{Fingerprint, Side, Sides, Value, WriteOrigin, Written};
 
 /// How long a value is watched.
 const WATCHED: Duration = Duration::from_secs(24 * 3600);
@@ -36,7 +35,7 @@ pub(super) fn look(case: &Case<'_>, to: Side, send: &[Value]) -> Look {
     let now = case.seen.context.now;
     let watched: Vec<(Side, &Written)> =
         writes.iter().copied().filter(|(_, write)| now.since(write.at) <= WATCHED).collect();
-    if comes_back(&watched, to, send) {
+    if comes_back(&watched, to, print(case, to, send)) {
         let why = "writes went to both sides by turns within a day, and the same value comes back";
         return Look::Flaps(said(case, why));
     }
@@ -62,11 +61,16 @@ fn last_writes<'a>(case: &Case<'a>) -> Vec<(Side, &'a Written)> {
     writes
 }
 
+/// What a base keeps of a value that is written.
+fn print(case: &Case<'_>, to: Side, send: &[Value]) -> Fingerprint {
+    case.pair().print(to, send, &case.seen.context.key)
+}
+
 /// Whether this value is what we wrote last for the pair, to this side.
 pub(super) fn was_written_last(case: &Case<'_>, to: Side, send: &[Value]) -> bool {
     let writes = last_writes(case);
     let last = writes.last();
-    last.is_some_and(|(on, write)| *on == to && write.fingerprint == fingerprint_values(send))
+    last.is_some_and(|(on, write)| *on == to && write.fingerprint == print(case, to, send))
 }
 
 /// The side whose system alone caused this: no other side was edited, our last write of the pair
@@ -88,8 +92,7 @@ fn rewritten_by(case: &Case<'_>, writes: &[(Side, &Written)]) -> Option<Side> {
 
 /// Whether this value was written to this side twice before, and between and since then writes
 /// went to both sides by turns.
-fn comes_back(watched: &[(Side, &Written)], to: Side, send: &[Value]) -> bool {
-    let value = fingerprint_values(send);
+fn comes_back(watched: &[(Side, &Written)], to: Side, value: Fingerprint) -> bool {
     let is_it = |(on, write): &(Side, &Written)| *on == to && write.fingerprint == value;
     let before: Vec<usize> =
         watched.iter().enumerate().filter(|(_, write)| is_it(write)).map(|(i, _)| i).collect();
@@ -98,13 +101,13 @@ fn comes_back(watched: &[(Side, &Written)], to: Side, send: &[Value]) -> bool {
     sides.windows(2).all(|two| two[0] != two[1])
 }
 
-/// Why it is held, with both values unless they are sensitive.
+/// Why it is held, with both values unless they are sensitive, or not kept.
 fn said(case: &Case<'_>, why: &str) -> String {
     let both = Sides::from_fn(|side| {
         let texts = case.values[side].iter().map(|value| format!("\"{value}\""));
         texts.collect::<Vec<_>>().join(" + ")
     });
-    let values = if case.pair().sensitive {
+    let values = if case.pair().sensitive || case.pair().is_kept() {
         String::new()
     } else {
         format!(": {} on the source, {} on the target", both.source, both.target)

@@ -7,7 +7,8 @@ use super::context::PlanContext;
 use super::entry::{Entry, Need, Step};
 use super::matching::{By, Subject};
 use crate::model::{
-    Candidates, Choice, Hold, HoldKey, HoldReason, KeyHolder, Operation, RecordId, Side, Work,
+    Candidates, Choice, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder, Operation, RecordId,
+    Side, Work,
 };
 
 /// A parked record is looked at again by itself after this time: others may have moved away.
@@ -150,19 +151,24 @@ impl Subject<'_> {
             "a person left it: nothing is made for it until it is edited",
             context.now,
         );
-        hold.values[self.side] = Some(self.values.fingerprint());
+        hold.values[self.side] = Some(self.print(context));
         entry.holds.push(hold);
         entry.step = Step::Decided;
         entry
     }
 
     /// Whether a person left it, and it was not edited since.
-    pub(super) fn is_left(&self) -> bool {
+    pub(super) fn is_left(&self, context: &PlanContext) -> bool {
         record_hold(self.work).is_some_and(|hold| {
             hold.reason == HoldReason::UnknownOutcome
                 && self.work.operations.is_empty()
-                && hold.values[self.side] == Some(self.values.fingerprint())
+                && hold.values[self.side] == Some(self.print(context))
         })
+    }
+
+    /// What a hold keeps of the record, to know whether it was edited.
+    fn print(&self, context: &PlanContext) -> Fingerprint {
+        self.mapping.record_print(self.side, self.values, &context.key)
     }
 
     /// Whether a create without a key and without an answer may have made the record, which has

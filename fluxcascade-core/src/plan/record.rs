@@ -245,7 +245,7 @@ impl Loss<'_> {
     ) -> Entry {
         let twin = gone.other();
         let record = &self.link.records[twin];
-        let marks = marks(gone, values);
+        let marks = self.marks(gone, values);
         let hold = link_hold(self.work).filter(|hold| hold.values == marks);
         let powers = self.context.powers[twin];
         let can = match action {
@@ -340,7 +340,7 @@ impl Loss<'_> {
     /// What a person said of exactly this conflict.
     fn said(&self, gone: Side, values: &Values, row: &Conflict) -> Option<&Choice> {
         let hold = link_hold(self.work)?;
-        let same = hold.conflict == Some(row.id) && hold.values == marks(gone, values);
+        let same = hold.conflict == Some(row.id) && hold.values == self.marks(gone, values);
         hold.choice().filter(|_| same)
     }
 
@@ -357,7 +357,7 @@ impl Loss<'_> {
             self.link.records[gone], self.link.records[twin]
         );
         let mut hold = self.hold(HoldReason::Conflict, detail);
-        hold.values = marks(gone, values);
+        hold.values = self.marks(gone, values);
         hold.conflict = Some(row.id);
         let before = link_hold(self.work).and_then(|hold| hold.conflict);
         if before != Some(row.id) {
@@ -376,9 +376,11 @@ impl Loss<'_> {
         let held = |side: Side, seen: View<'_>| -> Vec<Value> {
             let base = &self.link.bases[side];
             let of = |&index: &usize| {
-                super::detect::pair_values(&self.mapping.pairs[index], side, seen, base)
+                let pair = &self.mapping.pairs[index];
+                let held = super::detect::pair_values(pair, side, seen, base)?;
+                Some(pair.stored(side, &super::matching::owned(&held), &self.context.key))
             };
-            pairs.iter().filter_map(of).flatten().cloned().collect()
+            pairs.iter().filter_map(of).flatten().collect()
         };
         let mut values = Sides::new(Vec::new(), Vec::new());
         values[twin] = held(twin, self.views[twin]);
@@ -403,6 +405,15 @@ impl Loss<'_> {
         }
     }
 
+    /// What a hold of a delete is about: an answer to anything else is stale.
+    fn marks(&self, gone: Side, values: &Values) -> Sides<Option<Fingerprint>> {
+        let twin = gone.other();
+        let mut marks = Sides::default();
+        marks[gone] = Some(gone_mark());
+        marks[twin] = Some(self.mapping.record_print(twin, values, &self.context.key));
+        marks
+    }
+
     fn hold(&self, reason: HoldReason, detail: String) -> Hold {
         Hold::new(HoldKey::Link(self.link.id), reason, detail, self.context.now)
     }
@@ -422,14 +433,6 @@ impl Loss<'_> {
         };
         end(self.work, self.link, ending, &why, entry)
     }
-}
-
-/// What a hold of a delete is about: an answer to anything else is stale.
-fn marks(gone: Side, values: &Values) -> Sides<Option<Fingerprint>> {
-    let mut marks = Sides::default();
-    marks[gone] = Some(gone_mark());
-    marks[gone.other()] = Some(values.fingerprint());
-    marks
 }
 
 /// What of a record was edited since it was synced.

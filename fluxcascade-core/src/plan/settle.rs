@@ -3,11 +3,11 @@
 use rust_decimal::Decimal;
 
 use super::entry::Settled;
-use crate::mapping::{CompiledMapping, CompiledPair};
-use crate::model::record::fingerprint_values;
+use super::kept::are_known;
+use crate::mapping::{CompiledMapping, CompiledPair, FingerprintKey};
 use crate::model::{
-    Cause, FieldName, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair, PairId, Side,
-    Sides, Timestamp, Value, Values,
+    Cause, FieldName, Fingerprint, Hold, HoldKey, HoldReason, LogPair, Operation, OperationPair,
+    PairId, Side, Sides, Timestamp, Value, Values,
 };
 use crate::seeded::{self, Bug};
 
@@ -41,6 +41,7 @@ pub(crate) fn settle_update(
     operation: &Operation,
     observed: &Values,
     heard: Heard,
+    key: &FingerprintKey,
     now: Timestamp,
 ) -> Settled {
     let side = operation.side;
@@ -82,7 +83,9 @@ pub(crate) fn settle_update(
             Fate::Edited => settled.bases.push((index, base(written.sent.clone()))),
             Fate::Unsettled => {
                 settled.bases.push((index, base(written.sent.clone())));
-                settled.holds.push(unsettled(operation, pair, &base(held.clone()), now));
+                let values = base(held.clone());
+                let prints = Sides::from_fn(|s| Some(pair.print(s, &values[s], key)));
+                settled.holds.push(unsettled(operation, pair, written, prints, now));
             }
             Fate::NotApplied => continue,
         }
@@ -174,20 +177,21 @@ fn unseen(
 fn unsettled(
     operation: &Operation,
     pair: &CompiledPair,
-    values: &Sides<Vec<Value>>,
+    written: &OperationPair,
+    values: Sides<Option<Fingerprint>>,
     now: Timestamp,
 ) -> Hold {
-    let mut hold = Hold::new(
-        HoldKey::Pair(operation.link, pair.id.clone()),
-        HoldReason::Unsettled,
-        format!(
-            "{}: the {} holds less than was sent to it; edit the field on either side to go on",
-            pair.label, operation.side
-        ),
-        now,
+    let holds = if are_known(&written.sent) {
+        "less than was sent to it"
+    } else {
+        "another value than was sent to it, of which only the fingerprint is kept"
+    };
+    let detail = format!(
+        "{}: the {} holds {holds}; edit the field on either side to go on",
+        pair.label, operation.side
     );
-    hold.values = values.as_ref().map(|v| Some(fingerprint_values(v)));
-    hold
+    let key = HoldKey::Pair(operation.link, pair.id.clone());
+    Hold { values, ..Hold::new(key, HoldReason::Unsettled, detail, now) }
 }
 
 fn fate(
@@ -199,10 +203,11 @@ fn fate(
 ) -> Fate {
     let refs = crate::mapping::refs;
     let held_refs = refs(held);
-    let agrees = match side {
-        Side::Source => pair.equivalent(&held_refs, &refs(&written.origin)),
-        Side::Target => pair.equivalent(&refs(&written.origin), &held_refs),
-    };
+    let agrees = are_known(&written.origin)
+        && match side {
+            Side::Source => pair.equivalent(&held_refs, &refs(&written.origin)),
+            Side::Target => pair.equivalent(&refs(&written.origin), &held_refs),
+        };
     let is_believed = seeded::is(Bug::SettledUnseen) && heard == Heard::Nothing;
     if is_believed || agrees || pair.same(side, &held_refs, &refs(&written.sent)) {
         return Fate::Done;
@@ -214,7 +219,10 @@ fn fate(
             Heard::Nothing => Fate::NotApplied,
         };
     }
-    if held.iter().zip(&written.sent).any(|(held, sent)| carries_less(held, sent)) {
+    // Of a value that is not known it cannot be said who made this one of it.
+    if !are_known(&written.sent)
+        || held.iter().zip(&written.sent).any(|(held, sent)| carries_less(held, sent))
+    {
         return Fate::Unsettled;
     }
     Fate::Edited

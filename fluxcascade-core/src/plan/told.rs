@@ -214,6 +214,9 @@ impl Case<'_> {
     /// Whether a person's values can be written as they are.
     fn takes(&self, values: &Sides<Vec<Value>>) -> Result<(), String> {
         let pair = self.pair();
+        if pair.is_kept() {
+            return Err("fingerprints alone are kept of its values: write them in a system".into());
+        }
         for side in Side::BOTH {
             let (given, fields) = (values[side].len(), pair.ends[side].names.len());
             if given != fields {
@@ -259,12 +262,14 @@ impl Case<'_> {
 impl Seen<'_> {
     /// Whether a person left both records as they are after a refusal of the whole record.
     pub(super) fn leaves_record(&self) -> bool {
-        let prints = self.views.map(|view| match view {
-            super::detect::View::Known { values, .. } => Some(Values::fingerprint(values)),
+        let seen: Sides<Option<&Values>> = self.views.map(|view| match view {
+            super::detect::View::Known { values, .. } => Some(values),
             super::detect::View::Unseen
             | super::detect::View::IdOnly
             | super::detect::View::Other(_) => None,
         });
+        let print = |side| Some(self.mapping.record_print(side, seen[side]?, &self.context.key));
+        let prints = Sides::from_fn(print);
         self.work.holds.iter().any(|hold| {
             matches!(hold.key, HoldKey::Link(_))
                 && hold.reason == HoldReason::Rejected

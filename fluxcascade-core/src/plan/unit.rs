@@ -10,7 +10,7 @@ use super::entry::{Entry, Need};
 use super::first_sync::first_sync;
 use super::merge::Case;
 use super::told::ToldAlone;
-use super::{reference, retransform};
+use super::{kept, reference, retransform};
 use crate::mapping::{
     CompiledForeignId, CompiledMapping, CompiledPair, ConflictScope, PairDirection,
 };
@@ -332,6 +332,11 @@ impl Seen<'_> {
         };
         let values = Sides::from_fn(|s| pair_values(pair, s, self.views[s], &self.link.bases[s]));
         let values = Sides::new(values.source?, values.target?);
+        let asked = needs.len();
+        needs.extend(kept::unread(self, &values));
+        if needs.len() > asked {
+            return None;
+        }
         let unknown = reference::unanswered(pair, &values, self.context);
         if !unknown.is_empty() {
             needs.extend(unknown);

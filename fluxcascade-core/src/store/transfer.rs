@@ -64,6 +64,10 @@ pub enum TransferError {
 /// waits for a person, the log, and credentials. Let all writes be settled before (a run that ends
 /// with nothing waiting), and sync the mapping in one store alone after.
 ///
+/// Of a pair that keeps fingerprints alone these are by the key of the store that they come from, and
+/// no base in another one: what agrees there is one again, and what does not is decided as a first
+/// link.
+///
 /// The lines hold what the store tells. From a store that seals, take the one inside: then sealed
 /// values stay sealed, and the store that they are imported into is to be sealed with the same keys.
 ///

@@ -7,6 +7,7 @@
 
 mod drawn;
 mod given;
+mod kept;
 mod outcome;
 mod plans;
 mod quiet;

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use fluxcascade_core::mapping::{CompiledMapping, Drift, Mapping, PairBuilder, PairDirection};
+use fluxcascade_core::mapping::{
+    BaseKeeping, CompiledMapping, Drift, Mapping, PairBuilder, PairDirection,
+};
 use fluxcascade_core::model::{
     FieldType, Modified, ObjectSchema, Observation, Provenance, Side, Sides, Slot, State,
     Timestamp, Value, Values, Version,
@@ -181,6 +183,11 @@ pub(crate) fn swap<T: Clone>(sides: &Sides<T>) -> Sides<T> {
 
 impl Scene {
     pub(crate) fn mapping(&self) -> CompiledMapping {
+        self.mapping_keeping(|_| BaseKeeping::Values)
+    }
+
+    /// The same, which keeps this of each pair.
+    pub(crate) fn mapping_keeping(&self, of: impl Fn(usize) -> BaseKeeping) -> CompiledMapping {
         let mut mapping = Mapping::builder("scene")
             .source("a", "things")
             .target("b", "things")
@@ -189,8 +196,9 @@ impl Scene {
             mapping = mapping.primary(primary);
         }
         for pair in &self.pairs {
-            mapping = mapping
-                .pair_fields(pair.names(), pair.names(), |built| pair.build(built, self.turned));
+            mapping = mapping.pair_fields(pair.names(), pair.names(), |built| {
+                pair.build(built, self.turned).base(of(pair.number))
+            });
         }
         compiled(mapping.build().unwrap(), &self.schemas())
     }

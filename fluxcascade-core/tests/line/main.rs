@@ -20,6 +20,8 @@ mod groups;
 mod guards;
 mod halves;
 mod hidden;
+mod keeping;
+mod kept;
 mod late;
 mod left;
 mod merged;

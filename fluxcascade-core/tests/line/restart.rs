@@ -90,7 +90,7 @@ async fn a_run_that_is_cut_off_anywhere_is_finished_by_the_next() {
 }
 
 /// Polls the future so many times, then drops it. Says whether it ended by itself.
-async fn cut_off<F: Future>(steps: usize, future: F) -> bool {
+pub(crate) async fn cut_off<F: Future>(steps: usize, future: F) -> bool {
     let mut future = std::pin::pin!(future);
     for _ in 0..steps {
         let polled = std::future::poll_fn(|context| {

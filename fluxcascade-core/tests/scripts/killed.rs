@@ -2,6 +2,7 @@
 
 use fluxcascade_core::model::Side::{Source, Target};
 
+use crate::kept::Keeps;
 use crate::kernels::{
     Kernel, conflicts, creates, edit, first_links, kernels, updates, whole_records,
 };
@@ -100,6 +101,20 @@ fn each_kernel_ends_alike_on_a_file_where_the_process_is_killed() {
         runtime.block_on(kernel.at_points([5 + 7 * at % 50], &mut total));
     }
     assert!(total.crashes() > 30, "{}", total.print("kernels on a file"));
+}
+
+/// P17, P30: what an intent has of values that are not kept is enough to settle it.
+#[test]
+fn kernels_that_keep_fingerprints_end_alike_wherever_the_process_is_killed() {
+    let (mut total, runtime) = (Tally::default(), runtime());
+    for (at, mut kernel) in (0..).zip(kernels()) {
+        kernel.setup.keeps = Keeps::Fingerprints;
+        // A tenth of the points, other ones for the next kernel.
+        let points: Vec<u64> = (1 + at % 10..60).step_by(10).collect();
+        runtime.block_on(kernel.at_points(points, &mut total));
+    }
+    eprintln!("{}", total.print("kernels that keep fingerprints"));
+    assert!(total.crashes() > 100, "{}", total.print("kernels that keep fingerprints"));
 }
 
 /// P17, on a file.

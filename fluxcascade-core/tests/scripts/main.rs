@@ -18,6 +18,7 @@
 mod cells;
 mod found;
 mod ids;
+mod kept;
 mod kernels;
 mod killed;
 mod metamorphic;
@@ -39,6 +40,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::kept::Keeps;
 use crate::sets::{Ends, Set, play_seed, play_set};
 use crate::step::Theme;
 use crate::storage::Storage;
@@ -82,13 +84,14 @@ fn first_seed() -> u64 {
     since.as_secs() * 1_000_000
 }
 
-const SETS: [Set; 5] = [
+const SETS: [Set; 6] = [
     Set {
         title: "as sent",
         theme: Theme::Values,
         hands: &[Hand::AsSent],
         storage: Storage::Memory,
         ends: Ends::Killed,
+        keeps: Keeps::values,
         quick: 1100,
         share: 3,
     },
@@ -98,6 +101,7 @@ const SETS: [Set; 5] = [
         hands: DRAWN_HANDS,
         storage: Storage::Memory,
         ends: Ends::Killed,
+        keeps: Keeps::values,
         quick: 1600,
         share: 3,
     },
@@ -107,6 +111,7 @@ const SETS: [Set; 5] = [
         hands: &[Hand::AsSent],
         storage: Storage::Memory,
         ends: Ends::Killed,
+        keeps: Keeps::values,
         quick: 2300,
         share: 3,
     },
@@ -116,6 +121,7 @@ const SETS: [Set; 5] = [
         hands: DRAWN_HANDS,
         storage: Storage::Sqlite,
         ends: Ends::Killed,
+        keeps: Keeps::values,
         quick: 60,
         share: 20,
     },
@@ -125,8 +131,19 @@ const SETS: [Set; 5] = [
         hands: DRAWN_HANDS,
         storage: Storage::Memory,
         ends: Ends::Unanswered,
+        keeps: Keeps::values,
         quick: 300,
         share: 10,
+    },
+    Set {
+        title: "kept as fingerprints",
+        theme: Theme::Values,
+        hands: DRAWN_HANDS,
+        storage: Storage::Memory,
+        ends: Ends::Killed,
+        keeps: Keeps::drawn,
+        quick: 450,
+        share: 6,
     },
 ];
 
@@ -189,6 +206,7 @@ fn soak() {
                 let set = match seed % 40 {
                     0 => &SETS[3],
                     1..=4 => &SETS[4],
+                    5..=9 => &SETS[5],
                     at => &SETS[(at % 3) as usize],
                 };
                 if let Err(failure) = play_seed(set, seed, &total) {

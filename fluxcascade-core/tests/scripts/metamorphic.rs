@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
+use crate::kept::Keeps;
 use crate::script::Script;
 use crate::seeds;
 use crate::sets::config;
@@ -84,10 +85,22 @@ fn alike_if(
     tame: impl Fn(Play) -> Play + Clone + 'static,
     other: impl Fn(&Setup) -> Setup,
 ) {
+    alike_of(title, seeds, (|setup| setup, tame), other);
+}
+
+fn alike_of(
+    title: &str,
+    seeds: Range<u64>,
+    (of, tame): (
+        impl Fn(Setup) -> Setup + Clone + 'static,
+        impl Fn(Play) -> Play + Clone + 'static,
+    ),
+    other: impl Fn(&Setup) -> Setup,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let total = Mutex::new(Tally::default());
     for seed in seeds {
-        let setups = setups(&[Hand::AsSent], Storage::Memory).prop_map(still);
+        let setups = setups(&[Hand::AsSent], Storage::Memory).prop_map(still).prop_map(of.clone());
         let plays = plays(Theme::Values).prop_map(calm).prop_map(tame.clone());
         let played = TestRunner::new(config(seed)).run(&(setups, plays), |(setup, play)| {
             let ((one, tally), (two, _)) = runtime.block_on(async {
@@ -135,6 +148,21 @@ fn clocks_that_are_shifted_end_alike() {
         systems: setup.systems.map(|manner| Manner { offset: manner.offset + 5000, ..manner }),
         ..setup.clone()
     });
+}
+
+/// P30: what is kept of values makes no difference, where nothing is merged of both.
+#[test]
+fn scripts_end_alike_whether_values_or_fingerprints_are_kept() {
+    for keeps in [Keeps::Fingerprints, Keeps::Some] {
+        let unmerged = move |setup: Setup| {
+            let conflicts = Setup { keeps, ..setup.clone() }.strategies();
+            Setup { conflicts, ..setup }
+        };
+        alike_of("kept as fingerprints", quick(), (unmerged, |play| play), |setup| Setup {
+            keeps,
+            ..setup.clone()
+        });
+    }
 }
 
 /// P21.

@@ -8,6 +8,7 @@ use fluxcascade_core::model::{FieldName, HoldReason, Side, Sides, Value};
 use fluxcascade_core::testkit::{CallKind, Fault, Normaliser};
 
 use crate::ALL_HANDS;
+use crate::kept::Keeps;
 use crate::kernels::{BOTH, Kernel};
 use crate::script::Script;
 use crate::setup::{Like, Manner, NAME, Setup, View, mail};
@@ -54,7 +55,9 @@ fn systems_that_rewrite_on_both_sides_get_two_writes_per_pair_and_then_rest() {
             for side in Side::BOTH {
                 let hands = Sides::new(*source, *target);
                 let systems = hands.map(|hand| Manner { hand, ..Manner::PLAIN });
-                runtime.block_on(rewritten(Setup { systems, ..Setup::plain() }, side));
+                for keeps in [Keeps::Values, Keeps::Fingerprints] {
+                    runtime.block_on(rewritten(Setup { systems, keeps, ..Setup::plain() }, side));
+                }
             }
         }
     }

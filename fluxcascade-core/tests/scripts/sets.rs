@@ -5,8 +5,10 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use fluxcascade_core::mapping::DeletePolicy;
+use proptest::strategy::Strategy as _;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
+use crate::kept::Keeps;
 use crate::script::Script;
 use crate::setup::{Revision, Setup, setups};
 use crate::step::{Crash, Play, Theme, plays};
@@ -78,7 +80,10 @@ fn removes(setup: &Setup) -> bool {
 
 /// Plays the script of a seed. If it fails: why, and the smallest script that fails so.
 pub(crate) fn play_seed(set: &Set, seed: u64, total: &Mutex<Tally>) -> Result<(), String> {
-    let drawn = (setups(set.hands, set.storage), plays(set.theme));
+    let keeps = (set.keeps)(seed);
+    let setups = setups(set.hands, set.storage);
+    let setups = setups.prop_map(move |setup| Setup { keeps, ..setup });
+    let drawn = (setups, plays(set.theme));
     let played = TestRunner::new(config(seed)).run(&drawn, |(setup, script)| {
         let script = ended(set.ends, tame(&setup, script));
         let tally = play(setup, &script);
@@ -104,6 +109,8 @@ pub(crate) struct Set {
     pub(crate) hands: &'static [Hand],
     pub(crate) storage: Storage,
     pub(crate) ends: Ends,
+    /// What the mapping of a script keeps of its pairs, by the script's seed.
+    pub(crate) keeps: fn(u64) -> Keeps,
     /// How many are played in a test run, and which share of those that are asked for.
     pub(crate) quick: u64,
     pub(crate) share: u64,

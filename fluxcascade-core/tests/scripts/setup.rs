@@ -18,6 +18,7 @@ use fluxcascade_core::transform::trim;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::kept::Keeps;
 use crate::storage::Storage;
 use crate::values::{Hand, normaliser};
 
@@ -156,6 +157,8 @@ pub(crate) struct Setup {
     /// Records name other records of their system, which the mapping translates.
     pub(crate) refers: bool,
     pub(crate) storage: Storage,
+    /// What the mapping keeps of its pairs.
+    pub(crate) keeps: Keeps,
     pub(crate) policies: Policies,
     pub(crate) view: View,
 }
@@ -354,6 +357,7 @@ pub(crate) fn setups(hands: &'static [Hand], storage: Storage) -> impl Strategy<
                     webhooks,
                     refers,
                     storage,
+                    keeps: Keeps::Values,
                     policies,
                     view: View::AsDrawn,
                 }

@@ -39,7 +39,11 @@ impl State {
         });
         let conflicts = remains.conflicts.iter().map(|row| {
             let pair = row.pair.as_ref().map(ToString::to_string);
-            let values = |system: Side| row.values[world.setup.side(system)].clone();
+            // All blanks are one: they have one fingerprint.
+            let blanked = |v: &Value| if v.is_blank() { Value::Null } else { v.clone() };
+            let values = |system: Side| -> Vec<Value> {
+                row.values[world.setup.side(system)].iter().map(blanked).collect()
+            };
             let values = Sides::from_fn(values);
             format!("{pair:?} {:?} {:?} {values:?}", row.kind, row.status)
         });

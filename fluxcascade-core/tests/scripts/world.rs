@@ -14,6 +14,7 @@ use fluxcascade_core::testkit::{
 use fluxcascade_core::{Engine, SyncError, SyncReport};
 
 use crate::cells::Cells;
+use crate::kept::revealed;
 use crate::setup::{Revision, Setup, object};
 use crate::storage::Place;
 
@@ -164,7 +165,8 @@ impl World {
     }
 
     pub(crate) async fn remains(&self) -> Remains {
-        Remains::read(self.store().as_ref(), &self.key().await).await.unwrap()
+        let remains = Remains::read(self.store().as_ref(), &self.key().await).await.unwrap();
+        revealed(self, remains).await
     }
 }
 

@@ -16,6 +16,8 @@
 mod cells;
 #[path = "../../../fluxcascade-core/tests/scripts/ids.rs"]
 mod ids;
+#[path = "../../../fluxcascade-core/tests/scripts/kept.rs"]
+mod kept;
 #[path = "../../../fluxcascade-core/tests/scripts/kernels.rs"]
 mod kernels;
 #[path = "../../../fluxcascade-core/tests/scripts/people.rs"]
@@ -125,7 +127,8 @@ fn scripts_on_a_server_agree_and_lose_nothing_whatever_happens() {
         ("records", Theme::Records, Ends::Killed),
         ("without answers", Theme::Values, Ends::Unanswered),
     ] {
-        let set = Set { title, theme, hands, storage, ends, quick: 5, share: 1 };
+        let keeps = crate::kept::Keeps::values;
+        let set = Set { title, theme, hands, storage, ends, keeps, quick: 5, share: 1 };
         let total = play_set(&set, 0..set.quick);
         let ends = total.crashes() + total.losses();
         assert!(total.of("runs") > 15 && ends > 0, "{}", total.print(title));

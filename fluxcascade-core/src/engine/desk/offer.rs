@@ -141,7 +141,7 @@ fn values_stand(mapping: &CompiledMapping, hold: &Hold) -> Offers {
     Offers {
         choices: takes.map(Choice::Take).chain([Choice::Leave]).collect(),
         values: pair
-            .filter(|_| Side::BOTH.into_iter().all(writes))
+            .filter(|pair| Side::BOTH.into_iter().all(writes) && !pair.is_kept())
             .map(|pair| Sides::from_fn(|side| own_fields(pair, side))),
         record_of: None,
     }
@@ -176,8 +176,12 @@ fn refused(
     offers
 }
 
-/// Whether a pair takes a side's values for the other side.
+/// Whether a pair takes a side's values for the other side; of values that are not kept the run says
+/// that.
 fn is_taken(pair: &CompiledPair, from: Side, values: &[Value]) -> bool {
+    if values.iter().any(Value::is_kept) {
+        return true;
+    }
     let is_blank = values.iter().all(Value::is_blank);
     !(pair.required && is_blank) && pair.carry(from, &refs(values)).is_ok()
 }

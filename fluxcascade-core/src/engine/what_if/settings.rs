@@ -42,6 +42,8 @@ pub enum Setting {
     Required,
     /// With which pairs a pair conflicts together.
     Group,
+    /// What is kept of a pair's values.
+    Base,
     /// The side that wins where a strategy asks for it.
     Primary,
     /// What is in conflict when both sides were edited.
@@ -92,6 +94,11 @@ impl Setting {
                  in it"
             }
             Setting::Group => "conflicts are decided so, those that wait in the next run",
+            Setting::Base => {
+                "both sides are read whole, and nothing is written for it; what waits for a person is \
+                 asked anew; bases hold that from the next run on, while the log and conflict rows keep \
+                 what they have until it is let go"
+            }
             Setting::Primary => {
                 "strategies that ask for the primary go by it; conflicts that wait are decided by it in \
                  the next run"
@@ -124,6 +131,7 @@ impl Setting {
             Setting::Drift => "drift".into(),
             Setting::Required => "required".into(),
             Setting::Group => "group".into(),
+            Setting::Base => "base".into(),
             Setting::Primary => "primary".into(),
             Setting::ConflictScope => "conflict scope".into(),
             Setting::DeleteUpdate => "delete against edit".into(),
@@ -182,7 +190,7 @@ fn pairs(mapping: &CompiledMapping) -> impl Iterator<Item = Both<'_>> {
 /// A setting of pairs: what comes of it, and what a pair says of it by itself.
 type OfPair = (Setting, fn(&CompiledPair) -> String, fn(&FieldPair) -> String);
 
-const OF_PAIRS: [OfPair; 6] = [
+const OF_PAIRS: [OfPair; 7] = [
     (Setting::Direction, |pair| word(&pair.direction), |spec| word(&spec.direction)),
     (Setting::Conflicts, |pair| pair.conflicts.name(), |spec| names(spec.conflicts.as_ref())),
     (Setting::FirstLink, |pair| pair.first_link.name(), |spec| names(spec.first_link.as_ref())),
@@ -193,6 +201,7 @@ const OF_PAIRS: [OfPair; 6] = [
         |pair| pair.group.clone().unwrap_or_else(|| "none".into()),
         |spec| word(&spec.group),
     ),
+    (Setting::Base, |pair| word(&pair.base), |spec| word(&spec.base)),
 ];
 
 /// A setting of mappings, and what one says of it.

@@ -16,6 +16,7 @@ impl Setup {
             webhooks: false,
             refers: false,
             storage: Storage::Memory,
+            keeps: Keeps::Values,
             policies: Policies::PLAIN,
             view: View::AsDrawn,
         }
@@ -33,6 +34,19 @@ impl Setup {
         }
     }
 
+    /// How conflicts are decided: nothing is merged of pairs of which fingerprints alone are kept.
+    pub(crate) fn strategies(&self) -> Vec<Conflicts> {
+        let merges = |strategy: &Conflicts| {
+            self.keeps != Keeps::Values && matches!(strategy, Conflicts::Union | Conflicts::Append)
+        };
+        let mut asked = self.conflicts.clone();
+        asked.retain(|strategy| !merges(strategy));
+        if asked.is_empty() {
+            asked.push(Conflicts::NewestWins);
+        }
+        asked
+    }
+
     fn base(&self, target: &str) -> MappingBuilder {
         let mapping = match self.view {
             View::AsDrawn | View::IdsPermuted => Mapping::builder("contacts")
@@ -48,7 +62,7 @@ impl Setup {
             View::AsDrawn | View::IdsPermuted => strategy.clone(),
             View::Swapped => mirror(strategy),
         };
-        let conflicts: Vec<Conflicts> = self.conflicts.iter().map(mirrored).collect();
+        let conflicts: Vec<Conflicts> = self.strategies().iter().map(mirrored).collect();
         let mapping = mapping.conflicts(conflicts);
         let mapping = match &self.first_link {
             Some(strategy) => mapping.first_link(mirrored(strategy)),
@@ -99,7 +113,9 @@ impl Setup {
                 self.tie_mail(mapping)
             }
         };
-        mapping.build().unwrap()
+        let mut mapping = mapping.build().unwrap();
+        self.keeps.tell(&mut mapping, revision);
+        mapping
     }
 
     /// A mapping by the same name, to an endpoint that the links are not of.

@@ -150,7 +150,8 @@ fn is_of(value: &Value, field_type: &FieldType) -> bool {
             | Value::List(_)
             | Value::Map(_)
             | Value::Money(_)
-            | Value::Ref(_),
+            | Value::Ref(_)
+            | Value::Kept(_),
             _,
         ) => false,
     }
