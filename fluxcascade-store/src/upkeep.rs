@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use fluxcascade_core::model::{
-    Choice, Conflict, ConflictStatus, ConnectionName, Hold, HoldKey, HoldReason, LogRow,
-    ObjectType, RecordId, Side, Timestamp,
+    Choice, Conflict, ConflictStatus, ConnectionName, Fingerprint, Hold, HoldKey, HoldReason,
+    LogRow, MappingName, ObjectType, Operation, RecordId, Side, Timestamp,
 };
 use fluxcascade_core::store::{Prune, Pruned, Rewrite, Row, StoreError, StoreErrorKind};
 
@@ -27,14 +27,55 @@ impl ForgottenKey {
         object: &ObjectType,
         record: &RecordId,
     ) -> [u8; 16] {
+        self.keyed(&[
+            b"forgotten",
+            connection.as_str().as_bytes(),
+            object.as_str().as_bytes(),
+            record.as_str().as_bytes(),
+        ])
+    }
+
+    /// What is kept of a match key of a create without an answer whose origin was forgotten.
+    pub(crate) fn created(
+        &self,
+        mapping: &MappingName,
+        side: Side,
+        (rule, key): (u16, Fingerprint),
+    ) -> [u8; 16] {
+        let (side, rule) = ([side.number()], rule.to_le_bytes());
+        self.keyed(&[b"forgotten create", mapping.as_str().as_bytes(), &side, &rule, &key.0])
+    }
+
+    fn keyed(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        for part in ["forgotten", connection.as_str(), object.as_str(), record.as_str()] {
+        for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+            hasher.update(part);
         }
         let mut print = [0; 16];
         print.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         print
+    }
+}
+
+/// What a create without an answer leaves behind when its origin is forgotten.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Loose {
+    /// This record is what it made: it is forgotten too.
+    Record(RecordId),
+    /// No record is known: the next one that shows up with one of these keys is what it made.
+    Keys(Vec<(u16, Fingerprint)>),
+    /// Several records have its keys, and none is created for any of them.
+    Unclear,
+}
+
+/// What a create leaves, by the records of its side that have a key of it and no link (P6).
+pub(crate) fn loose(create: &Operation, unlinked: BTreeSet<RecordId>) -> Loose {
+    let mut unlinked = unlinked.into_iter();
+    match (unlinked.next(), unlinked.next()) {
+        (None, _) => Loose::Keys(create.keys.clone()),
+        (Some(made), None) => Loose::Record(made),
+        (Some(_), Some(_)) => Loose::Unclear,
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Removed {
     /// Match keys.
     pub keys: u64,
     /// Operations whose outcome was not known: whether they were carried out is not known any more.
+    /// What a create among them has made is forgotten as well, once it is seen.
     pub operations: u64,
     /// Claims of creates that had made one of the records.
     pub claims: u64,
@@ -173,6 +174,11 @@ pub trait Upkeep: Store {
     /// - A page or a hint does not bring a forgotten record back.
     /// - Leases of the mappings that it is in are lost: what a run still has of it is not committed.
     /// - Holds of other records that name it are due, to be decided anew.
+    /// - A record that is there without a link, alone with a match key of an open create for it, is
+    ///   what that create made: it is forgotten too.
+    /// - Where there is none yet, the next new record that a page shows with such a key is forgotten
+    ///   instead of being taken in.
+    /// - It may be asked for again: what is left is removed, and nothing is brought back.
     ///
     /// # Errors
     /// If the store fails.

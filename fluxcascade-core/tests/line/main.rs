@@ -15,6 +15,7 @@ mod explain;
 mod failures;
 mod first_sync;
 mod foreign_ids;
+mod forget;
 mod groups;
 mod guards;
 mod halves;

@@ -4,18 +4,25 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use fluxcascade_core::model::{
-    ConnectionName, LinkId, MappingName, MatchKeys, ObjectType, OperationId, RecordId, Side,
-    Timestamp, WorkKey,
+    ConnectionName, LinkId, MappingName, MatchKeys, ObjectType, Operation, OperationId, RecordId,
+    Side, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
-    Hint, Intake, Lease, MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite, Row,
-    RowMark, StoreError, Subject, Table, Taken,
+    Hint, Intake, IntakeRow, Lease, MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite,
+    Row, RowMark, StoreError, Subject, Table, Taken,
 };
 
 use super::ledger::Ledger;
 use super::tenant::Tenant;
 use crate::rules;
-use crate::upkeep::{self, ForgottenKey, Place};
+use crate::upkeep::{self, ForgottenKey, Loose, Place};
+
+/// Whether leases of a mapping are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fence {
+    Grows,
+    Stays,
+}
 
 impl Tenant {
     /// The key of forgotten records' fingerprints.
@@ -41,17 +48,41 @@ impl Tenant {
 
     /// Takes in a page, but for the records that were forgotten.
     pub(super) fn intake(&mut self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
+        self.under(lease)?;
         if self.forgotten.is_empty() {
             return Ok(self.under(lease)?.intake(page));
         }
-        let (connection, object) = (&page.feed_key.connection, &page.feed_key.object);
-        let known = page
-            .rows
-            .iter()
-            .filter(|row| !self.is_forgotten(connection, object, &row.observation.record));
-        let rows = known.cloned().collect();
+        let mapping = &lease.mapping.mapping;
+        let kept = page.rows.iter().filter(|row| !self.keeps_out(mapping, page, row));
+        let rows = kept.cloned().collect();
         let page = Intake { rows, ..page.clone() };
         Ok(self.under(lease)?.intake(&page))
+    }
+
+    /// Whether a row is of a record that was forgotten, or that is by now: the one that a forgotten
+    /// record's create has made.
+    fn keeps_out(&mut self, mapping: &MappingName, page: &Intake, row: &IntakeRow) -> bool {
+        let (connection, object) = (&page.feed_key.connection, &page.feed_key.object);
+        let record = &row.observation.record;
+        if self.is_forgotten(connection, object, record) {
+            return true;
+        }
+        let Some(key) = self.fingerprint_key.map(ForgottenKey) else { return false };
+        let keys = row.keys.iter().flat_map(|keys| &keys.valid);
+        let prints = keys.map(|shown| key.created(mapping, page.side, *shown));
+        let made: Vec<_> = prints.filter(|print| self.forgotten.contains(print)).collect();
+        let Some(ledger) = self.mappings.get_mut(mapping).filter(|_| !made.is_empty()) else {
+            return false;
+        };
+        if !ledger.is_new(page.side, record) {
+            return false;
+        }
+        ledger.remove(&BTreeSet::from([(page.side, record.clone())]), Fence::Stays);
+        for print in made {
+            self.forgotten.remove(&print);
+        }
+        self.forgotten.insert(key.print(connection, object, record));
+        true
     }
 
     pub(super) fn notify(&mut self, hint: &Hint) {
@@ -70,7 +101,7 @@ impl Tenant {
     ) -> Result<Receipt, StoreError> {
         let key = self.forgotten_key()?;
         self.forgotten.insert(key.print(&subject.connection, &subject.object, &subject.record));
-        let reached = self.reach(subject);
+        let reached = self.reach(subject, &key);
         let mut receipt =
             Receipt { subject: subject.clone(), at: now, records: Vec::new(), removed: [].into() };
         for (name, side, record) in &reached {
@@ -91,8 +122,13 @@ impl Tenant {
     }
 
     /// The subject's records, and all that are linked with them, through all mappings.
-    fn reach(&self, subject: &Subject) -> BTreeSet<(MappingName, Side, RecordId)> {
+    fn reach(
+        &mut self,
+        subject: &Subject,
+        key: &ForgottenKey,
+    ) -> BTreeSet<(MappingName, Side, RecordId)> {
         let mut reached = BTreeSet::new();
+        let mut prints = Vec::new();
         let mut ahead = self.readers(&subject.connection, &subject.object, &subject.record);
         while let Some(place) = ahead.pop() {
             if !reached.insert(place.clone()) {
@@ -107,7 +143,18 @@ impl Tenant {
                 let partner = link.records[side.other()].clone();
                 ahead.push((name.clone(), side.other(), partner));
             }
+            for create in ledger.creates_of(side, &record) {
+                match upkeep::loose(create, ledger.unlinked_holders(create)) {
+                    Loose::Record(made) => ahead.push((name.clone(), create.side, made)),
+                    Loose::Keys(keys) => {
+                        let kept = keys.into_iter().map(|of| key.created(&name, create.side, of));
+                        prints.extend(kept);
+                    }
+                    Loose::Unclear => {}
+                }
+            }
         }
+        self.forgotten.extend(prints);
         reached
     }
 
@@ -130,7 +177,7 @@ impl Tenant {
 
     fn remove(&mut self, name: &MappingName, forgotten: &BTreeSet<Place>) -> Removed {
         let Some(ledger) = self.mappings.get_mut(name) else { return Removed::default() };
-        let (mut removed, operations) = ledger.remove(forgotten);
+        let (mut removed, operations) = ledger.remove(forgotten, Fence::Grows);
         for operation in operations {
             self.claims.give_up(name, &operation, None);
         }
@@ -151,13 +198,34 @@ impl Ledger {
         of_side.map(|((connection, object), _)| (connection, object))
     }
 
+    /// Open creates of a record's partner.
+    fn creates_of(&self, side: Side, record: &RecordId) -> impl Iterator<Item = &Operation> {
+        let named = self.operations.of_record(side, record);
+        let record = record.clone();
+        named.filter(move |operation| rules::creates_for(operation, side, &record))
+    }
+
+    /// Live records without a link that have a key of a create.
+    fn unlinked_holders(&self, create: &Operation) -> BTreeSet<RecordId> {
+        let holders = create.keys.iter().flat_map(|key| self.keys.holders(*key, create.side));
+        let live = holders.filter(|(kept, _)| *kept == rules::Kept::Live);
+        let unlinked = live.filter(|(_, record)| self.links.of(create.side, record).is_none());
+        unlinked.map(|(_, record)| record.clone()).collect()
+    }
+
+    /// Whether nothing but an inbox entry is known of a record.
+    fn is_new(&self, side: Side, record: &RecordId) -> bool {
+        self.links.naming(side, record).next().is_none()
+            && self.keys.of(side, record).next().is_none()
+    }
+
     /// Removes all that is about records, and returns the operations that were open.
-    fn remove(
-        &mut self,
-        forgotten: &BTreeSet<Place>,
-    ) -> (Removed, Vec<fluxcascade_core::model::Operation>) {
-        // Whoever has the lease has read what is no more.
-        self.standing.fence += 1;
+    fn remove(&mut self, forgotten: &BTreeSet<Place>, fence: Fence) -> (Removed, Vec<Operation>) {
+        match fence {
+            // Whoever has the lease has read what is no more.
+            Fence::Grows => self.standing.fence += 1,
+            Fence::Stays => {}
+        }
         let mut removed = Removed::default();
         let (mut links, mut ids) = (BTreeSet::new(), BTreeSet::new());
         for (side, record) in forgotten {
@@ -194,10 +262,7 @@ impl Ledger {
         (removed, operations)
     }
 
-    fn remove_operations(
-        &mut self,
-        ids: &BTreeSet<OperationId>,
-    ) -> Vec<fluxcascade_core::model::Operation> {
+    fn remove_operations(&mut self, ids: &BTreeSet<OperationId>) -> Vec<Operation> {
         let closed: Vec<_> = ids.iter().filter_map(|id| self.operations.remove(*id)).collect();
         for operation in &closed {
             self.review_operation(operation);

@@ -88,7 +88,16 @@ impl Ledger {
         let end = (&page.feed_key.connection, &page.feed_key.object);
         let records = page.rows.iter().map(|row| &row.observation.record);
         let tenant = &lease.mapping.tenant;
-        let forgotten = forgotten::among(&self.session, tenant, end, records).await?;
+        let mut forgotten = forgotten::among(&self.session, tenant, end, records).await?;
+        let creates = forgotten::creates(&self.session, &lease.mapping, page).await?;
+        for (record, keys) in &creates {
+            // It is what a forgotten record's create has made.
+            if !forgotten.contains(record) && self.is_new(page.side, record).await? {
+                self.remove_unlinked(page.side, record).await?;
+                forgotten::replace(&self.session, tenant, keys, end, record).await?;
+                forgotten.insert(record.clone());
+            }
+        }
         if forgotten.is_empty() {
             return Ok(Cow::Borrowed(page));
         }

@@ -16,11 +16,11 @@ use rusqlite::{Transaction, params};
 use super::SqliteStore;
 use super::fault::Fault;
 use super::forgotten::keep;
-use super::ledger::{Ledger, blob};
+use super::ledger::{self, Ledger, blob};
 use super::tokens;
 use super::worker::Access;
 use crate::columns::size;
-use crate::upkeep::{self, ForgottenKey, Place};
+use crate::upkeep::{self, ForgottenKey, Loose, Place};
 
 #[async_trait]
 impl Upkeep for SqliteStore {
@@ -47,6 +47,16 @@ const CONFLICTS: &str =
     "SELECT place, conflict FROM conflicts WHERE mapping = ?1 ORDER BY place LIMIT ?2 OFFSET ?3";
 const REFUSED: &str = "SELECT place, hold FROM holds WHERE mapping = ?1 AND reason = ?4
      ORDER BY kind, on_link, side, name LIMIT ?2 OFFSET ?3";
+
+const ENTRY: &str = "DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3";
+const HOLD: &str = "DELETE FROM holds
+     WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3";
+
+/// Live records without a link that have a key.
+const UNLINKED_HOLDERS: &str = "SELECT k.record FROM match_keys k
+     WHERE k.mapping = ?1 AND k.rule = ?2 AND k.fingerprint = ?3 AND k.side = ?4
+     AND NOT k.archived AND NOT EXISTS (SELECT 1 FROM linked d
+         WHERE d.mapping = k.mapping AND d.side = k.side AND d.record = k.record)";
 
 impl Ledger<'_> {
     fn prune(&self, prune: &Prune) -> Result<Pruned, Fault> {
@@ -106,6 +116,32 @@ impl Ledger<'_> {
         Ok(links)
     }
 
+    /// Whether nothing but an inbox entry is known of a record.
+    pub(super) fn is_new(&self, side: Side, record: &RecordId) -> Result<bool, Fault> {
+        let keys = "SELECT 1 FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3";
+        let place = params![self.mapping, side.number(), record.as_str()];
+        Ok(self.one(keys, place, |_| Ok(()))?.is_none() && self.naming(side, record)?.is_empty())
+    }
+
+    /// Removes what is known of a record that is new.
+    pub(super) fn remove_unlinked(&self, side: Side, record: &RecordId) -> Result<(), Fault> {
+        for sql in [ENTRY, HOLD] {
+            self.run(sql, params![self.mapping, side.number(), record.as_str()])?;
+        }
+        Ok(())
+    }
+
+    /// What the open create of a record's partner leaves behind.
+    fn loose(&self, side: Side, record: &RecordId) -> Result<Option<Loose>, Fault> {
+        let Some(create) = self.open_create(side, record)? else { return Ok(None) };
+        let mut unlinked = BTreeSet::new();
+        for (rule, print) in &create.keys {
+            let key = params![self.mapping, rule, print.0, create.side.number()];
+            unlinked.extend(self.all(UNLINKED_HOLDERS, key, |row| ledger::record(row, 0))?);
+        }
+        Ok(Some(upkeep::loose(&create, unlinked)))
+    }
+
     fn remove(&self, forgotten: &BTreeSet<Place>) -> Result<Removed, Fault> {
         // Whoever has the lease has read what is no more.
         self.run("UPDATE mappings SET fence = fence + 1 WHERE number = ?1", [self.mapping])?;
@@ -119,13 +155,10 @@ impl Ledger<'_> {
             let gone = |sql| -> Result<u64, Fault> {
                 Ok(self.run(sql, params![self.mapping, side.number(), record.as_str()])? as u64)
             };
-            removed.entries +=
-                gone("DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
+            removed.entries += gone(ENTRY)?;
             removed.keys +=
                 gone("DELETE FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
-            removed.holds += gone(
-                "DELETE FROM holds WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3",
-            )?;
+            removed.holds += gone(HOLD)?;
             gone("DELETE FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
             gone("DELETE FROM seen WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
             let told = match side {
@@ -250,6 +283,14 @@ pub(super) fn forget(
         }
         for link in reached.ledger.naming(side, &record)? {
             ahead.push((name.clone(), side.other(), link.records[side.other()].clone()));
+        }
+        let to = side.other();
+        match reached.ledger.loose(side, &record)? {
+            Some(Loose::Record(made)) => ahead.push((name.clone(), to, made)),
+            Some(Loose::Keys(keys)) => {
+                prints.extend(keys.into_iter().map(|of| key.created(&name, to, of)));
+            }
+            Some(Loose::Unclear) | None => {}
         }
     }
     let mut receipt =

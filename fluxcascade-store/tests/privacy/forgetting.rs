@@ -201,6 +201,15 @@ async fn stays_away<S: Upkeep>(store: &S) {
     assert_eq!(store.gather(&one, &gone.map(Option::unwrap)).await.unwrap(), []);
     let after = store.counts(&contacts()).await.unwrap();
     assert_eq!(after.inbox, before.inbox + 1);
+    // The create for s1 had no answer: the first new record with its key is what it made.
+    let known = page(Side::Target, [keyed("t2", &[(0, 1)])]);
+    assert_eq!(store.intake(&one, &known).await.unwrap().entered, 1, "t2 was there before");
+    for entered in [1, 1] {
+        let shown = page(Side::Target, [keyed("t7", &[(0, 1)]), keyed("t8", &[(0, 1)])]);
+        assert_eq!(store.intake(&one, &shown).await.unwrap().entered, entered);
+    }
+    let made = WorkKey::Record(Side::Target, record("t7"));
+    assert_eq!(store.gather(&one, &[made]).await.unwrap(), []);
     store.release(&one).await.unwrap();
     store.release(&two).await.unwrap();
 }
