@@ -354,6 +354,15 @@ impl Rows for MemoryStore {
             Some(_) | None => false,
         }))
     }
+
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.tenants().entry(tenant.clone()).or_default().renew_fingerprint_key()
+    }
+
+    /// Nothing is left of what was in memory.
+    async fn scrub(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]

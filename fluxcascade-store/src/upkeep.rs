@@ -20,6 +20,11 @@ pub(crate) type Place = (Side, RecordId);
 pub(crate) struct ForgottenKey(pub(crate) [u8; 32]);
 
 impl ForgottenKey {
+    /// The key of a tenant whose fingerprint key is this one.
+    pub(crate) fn of(fingerprint_key: &[u8; 32]) -> Self {
+        Self(blake3::derive_key("fluxcascade 1: the key of forgotten records", fingerprint_key))
+    }
+
     /// What is kept of a record that was forgotten.
     pub(crate) fn print(
         &self,
@@ -78,6 +83,11 @@ pub(crate) fn loose(create: &Operation, unlinked: BTreeSet<RecordId>) -> Loose {
         (Some(_), Some(_)) => Loose::Unclear,
     }
 }
+
+/// Under which name a [`ForgottenKey`] stands among a tenant's secrets once it has another fingerprint
+/// key than the one that it was made of.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const FORGOTTEN_KEY: &str = "key of the forgotten";
 
 /// Under which name a fingerprint of [`ForgottenKey`] stands among a tenant's secrets.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -194,7 +204,11 @@ fn hold_mark(key: &HoldKey) -> Vec<u8> {
 
 /// Rows are written anew as themselves.
 pub(crate) fn check_same(rows: &[Rewrite]) -> Result<(), StoreError> {
-    if rows.iter().all(|row| mark(&row.from.row, 0) == mark(&row.to, 0)) {
+    let is_same = |rewrite: &Rewrite| match (&rewrite.from.row, &rewrite.to) {
+        (Row::Conflict(from), Row::Conflict(to)) => from.link == to.link,
+        (from, to) => mark(from, 0) == mark(to, 0),
+    };
+    if rows.iter().all(is_same) {
         return Ok(());
     }
     Err(StoreError::new(

@@ -14,6 +14,10 @@ use crate::model::{
 pub type PairBases = Vec<(usize, Sides<Vec<Value>>)>;
 
 /// What is to be done for a batch of work.
+///
+/// It is saved and read back with serde, values and all, those of sensitive fields too: keep it where
+/// such values may be kept, or seal it. The store crate's keyring does that (`Keyring::seal_document`,
+/// feature `sealed`), with the keys of the sealed store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The mapping.

@@ -64,8 +64,10 @@ pub enum TransferError {
 /// waits for a person, the log, and credentials. Let all writes be settled before (a run that ends
 /// with nothing waiting), and sync the mapping in one store alone after.
 ///
-/// The lines hold what the store tells. From a store that seals, take the one inside: then sealed
-/// values stay sealed, and the store that they are imported into is to be sealed with the same keys.
+/// The lines hold what the store tells, the values of sensitive fields too. The store crate's keyring
+/// seals them as they are written, and opens them as they are read (`Keyring::sealing_writer`,
+/// `opening_reader`, feature `sealed`): so a mapping may move between stores that are sealed with
+/// different keys, or not at all.
 ///
 /// # Errors
 /// If writing fails, or the store.

@@ -281,7 +281,8 @@ pub struct MarkedRow {
     pub row: Row,
 }
 
-/// A row that is to be written anew in its place. Its ids, times and states are the same.
+/// A row that is to be written anew in its place. Its ids, times and states are the same, but for the
+/// id of a conflict row, which a layer may keep another for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewrite {
     /// As it was read.
@@ -337,6 +338,20 @@ pub trait Rows: Store {
         from: &StoredToken,
         secret: &[u8],
     ) -> Result<bool, StoreError>;
+
+    /// Draws another fingerprint key for a tenant, for a layer that keeps the one before by itself.
+    /// Match keys stay as they are, and what is forgotten stays forgotten.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError>;
+
+    /// Overwrites what is left of rows that were written anew or removed, as far as the store can do
+    /// it by itself. It may take as long as copying all of the store.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn scrub(&self) -> Result<(), StoreError>;
 }
 
 const _: Option<&dyn Upkeep> = None; // stays object-safe

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use fluxcascade_core::model::{
-    ConnectionName, LinkId, MappingName, MatchKeys, ObjectType, Operation, OperationId, RecordId,
-    Side, Timestamp, WorkKey,
+    ConnectionName, HoldKey, LinkId, MappingName, MatchKeys, ObjectType, Operation, OperationId,
+    RecordId, Side, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
     Hint, Intake, IntakeRow, Lease, MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite,
@@ -17,21 +17,26 @@ use super::tenant::Tenant;
 use crate::rules;
 use crate::upkeep::{self, ForgottenKey, Loose, Place};
 
-/// Whether leases of a mapping are lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fence {
-    Grows,
-    Stays,
-}
-
 impl Tenant {
     /// The key of forgotten records' fingerprints.
     fn forgotten_key(&mut self) -> Result<ForgottenKey, StoreError> {
-        let key = match self.fingerprint_key {
-            Some(key) => key,
-            None => *self.fingerprint_key.insert(rules::draw_key()?),
-        };
-        Ok(ForgottenKey(key))
+        if let Some(key) = self.known_forgotten_key() {
+            return Ok(key);
+        }
+        let key = self.fingerprint_key.insert(rules::draw_key()?);
+        Ok(ForgottenKey::of(key))
+    }
+
+    fn known_forgotten_key(&self) -> Option<ForgottenKey> {
+        let made = || self.fingerprint_key.as_ref().map(ForgottenKey::of);
+        self.forgotten_key.map(ForgottenKey).or_else(made)
+    }
+
+    /// Gives the tenant another fingerprint key; what is forgotten stays so.
+    pub(super) fn renew_fingerprint_key(&mut self) -> Result<(), StoreError> {
+        self.forgotten_key = Some(self.forgotten_key()?.0);
+        self.fingerprint_key = Some(rules::draw_key()?);
+        Ok(())
     }
 
     fn is_forgotten(
@@ -40,10 +45,10 @@ impl Tenant {
         object: &ObjectType,
         record: &RecordId,
     ) -> bool {
-        let Some(key) = self.fingerprint_key.filter(|_| !self.forgotten.is_empty()) else {
+        let Some(key) = self.known_forgotten_key().filter(|_| !self.forgotten.is_empty()) else {
             return false;
         };
-        self.forgotten.contains(&ForgottenKey(key).print(connection, object, record))
+        self.forgotten.contains(&key.print(connection, object, record))
     }
 
     /// Takes in a page, but for the records that were forgotten.
@@ -67,7 +72,7 @@ impl Tenant {
         if self.is_forgotten(connection, object, record) {
             return true;
         }
-        let Some(key) = self.fingerprint_key.map(ForgottenKey) else { return false };
+        let Some(key) = self.known_forgotten_key() else { return false };
         let keys = row.keys.iter().flat_map(|keys| &keys.valid);
         let prints = keys.map(|shown| key.created(mapping, page.side, *shown));
         let made: Vec<_> = prints.filter(|print| self.forgotten.contains(print)).collect();
@@ -77,7 +82,7 @@ impl Tenant {
         if !ledger.is_new(page.side, record) {
             return false;
         }
-        ledger.remove(&BTreeSet::from([(page.side, record.clone())]), Fence::Stays);
+        ledger.remove_new(page.side, record);
         for print in made {
             self.forgotten.remove(&print);
         }
@@ -177,7 +182,7 @@ impl Tenant {
 
     fn remove(&mut self, name: &MappingName, forgotten: &BTreeSet<Place>) -> Removed {
         let Some(ledger) = self.mappings.get_mut(name) else { return Removed::default() };
-        let (mut removed, operations) = ledger.remove(forgotten, Fence::Grows);
+        let (mut removed, operations) = ledger.remove(forgotten);
         for operation in operations {
             self.claims.give_up(name, &operation, None);
         }
@@ -213,19 +218,24 @@ impl Ledger {
         unlinked.map(|(_, record)| record.clone()).collect()
     }
 
-    /// Whether nothing but an inbox entry is known of a record.
+    /// Whether a record was not taken in before: what else is known of it is a hint, or a hold.
     fn is_new(&self, side: Side, record: &RecordId) -> bool {
         self.links.naming(side, record).next().is_none()
             && self.keys.of(side, record).next().is_none()
+            && self.operations.of_record(side, record).next().is_none()
+    }
+
+    /// Removes what is known of a record that is new.
+    fn remove_new(&mut self, side: Side, record: &RecordId) {
+        self.inbox[side].remove(record);
+        self.holds.remove(&HoldKey::Record(side, record.clone()));
+        self.review(WorkKey::Record(side, record.clone()));
     }
 
     /// Removes all that is about records, and returns the operations that were open.
-    fn remove(&mut self, forgotten: &BTreeSet<Place>, fence: Fence) -> (Removed, Vec<Operation>) {
-        match fence {
-            // Whoever has the lease has read what is no more.
-            Fence::Grows => self.standing.fence += 1,
-            Fence::Stays => {}
-        }
+    fn remove(&mut self, forgotten: &BTreeSet<Place>) -> (Removed, Vec<Operation>) {
+        // Whoever has the lease has read what is no more.
+        self.standing.fence += 1;
         let mut removed = Removed::default();
         let (mut links, mut ids) = (BTreeSet::new(), BTreeSet::new());
         for (side, record) in forgotten {
@@ -421,7 +431,12 @@ impl Ledger {
             (Row::Hold(from), Row::Hold(to)) => swap(self.holds.get_mut(&from.key), from, to),
             (Row::Conflict(from), Row::Conflict(to)) => {
                 let place = self.conflict_places.get(&from.id).copied().unwrap_or(usize::MAX);
-                swap(self.conflicts.get_mut(place), from, to)
+                let written = swap(self.conflicts.get_mut(place), from, to);
+                if written {
+                    self.conflict_places.remove(&from.id);
+                    self.conflict_places.insert(to.id, place);
+                }
+                written
             }
             (Row::Log(from), Row::Log(to)) => {
                 let place = rewrite.from.mark.0.as_slice().try_into().map_or(0, u64::from_be_bytes);

@@ -113,5 +113,5 @@ async fn key(session: &Arc<Session>, tenant: &TenantId) -> Result<Option<Forgott
     if any.is_empty() {
         return Ok(None);
     }
-    Ok(Some(ForgottenKey(tokens::fingerprint_key(Arc::clone(session), tenant).await?)))
+    tokens::forgotten_key(session, tenant).await.map(Some)
 }

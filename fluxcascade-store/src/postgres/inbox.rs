@@ -93,7 +93,7 @@ impl Ledger {
         for (record, keys) in &creates {
             // It is what a forgotten record's create has made.
             if !forgotten.contains(record) && self.is_new(page.side, record).await? {
-                self.remove_unlinked(page.side, record).await?;
+                self.remove_new(page.side, record).await?;
                 forgotten::replace(&self.session, tenant, keys, end, record).await?;
                 forgotten.insert(record.clone());
             }

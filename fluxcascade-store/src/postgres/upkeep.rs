@@ -23,7 +23,7 @@ use super::session::{Access, Session, Value};
 use super::{forgotten, tokens};
 use crate::columns::{side_number, size};
 use crate::rules::{self, Kept};
-use crate::upkeep::{self, ForgottenKey, Loose, Place};
+use crate::upkeep::{self, Loose, Place};
 
 #[async_trait]
 impl Upkeep for PostgresStore {
@@ -126,14 +126,16 @@ impl Ledger {
         rows.iter().map(|row| Ok((link_id(row, 0)?, record(row, 1)?))).collect()
     }
 
-    /// Whether nothing but an inbox entry is known of a record.
+    /// Whether a record was not taken in before: what else is known of it is a hint, or a hold.
     pub(super) async fn is_new(&self, side: Side, id: &RecordId) -> Result<bool, Fault> {
-        let keys = self.keys_of(&Places::from_refs([(side, id)])).await?;
-        Ok(keys.is_empty() && self.naming_links(side, id).await?.is_empty())
+        let place = Places::from_refs([(side, id)]);
+        Ok(self.keys_of(&place).await?.is_empty()
+            && self.naming(&place).await?.is_empty()
+            && self.naming_links(side, id).await?.is_empty())
     }
 
     /// Removes what is known of a record that is new.
-    pub(super) async fn remove_unlinked(&self, side: Side, id: &RecordId) -> Result<(), Fault> {
+    pub(super) async fn remove_new(&self, side: Side, id: &RecordId) -> Result<(), Fault> {
         for sql in [ENTRY, HOLD] {
             self.run(sql, &[&side_number(side), &id.as_str()]).await?;
         }
@@ -291,7 +293,7 @@ async fn forget(
 ) -> Result<Receipt, Fault> {
     let tenant = &subject.tenant;
     let mut mappings = mappings(&session, tenant).await?;
-    let key = ForgottenKey(tokens::fingerprint_key(Arc::clone(&session), tenant).await?);
+    let key = tokens::forgotten_key(&session, tenant).await?;
     let mut prints: BTreeSet<[u8; 16]> =
         [key.print(&subject.connection, &subject.object, &subject.record)].into();
     let end = (&subject.connection, &subject.object);

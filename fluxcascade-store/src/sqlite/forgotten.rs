@@ -44,7 +44,7 @@ impl<'a> Forgotten<'a> {
             .query_row([tenant.as_str()], |_| Ok(()))
             .optional()?;
         let key = match any {
-            Some(()) => Some(ForgottenKey(tokens::fingerprint_key(transaction, tenant)?)),
+            Some(()) => Some(tokens::forgotten_key(transaction, tenant)?),
             None => None,
         };
         Ok(Self { transaction, tenant: tenant.as_str().to_owned(), key })

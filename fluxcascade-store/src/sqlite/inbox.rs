@@ -204,7 +204,7 @@ pub(super) fn without_forgotten(
             continue;
         }
         // It is what a forgotten record's create has made.
-        ledger.remove_unlinked(page.side, record)?;
+        ledger.remove_new(page.side, record)?;
         forgotten.replace(&made, (connection, object), record)?;
     }
     page.rows = rows;

@@ -20,7 +20,7 @@ use super::ledger::{self, Ledger, blob};
 use super::tokens;
 use super::worker::Access;
 use crate::columns::size;
-use crate::upkeep::{self, ForgottenKey, Loose, Place};
+use crate::upkeep::{self, Loose, Place};
 
 #[async_trait]
 impl Upkeep for SqliteStore {
@@ -51,6 +51,12 @@ const REFUSED: &str = "SELECT place, hold FROM holds WHERE mapping = ?1 AND reas
 const ENTRY: &str = "DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3";
 const HOLD: &str = "DELETE FROM holds
      WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3";
+
+/// Whether a record has keys, or an operation names it.
+const KNOWN: [&str; 2] = [
+    "SELECT 1 FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3 LIMIT 1",
+    "SELECT 1 FROM operation_records WHERE mapping = ?1 AND side = ?2 AND record = ?3 LIMIT 1",
+];
 
 /// Live records without a link that have a key.
 const UNLINKED_HOLDERS: &str = "SELECT k.record FROM match_keys k
@@ -116,15 +122,19 @@ impl Ledger<'_> {
         Ok(links)
     }
 
-    /// Whether nothing but an inbox entry is known of a record.
+    /// Whether a record was not taken in before: what else is known of it is a hint, or a hold.
     pub(super) fn is_new(&self, side: Side, record: &RecordId) -> Result<bool, Fault> {
-        let keys = "SELECT 1 FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3";
-        let place = params![self.mapping, side.number(), record.as_str()];
-        Ok(self.one(keys, place, |_| Ok(()))?.is_none() && self.naming(side, record)?.is_empty())
+        for sql in KNOWN {
+            let place = params![self.mapping, side.number(), record.as_str()];
+            if self.one(sql, place, |_| Ok(()))?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(self.naming(side, record)?.is_empty())
     }
 
     /// Removes what is known of a record that is new.
-    pub(super) fn remove_unlinked(&self, side: Side, record: &RecordId) -> Result<(), Fault> {
+    pub(super) fn remove_new(&self, side: Side, record: &RecordId) -> Result<(), Fault> {
         for sql in [ENTRY, HOLD] {
             self.run(sql, params![self.mapping, side.number(), record.as_str()])?;
         }
@@ -266,7 +276,7 @@ pub(super) fn forget(
     now: Timestamp,
 ) -> Result<Receipt, Fault> {
     let tenant = &subject.tenant;
-    let key = ForgottenKey(tokens::fingerprint_key(transaction, tenant)?);
+    let key = tokens::forgotten_key(transaction, tenant)?;
     let mut mappings = mappings(transaction, tenant)?;
     let mut prints: BTreeSet<[u8; 16]> =
         [key.print(&subject.connection, &subject.object, &subject.record)].into();

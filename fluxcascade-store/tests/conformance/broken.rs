@@ -301,11 +301,14 @@ impl Store for Broken {
     async fn holds(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<Hold>, StoreError> {
         self.called();
         let mut page = page.clone();
-        if page.reason.is_none() {
+        if page.reason.is_none() && page.holds.is_none() {
             page = self.page("holds_come_in_key_order", &page);
         }
         if self.breaks("holds_are_found_by_their_reason") {
             page.reason = None;
+        }
+        if self.breaks("holds_are_found_by_their_keys") {
+            page.holds = None;
         }
         self.inner.holds(mapping, &page).await
     }

@@ -2,11 +2,15 @@
 #![cfg(all(feature = "sealed", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
+mod adopting;
 mod alike;
+mod copies;
+mod documents;
 mod forgetting;
 mod keys;
 mod letting_go;
 mod moved;
+mod partly;
 mod planted;
 mod rotation;
 #[cfg(feature = "postgres")]

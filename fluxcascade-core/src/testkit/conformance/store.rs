@@ -264,6 +264,7 @@ macro_rules! __store_rules {
                 conflict_rows_are_found_by_id_in_the_order_asked
                 holds_come_in_key_order
                 holds_are_found_by_their_reason
+                holds_are_found_by_their_keys
                 runs_come_newest_first
             }
             fixture lasting {
