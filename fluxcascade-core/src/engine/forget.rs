@@ -56,7 +56,8 @@ impl Engine {
     /// has in common with a forgotten one is not known any more: where both are to be one again, a
     /// person must see to it.
     ///
-    /// A backup that was made before has the record still, and so has a store that was put back from
+    /// What is removed is overwritten; a trace that a store's files may have of older rows is removed by
+    /// [`scrub`](Upkeep::scrub), which may be done once for many. A backup that was made before has the record still, and so has a store that was put back from
     /// one: ask again there, for the subjects of all receipts from after it was made.
     ///
     /// ```

@@ -196,6 +196,14 @@ pub trait Upkeep: Store {
     /// # Errors
     /// If the store fails.
     async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError>;
+
+    /// Leaves nothing of rows that were removed or written anew, in this call or years ago, where the
+    /// store keeps its rows, as far as that is in its hands: backups are not. It takes as long as
+    /// copying the store, and other calls wait.
+    ///
+    /// # Errors
+    /// If the store fails, as where there is no room for a copy; then all is as it was.
+    async fn scrub(&self) -> Result<(), StoreError>;
 }
 
 /// A table of a mapping that holds values.
@@ -345,13 +353,6 @@ pub trait Rows: Store {
     /// # Errors
     /// If the store fails.
     async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError>;
-
-    /// Overwrites what is left of rows that were written anew or removed, as far as the store can do
-    /// it by itself. It may take as long as copying all of the store.
-    ///
-    /// # Errors
-    /// If the store fails.
-    async fn scrub(&self) -> Result<(), StoreError>;
 }
 
 const _: Option<&dyn Upkeep> = None; // stays object-safe

@@ -100,11 +100,6 @@ impl Rows for PostgresStore {
         let renew = |session| tokens::renew_fingerprint_key(session, tenant);
         self.sessions.call(Access::Write, renew).await
     }
-
-    /// What was overwritten is the server's to remove: see [`PostgresStore`].
-    async fn scrub(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
 }
 
 /// A row's key, as statements are given it: unused parts are null.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fluxcascade_core::model::{MappingKey, MappingName, TenantId, Timestamp};
 use fluxcascade_core::store::{
-    MarkedRow, Rewrite, Rows, StoreError, StoreErrorKind, StoredToken, TokenKey, TokenStore,
+    MarkedRow, Rewrite, Rows, StoreError, StoreErrorKind, StoredToken, TokenKey, TokenStore, Upkeep,
 };
 use secrecy::zeroize::Zeroizing;
 
@@ -60,7 +60,7 @@ struct Adoption {
     progress: Progress,
 }
 
-impl<S: Rows + TokenStore> Sealed<S> {
+impl<S: Rows + Upkeep + TokenStore> Sealed<S> {
     /// Seals what a tenant has in a store that was used without the layer, at most `limit` rows of it
     /// looked at in one step. Call it until it says that nothing is next; where it was cut off, by a
     /// crash as well, call it again: how far it is stands in the store. A tenant that is sealed already

@@ -91,8 +91,8 @@ impl Legible {
         match row {
             Row::Link(link) => link.bases.iter().any(|(side, base)| {
                 let copies = base.slots.iter().skip(1).enumerate();
-                let there = copies.filter(|(_, slot)| slot.value().is_some());
-                there.into_iter().any(|(place, _)| !self.place(base.revision, side, place))
+                let mut there = copies.filter(|(_, slot)| slot.value().is_some());
+                there.any(|(place, _)| !self.place(base.revision, side, place))
             }),
             Row::Log(log) => log.pairs.iter().skip(1).any(|pair| !self.pair(&pair.pair)),
             Row::Conflict(conflict) => {

@@ -252,4 +252,8 @@ impl<S: Upkeep + TokenStore> Upkeep for Sealed<S> {
     async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(mapping, prune).await
     }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.inner.scrub().await
+    }
 }

@@ -116,11 +116,6 @@ impl Rows for SqliteStore {
         };
         self.worker.call(Access::Write, call).await
     }
-
-    /// Writes the file anew, and cuts its log off.
-    async fn scrub(&self) -> Result<(), StoreError> {
-        self.worker.run(super::worker::Session::scrub).await?
-    }
 }
 
 /// The place that a mark stands for; what is no mark of ours stands for the end.

@@ -38,6 +38,12 @@ impl Upkeep for SqliteStore {
         };
         self.worker.call(Access::Write, call).await
     }
+
+    /// Writes the file anew, and cuts its log off. What is removed is overwritten at once; but where
+    /// SQLite moved a row from page to page before, a trace of it may be left in what pages do not use.
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.worker.run(super::worker::Session::scrub).await?
+    }
 }
 
 /// What a step of pruning looks at, and how a row of it goes.

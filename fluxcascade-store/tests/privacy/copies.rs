@@ -42,6 +42,29 @@ async fn what_a_forgotten_record_held_before_is_not_in_the_file() {
     assert_eq!(found_in(&raw(folder.path())), LEFT);
 }
 
+/// Something wrote to the file that did not overwrite what it removed, or moved rows about.
+#[tokio::test]
+async fn a_scrub_leaves_nothing_of_what_was_ever_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sync.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    fill(&store).await.unwrap();
+    drop(store);
+    let careless = Connection::open(&path).unwrap();
+    careless.pragma_update(None, "secure_delete", false).unwrap();
+    careless.execute("DELETE FROM log WHERE place > 0", []).unwrap();
+    drop(careless);
+    let store = SqliteStore::open(&path).await.unwrap();
+    forget_all(&store).await;
+    let left = found_in(&raw(folder.path()));
+    assert!(left.contains(&"planted before"), "the test finds what is there: {left:?}");
+    store.scrub().await.unwrap();
+    assert_eq!(found_in(&raw(folder.path())), LEFT);
+    let run = fluxcascade_core::model::RunNumber(1);
+    let runs = store.runs(&contacts(), &fluxcascade_core::store::Page::all()).await.unwrap();
+    assert_eq!(runs[0].number, run, "and everything that is there stays");
+}
+
 /// Somebody reads what was before, as a copy does that is being made.
 #[tokio::test]
 async fn what_is_forgotten_while_somebody_reads_the_file_is_gone_when_they_have_read_it() {

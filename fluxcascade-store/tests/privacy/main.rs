@@ -20,13 +20,13 @@ mod server;
 mod shared;
 mod whole;
 
-use fluxcascade_core::store::{Rows, TokenStore};
+use fluxcascade_core::store::{Rows, TokenStore, Upkeep};
 use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
 
 /// What the stores below a layer are.
-pub(crate) trait Kept: Rows + TokenStore {}
+pub(crate) trait Kept: Rows + TokenStore + Upkeep {}
 
-impl<S: Rows + TokenStore> Kept for S {}
+impl<S: Rows + TokenStore + Upkeep> Kept for S {}
 
 /// A key whose bytes are all this one.
 pub(crate) fn key(id: &str, byte: u8) -> SealingKey {
