@@ -90,13 +90,19 @@ impl Ledger {
         let tenant = &lease.mapping.tenant;
         let mut forgotten = forgotten::among(&self.session, tenant, end, records).await?;
         let creates = forgotten::creates(&self.session, &lease.mapping, page).await?;
-        for (record, keys) in &creates {
-            // It is what a forgotten record's create has made.
-            if !forgotten.contains(record) && self.is_new(page.side, record).await? {
-                self.remove_new(page.side, record).await?;
-                forgotten::replace(&self.session, tenant, keys, end, record).await?;
-                forgotten.insert(record.clone());
+        let mut spent: BTreeSet<[u8; 16]> = BTreeSet::new();
+        for record in page.rows.iter().map(|row| &row.observation.record) {
+            let keys = creates.get(record).into_iter().flatten();
+            let keys: Vec<_> = keys.filter(|key| !spent.contains(*key)).copied().collect();
+            let known = keys.is_empty() || forgotten.contains(record);
+            if known || !self.is_new(page.side, record).await? {
+                continue;
             }
+            // It is what a forgotten record's create has made: one record for each create.
+            self.remove_new(page.side, record).await?;
+            forgotten::replace(&self.session, tenant, &keys, end, record).await?;
+            forgotten.insert(record.clone());
+            spent.extend(keys);
         }
         if forgotten.is_empty() {
             return Ok(Cow::Borrowed(page));
