@@ -14,6 +14,7 @@ mod desk;
 mod dry;
 mod explain;
 mod foreseen;
+mod forget;
 mod guard;
 mod joint;
 mod keeping;
@@ -44,6 +45,7 @@ pub use desk::{Desk, DeskAnswer, DeskConflict, DeskError, DeskItem, DeskPage};
 pub use explain::{
     ExplainedConflict, ExplainedLink, ExplainedPair, ExplainedWrite, Explanation, Waiting,
 };
+pub use forget::ForgetError;
 pub use options::RunRequest;
 pub use patterns::{ConflictNumbers, ConflictPatterns};
 pub use verify::{Divergence, Example, Finding, Reason, Verification};

@@ -459,11 +459,12 @@ pub trait Store: Debug + Send + Sync + 'static {
         page: &Page,
     ) -> Result<Vec<Conflict>, StoreError>;
 
-    /// Holds, by reason and page.
+    /// Holds, by reason, key and page.
     ///
     /// # Contract
     /// - Holds come in key order.
     /// - Holds are found by their reason.
+    /// - Holds are found by their keys.
     ///
     /// # Errors
     /// If the store fails.

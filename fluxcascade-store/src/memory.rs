@@ -309,6 +309,11 @@ impl Upkeep for MemoryStore {
     async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
         Ok(self.write(mapping, |ledger| ledger.prune(prune)))
     }
+
+    /// Nothing is left of what was in memory.
+    async fn scrub(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -356,6 +361,10 @@ impl Rows for MemoryStore {
             }
             Some(_) | None => false,
         }))
+    }
+
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.tenants().entry(tenant.clone()).or_default().renew_fingerprint_key()
     }
 }
 

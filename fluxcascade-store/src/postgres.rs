@@ -64,6 +64,9 @@ use crate::rules;
 /// The tables are in a schema of their own, and every key of theirs begins with the tenant, so that
 /// a database can be distributed by it. The role needs the right to make that schema once, and then
 /// `SELECT`, `INSERT`, `UPDATE` and `DELETE` on its tables. The database's encoding must be UTF-8.
+///
+/// What is removed, forgotten or written anew is in no dump from then on. The server's own files have
+/// it until it has vacuumed its tables, and its archived logs and backups as long as they are kept.
 #[derive(Debug)]
 pub struct PostgresStore {
     sessions: Sessions,

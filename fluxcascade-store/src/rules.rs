@@ -11,7 +11,7 @@ use fluxcascade_core::model::{
     MappingKey, Observation, Operation, OperationKind, RecordId, Revision, RunNumber, RunRow,
     RunStatus, Side, Sides, State, Timestamp, Work,
 };
-use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Requeue, RunStart, Sweep};
+use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Page, Requeue, RunStart, Sweep};
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
 
 /// Where the lease of a mapping stands.
@@ -448,6 +448,12 @@ pub(crate) fn claimed_keys(operation: &Operation) -> &[(u16, Fingerprint)] {
 /// What an operation claims among all mappings of its tenant: a create's.
 pub(crate) fn claims(operation: &Operation) -> &[Fingerprint] {
     if operation.kind == OperationKind::Create { &operation.claims } else { &[] }
+}
+
+/// Those of a page among the holds of the keys that it asks for, which come in key order.
+pub(crate) fn page_of(page: &Page, holds: impl IntoIterator<Item = Hold>) -> Vec<Hold> {
+    let wanted = |hold: &Hold| page.reason.is_none_or(|reason| hold.reason == reason);
+    holds.into_iter().filter(wanted).skip(page.skip).take(page.limit).collect()
 }
 
 /// Fills a tenant's new fingerprint key from the system's randomness.

@@ -1,6 +1,6 @@
 //! A layer around any store that seals values and credentials before they are stored.
 //!
-//! Every value is sealed, with every text that may repeat one: observations, bases, operations,
+//! Every value is sealed ([`Sealed::only_sensitive`] keeps the others legible, too), with every text that may repeat one: observations, bases, operations,
 //! conflicts, holds and their answers, the log, what went wrong in runs, and credentials. What the
 //! store below decides by stays legible to it: ids of records, links and pairs, versions, times,
 //! states, the names of fields in revisions, and fingerprints, which are keyed. Cursors and the ids
@@ -40,13 +40,17 @@
 //! # }
 //! ```
 
+mod adopt;
+mod document;
 mod envelope;
 mod key;
+mod legible;
 mod open;
 mod prints;
 mod rewrap;
 mod row;
 mod seal;
+mod secret;
 mod store;
 mod tokens;
 mod turns;
@@ -55,18 +59,23 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fluxcascade_core::mapping::Mapping;
 use fluxcascade_core::model::{ConnectionName, MappingKey, TenantId};
 use fluxcascade_core::store::{Counts, Store, StoreError, StoreErrorKind, TokenKey, TokenStore};
 use secrecy::zeroize::Zeroizing;
 
+pub use adopt::{Adopted, Adopting};
+pub use document::{DocumentError, OpeningReader, SealingWriter};
 pub use envelope::OpenError;
 pub use key::{KeyError, KeyId, Keyring, SealingKey};
 pub use rewrap::{Rewrap, Rewrapped};
 
+use self::legible::{Legible, Policy};
 use self::open::Opener;
-use self::prints::{Prints, SECRET};
+use self::prints::Prints;
 use self::row::RowId;
 use self::seal::Sealer;
+use self::secret::{Origin, Progress, SECRET, Secret};
 
 /// The connection under which a tenant's sealed secret is kept: no connection has this name.
 const RESERVED: &str = "fluxcascade.sealed";
@@ -74,7 +83,7 @@ const RESERVED: &str = "fluxcascade.sealed";
 /// A store whose values and credentials are sealed: see the [module](self).
 ///
 /// It is a store from its first day on: the rows of a store that was used without the layer are
-/// refused as not sealed. Its errors are `Locked` where a key is not at hand, and `Damaged` where a
+/// refused as not sealed, until [`adopt`](Sealed::adopt) has sealed them. Its errors are `Locked` where a key is not at hand, and `Damaged` where a
 /// row was changed; both say which row and which key id ([`OpenError`]), and nothing is written by the
 /// call. A wrong key is found at the first lease, before anything is written at all.
 pub struct Sealed<S> {
@@ -82,6 +91,9 @@ pub struct Sealed<S> {
     ring: Keyring,
     /// What is made of the tenants' secrets, as far as they were asked for.
     tenants: Mutex<BTreeMap<TenantId, Arc<Prints>>>,
+    policy: Policy,
+    /// What stays legible of mappings, as far as it was asked for.
+    legible: Mutex<BTreeMap<MappingKey, Arc<Legible>>>,
 }
 
 /// Shows the ids of the keys, and no key.
@@ -97,7 +109,55 @@ impl<S: Debug> Debug for Sealed<S> {
 impl<S> Sealed<S> {
     /// Seals what is stored in a store from now on.
     pub fn new(inner: S, ring: Keyring) -> Self {
-        Self { inner, ring, tenants: Mutex::default() }
+        Self {
+            inner,
+            ring,
+            tenants: Mutex::default(),
+            policy: Policy::Everything,
+            legible: Mutex::default(),
+        }
+    }
+
+    /// The same, and values that are not sensitive stay legible beside what is sealed, for those who
+    /// look into the store with their own tools: in bases, conflicts and the log, the values of pairs of
+    /// these mappings that are not [`sensitive`](fluxcascade_core::mapping::FieldPair::sensitive).
+    ///
+    /// Give the mappings as the engine gets them. What they do not say is sealed alone: rows of other
+    /// mappings; pairs that are not in a mapping any more, or tied other fields under the same id once;
+    /// a pair with a field that a sensitive pair has, too; and what waits or is under way, which is the
+    /// inbox, operations, holds and answers. So are all texts that may repeat a value, and credentials.
+    ///
+    /// What is legible is a copy: the engine reads what is sealed, so that nothing changes by changing
+    /// the copy, and a store may be opened with either policy. A pair that becomes sensitive stays
+    /// legible where it was, until [`rewrap`](Sealed::rewrap) has gone over the rows; the same goes for
+    /// a store that is opened with [`new`](Sealed::new) from then on.
+    ///
+    /// ```
+    /// use fluxcascade_core::Mapping;
+    /// use fluxcascade_store::MemoryStore;
+    /// use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let contacts = Mapping::builder("contacts")
+    ///     .source("hubspot", "contacts")
+    ///     .target("jobber", "clients")
+    ///     .match_on("email", "emails.primary")
+    ///     .pair("lifecyclestage", "status")
+    ///     .pair_with("phone", "phones.primary", |pair| pair.sensitive())
+    ///     .build()?;
+    /// let ring = Keyring::new(SealingKey::new("2026-11", &[2; 32])?);
+    /// let store = Sealed::only_sensitive(MemoryStore::new(), ring, [&contacts]);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn only_sensitive<'m>(
+        inner: S,
+        ring: Keyring,
+        mappings: impl IntoIterator<Item = &'m Mapping>,
+    ) -> Self {
+        let named = mappings.into_iter().map(|mapping| (mapping.name.clone(), mapping.clone()));
+        Self { policy: Policy::OnlySensitive(named.collect()), ..Self::new(inner, ring) }
     }
 
     /// The store below.
@@ -108,6 +168,11 @@ impl<S> Sealed<S> {
     fn tenants(&self) -> MutexGuard<'_, BTreeMap<TenantId, Arc<Prints>>> {
         // One insert at a time: a panic leaves no half of a change behind.
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn legible(&self) -> MutexGuard<'_, BTreeMap<MappingKey, Arc<Legible>>> {
+        // As above.
+        self.legible.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn opener<'a>(&'a self, mapping: &'a MappingKey) -> Opener<'a> {
@@ -124,16 +189,26 @@ impl<S: Store + TokenStore> Sealed<S> {
         let Some(stored) = self.inner.token(&secret_key(tenant)?).await? else { return Ok(None) };
         let row = RowId::secret(tenant);
         let opened = envelope::open(&self.ring, &row, &stored.secret)?;
-        let secret = <&[u8; SECRET]>::try_from(opened.as_slice()).map_err(|_| {
-            StoreError::new(StoreErrorKind::Damaged, format!("{row} has another length"))
-        })?;
-        let prints = Arc::new(Prints::of(secret));
+        let Secret { bytes, origin } = Secret::read(&row, &opened)?;
+        let prints = match &origin {
+            Origin::Sealed => Prints::of(&bytes, None),
+            Origin::Adopted { match_keys, progress: Progress::Done } => {
+                Prints::of(&bytes, Some(match_keys))
+            }
+            Origin::Adopted { progress: Progress::At(_) | Progress::Sealed, .. } => {
+                return Err(half_sealed(tenant));
+            }
+        };
+        let prints = Arc::new(prints);
         self.tenants().insert(tenant.clone(), Arc::clone(&prints));
         Ok(Some(prints))
     }
 
     /// The same for a call that writes: the secret is drawn if the tenant is new.
     async fn prints(&self, mapping: &MappingKey) -> Result<Arc<Prints>, StoreError> {
+        if !self.legible().contains_key(mapping) {
+            self.look_at(mapping).await?;
+        }
         let tenant = &mapping.tenant;
         if let Some(prints) = self.known(tenant).await? {
             return Ok(prints);
@@ -143,13 +218,14 @@ impl<S: Store + TokenStore> Sealed<S> {
             return Err(StoreError::new(
                 StoreErrorKind::Damaged,
                 format!(
-                    "mapping {mapping} has rows, and its tenant no fingerprint secret: the store was used without its sealing layer, or lost that row; restore it from a backup, or begin with an empty store"
+                    "mapping {mapping} has rows, and its tenant no fingerprint secret: the store was used without its sealing layer, or lost that row; seal what it has with Sealed::adopt, or restore it from a backup"
                 ),
             ));
         }
         let mut secret = Zeroizing::new([0; SECRET]);
         getrandom::fill(secret.as_mut_slice()).map_err(StoreError::failed)?;
-        let sealed = envelope::seal(&self.ring, &RowId::secret(tenant), secret.as_slice())?;
+        let secret = Secret { bytes: secret, origin: Origin::Sealed };
+        let sealed = envelope::seal(&self.ring, &RowId::secret(tenant), &secret.to_bytes())?;
         // Of two that draw at once the first one's stands, for both.
         self.inner.replace_token(&secret_key(tenant)?, 0, &sealed).await?;
         let lost =
@@ -157,9 +233,33 @@ impl<S: Store + TokenStore> Sealed<S> {
         self.known(tenant).await?.ok_or_else(lost)
     }
 
-    fn sealer<'a>(&'a self, prints: &'a Prints, mapping: &'a MappingKey) -> Sealer<'a> {
-        Sealer { ring: &self.ring, prints, mapping }
+    /// Finds out what of a mapping stays legible, by the revisions that it has by now.
+    async fn look_at(&self, mapping: &MappingKey) -> Result<(), StoreError> {
+        let legible = match &self.policy {
+            Policy::Everything => Legible::default(),
+            Policy::OnlySensitive(mappings) => match mappings.get(&mapping.mapping) {
+                Some(known) => Legible::of(known, &self.inner.revisions(mapping).await?),
+                None => Legible::default(),
+            },
+        };
+        self.legible().insert(mapping.clone(), Arc::new(legible));
+        Ok(())
     }
+
+    /// What was not looked at is sealed alone.
+    fn sealer<'a>(&'a self, prints: &'a Prints, mapping: &'a MappingKey) -> Sealer<'a> {
+        let legible = self.legible().get(mapping).map(Arc::clone).unwrap_or_default();
+        Sealer { ring: &self.ring, prints, mapping, legible }
+    }
+}
+
+fn half_sealed(tenant: &TenantId) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Misuse,
+        format!(
+            "what tenant {tenant} had before is not sealed whole yet: call Sealed::adopt until nothing is next"
+        ),
+    )
 }
 
 fn secret_key(tenant: &TenantId) -> Result<TokenKey, StoreError> {

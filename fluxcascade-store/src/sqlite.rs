@@ -217,7 +217,7 @@ impl Store for SqliteStore {
         rules::own_feed(lease, &page.feed_key)?;
         let page = page.clone();
         let take_in = move |ledger: &Ledger<'_>, lease: &Lease| {
-            ledger.intake(&inbox::without_forgotten(ledger.transaction, lease, page)?)
+            ledger.intake(&inbox::without_forgotten(ledger, lease, page)?)
         };
         self.under(Access::Intake, lease, take_in).await
     }

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use fluxcascade_core::model::{
-    Choice, Conflict, ConflictStatus, ConnectionName, Hold, HoldKey, HoldReason, LogRow,
-    ObjectType, RecordId, Side, Timestamp,
+    Choice, Conflict, ConflictStatus, ConnectionName, Fingerprint, Hold, HoldKey, HoldReason,
+    LogRow, MappingName, ObjectType, Operation, RecordId, Side, Timestamp,
 };
 use fluxcascade_core::store::{Prune, Pruned, Rewrite, Row, StoreError, StoreErrorKind};
 
@@ -20,6 +20,11 @@ pub(crate) type Place = (Side, RecordId);
 pub(crate) struct ForgottenKey(pub(crate) [u8; 32]);
 
 impl ForgottenKey {
+    /// The key of a tenant whose fingerprint key is this one.
+    pub(crate) fn of(fingerprint_key: &[u8; 32]) -> Self {
+        Self(blake3::derive_key("fluxcascade 1: the key of forgotten records", fingerprint_key))
+    }
+
     /// What is kept of a record that was forgotten.
     pub(crate) fn print(
         &self,
@@ -27,16 +32,62 @@ impl ForgottenKey {
         object: &ObjectType,
         record: &RecordId,
     ) -> [u8; 16] {
+        self.keyed(&[
+            b"forgotten",
+            connection.as_str().as_bytes(),
+            object.as_str().as_bytes(),
+            record.as_str().as_bytes(),
+        ])
+    }
+
+    /// What is kept of a match key of a create without an answer whose origin was forgotten.
+    pub(crate) fn created(
+        &self,
+        mapping: &MappingName,
+        side: Side,
+        (rule, key): (u16, Fingerprint),
+    ) -> [u8; 16] {
+        let (side, rule) = ([side.number()], rule.to_le_bytes());
+        self.keyed(&[b"forgotten create", mapping.as_str().as_bytes(), &side, &rule, &key.0])
+    }
+
+    fn keyed(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        for part in ["forgotten", connection.as_str(), object.as_str(), record.as_str()] {
+        for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
+            hasher.update(part);
         }
         let mut print = [0; 16];
         print.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         print
     }
 }
+
+/// What a create without an answer leaves behind when its origin is forgotten.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Loose {
+    /// This record is what it made: it is forgotten too.
+    Record(RecordId),
+    /// No record is known: the next one that shows up with one of these keys is what it made.
+    Keys(Vec<(u16, Fingerprint)>),
+    /// Several records have its keys, and none is created for any of them.
+    Unclear,
+}
+
+/// What a create leaves, by the records of its side that have a key of it and no link (P6).
+pub(crate) fn loose(create: &Operation, unlinked: BTreeSet<RecordId>) -> Loose {
+    let mut unlinked = unlinked.into_iter();
+    match (unlinked.next(), unlinked.next()) {
+        (None, _) => Loose::Keys(create.keys.clone()),
+        (Some(made), None) => Loose::Record(made),
+        (Some(_), Some(_)) => Loose::Unclear,
+    }
+}
+
+/// Under which name a [`ForgottenKey`] stands among a tenant's secrets once it has another fingerprint
+/// key than the one that it was made of.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const FORGOTTEN_KEY: &str = "key of the forgotten";
 
 /// Under which name a fingerprint of [`ForgottenKey`] stands among a tenant's secrets.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
@@ -153,7 +204,11 @@ fn hold_mark(key: &HoldKey) -> Vec<u8> {
 
 /// Rows are written anew as themselves.
 pub(crate) fn check_same(rows: &[Rewrite]) -> Result<(), StoreError> {
-    if rows.iter().all(|row| mark(&row.from.row, 0) == mark(&row.to, 0)) {
+    let is_same = |rewrite: &Rewrite| match (&rewrite.from.row, &rewrite.to) {
+        (Row::Conflict(from), Row::Conflict(to)) => from.link == to.link,
+        (from, to) => mark(from, 0) == mark(to, 0),
+    };
+    if rows.iter().all(is_same) {
         return Ok(());
     }
     Err(StoreError::new(

@@ -15,8 +15,9 @@ pub type PairBases = Vec<(usize, Sides<Vec<Value>>)>;
 
 /// What is to be done for a batch of work.
 ///
-/// It has the values that would be written, also of pairs of which the store keeps fingerprints alone:
-/// what is saved of it is its holder's to keep.
+/// It is saved and read back with serde, values and all, those of sensitive fields too, and of pairs of
+/// which the store keeps fingerprints alone: keep it where such values may be kept, or seal it. The store
+/// crate's keyring does that (`Keyring::seal_document`, feature `sealed`), with the keys of the sealed store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The mapping.

@@ -258,6 +258,8 @@ pub struct Page {
     pub record: Option<(Side, RecordId)>,
     /// Only holds with this reason.
     pub reason: Option<HoldReason>,
+    /// Only holds with these keys, each once.
+    pub holds: Option<Vec<HoldKey>>,
     /// Leave out so many.
     pub skip: usize,
     /// At most this many.
@@ -266,7 +268,7 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { runs: None, record: None, reason: None, skip: 0, limit: 100 }
+        Self { runs: None, record: None, reason: None, holds: None, skip: 0, limit: 100 }
     }
 }
 

@@ -68,8 +68,10 @@ pub enum TransferError {
 /// no base in another one: what agrees there is one again, and what does not is decided as a first
 /// link.
 ///
-/// The lines hold what the store tells. From a store that seals, take the one inside: then sealed
-/// values stay sealed, and the store that they are imported into is to be sealed with the same keys.
+/// The lines hold what the store tells, the values of sensitive fields too. The store crate's keyring
+/// seals them as they are written, and opens them as they are read (`Keyring::sealing_writer`,
+/// `opening_reader`, feature `sealed`): so a mapping may move between stores that are sealed with
+/// different keys, or not at all.
 ///
 /// # Errors
 /// If writing fails, or the store.

@@ -35,6 +35,7 @@ pub struct Removed {
     /// Match keys.
     pub keys: u64,
     /// Operations whose outcome was not known: whether they were carried out is not known any more.
+    /// What a create among them has made is forgotten as well, once it is seen.
     pub operations: u64,
     /// Claims of creates that had made one of the records.
     pub claims: u64,
@@ -177,6 +178,11 @@ pub trait Upkeep: Store {
     /// - Leases of the mappings that it is in are lost: what a run still has of it is not committed.
     /// - Holds of other records that name it are due, to be decided anew.
     /// - A receipt tells the records that were forgotten, and how much was removed of each mapping.
+    /// - A record that is there without a link, alone with a match key of an open create for it, is
+    ///   what that create made: it is forgotten too.
+    /// - Where there is none yet, the next new record that a page shows with such a key is forgotten
+    ///   instead of being taken in.
+    /// - It may be asked for again: what is left is removed, and nothing is brought back.
     ///
     /// # Errors
     /// If the store fails.
@@ -196,6 +202,14 @@ pub trait Upkeep: Store {
     /// # Errors
     /// If the store fails.
     async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError>;
+
+    /// Leaves nothing of rows that were removed or written anew, in this call or years ago, where the
+    /// store keeps its rows, as far as that is in its hands: backups are not. It takes as long as
+    /// copying the store, and other calls wait.
+    ///
+    /// # Errors
+    /// If the store fails, as where there is no room for a copy; then all is as it was.
+    async fn scrub(&self) -> Result<(), StoreError>;
 }
 
 /// A table of a mapping that holds values.
@@ -281,7 +295,8 @@ pub struct MarkedRow {
     pub row: Row,
 }
 
-/// A row that is to be written anew in its place. Its ids, times and states are the same.
+/// A row that is to be written anew in its place. Its ids, times and states are the same, but for the
+/// id of a conflict row, which a layer may keep another for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewrite {
     /// As it was read.
@@ -363,6 +378,13 @@ pub trait Rows: Store {
         from: &StoredToken,
         secret: &[u8],
     ) -> Result<bool, StoreError>;
+
+    /// Draws another fingerprint key for a tenant, for a layer that keeps the one before by itself.
+    /// Match keys stay as they are, and what is forgotten stays forgotten.
+    ///
+    /// # Errors
+    /// If the store fails.
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError>;
 }
 
 const _: Option<&dyn Upkeep> = None; // stays object-safe

@@ -319,6 +319,10 @@ macro_rules! each_call_of_upkeep {
             ) -> Result<$crate::store::Pruned, $crate::store::StoreError> {
                 $around!(self, writes, prune(mapping, prune))
             }
+
+            async fn scrub(&self) -> Result<(), $crate::store::StoreError> {
+                $around!(self, writes, scrub())
+            }
         }
     };
 }

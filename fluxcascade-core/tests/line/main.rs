@@ -16,6 +16,7 @@ mod explain;
 mod failures;
 mod first_sync;
 mod foreign_ids;
+mod forget;
 mod groups;
 mod guards;
 mod halves;

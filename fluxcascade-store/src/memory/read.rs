@@ -1,6 +1,6 @@
 //! Reading calls: counts, links, log, conflicts, holds and runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use fluxcascade_core::model::{
@@ -10,6 +10,7 @@ use fluxcascade_core::model::{
 use fluxcascade_core::store::{Counts, Page};
 
 use super::ledger::Ledger;
+use crate::rules;
 
 impl Ledger {
     pub(super) fn counts(&self) -> Counts {
@@ -64,6 +65,13 @@ impl Ledger {
     }
 
     pub(super) fn hold_page(&self, page: &Page) -> Vec<Hold> {
+        if let Some(keys) = &page.holds {
+            let keys: BTreeSet<_> = keys.iter().collect();
+            return rules::page_of(
+                page,
+                keys.into_iter().filter_map(|k| self.holds.get(k)).cloned(),
+            );
+        }
         cut(page, self.holds.all(), |hold| page.reason.is_none_or(|reason| hold.reason == reason))
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Tenant {
     pub(super) fingerprint_key: Option<[u8; 32]>,
     pub(super) mappings: BTreeMap<MappingName, Ledger>,
     pub(super) credentials: BTreeMap<ConnectionName, Credential>,
+    /// The key of forgotten records, once the fingerprint key is another than it was made of.
+    pub(super) forgotten_key: Option<[u8; 32]>,
     /// Keyed fingerprints of records that were forgotten.
     pub(super) forgotten: BTreeSet<[u8; 16]>,
     pub(super) claims: Claims,

@@ -4,27 +4,39 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use fluxcascade_core::model::{
-    ConnectionName, LinkId, MappingName, MatchKeys, ObjectType, OperationId, RecordId, Side,
-    Timestamp, WorkKey,
+    ConnectionName, HoldKey, LinkId, MappingName, MatchKeys, ObjectType, Operation, OperationId,
+    RecordId, Side, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
-    Hint, Intake, Lease, MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite, Row,
-    RowMark, StoreError, Subject, Table, Taken,
+    Hint, Intake, IntakeRow, Lease, MarkedRow, Prune, Pruned, Receipt, Removed, Retained, Rewrite,
+    Row, RowMark, StoreError, Subject, Table, Taken,
 };
 
 use super::ledger::Ledger;
 use super::tenant::Tenant;
 use crate::rules;
-use crate::upkeep::{self, ForgottenKey, Place};
+use crate::upkeep::{self, ForgottenKey, Loose, Place};
 
 impl Tenant {
     /// The key of forgotten records' fingerprints.
     fn forgotten_key(&mut self) -> Result<ForgottenKey, StoreError> {
-        let key = match self.fingerprint_key {
-            Some(key) => key,
-            None => *self.fingerprint_key.insert(rules::draw_key()?),
-        };
-        Ok(ForgottenKey(key))
+        if let Some(key) = self.known_forgotten_key() {
+            return Ok(key);
+        }
+        let key = self.fingerprint_key.insert(rules::draw_key()?);
+        Ok(ForgottenKey::of(key))
+    }
+
+    fn known_forgotten_key(&self) -> Option<ForgottenKey> {
+        let made = || self.fingerprint_key.as_ref().map(ForgottenKey::of);
+        self.forgotten_key.map(ForgottenKey).or_else(made)
+    }
+
+    /// Gives the tenant another fingerprint key; what is forgotten stays so.
+    pub(super) fn renew_fingerprint_key(&mut self) -> Result<(), StoreError> {
+        self.forgotten_key = Some(self.forgotten_key()?.0);
+        self.fingerprint_key = Some(rules::draw_key()?);
+        Ok(())
     }
 
     fn is_forgotten(
@@ -33,25 +45,49 @@ impl Tenant {
         object: &ObjectType,
         record: &RecordId,
     ) -> bool {
-        let Some(key) = self.fingerprint_key.filter(|_| !self.forgotten.is_empty()) else {
+        let Some(key) = self.known_forgotten_key().filter(|_| !self.forgotten.is_empty()) else {
             return false;
         };
-        self.forgotten.contains(&ForgottenKey(key).print(connection, object, record))
+        self.forgotten.contains(&key.print(connection, object, record))
     }
 
     /// Takes in a page, but for the records that were forgotten.
     pub(super) fn intake(&mut self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
+        self.under(lease)?;
         if self.forgotten.is_empty() {
             return Ok(self.under(lease)?.intake(page));
         }
-        let (connection, object) = (&page.feed_key.connection, &page.feed_key.object);
-        let known = page
-            .rows
-            .iter()
-            .filter(|row| !self.is_forgotten(connection, object, &row.observation.record));
-        let rows = known.cloned().collect();
+        let mapping = &lease.mapping.mapping;
+        let kept = page.rows.iter().filter(|row| !self.keeps_out(mapping, page, row));
+        let rows = kept.cloned().collect();
         let page = Intake { rows, ..page.clone() };
         Ok(self.under(lease)?.intake(&page))
+    }
+
+    /// Whether a row is of a record that was forgotten, or that is by now: the one that a forgotten
+    /// record's create has made.
+    fn keeps_out(&mut self, mapping: &MappingName, page: &Intake, row: &IntakeRow) -> bool {
+        let (connection, object) = (&page.feed_key.connection, &page.feed_key.object);
+        let record = &row.observation.record;
+        if self.is_forgotten(connection, object, record) {
+            return true;
+        }
+        let Some(key) = self.known_forgotten_key() else { return false };
+        let keys = row.keys.iter().flat_map(|keys| &keys.valid);
+        let prints = keys.map(|shown| key.created(mapping, page.side, *shown));
+        let made: Vec<_> = prints.filter(|print| self.forgotten.contains(print)).collect();
+        let Some(ledger) = self.mappings.get_mut(mapping).filter(|_| !made.is_empty()) else {
+            return false;
+        };
+        if !ledger.is_new(page.side, record) {
+            return false;
+        }
+        ledger.remove_new(page.side, record);
+        for print in made {
+            self.forgotten.remove(&print);
+        }
+        self.forgotten.insert(key.print(connection, object, record));
+        true
     }
 
     pub(super) fn notify(&mut self, hint: &Hint) {
@@ -70,7 +106,7 @@ impl Tenant {
     ) -> Result<Receipt, StoreError> {
         let key = self.forgotten_key()?;
         self.forgotten.insert(key.print(&subject.connection, &subject.object, &subject.record));
-        let reached = self.reach(subject);
+        let reached = self.reach(subject, &key);
         let mut receipt =
             Receipt { subject: subject.clone(), at: now, records: Vec::new(), removed: [].into() };
         for (name, side, record) in &reached {
@@ -91,8 +127,13 @@ impl Tenant {
     }
 
     /// The subject's records, and all that are linked with them, through all mappings.
-    fn reach(&self, subject: &Subject) -> BTreeSet<(MappingName, Side, RecordId)> {
+    fn reach(
+        &mut self,
+        subject: &Subject,
+        key: &ForgottenKey,
+    ) -> BTreeSet<(MappingName, Side, RecordId)> {
         let mut reached = BTreeSet::new();
+        let mut prints = Vec::new();
         let mut ahead = self.readers(&subject.connection, &subject.object, &subject.record);
         while let Some(place) = ahead.pop() {
             if !reached.insert(place.clone()) {
@@ -107,7 +148,18 @@ impl Tenant {
                 let partner = link.records[side.other()].clone();
                 ahead.push((name.clone(), side.other(), partner));
             }
+            for create in ledger.creates_of(side, &record) {
+                match upkeep::loose(create, ledger.unlinked_holders(create)) {
+                    Loose::Record(made) => ahead.push((name.clone(), create.side, made)),
+                    Loose::Keys(keys) => {
+                        let kept = keys.into_iter().map(|of| key.created(&name, create.side, of));
+                        prints.extend(kept);
+                    }
+                    Loose::Unclear => {}
+                }
+            }
         }
+        self.forgotten.extend(prints);
         reached
     }
 
@@ -151,11 +203,37 @@ impl Ledger {
         of_side.map(|((connection, object), _)| (connection, object))
     }
 
+    /// Open creates of a record's partner.
+    fn creates_of(&self, side: Side, record: &RecordId) -> impl Iterator<Item = &Operation> {
+        let named = self.operations.of_record(side, record);
+        let record = record.clone();
+        named.filter(move |operation| rules::creates_for(operation, side, &record))
+    }
+
+    /// Live records without a link that have a key of a create.
+    fn unlinked_holders(&self, create: &Operation) -> BTreeSet<RecordId> {
+        let holders = create.keys.iter().flat_map(|key| self.keys.holders(*key, create.side));
+        let live = holders.filter(|(kept, _)| *kept == rules::Kept::Live);
+        let unlinked = live.filter(|(_, record)| self.links.of(create.side, record).is_none());
+        unlinked.map(|(_, record)| record.clone()).collect()
+    }
+
+    /// Whether a record was not taken in before: what else is known of it is a hint, or a hold.
+    fn is_new(&self, side: Side, record: &RecordId) -> bool {
+        self.links.naming(side, record).next().is_none()
+            && self.keys.of(side, record).next().is_none()
+            && self.operations.of_record(side, record).next().is_none()
+    }
+
+    /// Removes what is known of a record that is new.
+    fn remove_new(&mut self, side: Side, record: &RecordId) {
+        self.inbox[side].remove(record);
+        self.holds.remove(&HoldKey::Record(side, record.clone()));
+        self.review(WorkKey::Record(side, record.clone()));
+    }
+
     /// Removes all that is about records, and returns the operations that were open.
-    fn remove(
-        &mut self,
-        forgotten: &BTreeSet<Place>,
-    ) -> (Removed, Vec<fluxcascade_core::model::Operation>) {
+    fn remove(&mut self, forgotten: &BTreeSet<Place>) -> (Removed, Vec<Operation>) {
         // Whoever has the lease has read what is no more.
         self.standing.fence += 1;
         let mut removed = Removed::default();
@@ -194,10 +272,7 @@ impl Ledger {
         (removed, operations)
     }
 
-    fn remove_operations(
-        &mut self,
-        ids: &BTreeSet<OperationId>,
-    ) -> Vec<fluxcascade_core::model::Operation> {
+    fn remove_operations(&mut self, ids: &BTreeSet<OperationId>) -> Vec<Operation> {
         let closed: Vec<_> = ids.iter().filter_map(|id| self.operations.remove(*id)).collect();
         for operation in &closed {
             self.review_operation(operation);
@@ -356,7 +431,12 @@ impl Ledger {
             (Row::Hold(from), Row::Hold(to)) => swap(self.holds.get_mut(&from.key), from, to),
             (Row::Conflict(from), Row::Conflict(to)) => {
                 let place = self.conflict_places.get(&from.id).copied().unwrap_or(usize::MAX);
-                swap(self.conflicts.get_mut(place), from, to)
+                let written = swap(self.conflicts.get_mut(place), from, to);
+                if written {
+                    self.conflict_places.remove(&from.id);
+                    self.conflict_places.insert(to.id, place);
+                }
+                written
             }
             (Row::Log(from), Row::Log(to)) => {
                 let place = rewrite.from.mark.0.as_slice().try_into().map_or(0, u64::from_be_bytes);

@@ -53,6 +53,15 @@ pub(super) const OF_REASON: &str = "SELECT hold FROM holds
      WHERE tenant = $1 AND mapping = $2 AND reason = $3 AND reason <> ''
      ORDER BY kind, on_link, side, name LIMIT $4 OFFSET $5";
 
+/// Holds by their keys, in key order.
+pub(super) const OF_KEYS: &str = "SELECT h.hold
+     FROM unnest($3::smallint[], $4::bytea[], $5::smallint[], $6::text[])
+         p (kind, on_link, side, name)
+     CROSS JOIN LATERAL (SELECT h.hold FROM holds h WHERE h.tenant = $1 AND h.mapping = $2
+         AND h.kind = p.kind AND h.on_link = p.on_link AND h.side = p.side AND h.name = p.name
+         OFFSET 0) h
+     ORDER BY p.kind, p.on_link, p.side, p.name COLLATE \"C\"";
+
 const LOCKED: &str = "SELECT h.hold
      FROM unnest($3::smallint[], $4::bytea[], $5::smallint[], $6::text[])
          p (kind, on_link, side, name)
@@ -293,6 +302,13 @@ impl Ledger {
     }
 
     pub(super) async fn holds(&self, page: &Page) -> Result<Vec<Hold>, Fault> {
+        if let Some(keys) = &page.holds {
+            let keys: BTreeSet<_> = keys.iter().collect();
+            let HoldPlaces { kinds, on_links, sides, names } = HoldPlaces::of(keys);
+            let rows = self.rows(OF_KEYS, &[&kinds, &on_links, &sides, &names]).await?;
+            let found = rows.iter().map(|row| read_hold(row, 0));
+            return Ok(rules::page_of(page, found.collect::<Result<Vec<_>, _>>()?));
+        }
         let (limit, skip) = (size(page.limit), size(page.skip));
         let rows = if let Some(reason) = page.reason.map(HoldReason::word) {
             self.rows(OF_REASON, &[&reason, &limit, &skip]).await?

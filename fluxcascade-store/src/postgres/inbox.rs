@@ -88,7 +88,22 @@ impl Ledger {
         let end = (&page.feed_key.connection, &page.feed_key.object);
         let records = page.rows.iter().map(|row| &row.observation.record);
         let tenant = &lease.mapping.tenant;
-        let forgotten = forgotten::among(&self.session, tenant, end, records).await?;
+        let mut forgotten = forgotten::among(&self.session, tenant, end, records).await?;
+        let creates = forgotten::creates(&self.session, &lease.mapping, page).await?;
+        let mut spent: BTreeSet<[u8; 16]> = BTreeSet::new();
+        for record in page.rows.iter().map(|row| &row.observation.record) {
+            let keys = creates.get(record).into_iter().flatten();
+            let keys: Vec<_> = keys.filter(|key| !spent.contains(*key)).copied().collect();
+            let known = keys.is_empty() || forgotten.contains(record);
+            if known || !self.is_new(page.side, record).await? {
+                continue;
+            }
+            // It is what a forgotten record's create has made: one record for each create.
+            self.remove_new(page.side, record).await?;
+            forgotten::replace(&self.session, tenant, &keys, end, record).await?;
+            forgotten.insert(record.clone());
+            spent.extend(keys);
+        }
         if forgotten.is_empty() {
             return Ok(Cow::Borrowed(page));
         }

@@ -17,6 +17,7 @@ use super::inbox::read_entry;
 use super::ledger::{Ledger, side};
 use super::links::read_link;
 use super::session::{Access, Session, Value};
+use super::tokens;
 use crate::columns::{int, natural, size};
 use crate::upkeep;
 
@@ -93,6 +94,11 @@ impl Rows for PostgresStore {
             session.run(sql, &values).await
         };
         Ok(self.sessions.call(Access::Write, call).await? > 0)
+    }
+
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let renew = |session| tokens::renew_fingerprint_key(session, tenant);
+        self.sessions.call(Access::Write, renew).await
     }
 }
 
@@ -272,7 +278,9 @@ impl Ledger {
             }
             Row::Operation(to) => write("operations", "operation", &[&encode(to)]).await,
             Row::Hold(to) => write("holds", "hold", &[&encode(to)]).await,
-            Row::Conflict(to) => write("conflicts", "conflict", &[&encode(to)]).await,
+            Row::Conflict(to) => {
+                write("conflicts", "conflict id", &[&encode(to), &&to.id.0[..]]).await
+            }
             Row::Log(to) => write("log", "entry", &[&encode(to)]).await,
             Row::Run(to) => write("runs", "run", &[&encode(to)]).await,
         }

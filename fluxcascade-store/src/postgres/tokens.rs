@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::session::{Access, Session, Value};
 use crate::columns::{int, natural};
 use crate::rules;
+use crate::upkeep::{FORGOTTEN_KEY, ForgottenKey};
 
 #[async_trait]
 impl TokenStore for PostgresStore {
@@ -102,9 +103,43 @@ pub(super) async fn fingerprint_key(
     stored_key(&session, tenant).await?.ok_or_else(|| Fault::damaged("fingerprint key"))
 }
 
+/// The key of the tenant's forgotten records.
+pub(super) async fn forgotten_key(
+    session: &Arc<Session>,
+    tenant: &TenantId,
+) -> Result<ForgottenKey, Fault> {
+    match secret(session, tenant, FORGOTTEN_KEY).await? {
+        Some(key) => Ok(ForgottenKey(key)),
+        None => Ok(ForgottenKey::of(&fingerprint_key(Arc::clone(session), tenant).await?)),
+    }
+}
+
+/// Gives the tenant another fingerprint key; what is forgotten stays so.
+pub(super) async fn renew_fingerprint_key(
+    session: Arc<Session>,
+    tenant: &TenantId,
+) -> Result<(), Fault> {
+    let forgotten = forgotten_key(&session, tenant).await?;
+    let sql = "INSERT INTO secrets (tenant, name, secret) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant, name) DO UPDATE SET secret = $3";
+    let kept = [(FORGOTTEN_KEY, forgotten.0), ("fingerprint", rules::draw_key()?)];
+    for (name, key) in kept {
+        session.run(sql, &[&tenant.as_str(), &name, &&key[..]]).await?;
+    }
+    Ok(())
+}
+
 async fn stored_key(session: &Session, tenant: &TenantId) -> Result<Option<[u8; 32]>, Fault> {
-    let sql = "SELECT secret FROM secrets WHERE tenant = $1 AND name = 'fingerprint'";
-    let rows = session.rows(sql, &[&tenant.as_str()]).await?;
+    secret(session, tenant, "fingerprint").await
+}
+
+async fn secret(
+    session: &Session,
+    tenant: &TenantId,
+    name: &str,
+) -> Result<Option<[u8; 32]>, Fault> {
+    let sql = "SELECT secret FROM secrets WHERE tenant = $1 AND name = $2";
+    let rows = session.rows(sql, &[&tenant.as_str(), &name]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let key = row.try_get::<_, &[u8]>(0)?.try_into();
     key.map(Some).map_err(|_| Fault::damaged("fingerprint key"))

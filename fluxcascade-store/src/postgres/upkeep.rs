@@ -18,11 +18,12 @@ use fluxcascade_core::store::{
 
 use super::PostgresStore;
 use super::fault::Fault;
-use super::ledger::{Ledger, hash, link_id, record};
+use super::ledger::{Ledger, Places, hash, link_id, record};
 use super::session::{Access, Session, Value};
 use super::{forgotten, tokens};
 use crate::columns::{side_number, size};
-use crate::upkeep::{self, ForgottenKey, Place};
+use crate::rules::{self, Kept};
+use crate::upkeep::{self, Loose, Place};
 
 #[async_trait]
 impl Upkeep for PostgresStore {
@@ -38,6 +39,11 @@ impl Upkeep for PostgresStore {
             }
         };
         self.sessions.call(Access::Write, call).await
+    }
+
+    /// Nothing: what is left in the server's files is the server's to remove, see [`PostgresStore`].
+    async fn scrub(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
@@ -123,6 +129,39 @@ impl Ledger {
         };
         let rows = self.rows(sql, &[&side_number(side), &id.as_str()]).await?;
         rows.iter().map(|row| Ok((link_id(row, 0)?, record(row, 1)?))).collect()
+    }
+
+    /// Whether a record was not taken in before: what else is known of it is a hint, or a hold.
+    pub(super) async fn is_new(&self, side: Side, id: &RecordId) -> Result<bool, Fault> {
+        let place = Places::from_refs([(side, id)]);
+        Ok(self.keys_of(&place).await?.is_empty()
+            && self.naming(&place).await?.is_empty()
+            && self.naming_links(side, id).await?.is_empty())
+    }
+
+    /// Removes what is known of a record that is new.
+    pub(super) async fn remove_new(&self, side: Side, id: &RecordId) -> Result<(), Fault> {
+        for sql in [ENTRY, HOLD] {
+            self.run(sql, &[&side_number(side), &id.as_str()]).await?;
+        }
+        Ok(())
+    }
+
+    /// What the open create of a record's partner leaves behind.
+    async fn loose(&self, side: Side, id: &RecordId) -> Result<Option<Loose>, Fault> {
+        let naming = self.naming(&Places::from_refs([(side, id)])).await?;
+        let mut named = naming.into_values().flatten().map(|named| named.operation);
+        let Some(create) = named.find(|operation| rules::creates_for(operation, side, id)) else {
+            return Ok(None);
+        };
+        let holders = self.holders(&create.keys.iter().copied().collect()).await?;
+        let of_side = holders.into_iter().filter(|((_, side), _)| *side == create.side);
+        let live = of_side.flat_map(|(_, holders)| holders).filter(|(_, k)| *k == Kept::Live);
+        let live: BTreeSet<RecordId> = live.map(|(record, _)| record).collect();
+        let places = Places::from_refs(live.iter().map(|record| (create.side, record)));
+        let linked = self.links_of(&places).await?;
+        let unlinked = live.iter().filter(|id| !linked.contains_key(&(create.side, (*id).clone())));
+        Ok(Some(upkeep::loose(&create, unlinked.cloned().collect())))
     }
 
     async fn remove(&self, forgotten: &BTreeSet<Place>) -> Result<Removed, Fault> {
@@ -259,7 +298,7 @@ async fn forget(
 ) -> Result<Receipt, Fault> {
     let tenant = &subject.tenant;
     let mut mappings = mappings(&session, tenant).await?;
-    let key = ForgottenKey(tokens::fingerprint_key(Arc::clone(&session), tenant).await?);
+    let key = tokens::forgotten_key(&session, tenant).await?;
     let mut prints: BTreeSet<[u8; 16]> =
         [key.print(&subject.connection, &subject.object, &subject.record)].into();
     let end = (&subject.connection, &subject.object);
@@ -275,6 +314,14 @@ async fn forget(
         }
         for (_, partner) in reached.ledger.naming_links(side, &record).await? {
             ahead.push((name.clone(), side.other(), partner));
+        }
+        let to = side.other();
+        match reached.ledger.loose(side, &record).await? {
+            Some(Loose::Record(made)) => ahead.push((name.clone(), to, made)),
+            Some(Loose::Keys(keys)) => {
+                prints.extend(keys.into_iter().map(|of| key.created(&name, to, of)));
+            }
+            Some(Loose::Unclear) | None => {}
         }
     }
     let mut receipt =

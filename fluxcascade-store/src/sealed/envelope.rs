@@ -55,7 +55,7 @@ pub enum OpenError {
     },
     /// It stands in the clear.
     #[error(
-        "{row} is not sealed: something wrote to the store without its sealing layer; open the store with the layer from its first day on"
+        "{row} is not sealed: something wrote to the store without its sealing layer; open the store with the layer from its first day on, or seal what it has with Sealed::adopt"
     )]
     NotSealed {
         /// Which row.
@@ -157,6 +157,16 @@ pub(super) fn open_text(
         Some(Ok(bytes)) => open(ring, row, &bytes),
         Some(Err(_)) | None => Err(OpenError::NotSealed { row: row.to_string() }),
     }
+}
+
+/// Whether bytes look like what [`seal`] makes.
+pub(super) fn is_sealed(bytes: &[u8]) -> bool {
+    parts(bytes).is_some_and(|parts| KeyId::new(parts.key).is_ok())
+}
+
+/// The same of a text.
+pub(super) fn is_sealed_text(text: &str) -> bool {
+    text.starts_with(HEAD_TEXT) && URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| is_sealed(&bytes))
 }
 
 /// Whether bytes are sealed with the ring's current key, by what stands beside them.

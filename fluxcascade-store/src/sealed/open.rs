@@ -167,10 +167,10 @@ impl Opener<'_> {
     }
 }
 
-fn text_of_slots(slots: &[Slot]) -> Option<&str> {
+pub(super) fn text_of_slots(slots: &[Slot]) -> Option<&str> {
     slots.first().and_then(Slot::value).and_then(Value::as_text)
 }
 
-fn text_of(values: &[Value]) -> Option<&str> {
+pub(super) fn text_of(values: &[Value]) -> Option<&str> {
     values.first().and_then(Value::as_text)
 }

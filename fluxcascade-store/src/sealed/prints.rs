@@ -8,8 +8,7 @@
 use fluxcascade_core::model::{ConflictId, Fingerprint};
 use secrecy::{ExposeSecret, SecretBox};
 
-/// How many bytes a tenant's secret has.
-pub(super) const SECRET: usize = 32;
+use super::secret::SECRET;
 
 /// What is made of a tenant's secret.
 #[derive(Debug)]
@@ -21,11 +20,13 @@ pub(super) struct Prints {
 }
 
 impl Prints {
-    pub(super) fn of(secret: &[u8; SECRET]) -> Self {
+    /// With the key of match keys, if it is not made of the secret.
+    pub(super) fn of(secret: &[u8; SECRET], match_keys: Option<&[u8; SECRET]>) -> Self {
         let derive = |context| SecretBox::new(Box::new(blake3::derive_key(context, secret)));
+        let made = || derive("fluxcascade sealed 1: the key of match keys");
         Self {
             images: derive("fluxcascade sealed 1: images of fingerprints"),
-            match_keys: derive("fluxcascade sealed 1: the key of match keys"),
+            match_keys: match_keys.map_or_else(made, |key| SecretBox::new(Box::new(*key))),
         }
     }
 
@@ -57,12 +58,14 @@ mod tests {
 
     #[test]
     fn images_are_of_a_tenant_and_keep_equality_alone() {
-        let (ours, theirs) = (Prints::of(&[1; 32]), Prints::of(&[2; 32]));
+        let (ours, theirs) = (Prints::of(&[1; 32], None), Prints::of(&[2; 32], None));
         let print = Fingerprint([7; 16]);
-        assert_eq!(ours.image(print), Prints::of(&[1; 32]).image(print));
+        assert_eq!(ours.image(print), Prints::of(&[1; 32], None).image(print));
         assert_ne!(ours.image(print), ours.image(Fingerprint([8; 16])));
         assert_ne!(ours.image(print), theirs.image(print));
         assert_ne!(ours.image(print).0, ours.conflict(ConflictId([7; 16])).0);
         assert_ne!(ours.match_keys(), theirs.match_keys());
+        let adopted = Prints::of(&[1; 32], Some(&[3; 32]));
+        assert_eq!((adopted.match_keys(), adopted.image(print)), ([3; 32], ours.image(print)));
     }
 }

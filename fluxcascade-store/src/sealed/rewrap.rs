@@ -4,13 +4,15 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use fluxcascade_core::model::{MappingKey, MappingName, Slot, State, TenantId, Timestamp, Value};
+use fluxcascade_core::model::{
+    Choice, InboxEntry, MappingKey, MappingName, State, TenantId, Timestamp, Values,
+};
 use fluxcascade_core::store::{
     MarkedRow, Prune, Pruned, Receipt, Rewrite, Row, RowMark, Rows, StoreError, Subject, Table,
     TokenKey, TokenStore, Upkeep,
 };
 
-use super::open::Opener;
+use super::open::{Opener, text_of, text_of_slots};
 use super::row::RowId;
 use super::seal::Sealer;
 use super::{RESERVED, Sealed, envelope};
@@ -44,7 +46,8 @@ pub struct Rewrapped {
 }
 
 impl<S: Rows + TokenStore> Sealed<S> {
-    /// Seals a tenant's rows anew that were sealed with older keys, at most `limit` of them looked
+    /// Seals a tenant's rows anew that were sealed with older keys, or that show what they may not any
+    /// more ([`only_sensitive`](Sealed::only_sensitive)), at most `limit` of them looked
     /// at in one step, and says how far it is. Begin with `None`, and go on with what the step before
     /// said. The first step does all credentials.
     ///
@@ -82,6 +85,8 @@ impl<S: Rows + TokenStore> Sealed<S> {
         from: Option<&Rewrap>,
         limit: usize,
     ) -> Result<Rewrapped, StoreError> {
+        // Rows that are yet to be sealed are not to be rewrapped.
+        self.known(tenant).await?;
         let mut done = Rewrapped::default();
         if from.is_none() {
             self.rewrap_credentials(tenant, &mut done).await?;
@@ -116,14 +121,22 @@ impl<S: Rows + TokenStore> Sealed<S> {
         mapping: &MappingKey,
         rows: &[MarkedRow],
     ) -> Result<u64, StoreError> {
-        let older: Vec<_> = rows.iter().filter(|row| !self.is_current(&row.row)).collect();
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        self.look_at(mapping).await?;
+        let prints = self.prints(mapping).await?;
+        let (opener, sealer) = (self.opener(mapping), self.sealer(&prints, mapping));
+        let is_older = |row: &&MarkedRow| {
+            !self.is_current(&row.row) || sealer.legible.is_exceeded_by(&row.row)
+        };
+        let older: Vec<_> = rows.iter().filter(is_older).collect();
         if older.is_empty() {
             return Ok(0);
         }
-        let prints = self.prints(mapping).await?;
-        let (opener, sealer) = (self.opener(mapping), self.sealer(&prints, mapping));
         let anew = |from: &&MarkedRow| -> Result<Rewrite, StoreError> {
-            Ok(Rewrite { from: (*from).clone(), to: sealed_anew(&opener, &sealer, &from.row)? })
+            let to = seal_row(&sealer, &open_row(&opener, &from.row)?)?;
+            Ok(Rewrite { from: (*from).clone(), to })
         };
         let rewrites: Vec<_> = older.iter().map(anew).collect::<Result<_, _>>()?;
         self.inner.rewrite(mapping, &rewrites).await
@@ -155,62 +168,74 @@ impl<S: Rows + TokenStore> Sealed<S> {
 
     /// Whether all that is sealed of a row is sealed with the current key.
     fn is_current(&self, row: &Row) -> bool {
-        let text = |text: Option<&str>| {
-            text.is_some_and(|text| envelope::is_current_text(&self.ring, text))
-        };
-        let slots =
-            |slots: &[Slot]| text(slots.first().and_then(Slot::value).and_then(Value::as_text));
-        let values = |values: &[Value]| text(values.first().and_then(Value::as_text));
-        match row {
-            Row::Entry(_, entry) => match entry.observation.as_ref().map(|seen| &seen.state) {
-                Some(State::Known { values, .. }) => slots(values.slots()),
-                Some(State::Archived(values)) => values.slots().is_empty() || slots(values.slots()),
-                Some(State::Unreadable(words)) => text(Some(words)),
-                Some(
-                    State::Deleted(_) | State::Missing | State::MergedInto(_) | State::OutOfScope,
-                )
-                | None => true,
-            },
-            Row::Link(link) => link.bases.iter().all(|(_, base)| slots(&base.slots)),
-            Row::Operation(shell) => shell.pairs.first().is_some_and(|pair| values(&pair.origin)),
-            Row::Hold(shell) => {
-                let answer = shell.answer.as_ref().map(|answer| &answer.choice);
-                let answered = match answer {
-                    Some(fluxcascade_core::model::Choice::Set(set)) => values(&set.source),
-                    Some(_) | None => true,
-                };
-                answered && text(Some(&shell.detail))
-            }
-            Row::Conflict(shell) => values(&shell.values.source),
-            Row::Log(shell) => shell.pairs.first().is_some_and(|pair| values(&pair.before)),
-            Row::Run(shell) => shell.error.as_deref().is_none_or(|words| text(Some(words))),
-        }
+        let is_current =
+            |text: Option<&str>| text.is_some_and(|t| envelope::is_current_text(&self.ring, t));
+        texts(row).into_iter().all(is_current)
     }
 }
 
-fn sealed_anew(opener: &Opener<'_>, sealer: &Sealer<'_>, row: &Row) -> Result<Row, StoreError> {
-    Ok(match row {
-        Row::Entry(side, entry) => {
-            let mut entry = opener.entry(*side, entry.clone())?;
-            let seen = entry.observation.as_ref();
-            entry.observation = seen.map(|seen| sealer.observation(*side, seen)).transpose()?;
-            Row::Entry(*side, entry)
+/// The texts in which the sealed parts of a row stand: `None` where something else stands instead.
+pub(super) fn texts(row: &Row) -> Vec<Option<&str>> {
+    match row {
+        Row::Entry(_, entry) => match entry.observation.as_ref().map(|seen| &seen.state) {
+            Some(State::Known { values, .. }) => vec![text_of_slots(Values::slots(values))],
+            Some(State::Archived(values)) if values.slots().is_empty() => Vec::new(),
+            Some(State::Archived(values)) => vec![text_of_slots(Values::slots(values))],
+            Some(State::Unreadable(words)) => vec![Some(words)],
+            Some(State::Deleted(_) | State::Missing | State::MergedInto(_) | State::OutOfScope)
+            | None => Vec::new(),
+        },
+        Row::Link(link) => link.bases.iter().map(|(_, base)| text_of_slots(&base.slots)).collect(),
+        Row::Operation(shell) => vec![shell.pairs.first().and_then(|pair| text_of(&pair.origin))],
+        Row::Hold(shell) => {
+            let mut texts = vec![Some(shell.detail.as_str())];
+            if let Some(Choice::Set(set)) = shell.answer.as_ref().map(|answer| &answer.choice) {
+                texts.push(text_of(&set.source));
+            }
+            texts
         }
-        Row::Link(link) => Row::Link(sealer.link(&opener.link(link.clone())?)?),
-        Row::Operation(shell) => Row::Operation(sealer.operation(&opener.operation(shell)?)?),
-        Row::Hold(shell) => Row::Hold(sealer.hold(&opener.hold(shell)?)?),
-        Row::Conflict(shell) => Row::Conflict(sealer.conflict(&opener.conflict(shell)?)?),
-        Row::Log(shell) => Row::Log(sealer.log(&opener.log(shell)?)?),
-        Row::Run(shell) => Row::Run(sealer.run(&opener.run(shell.clone())?)?),
+        Row::Conflict(shell) => vec![text_of(&shell.values.source)],
+        Row::Log(shell) => vec![shell.pairs.first().and_then(|pair| text_of(&pair.before))],
+        Row::Run(shell) => shell.error.iter().map(|words| Some(words.as_str())).collect(),
+    }
+}
+
+/// A row as it is above the layer.
+pub(super) fn open_row(opener: &Opener<'_>, row: &Row) -> Result<Row, StoreError> {
+    Ok(match row {
+        Row::Entry(side, entry) => Row::Entry(*side, opener.entry(*side, entry.clone())?),
+        Row::Link(link) => Row::Link(opener.link(link.clone())?),
+        Row::Operation(shell) => Row::Operation(opener.operation(shell)?),
+        Row::Hold(shell) => Row::Hold(opener.hold(shell)?),
+        Row::Conflict(shell) => Row::Conflict(opener.conflict(shell)?),
+        Row::Log(shell) => Row::Log(opener.log(shell)?),
+        Row::Run(shell) => Row::Run(opener.run(shell.clone())?),
     })
 }
 
-fn beginning(mapping: &MappingName) -> Rewrap {
+/// A row as it is below the layer.
+pub(super) fn seal_row(sealer: &Sealer<'_>, row: &Row) -> Result<Row, StoreError> {
+    Ok(match row {
+        Row::Entry(side, entry) => {
+            let seen = entry.observation.as_ref();
+            let observation = seen.map(|seen| sealer.observation(*side, seen)).transpose()?;
+            Row::Entry(*side, InboxEntry { observation, ..entry.clone() })
+        }
+        Row::Link(link) => Row::Link(sealer.link(link)?),
+        Row::Operation(operation) => Row::Operation(sealer.operation(operation)?),
+        Row::Hold(hold) => Row::Hold(sealer.hold(hold)?),
+        Row::Conflict(conflict) => Row::Conflict(sealer.conflict(conflict)?),
+        Row::Log(log) => Row::Log(sealer.log(log)?),
+        Row::Run(run) => Row::Run(sealer.run(run)?),
+    })
+}
+
+pub(super) fn beginning(mapping: &MappingName) -> Rewrap {
     Rewrap { mapping: mapping.clone(), table: Table::Inbox, after: None }
 }
 
 /// The table after one, or the first of the next mapping.
-fn after_table(here: &Rewrap, mappings: &[MappingName]) -> Option<Rewrap> {
+pub(super) fn after_table(here: &Rewrap, mappings: &[MappingName]) -> Option<Rewrap> {
     match here.table.next() {
         Some(table) => Some(Rewrap { mapping: here.mapping.clone(), table, after: None }),
         None => mappings.iter().find(|name| **name > here.mapping).map(beginning),
@@ -226,5 +251,9 @@ impl<S: Upkeep + TokenStore> Upkeep for Sealed<S> {
 
     async fn prune(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
         self.inner.prune(mapping, prune).await
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.inner.scrub().await
     }
 }

@@ -2,6 +2,8 @@
 //! store below decides by (ids, versions, times, states, keyed fingerprints), and the sealed noun
 //! where its values were. How a shell is opened again is in `open`.
 
+use std::sync::Arc;
+
 use fluxcascade_core::codec::{encode, encode_base};
 use fluxcascade_core::model::{
     Answer, Base, Cause, Choice, Conflict, Hold, HoldKey, HoldReason, Link, LinkId, LogPair,
@@ -13,6 +15,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::envelope::seal_text;
 use super::key::Keyring;
+use super::legible::Legible;
 use super::prints::Prints;
 use super::row::RowId;
 
@@ -21,6 +24,7 @@ pub(super) struct Sealer<'a> {
     pub(super) ring: &'a Keyring,
     pub(super) prints: &'a Prints,
     pub(super) mapping: &'a MappingKey,
+    pub(super) legible: Arc<Legible>,
 }
 
 impl Sealer<'_> {
@@ -77,9 +81,10 @@ impl Sealer<'_> {
 
     fn base(&self, id: LinkId, side: Side, base: &Base) -> Result<Base, StoreError> {
         let row = RowId::base(self.mapping, id, side);
+        let sealed = Slot::Present(self.value(&row, encode_base(base))?);
         Ok(Base {
             revision: base.revision,
-            slots: Box::new([Slot::Present(self.value(&row, encode_base(base))?)]),
+            slots: std::iter::once(sealed).chain(self.legible.slots(side, base)).collect(),
             fingerprint: base.fingerprint.map(|print| self.prints.image(print)),
             version: Version::default(),
             written: Vec::new(),
@@ -150,14 +155,18 @@ impl Sealer<'_> {
         let id = self.prints.conflict(conflict.id);
         let row = RowId::conflict(self.mapping, id);
         let sealed = self.value(&row, encode(conflict))?;
+        let is_legible = conflict.pair.as_ref().is_some_and(|pair| self.legible.pair(pair));
+        let copied = Some(conflict).filter(|_| is_legible);
+        let mut values = copied.map(|copied| copied.values.clone()).unwrap_or_default();
+        values.source.insert(0, sealed);
         Ok(Conflict {
             id,
             link: conflict.link,
             records: conflict.records.clone(),
             pair: conflict.pair.clone(),
             kind: conflict.kind,
-            base: Sides::default(),
-            values: Sides::new(vec![sealed], Vec::new()),
+            base: copied.map(|copied| copied.base.clone()).unwrap_or_default(),
+            values,
             times: Sides::default(),
             strategy: String::new(),
             winner: conflict.winner,
@@ -184,7 +193,7 @@ impl Sealer<'_> {
             side: log.side,
             records: log.records.clone(),
             operation: log.operation,
-            pairs: vec![pair],
+            pairs: std::iter::once(pair).chain(self.legible.log(&log.pairs, self.prints)).collect(),
             note: String::new(),
         })
     }

@@ -1,6 +1,6 @@
 //! Each call of a store: sealed on its way down, opened on its way up.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +24,7 @@ impl<S: Store + TokenStore> Store for Sealed<S> {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Lease, StoreError> {
+        self.look_at(mapping).await?;
         self.prints(mapping).await?;
         self.inner.lease(mapping, now, ttl).await
     }
@@ -50,7 +51,10 @@ impl<S: Store + TokenStore> Store for Sealed<S> {
     }
 
     async fn add_revision(&self, lease: &Lease, revision: &Revision) -> Result<(), StoreError> {
-        self.inner.add_revision(lease, revision).await
+        self.inner.add_revision(lease, revision).await?;
+        // What stays legible is found out anew.
+        self.legible().remove(&lease.mapping);
+        Ok(())
     }
 
     async fn start_run(&self, lease: &Lease, start: &RunStart) -> Result<RunNumber, StoreError> {
@@ -213,9 +217,6 @@ impl Asked {
     }
 }
 
-/// How many holds are looked at in one step for those that are answered.
-const HOLDS: usize = 1_000;
-
 impl<S: Store + TokenStore> Sealed<S> {
     /// The holds that answers are to. An answer names the version of the hold that a person saw, and
     /// the store below knows its shell's alone.
@@ -224,24 +225,15 @@ impl<S: Store + TokenStore> Sealed<S> {
         mapping: &MappingKey,
         answers: &[AnswerTo],
     ) -> Result<BTreeMap<HoldKey, Asked>, StoreError> {
-        let wanted: BTreeSet<&HoldKey> = answers.iter().map(|to| &to.hold).collect();
+        let keys = answers.iter().map(|to| to.hold.clone()).collect();
+        let page = Page { holds: Some(keys), ..Page::all() };
         let mut found = BTreeMap::new();
-        let mut skip = 0;
-        while found.len() < wanted.len() {
-            let page = Page { skip, limit: HOLDS, ..Page::default() };
-            let holds = self.inner.holds(mapping, &page).await?;
-            skip += holds.len();
-            let last = holds.len() < HOLDS;
-            for shell in holds.into_iter().filter(|hold| wanted.contains(&hold.key)) {
-                let opened = self.opener(mapping).hold(&shell)?;
-                let both = opened.answer.as_ref().zip(shell.answer.as_ref());
-                let given = both.map(|(above, below)| (above.choice.clone(), below.choice.clone()));
-                let answers = given.into_iter().collect();
-                found.insert(shell.key.clone(), Asked { shell, opened, answers });
-            }
-            if last {
-                break;
-            }
+        for shell in self.inner.holds(mapping, &page).await? {
+            let opened = self.opener(mapping).hold(&shell)?;
+            let both = opened.answer.as_ref().zip(shell.answer.as_ref());
+            let given = both.map(|(above, below)| (above.choice.clone(), below.choice.clone()));
+            let answers = given.into_iter().collect();
+            found.insert(shell.key.clone(), Asked { shell, opened, answers });
         }
         Ok(found)
     }

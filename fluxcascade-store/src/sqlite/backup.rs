@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
+#[cfg(doc)]
+use fluxcascade_core::store::Upkeep;
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
 use futures::channel::oneshot;
 use rusqlite::{Connection, OpenFlags};
@@ -24,6 +26,13 @@ impl SqliteStore {
     /// a file whose name begins with this one's and ends in `.part`. Another copy of the files, with
     /// the store's write-ahead log, is whole only if it is of one moment: a snapshot, or made while
     /// the process is stopped.
+    ///
+    /// A record that is forgotten meanwhile is in the copy as it was, or not at all. A copy forgets
+    /// nothing by itself: what is forgotten later is in it as long as it is kept. If one is put in the
+    /// store's place, the receipts from after it was made name what is to be forgotten there again,
+    /// before anything is synced: forgetting may be repeated ([`Upkeep::forget`]). In the store's own
+    /// file, what was forgotten while a copy was made is overwritten at the latest when the next call
+    /// after it is done. A copy has no trace of what was ever removed or overwritten.
     ///
     /// The copy goes on if the caller stops waiting.
     ///
@@ -53,9 +62,12 @@ impl SqliteStore {
             .name("fluxcascade-backup".into())
             .spawn(move || drop(done.send(copy(&from, &to))))
             .map_err(StoreError::failed)?;
-        answer
+        let copied = answer
             .await
-            .unwrap_or_else(|_| Err(StoreError::failed("the copy was cut off: make it again")))
+            .unwrap_or_else(|_| Err(StoreError::failed("the copy was cut off: make it again")));
+        // What was forgotten while it was made is in the log until nobody reads it any more.
+        self.worker.run(super::worker::Session::cut_off_remains).await?;
+        copied
     }
 }
 

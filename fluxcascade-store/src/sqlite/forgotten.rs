@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use fluxcascade_core::model::{ConnectionName, ObjectType, RecordId, TenantId};
+use fluxcascade_core::model::{
+    ConnectionName, Fingerprint, MappingName, ObjectType, RecordId, Side, TenantId,
+};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::fault::Fault;
@@ -42,7 +44,7 @@ impl<'a> Forgotten<'a> {
             .query_row([tenant.as_str()], |_| Ok(()))
             .optional()?;
         let key = match any {
-            Some(()) => Some(ForgottenKey(tokens::fingerprint_key(transaction, tenant)?)),
+            Some(()) => Some(tokens::forgotten_key(transaction, tenant)?),
             None => None,
         };
         Ok(Self { transaction, tenant: tenant.as_str().to_owned(), key })
@@ -60,7 +62,47 @@ impl<'a> Forgotten<'a> {
         record: &RecordId,
     ) -> Result<bool, Fault> {
         let Some(key) = &self.key else { return Ok(false) };
-        let name = forgotten_name(&key.print(connection, object, record));
+        self.keeps(&key.print(connection, object, record))
+    }
+
+    /// Which keys of a record are those of a create whose origin was forgotten.
+    pub(super) fn creates<'k>(
+        &self,
+        mapping: &MappingName,
+        side: Side,
+        keys: impl Iterator<Item = &'k (u16, Fingerprint)>,
+    ) -> Result<Vec<[u8; 16]>, Fault> {
+        let Some(key) = &self.key else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for shown in keys {
+            let print = key.created(mapping, side, *shown);
+            if self.keeps(&print)? {
+                found.push(print);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps the record that a create has made in place of the create's keys.
+    pub(super) fn replace(
+        &self,
+        keys: &[[u8; 16]],
+        (connection, object): (&ConnectionName, &ObjectType),
+        record: &RecordId,
+    ) -> Result<(), Fault> {
+        let Some(key) = &self.key else { return Ok(()) };
+        let tenant = TenantId::new(&self.tenant).map_err(|_| Fault::damaged("tenant"))?;
+        keep(self.transaction, &tenant, &[key.print(connection, object, record)].into())?;
+        for print in keys {
+            self.transaction
+                .prepare_cached("DELETE FROM secrets WHERE tenant = ?1 AND name = ?2")?
+                .execute(params![self.tenant, forgotten_name(print)])?;
+        }
+        Ok(())
+    }
+
+    fn keeps(&self, print: &[u8; 16]) -> Result<bool, Fault> {
+        let name = forgotten_name(print);
         let found = self
             .transaction
             .prepare_cached("SELECT 1 FROM secrets WHERE tenant = ?1 AND name = ?2")?

@@ -1,5 +1,7 @@
 //! Holds: stored by key, found by link, by what they wait for, and by page.
 
+use std::collections::BTreeSet;
+
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::model::{
     AnswerOutcome, AnswerTo, Hold, HoldKey, LinkId, RecordId, Side, Timestamp, Withheld,
@@ -162,6 +164,11 @@ impl Ledger<'_> {
     }
 
     pub(super) fn holds(&self, page: &Page) -> Result<Vec<Hold>, Fault> {
+        if let Some(keys) = &page.holds {
+            let keys: BTreeSet<_> = keys.iter().collect();
+            let found = keys.into_iter().filter_map(|key| self.hold(key).transpose());
+            return Ok(rules::page_of(page, found.collect::<Result<Vec<_>, _>>()?));
+        }
         let (limit, skip) = (size(page.limit), size(page.skip));
         match page.reason {
             Some(reason) => {

@@ -182,20 +182,30 @@ pub(super) fn notify(transaction: &Transaction<'_>, hints: &[Hint]) -> Result<()
 
 /// The page but for the records that were forgotten.
 pub(super) fn without_forgotten(
-    transaction: &Transaction<'_>,
+    ledger: &Ledger<'_>,
     lease: &Lease,
     mut page: Intake,
 ) -> Result<Intake, Fault> {
-    let forgotten = Forgotten::of(transaction, &lease.mapping.tenant)?;
+    let forgotten = Forgotten::of(ledger.transaction, &lease.mapping.tenant)?;
     if !forgotten.are_any() {
         return Ok(page);
     }
     let (connection, object) = (&page.feed_key.connection, &page.feed_key.object);
     let mut rows = Vec::with_capacity(page.rows.len());
     for row in page.rows {
-        if !forgotten.has(connection, object, &row.observation.record)? {
-            rows.push(row);
+        let record = &row.observation.record;
+        if forgotten.has(connection, object, record)? {
+            continue;
         }
+        let keys = row.keys.iter().flat_map(|keys| &keys.valid);
+        let made = forgotten.creates(&lease.mapping.mapping, page.side, keys)?;
+        if made.is_empty() || !ledger.is_new(page.side, record)? {
+            rows.push(row);
+            continue;
+        }
+        // It is what a forgotten record's create has made.
+        ledger.remove_new(page.side, record)?;
+        forgotten.replace(&made, (connection, object), record)?;
     }
     page.rows = rows;
     Ok(page)

@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::inbox::read_entry_at;
 use super::ledger::{Ledger, blob};
 use super::links::read_link_at;
+use super::tokens;
 use super::worker::Access;
 use crate::columns::{int, natural, size};
 use crate::upkeep;
@@ -104,6 +105,14 @@ impl Rows for SqliteStore {
                     secret
                 ])?;
             Ok(changed > 0)
+        };
+        self.worker.call(Access::Write, call).await
+    }
+
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        let tenant = tenant.clone();
+        let call = move |transaction: &Transaction<'_>| {
+            tokens::renew_fingerprint_key(transaction, &tenant)
         };
         self.worker.call(Access::Write, call).await
     }
@@ -217,8 +226,8 @@ impl Ledger<'_> {
                 self.run("UPDATE holds SET hold = ?2 WHERE place = ?1", params![at, encode(to)])?
             }
             Row::Conflict(to) => {
-                let sql = "UPDATE conflicts SET conflict = ?2 WHERE place = ?1";
-                self.run(sql, params![at, encode(to)])?
+                let sql = "UPDATE conflicts SET conflict = ?2, id = ?3 WHERE place = ?1";
+                self.run(sql, params![at, encode(to), to.id.0])?
             }
             Row::Log(to) => {
                 self.run("UPDATE log SET entry = ?2 WHERE place = ?1", params![at, encode(to)])?

@@ -62,6 +62,8 @@ fn prepare(path: &Path) -> Result<Connection, Fault> {
     migrate(&mut connection, schema)?;
     tune(&connection)?;
     take_over(&mut connection)?;
+    // A process that ended may have left in its log what was forgotten meanwhile.
+    drop(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     Ok(connection)
 }
 
@@ -99,6 +101,9 @@ fn tune(connection: &Connection) -> Result<(), Fault> {
         .into());
     }
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // What a row held before is overwritten in the file: a record that is forgotten takes with it what
+    // it was a year ago.
+    connection.pragma_update(None, "secure_delete", true)?;
     // Small, so that a process holds as much for a million links as for ten thousand: the operating
     // system keeps the rest.
     connection.pragma_update(None, "cache_size", -8 * 1024)?;

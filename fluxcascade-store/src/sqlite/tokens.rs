@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::worker::Access;
 use crate::columns::{int, natural};
 use crate::rules;
+use crate::upkeep::{FORGOTTEN_KEY, ForgottenKey};
 
 #[async_trait]
 impl TokenStore for SqliteStore {
@@ -115,10 +116,45 @@ pub(super) fn fingerprint_key(
         return Ok(key);
     }
     let key = rules::draw_key()?;
+    keep(transaction, tenant, "fingerprint", &key)?;
+    Ok(key)
+}
+
+/// The key of the tenant's forgotten records.
+pub(super) fn forgotten_key(
+    transaction: &Transaction<'_>,
+    tenant: &TenantId,
+) -> Result<ForgottenKey, Fault> {
+    let kept = transaction
+        .prepare_cached("SELECT secret FROM secrets WHERE tenant = ?1 AND name = ?2")?
+        .query_row(params![tenant.as_str(), FORGOTTEN_KEY], |row| row.get(0))
+        .optional()?;
+    match kept {
+        Some(key) => Ok(ForgottenKey(key)),
+        None => Ok(ForgottenKey::of(&fingerprint_key(transaction, tenant)?)),
+    }
+}
+
+/// Gives the tenant another fingerprint key; what is forgotten stays so.
+pub(super) fn renew_fingerprint_key(
+    transaction: &Transaction<'_>,
+    tenant: &TenantId,
+) -> Result<(), Fault> {
+    let forgotten = forgotten_key(transaction, tenant)?;
+    keep(transaction, tenant, FORGOTTEN_KEY, &forgotten.0)?;
+    keep(transaction, tenant, "fingerprint", &rules::draw_key()?)
+}
+
+fn keep(
+    transaction: &Transaction<'_>,
+    tenant: &TenantId,
+    name: &str,
+    secret: &[u8; 32],
+) -> Result<(), Fault> {
     transaction
         .prepare_cached(
-            "INSERT INTO secrets (tenant, name, secret) VALUES (?1, 'fingerprint', ?2)",
+            "INSERT OR REPLACE INTO secrets (tenant, name, secret) VALUES (?1, ?2, ?3)",
         )?
-        .execute(params![tenant.as_str(), key])?;
-    Ok(key)
+        .execute(params![tenant.as_str(), name, secret])?;
+    Ok(())
 }

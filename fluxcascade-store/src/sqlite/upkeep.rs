@@ -16,11 +16,11 @@ use rusqlite::{Transaction, params};
 use super::SqliteStore;
 use super::fault::Fault;
 use super::forgotten::keep;
-use super::ledger::{Ledger, blob};
+use super::ledger::{self, Ledger, blob};
 use super::tokens;
 use super::worker::Access;
 use crate::columns::size;
-use crate::upkeep::{self, ForgottenKey, Place};
+use crate::upkeep::{self, Loose, Place};
 
 #[async_trait]
 impl Upkeep for SqliteStore {
@@ -38,6 +38,12 @@ impl Upkeep for SqliteStore {
         };
         self.worker.call(Access::Write, call).await
     }
+
+    /// Writes the file anew, and cuts its log off. What is removed is overwritten at once; but where
+    /// SQLite moved a row from page to page before, a trace of it may be left in what pages do not use.
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.worker.run(super::worker::Session::scrub).await?
+    }
 }
 
 /// What a step of pruning looks at, and how a row of it goes.
@@ -47,6 +53,22 @@ const CONFLICTS: &str =
     "SELECT place, conflict FROM conflicts WHERE mapping = ?1 ORDER BY place LIMIT ?2 OFFSET ?3";
 const REFUSED: &str = "SELECT place, hold FROM holds WHERE mapping = ?1 AND reason = ?4
      ORDER BY kind, on_link, side, name LIMIT ?2 OFFSET ?3";
+
+const ENTRY: &str = "DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3";
+const HOLD: &str = "DELETE FROM holds
+     WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3";
+
+/// Whether a record has keys, or an operation names it.
+const KNOWN: [&str; 2] = [
+    "SELECT 1 FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3 LIMIT 1",
+    "SELECT 1 FROM operation_records WHERE mapping = ?1 AND side = ?2 AND record = ?3 LIMIT 1",
+];
+
+/// Live records without a link that have a key.
+const UNLINKED_HOLDERS: &str = "SELECT k.record FROM match_keys k
+     WHERE k.mapping = ?1 AND k.rule = ?2 AND k.fingerprint = ?3 AND k.side = ?4
+     AND NOT k.archived AND NOT EXISTS (SELECT 1 FROM linked d
+         WHERE d.mapping = k.mapping AND d.side = k.side AND d.record = k.record)";
 
 impl Ledger<'_> {
     fn prune(&self, prune: &Prune) -> Result<Pruned, Fault> {
@@ -106,6 +128,36 @@ impl Ledger<'_> {
         Ok(links)
     }
 
+    /// Whether a record was not taken in before: what else is known of it is a hint, or a hold.
+    pub(super) fn is_new(&self, side: Side, record: &RecordId) -> Result<bool, Fault> {
+        for sql in KNOWN {
+            let place = params![self.mapping, side.number(), record.as_str()];
+            if self.one(sql, place, |_| Ok(()))?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(self.naming(side, record)?.is_empty())
+    }
+
+    /// Removes what is known of a record that is new.
+    pub(super) fn remove_new(&self, side: Side, record: &RecordId) -> Result<(), Fault> {
+        for sql in [ENTRY, HOLD] {
+            self.run(sql, params![self.mapping, side.number(), record.as_str()])?;
+        }
+        Ok(())
+    }
+
+    /// What the open create of a record's partner leaves behind.
+    fn loose(&self, side: Side, record: &RecordId) -> Result<Option<Loose>, Fault> {
+        let Some(create) = self.open_create(side, record)? else { return Ok(None) };
+        let mut unlinked = BTreeSet::new();
+        for (rule, print) in &create.keys {
+            let key = params![self.mapping, rule, print.0, create.side.number()];
+            unlinked.extend(self.all(UNLINKED_HOLDERS, key, |row| ledger::record(row, 0))?);
+        }
+        Ok(Some(upkeep::loose(&create, unlinked)))
+    }
+
     fn remove(&self, forgotten: &BTreeSet<Place>) -> Result<Removed, Fault> {
         // Whoever has the lease has read what is no more.
         self.run("UPDATE mappings SET fence = fence + 1 WHERE number = ?1", [self.mapping])?;
@@ -119,13 +171,10 @@ impl Ledger<'_> {
             let gone = |sql| -> Result<u64, Fault> {
                 Ok(self.run(sql, params![self.mapping, side.number(), record.as_str()])? as u64)
             };
-            removed.entries +=
-                gone("DELETE FROM inbox WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
+            removed.entries += gone(ENTRY)?;
             removed.keys +=
                 gone("DELETE FROM match_keys WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
-            removed.holds += gone(
-                "DELETE FROM holds WHERE mapping = ?1 AND kind = 2 AND on_link = x'' AND side = ?2 AND name = ?3",
-            )?;
+            removed.holds += gone(HOLD)?;
             gone("DELETE FROM linked WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
             gone("DELETE FROM seen WHERE mapping = ?1 AND side = ?2 AND record = ?3")?;
             let told = match side {
@@ -233,7 +282,7 @@ pub(super) fn forget(
     now: Timestamp,
 ) -> Result<Receipt, Fault> {
     let tenant = &subject.tenant;
-    let key = ForgottenKey(tokens::fingerprint_key(transaction, tenant)?);
+    let key = tokens::forgotten_key(transaction, tenant)?;
     let mut mappings = mappings(transaction, tenant)?;
     let mut prints: BTreeSet<[u8; 16]> =
         [key.print(&subject.connection, &subject.object, &subject.record)].into();
@@ -250,6 +299,14 @@ pub(super) fn forget(
         }
         for link in reached.ledger.naming(side, &record)? {
             ahead.push((name.clone(), side.other(), link.records[side.other()].clone()));
+        }
+        let to = side.other();
+        match reached.ledger.loose(side, &record)? {
+            Some(Loose::Record(made)) => ahead.push((name.clone(), to, made)),
+            Some(Loose::Keys(keys)) => {
+                prints.extend(keys.into_iter().map(|of| key.created(&name, to, of)));
+            }
+            Some(Loose::Unclear) | None => {}
         }
     }
     let mut receipt =

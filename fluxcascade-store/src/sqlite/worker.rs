@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use fluxcascade_core::model::Timestamp;
 use fluxcascade_core::store::{Receipt, StoreError, Subject};
@@ -32,12 +33,22 @@ pub(super) enum Access {
 /// The most calls that share a transaction: each waits for all of them.
 const MOST: usize = 64;
 
+/// What may be left of records that were forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remains {
+    Nothing,
+    /// What the log had of them before.
+    Log,
+}
+
 /// The open file. The connection is closed before the lock is let go.
 pub(super) struct Session {
     pub(super) connection: Connection,
     path: Arc<Path>,
     /// The pragma that is in force.
     synchronous: &'static str,
+    /// What of forgotten records may be there still.
+    remains: Remains,
     /// The pragma as it was when each transaction that wrote was about to be committed.
     #[cfg(test)]
     pub(super) committed: Vec<i64>,
@@ -174,6 +185,7 @@ impl Session {
             connection,
             path: Arc::clone(path),
             synchronous: "FULL",
+            remains: Remains::Nothing,
             #[cfg(test)]
             committed: Vec::new(),
             _lock: lock,
@@ -192,6 +204,7 @@ impl Session {
                     self.together(group);
                 }
             }
+            self.cut_off_remains();
         }
     }
 
@@ -252,31 +265,58 @@ impl Session {
         transaction.commit().map_err(told)
     }
 
-    /// Forgets a record. What is removed is overwritten, and the log before it is moved into the file
-    /// and cut off, so that it is not there either.
+    /// Forgets a record. What is removed is overwritten, as always, and the log before it is moved
+    /// into the file and cut off, so that it is not there either.
     pub(super) fn forget(
         &mut self,
         subject: &Subject,
         now: Timestamp,
     ) -> Result<Receipt, StoreError> {
-        let receipt =
-            self.overwriting(|transaction| super::upkeep::forget(transaction, subject, now));
-        // What was removed is so from here on: neither step may take its receipt away.
-        drop(self.connection.pragma_update(None, "secure_delete", false));
-        drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
-        receipt.map_err(|fault| fault.at(&self.path))
+        let receipt = self.forget_within(subject, now).map_err(|fault| fault.at(&self.path))?;
+        // What was removed is so from here on: this step may not take its receipt away.
+        self.cut_off();
+        Ok(receipt)
     }
 
-    /// A transaction of its own, in which what is removed is overwritten.
-    fn overwriting<T>(
-        &mut self,
-        call: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        self.connection.pragma_update(None, "secure_delete", true)?;
+    fn forget_within(&mut self, subject: &Subject, now: Timestamp) -> Result<Receipt, Fault> {
         let transaction = begin(&mut self.connection, &mut self.synchronous, Access::Write)?;
-        let answer = call(&transaction)?;
+        let receipt = super::upkeep::forget(&transaction, subject, now)?;
         transaction.commit()?;
-        Ok(answer)
+        Ok(receipt)
+    }
+
+    /// Moves the log into the file and cuts it off, unless somebody reads what was before it, as a
+    /// copy does that is being made: then it is tried again after each call, and nobody waits for it.
+    pub(super) fn cut_off(&mut self) {
+        drop(self.connection.busy_timeout(Duration::ZERO));
+        let cut = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            row.get::<_, i64>(0) // 0: nobody was in the way
+        });
+        drop(self.connection.busy_timeout(schema::PATIENCE));
+        self.remains = if cut == Ok(0) { Remains::Nothing } else { Remains::Log };
+    }
+
+    /// Cuts the log off if that is still to be done.
+    pub(super) fn cut_off_remains(&mut self) {
+        match self.remains {
+            Remains::Nothing => {}
+            Remains::Log => self.cut_off(),
+        }
+    }
+
+    /// Writes the file anew, without anything that is in none of its rows.
+    pub(super) fn scrub(&mut self) -> Result<(), StoreError> {
+        let written = self.write_anew();
+        drop(self.connection.pragma_update(None, "temp_store", "MEMORY"));
+        written.map_err(|error| Fault::from(error).at(&self.path))?;
+        self.cut_off();
+        Ok(())
+    }
+
+    fn write_anew(&self) -> rusqlite::Result<()> {
+        // It is as large as the file, and has nothing in it that the file will not have.
+        self.connection.pragma_update(None, "temp_store", "FILE")?;
+        self.connection.execute_batch("VACUUM")
     }
 }
 

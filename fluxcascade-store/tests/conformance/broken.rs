@@ -229,6 +229,7 @@ impl Store for Broken {
     }
 
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
+        self.before_intake(&self.real(lease), page).await?;
         let mut taken = self.broken_intake(&self.real(lease), page).await?;
         if self.breaks("a_page_or_a_hint_does_not_bring_a_forgotten_record_back") {
             let state = self.state();
@@ -359,11 +360,14 @@ impl Store for Broken {
     async fn holds(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<Hold>, StoreError> {
         self.called();
         let mut page = page.clone();
-        if page.reason.is_none() {
+        if page.reason.is_none() && page.holds.is_none() {
             page = self.page("holds_come_in_key_order", &page);
         }
         if self.breaks("holds_are_found_by_their_reason") {
             page.reason = None;
+        }
+        if self.breaks("holds_are_found_by_their_keys") {
+            page.holds = None;
         }
         let mut holds = self.inner.holds(mapping, &page).await?;
         if !self.state().forgotten.is_empty()

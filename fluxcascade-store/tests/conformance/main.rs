@@ -107,6 +107,43 @@ async fn sealed_on_a_server() -> Fixture {
 #[cfg(all(feature = "sealed", feature = "postgres"))]
 store_conformance! { #[tokio::test] mod sealed_postgres { open: sealed_on_a_server } }
 
+#[cfg(feature = "sealed")]
+fn sealing_some<S>(store: S) -> fluxcascade_store::Sealed<S> {
+    use fluxcascade_core::mapping::{FieldPair, Mapping};
+    use fluxcascade_core::testkit::conformance::store::nouns::{field, pair};
+    use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
+    let mapping = Mapping::builder("contacts").source("hubspot", "contacts");
+    let mapping = mapping.target("jobber", "clients").match_on("email", "emails.primary");
+    let mut mapping = mapping.pair("email", "emails.primary").build().unwrap();
+    // The pair of the suite's bases, log rows and conflicts.
+    let names = FieldPair::new(vec![field("name")], vec![field("firstName"), field("lastName")]);
+    mapping.pairs.push(FieldPair { id: Some(pair("name")), ..names });
+    let ring = Keyring::new(SealingKey::new("1", &[7; 32]).unwrap());
+    Sealed::only_sensitive(store, ring, [&mapping])
+}
+
+#[cfg(feature = "sealed")]
+async fn sealed_in_part() -> Fixture {
+    Fixture::of(sealing_some(MemoryStore::new()))
+}
+
+#[cfg(feature = "sealed")]
+store_conformance! { mod sealed_in_part { open: sealed_in_part } }
+
+#[cfg(all(feature = "sealed", feature = "sqlite"))]
+async fn sealed_in_part_in_a_file() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = move || folder.path().join("sync.db");
+    let open = move || {
+        let opening = fluxcascade_store::SqliteStore::open(path());
+        async move { opening.await.map(sealing_some) }
+    };
+    Fixture::reopening(open).await.unwrap()
+}
+
+#[cfg(all(feature = "sealed", feature = "sqlite"))]
+store_conformance! { #[tokio::test] mod sealed_in_part_sqlite { open: sealed_in_part_in_a_file } }
+
 /// A store that breaks a rule; opened again it has what it had, as far as the rule allows.
 async fn breaking(rule: &'static str) -> Fixture {
     let inner = Arc::new(MemoryStore::new());

@@ -25,3 +25,21 @@ async fn a_forgotten_record_s_values_are_not_in_the_file_either() {
     assert_eq!(found, left);
     assert!(PRINTS.iter().all(|print| !found.contains(&std::str::from_utf8(print).unwrap())));
 }
+
+/// Its files have it until they are vacuumed, a dump from then on not.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_forgotten_record_s_values_are_in_no_dump() {
+    use crate::planted::on_a_server::{dump, found_in_dump};
+    let Some(place) = crate::server::Place::or_skip() else { return };
+    let store = fluxcascade_store::PostgresStore::open(&place.options()).await.unwrap();
+    fill(&store).await.unwrap();
+    let Some(told) = dump(&place) else { return };
+    assert!(found_in_dump(&told).len() > 20);
+    for id in ["s1", "s7", "s8", "s9"] {
+        store.forget(&subject(id), at(900)).await.unwrap();
+    }
+    let left =
+        ["planted error of a run", "planted credential", "planted credential of another tenant"];
+    assert_eq!(found_in_dump(&dump(&place).unwrap()), left);
+}

@@ -2,10 +2,14 @@
 #![cfg(all(feature = "sealed", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test ends where its setting fails")]
 
+mod adopting;
 mod alike;
+mod copies;
+mod documents;
 mod forgetting;
 mod keys;
 mod moved;
+mod partly;
 mod planted;
 mod rotation;
 #[cfg(feature = "postgres")]
@@ -15,13 +19,13 @@ mod server;
 mod shared;
 mod whole;
 
-use fluxcascade_core::store::{Rows, TokenStore};
+use fluxcascade_core::store::{Rows, TokenStore, Upkeep};
 use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
 
 /// What the stores below a layer are.
-pub(crate) trait Kept: Rows + TokenStore {}
+pub(crate) trait Kept: Rows + TokenStore + Upkeep {}
 
-impl<S: Rows + TokenStore> Kept for S {}
+impl<S: Rows + TokenStore + Upkeep> Kept for S {}
 
 /// A key whose bytes are all this one.
 pub(crate) fn key(id: &str, byte: u8) -> SealingKey {

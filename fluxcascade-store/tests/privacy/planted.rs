@@ -122,7 +122,7 @@ async fn a_sealed_link_stays_small() {
 }
 
 #[cfg(feature = "postgres")]
-mod on_a_server {
+pub(crate) mod on_a_server {
     use std::process::Command;
 
     use fluxcascade_store::PostgresStore;
@@ -131,7 +131,7 @@ mod on_a_server {
     use crate::server::{Place, skipped};
 
     /// All of a schema as the server's own program writes it down: blobs in hexadecimal.
-    fn dump(place: &Place) -> Option<Vec<u8>> {
+    pub(crate) fn dump(place: &Place) -> Option<Vec<u8>> {
         let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let mut programs: Vec<_> = folders.map(|entry| entry.path().join("bin/pg_dump")).collect();
         programs.sort();
@@ -144,7 +144,7 @@ mod on_a_server {
     }
 
     /// Blobs are written in hexadecimal.
-    fn found_in_dump(dump: &[u8]) -> Vec<&'static str> {
+    pub(crate) fn found_in_dump(dump: &[u8]) -> Vec<&'static str> {
         let text = String::from_utf8_lossy(dump);
         let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
         let hex = |bytes: &[u8]| -> String {

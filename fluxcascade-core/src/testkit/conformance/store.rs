@@ -280,6 +280,7 @@ macro_rules! __store_rules {
                 conflict_rows_are_found_by_id_in_the_order_asked
                 holds_come_in_key_order
                 holds_are_found_by_their_reason
+                holds_are_found_by_their_keys
                 runs_come_newest_first
             }
             fixture lasting {
@@ -328,6 +329,9 @@ macro_rules! __store_rules {
                 leases_of_the_mappings_that_it_is_in_are_lost
                 holds_of_other_records_that_name_it_are_due
                 a_receipt_tells_the_records_that_were_forgotten
+                a_record_that_is_there_without_a_link_alone_with_a_match_key_of_an_open_create_for_it_is_what_that_create_made
+                where_there_is_none_yet_the_next_new_record_that_a_page_shows_with_such_a_key_is_forgotten
+                it_may_be_asked_for_again
             }
             upkeep letting_go {
                 only_rows_from_before_the_time_are_removed

@@ -2,15 +2,16 @@
 
 use async_trait::async_trait;
 use fluxcascade_core::model::{
-    ConnectionName, LogRow, MappingKey, MappingName, TenantId, Timestamp,
+    ConnectionName, LogRow, MappingKey, MappingName, Side, TenantId, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
-    MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark, Rows, Store,
-    StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore, Upkeep,
+    CommitBatch, Intake, Lease, MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row,
+    RowMark, Rows, Store, StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey,
+    TokenStore, Upkeep,
 };
-use fluxcascade_core::testkit::conformance::store::nouns::{TTL, mapping_of};
+use fluxcascade_core::testkit::conformance::store::nouns::{TTL, all_work, mapping_of};
 
-use super::Broken;
+use super::{Broken, misuse};
 
 #[async_trait]
 impl Upkeep for Broken {
@@ -22,6 +23,14 @@ impl Upkeep for Broken {
                 let rows = self.inner.log(&lease.mapping, &Page::all()).await?;
                 self.state().kept_log.extend(rows);
             }
+        }
+        if self.breaks(MADE) {
+            self.close_creates().await?;
+        }
+        if self.breaks("it_may_be_asked_for_again")
+            && self.state().forgotten.contains(&subject.record)
+        {
+            return Err(misuse());
         }
         let mut receipt = self.inner.forget(subject, now).await?;
         if self.breaks("other_records_links_and_tenants_keep_everything") {
@@ -63,9 +72,47 @@ impl Upkeep for Broken {
         }
         Ok(done)
     }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        self.inner.scrub().await
+    }
 }
 
+const MADE: &str = "a_record_that_is_there_without_a_link_alone_with_a_match_key_of_an_open_create_for_it_is_what_that_create_made";
+const MADE_LATER: &str =
+    "where_there_is_none_yet_the_next_new_record_that_a_page_shows_with_such_a_key_is_forgotten";
+
 impl Broken {
+    /// Closes what is open where a create may have made something already.
+    async fn close_creates(&self) -> Result<(), StoreError> {
+        let leases: Vec<_> = self.state().leases.values().cloned().collect();
+        for lease in leases {
+            let all = all_work(Timestamp::from_micros(i64::MAX));
+            let works = self.inner.work(&lease, &all).await?;
+            if works.iter().any(|work| matches!(work.key, WorkKey::Record(Side::Target, _))) {
+                let open = works.iter().flat_map(|work| &work.operations).map(|open| open.id);
+                let closing = CommitBatch { closed: open.collect(), ..CommitBatch::default() };
+                self.inner.commit(&lease, &closing).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records in before it is asked what made them.
+    pub(super) async fn before_intake(
+        &self,
+        lease: &Lease,
+        page: &Intake,
+    ) -> Result<(), StoreError> {
+        let forgetful = !self.state().forgotten.is_empty() && page.side == Side::Target;
+        if forgetful && self.breaks(MADE_LATER) {
+            let mut bare = page.clone();
+            bare.rows.iter_mut().for_each(|row| row.keys = None);
+            self.inner.intake(lease, &bare).await?;
+        }
+        Ok(())
+    }
+
     /// Log rows that are not shown any more, as long as the store is open.
     async fn hide(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
         let mut rows = self.shown(self.inner.log(mapping, &Page::all()).await?);

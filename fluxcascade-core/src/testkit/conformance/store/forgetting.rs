@@ -213,11 +213,67 @@ pub(super) async fn a_receipt_tells_the_records_that_were_forgotten(store: &dyn 
     // Of claims a store may hold more than one for a create.
     receipt.removed.values_mut().for_each(|removed| removed.claims = 0);
     same!(receipt.removed, expected);
-    // Forgotten again, there is nothing more.
-    let again = store.forget(&subject("s1"), at(60)).await?;
-    same!(again.removed.values().map(Removed::total).sum::<u64>(), 0, "what is removed again");
     // Where nothing was ever held, there is nothing to tell.
     let subject = Subject { tenant: mapping_of("nobody", "contacts").tenant, ..subject("s1") };
     same!(store.forget(&subject, at(70)).await?.records, []);
+    Ok(())
+}
+
+/// A create for a record, of which nobody knows what it made.
+async fn an_open_create(store: &dyn Upkeep, lease: &Lease, n: u8, origin: &str) -> Checked {
+    store.intake(lease, &page(Side::Source, [keyed(origin, &[(0, n)])])).await?;
+    store.begin(lease, &[create(n, Side::Target, origin, &[(0, n)])]).await?;
+    Ok(())
+}
+
+pub(super) async fn a_record_that_is_there_without_a_link_alone_with_a_match_key_of_an_open_create_for_it_is_what_that_create_made(
+    store: &dyn Upkeep,
+) -> Checked {
+    let lease = leased(store).await?;
+    an_open_create(store, &lease, 1, "s1").await?;
+    an_open_create(store, &lease, 2, "s2").await?;
+    let made = [keyed("t7", &[(0, 1)]), keyed("t8", &[(0, 2)]), keyed("t9", &[(0, 2)])];
+    store.intake(&lease, &page(Side::Target, made)).await?;
+    let receipt = store.forget(&subject("s1"), at(50)).await?;
+    let told = (contacts().mapping, Side::Target, record("t7"));
+    ensure!(receipt.records.contains(&told), "the receipt has not what it made: {receipt:?}");
+    // Two have the other one's key: neither is known to be what it made.
+    store.forget(&subject("s2"), at(51)).await?;
+    let lease = store.lease(&contacts(), at(9_000), TTL).await?;
+    let keys = ["t7", "t8", "t9"].map(|id| of_record(Side::Target, id));
+    same!(store.gather(&lease, &keys[..1]).await?, [], "work of what it made");
+    same!(store.gather(&lease, &keys[1..]).await?.len(), 2, "works of others");
+    Ok(())
+}
+
+pub(super) async fn where_there_is_none_yet_the_next_new_record_that_a_page_shows_with_such_a_key_is_forgotten(
+    store: &dyn Upkeep,
+) -> Checked {
+    let lease = leased(store).await?;
+    an_open_create(store, &lease, 1, "s1").await?;
+    store.forget(&subject("s1"), at(50)).await?;
+    let lease = store.lease(&contacts(), at(9_000), TTL).await?;
+    let other = page(Side::Target, [keyed("t6", &[(0, 2)])]);
+    same!(store.intake(&lease, &other).await?.entered, 1, "entries of a record with another key");
+    // It has made one record.
+    for id in ["t7", "t8"] {
+        store.intake(&lease, &page(Side::Target, [keyed(id, &[(0, 1)])])).await?;
+    }
+    store.intake(&lease, &page(Side::Target, [keyed("t7", &[(0, 1)])])).await?;
+    let [made, next] = ["t7", "t8"].map(|id| of_record(Side::Target, id));
+    same!(store.gather(&lease, &[made]).await?, [], "work of what it made");
+    same!(store.gather(&lease, &[next]).await?.len(), 1, "works of the one after");
+    Ok(())
+}
+
+pub(super) async fn it_may_be_asked_for_again(store: &dyn Upkeep) -> Checked {
+    two_chains(store).await?;
+    store.forget(&subject("s1"), at(50)).await?;
+    let again = store.forget(&subject("s1"), at(60)).await?;
+    same!(again.removed.values().map(Removed::total).sum::<u64>(), 0, "what is removed again");
+    let lease = store.lease(&contacts(), at(9_000), TTL).await?;
+    store.intake(&lease, &page(Side::Source, [keyed("s1", &[(0, 1)])])).await?;
+    let twice = store.gather(&lease, &[of_record(Side::Source, "s1")]).await?;
+    same!(twice, [], "work of what was forgotten twice");
     Ok(())
 }

@@ -203,6 +203,34 @@ pub(super) async fn holds_are_found_by_their_reason(store: &dyn Store) -> Checke
     Ok(())
 }
 
+pub(super) async fn holds_are_found_by_their_keys(store: &dyn Store) -> Checked {
+    let lease = leased(store).await?;
+    let there = [
+        pair_hold(1, "a", None),
+        pair_hold(1, "b", None),
+        hold(HoldKey::Link(link_id(1)), HoldReason::Missing, None),
+        record_hold(Side::Source, "s1", None),
+        record_hold(Side::Target, "s1", None),
+    ];
+    store.commit(&lease, &holds(there.clone())).await?;
+    let missing = record_hold(Side::Target, "t9", None).key;
+    let key = |n: usize| there[n].key.clone();
+    let cases = [
+        (vec![key(4), missing, key(1), key(4)], vec![1, 4]),
+        (there.iter().map(|hold| hold.key.clone()).collect(), vec![0, 1, 2, 3, 4]),
+        (vec![key(2)], vec![2]),
+        (Vec::new(), Vec::new()),
+    ];
+    for (asked, expected) in cases {
+        let page = Page { holds: Some(asked), ..Page::all() };
+        let expected: Vec<_> = expected.into_iter().map(|n: usize| there[n].clone()).collect();
+        same!(store.holds(&contacts(), &page).await?, expected, "{page:?}");
+    }
+    let all = Some(there.iter().map(|hold| hold.key.clone()).collect());
+    same!(store.holds(&contacts(), &Page { holds: all, ..cut(1, 2) }).await?, there[1..3]);
+    Ok(())
+}
+
 pub(super) async fn runs_come_newest_first(store: &dyn Store) -> Checked {
     let lease = leased(store).await?;
     for n in 1..=4 {
