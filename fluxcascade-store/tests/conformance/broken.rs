@@ -23,7 +23,8 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{
     Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, Page, RunStart,
-    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore, WorkRequest,
+    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore,
+    WorkRequest,
 };
 use fluxcascade_store::MemoryStore;
 

@@ -1,6 +1,6 @@
 //! Rules under calls that fail: each call of each rule fails once, in each way, and the rule holds all
 //! the same. What fails here is a wrapper around a store in memory; servers whose wires break and
-//! disks that are full are in `tests/postgres` and `src/sqlite/tests`.
+//! disks that are full are in `tests/postgres` and `src/sqlite/tests.rs`.
 
 use std::sync::Arc;
 
@@ -48,9 +48,9 @@ impl Trouble for Once {
 fn under_each_failure(above: Above, open: impl Fn(Failures, Once) -> Parts) -> usize {
     let mut wrong = Vec::new();
     let mut failed = 0;
-    for (rule, how) in RULES.iter().flat_map(|rule| {
-        [Failure::Before, Failure::AnswerLost].map(|how| (rule, how))
-    }) {
+    for (rule, how) in
+        RULES.iter().flat_map(|rule| [Failure::Before, Failure::AnswerLost].map(|how| (rule, how)))
+    {
         for call in 1.. {
             let failures = Failures::new();
             failures.fail(call, how);

@@ -1,10 +1,9 @@
 //! A store with something in every place that holds values. Each place has a text of its own.
 
 use fluxcascade_core::model::{
-    Answer, AnswerTo, Base, Cause, Choice, Conflict, ConflictId, Hold, Link, LogKind,
-    LogPair, LogRow, Observation, Operation, OperationPair, Provenance, RunNumber, RunRow,
-    RunStatus, Side, Sides, Slot, State, TenantId, Timestamp, Value, Values, Version, WriteOrigin,
-    Written,
+    Answer, AnswerTo, Base, Cause, Choice, Conflict, ConflictId, Hold, Link, LogKind, LogPair,
+    LogRow, Observation, Operation, OperationPair, Provenance, RunNumber, RunRow, RunStatus, Side,
+    Sides, Slot, State, TenantId, Timestamp, Value, Values, Version, WriteOrigin, Written,
 };
 use fluxcascade_core::store::{
     CommitBatch, IntakeRow, Lease, Page, RunStart, Store, StoreError, TokenKey, TokenStore,

@@ -182,7 +182,8 @@ impl Budgets for Broken {
             _ => {}
         }
         let mut drawn = self.inner.draw(&draw).await?;
-        if drawn.granted < draw.wanted && self.breaks("a_worker_is_granted_no_more_than_its_share") {
+        if drawn.granted < draw.wanted && self.breaks("a_worker_is_granted_no_more_than_its_share")
+        {
             // What is left it draws under another name.
             let left = draw.wanted - drawn.granted;
             let more = Draw { worker: worker("another"), wanted: left, ..draw.clone() };

@@ -1,10 +1,12 @@
 //! Defects in what is forgotten, let go, and written anew in place.
 
 use async_trait::async_trait;
-use fluxcascade_core::model::{ConnectionName, LogRow, MappingKey, MappingName, TenantId, Timestamp};
+use fluxcascade_core::model::{
+    ConnectionName, LogRow, MappingKey, MappingName, TenantId, Timestamp,
+};
 use fluxcascade_core::store::{
-    MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark, Rows, Store, StoreError,
-    StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore, Upkeep,
+    MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark, Rows, Store,
+    StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore, Upkeep,
 };
 use fluxcascade_core::testkit::conformance::store::nouns::{TTL, mapping_of};
 
@@ -80,8 +82,7 @@ impl Broken {
     /// The log as it is shown.
     pub(super) fn shown(&self, rows: Vec<LogRow>) -> Vec<LogRow> {
         let state = self.state();
-        let mut rows: Vec<_> =
-            rows.into_iter().filter(|row| !state.hidden.contains(row)).collect();
+        let mut rows: Vec<_> = rows.into_iter().filter(|row| !state.hidden.contains(row)).collect();
         let kept = state.kept_log.iter().filter(|row| !rows.contains(row)).cloned();
         let kept: Vec<_> = kept.collect();
         rows.extend(kept);

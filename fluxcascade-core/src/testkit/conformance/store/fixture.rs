@@ -130,8 +130,7 @@ impl Fixture {
     where
         F: Future<Output = Result<Parts, StoreError>> + Send + 'static,
     {
-        let reopen =
-            move || -> BoxFuture<'static, Result<Parts, StoreError>> { Box::pin(open()) };
+        let reopen = move || -> BoxFuture<'static, Result<Parts, StoreError>> { Box::pin(open()) };
         let held = reopen().await?;
         Ok(Self { held: Mutex::new(Some(held)), reopen: Some(Box::new(reopen)) })
     }

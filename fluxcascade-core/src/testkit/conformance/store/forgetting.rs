@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::nouns::*;
 use super::work::of_record;
 use super::{Checked, Found, ensure, nth, refused, same, there};
-use crate::model::{
-    Awaited, Hold, HoldKey, LinkStatus, MappingKey, Side, Timestamp, Work,
-};
+use crate::model::{Awaited, Hold, HoldKey, LinkStatus, MappingKey, Side, Timestamp, Work};
 use crate::store::{
     Begun, CommitBatch, Counts, Hint, Intake, Lease, Page, Removed, Store, StoreErrorKind, Subject,
     Sweep, Upkeep,
@@ -52,8 +50,7 @@ async fn two_chains(store: &dyn Upkeep) -> Result<(Lease, Lease), Found> {
 
 fn first_batch() -> CommitBatch {
     let candidates = ["t1", "t2"].map(|id| (Side::Target, record(id)));
-    let parked =
-        Hold { candidates: candidates.into(), ..record_hold(Side::Source, "s5", None) };
+    let parked = Hold { candidates: candidates.into(), ..record_hold(Side::Source, "s5", None) };
     CommitBatch {
         holds: vec![
             pair_hold(1, "name", None),
@@ -106,9 +103,7 @@ fn names_of(text: &str, ids: &[&str]) -> Vec<String> {
     ids.iter().filter(|id| text.contains(&format!("\"{id}\""))).map(|id| (*id).to_owned()).collect()
 }
 
-pub(super) async fn of_a_forgotten_record_nothing_is_found_any_more(
-    store: &dyn Upkeep,
-) -> Checked {
+pub(super) async fn of_a_forgotten_record_nothing_is_found_any_more(store: &dyn Upkeep) -> Checked {
     two_chains(store).await?;
     store.forget(&subject("s1"), at(50)).await?;
     for mapping in [contacts(), invoices()] {
@@ -123,9 +118,7 @@ pub(super) async fn of_a_forgotten_record_nothing_is_found_any_more(
     Ok(())
 }
 
-pub(super) async fn other_records_links_and_tenants_keep_everything(
-    store: &dyn Upkeep,
-) -> Checked {
+pub(super) async fn other_records_links_and_tenants_keep_everything(store: &dyn Upkeep) -> Checked {
     two_chains(store).await?;
     let theirs = mapping_of("other", "contacts");
     let lease = store.lease(&theirs, at(0), TTL).await?;
@@ -216,8 +209,7 @@ pub(super) async fn a_receipt_tells_the_records_that_were_forgotten(store: &dyn 
     let of_contacts =
         Removed { links, entries, keys, operations, claims: 0, holds: 2, conflicts: 1, log: 2 };
     let of_invoices = Removed { links: 1, entries: 2, keys: 2, ..Removed::default() };
-    let expected =
-        [(contacts().mapping, of_contacts), (invoices().mapping, of_invoices)].into();
+    let expected = [(contacts().mapping, of_contacts), (invoices().mapping, of_invoices)].into();
     // Of claims a store may hold more than one for a create.
     receipt.removed.values_mut().for_each(|removed| removed.claims = 0);
     same!(receipt.removed, expected);
@@ -229,4 +221,3 @@ pub(super) async fn a_receipt_tells_the_records_that_were_forgotten(store: &dyn 
     same!(store.forget(&subject, at(70)).await?.records, []);
     Ok(())
 }
-

@@ -3,7 +3,9 @@
 use super::nouns::*;
 use super::tokens::key;
 use super::{Fixture, Found, Verdict, same};
-use crate::model::{Choice, LinkStatus, LogRow, RunNumber, RunRow, RunStatus, Side, Sides, WorkKey};
+use crate::model::{
+    Choice, LinkStatus, LogRow, RunNumber, RunRow, RunStatus, Side, Sides, WorkKey,
+};
 use crate::store::{
     CommitBatch, Intake, Lease, Page, Prune, Retained, RunStart, Store, Sweep, Upkeep,
 };

@@ -3,9 +3,7 @@
 use super::answers::{answered, to};
 use super::nouns::*;
 use super::{Checked, Found, ensure, same};
-use crate::model::{
-    Choice, Conflict, ConflictStatus, Hold, HoldReason, LogRow, Side, Timestamp,
-};
+use crate::model::{Choice, Conflict, ConflictStatus, Hold, HoldReason, LogRow, Side, Timestamp};
 use crate::store::{CommitBatch, Page, Prune, Pruned, Retained, Store, Upkeep};
 
 async fn step(
@@ -29,7 +27,13 @@ fn aged() -> CommitBatch {
     let asked = Hold { reason: HoldReason::Guard, ..dead_letter("s5", 1) };
     let judged = |n: u8, status, when| Conflict { status, at: at(when), ..conflict(n, 1) };
     CommitBatch {
-        holds: vec![dead_letter("s1", 1), dead_letter("s2", 30), tried, dead_letter("s4", 1), asked],
+        holds: vec![
+            dead_letter("s1", 1),
+            dead_letter("s2", 30),
+            tried,
+            dead_letter("s4", 1),
+            asked,
+        ],
         conflicts: vec![
             judged(1, ConflictStatus::Open, 1),
             judged(2, ConflictStatus::Auto, 1),
@@ -66,9 +70,7 @@ async fn notes(store: &dyn Store) -> Result<Vec<String>, Found> {
 
 pub(super) async fn only_rows_from_before_the_time_are_removed(store: &dyn Upkeep) -> Checked {
     fill(store, &aged()).await?;
-    for (what, gone) in
-        [(Retained::Log, 2), (Retained::Conflicts, 2), (Retained::DeadLetters, 1)]
-    {
+    for (what, gone) in [(Retained::Log, 2), (Retained::Conflicts, 2), (Retained::DeadLetters, 1)] {
         let done = step(store, what, at(20), 0, 99).await?;
         same!(done, Pruned { removed: gone, next: None }, "a step over {what:?}");
     }
@@ -101,9 +103,7 @@ pub(super) async fn steps_that_go_on_where_the_last_one_ended_reach_every_row(
     store: &dyn Upkeep,
 ) -> Checked {
     fill(store, &aged()).await?;
-    for (what, gone) in
-        [(Retained::Log, 3), (Retained::Conflicts, 3), (Retained::DeadLetters, 1)]
-    {
+    for (what, gone) in [(Retained::Log, 3), (Retained::Conflicts, 3), (Retained::DeadLetters, 1)] {
         let (mut removed, mut skip) = (0, Some(0));
         for _ in 0..9 {
             let Some(at_row) = skip else { break };

@@ -153,8 +153,7 @@ pub(super) async fn credentials_come_in_order_of_their_connections(
     tokens.claim_refresh(&key("default", Side::Source), at(0), TTL).await?;
     let told = rows.credentials(&source.tenant).await?;
     let stored = |secret: &[u8]| StoredToken { generation: 1, secret: secret.to_vec() };
-    let expected =
-        [(source.connection, stored(b"first")), (target.connection, stored(b"second"))];
+    let expected = [(source.connection, stored(b"first")), (target.connection, stored(b"second"))];
     same!(told, expected);
     Ok(Verdict::Kept)
 }
