@@ -61,12 +61,26 @@ use crate::rules;
 /// A call that was in another call's way is done again, a few times. Where the answer to a commit
 /// was lost the call fails as `Unanswered`: it may have been done.
 ///
-/// The tables are in a schema of their own, and every key of theirs begins with the tenant, so that
-/// a database can be distributed by it. The role needs the right to make that schema once, and then
+/// The tables are in a schema of their own. The role needs the right to make that schema once, and then
 /// `SELECT`, `INSERT`, `UPDATE` and `DELETE` on its tables. The database's encoding must be UTF-8.
 ///
 /// What is removed, forgotten or written anew is in no dump from then on. The server's own files have
 /// it until it has vacuumed its tables, and its archived logs and backups as long as they are kept.
+///
+/// # Many tenants, many servers
+///
+/// Every table but the one row that tells the schema's version has a column `tenant`, every primary key
+/// and every index begins with it, no table refers to another by a foreign key, and no row of one
+/// tenant depends on one of another: the layout that it takes to distribute tables by tenant, as Citus
+/// does with `create_distributed_table('fluxcascade.links', 'tenant')`. A test reads it from the
+/// database's catalogue.
+///
+/// The statements are written for tables on one server: some find the rows that they change by their
+/// places (`ctid`) alone. So give each group of tenants a schema of its own
+/// ([`PostgresOptions::schema`]), and each schema a server: databases that are apart, or one that is
+/// distributed by schema (in Citus, `citus_schema_distribute('fluxcascade_7')`). Because of the layout a
+/// tenant moves from one to another by its rows alone: copy those with its name from each table, and
+/// delete them where they were.
 #[derive(Debug)]
 pub struct PostgresStore {
     sessions: Sessions,

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use super::batch::seen;
 use super::outcome::{Answer, Sent};
-use super::record::mark_of;
 use super::retry::try_again;
 use super::run::Run;
 use super::told::{RefusedPair, Told, is_told, is_told_with_others};

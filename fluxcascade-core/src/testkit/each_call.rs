@@ -375,6 +375,13 @@ macro_rules! each_call_of_rows {
             ) -> Result<bool, $crate::store::StoreError> {
                 $around!(self, writes, rewrite_credential(key, from, secret))
             }
+
+            async fn renew_fingerprint_key(
+                &self,
+                tenant: &$crate::model::TenantId,
+            ) -> Result<(), $crate::store::StoreError> {
+                $around!(self, writes, renew_fingerprint_key(tenant))
+            }
         }
     };
 }

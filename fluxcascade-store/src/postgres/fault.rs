@@ -133,9 +133,17 @@ fn of_pool(error: &PoolError) -> StoreError {
     }
 }
 
+/// How the driver begins what it says of TLS; it tells this apart in no other way.
+const HANDSHAKE: &str = "error performing TLS handshake";
+
 fn of_sql(error: &Error) -> StoreError {
     let said = words(error);
     let Some(code) = error.code() else {
+        if said.starts_with(HANDSHAKE) {
+            return StoreError::failed(format_args!(
+                "{said}: give the certificate that the server's is signed with, or say sslmode=disable where it has no TLS and the way to it is your own"
+            ));
+        }
         return StoreError::failed(format_args!(
             "{said}: check that the server runs and can be reached"
         ));

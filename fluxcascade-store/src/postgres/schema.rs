@@ -33,6 +33,10 @@ const MISSING_RIGHTS: &str = "SELECT c.relname::text FROM pg_catalog.pg_class c
          has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
          AND has_table_privilege(c.oid, 'DELETE'))) ORDER BY 1";
 
+/// What a server is, for this role and database.
+const SERVER: &str = "SELECT current_setting('server_encoding'),
+     current_setting('default_transaction_read_only'), pg_catalog.pg_is_in_recovery()";
+
 /// The table that says whose the schema is.
 const OURS: &str = "fluxcascade_store";
 
@@ -71,14 +75,9 @@ async fn prepare(sessions: &Sessions, schema: &str) -> Result<(), StoreError> {
 }
 
 async fn look(session: Arc<Session>, schema: &str) -> Result<Found, Fault> {
-    let encoding = session.rows("SELECT current_setting('server_encoding')", &[]).await?;
-    if encoding.first().map(|row| row.try_get(0)).transpose()? != Some("UTF8") {
-        return Err(StoreError::new(
-            StoreErrorKind::Misuse,
-            "the database does not keep its texts as UTF-8: make one with the encoding UTF8",
-        )
-        .into());
-    }
+    let server = session.rows(SERVER, &[]).await?;
+    let server = server.first().ok_or_else(|| Fault::damaged("settings of the server"))?;
+    fit(server.try_get(0)?, server.try_get(1)?, server.try_get(2)?)?;
     let tables = session.rows(TABLES, &[&schema]).await?;
     if tables.is_empty() {
         return Ok(Found::Empty);
@@ -93,6 +92,28 @@ async fn look(session: Arc<Session>, schema: &str) -> Result<Found, Fault> {
         _ => return Err(Fault::damaged("schema number")),
     };
     usize::try_from(version).map(Found::Schema).map_err(|_| Fault::damaged("schema number"))
+}
+
+/// Whether a server can have a store at all. That it takes no writes would else come out in the
+/// middle of the first run: nothing need be written to open a store.
+fn fit(encoding: &str, read_only: &str, standby: bool) -> Result<(), StoreError> {
+    let what = match (standby, read_only) {
+        (true, _) => "a standby",
+        (false, "on") => "set to read only, for all or for this database or role",
+        (false, _) => "",
+    };
+    if !what.is_empty() {
+        return Err(StoreError::failed(format_args!(
+            "the server is {what}: give the address of a server that may be written"
+        )));
+    }
+    if encoding != "UTF8" {
+        return Err(StoreError::new(
+            StoreErrorKind::Misuse,
+            "the database does not keep its texts as UTF-8: make one with the encoding UTF8",
+        ));
+    }
+    Ok(())
 }
 
 /// How far the schema is, if it is one that this version may use.
@@ -110,6 +131,9 @@ fn accept(schema: &str, found: &Found) -> Result<usize, StoreError> {
 async fn migrate(session: Arc<Session>, schema: &str) -> Result<(), Fault> {
     session.rows(LOCK, &[&schema]).await?;
     let from = accept(schema, &look(Arc::clone(&session), schema).await?)?;
+    if from == MIGRATIONS.len() {
+        return Ok(());
+    }
     if from == 0 && session.rows(NAMESPACE, &[&schema]).await?.is_empty() {
         session.script(&format!("CREATE SCHEMA {}", quoted(schema))).await?;
     }

@@ -1,6 +1,6 @@
 //! Rules under calls that fail: each call of each rule fails once, in each way, and the rule holds all
 //! the same. What fails here is a wrapper around a store in memory; servers whose wires break and
-//! disks that are full are in `tests/postgres` and `src/sqlite/tests`.
+//! disks that are full are in `tests/postgres` and `src/sqlite/tests.rs`.
 
 use std::sync::Arc;
 

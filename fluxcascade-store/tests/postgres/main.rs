@@ -6,6 +6,8 @@
 mod alike;
 mod budget;
 mod failing;
+mod fixture;
+mod insisting;
 mod opening;
 mod plans;
 mod refusing;
@@ -15,4 +17,5 @@ mod server;
 mod shared;
 mod tokens;
 mod turns;
+mod wire;
 mod workers;

@@ -235,6 +235,12 @@ async fn every_key_and_every_index_begins_with_the_tenant() {
     // The one row that tells the schema's version is everybody's. Both indexes of the match keys
     // are unique, each for one kind of search.
     assert_eq!(without_key, ["fluxcascade_store", "match_keys"]);
+    // Nor may a row need one of another tenant, or a value that all tenants draw from.
+    let shared = "SELECT conname::text FROM pg_constraint WHERE contype = 'f'
+         AND connamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+         UNION ALL SELECT relname::text FROM pg_class WHERE relkind = 'S'
+         AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)";
+    assert!(client.query(shared, &[&place.schema]).await.unwrap().is_empty());
 }
 
 /// A planner that knows nothing of the match keys yet, but that they are vacuumed, would search them by

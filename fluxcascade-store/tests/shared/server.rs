@@ -39,6 +39,23 @@ echo "ready $folder"
 cat >/dev/null || true
 "#;
 
+/// Copies a server as a standby that follows it, says where, and waits until its input ends.
+const FOLLOW: &str = r#"
+set -eu
+bin=$1 port=$2 from=$3
+folder=$(mktemp -d "${TMPDIR:-/tmp}/fluxcascade-standby.XXXXXX")
+stop() { "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null 2>&1 || true; rm -rf "$folder"; }
+trap stop EXIT
+trap '' INT TERM HUP
+"$bin/pg_basebackup" -d "$from" -D "$folder/data" -R -X stream -c fast >"$folder/backup" 2>&1 \
+    || { echo "pg_basebackup failed: $(tail -n 1 "$folder/backup")"; exit 1; }
+"$bin/pg_ctl" -D "$folder/data" -w -t 60 -l "$folder/log" -o "-c listen_addresses= -p $port \
+    -c unix_socket_directories='$folder' -c ssl=off -c fsync=off -c max_connections=200" \
+    start >/dev/null 2>&1 || { echo "pg_ctl failed: $(tail -n 1 "$folder/log")"; exit 1; }
+echo "ready $folder"
+cat >/dev/null || true
+"#;
+
 /// Whether a server waits for its disk. Tests do not pull the plug.
 #[derive(Debug, Clone, Copy)]
 enum Fsync {
@@ -116,6 +133,23 @@ impl Place {
     }
 }
 
+/// A server that follows another one, until it is dropped.
+#[allow(dead_code, reason = "not each test program needs it")]
+#[derive(Debug)]
+pub(crate) struct Standby {
+    pub(crate) url: String,
+    _server: Server,
+}
+
+impl Standby {
+    /// One that follows a server of our own.
+    #[allow(dead_code, reason = "not each test program needs it")]
+    pub(crate) fn of(place: &Place) -> Result<Self, String> {
+        let server = Server::keep(FOLLOW, &place.url)?;
+        Ok(Self { url: server.url.clone(), _server: server })
+    }
+}
+
 /// Says it past the test harness, which keeps what tests that pass have printed.
 pub(crate) fn skipped(why: &str) {
     let thread = std::thread::current();
@@ -141,18 +175,28 @@ impl Server {
     }
 
     fn start(fsync: Fsync) -> Result<Self, String> {
+        Self::keep(
+            SCRIPT,
+            match fsync {
+                Fsync::On => "on",
+                Fsync::Off => "off",
+            },
+        )
+    }
+
+    /// Runs a script that starts a server and keeps it.
+    fn keep(script: &str, with: &str) -> Result<Self, String> {
         let programs = programs().ok_or_else(|| {
-            format!("initdb and pg_ctl are not installed, and {VARIABLE} names no server")
+            format!(
+                "initdb, pg_ctl and pg_basebackup are not installed, and {VARIABLE} names no server"
+            )
         })?;
         let port = free_port()?;
         let mut keeper = unprivileged()?
-            .args(["sh", "-c", SCRIPT, "sh"])
+            .args(["sh", "-c", script, "sh"])
             .arg(programs)
             .arg(port.to_string())
-            .arg(match fsync {
-                Fsync::On => "on",
-                Fsync::Off => "off",
-            })
+            .arg(with)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -181,8 +225,10 @@ fn free_port() -> Result<u16, String> {
 }
 
 /// The folder of the server's programs: from the path, else Debian's with the greatest version.
-fn programs() -> Option<PathBuf> {
-    let has = |folder: &Path| ["initdb", "pg_ctl"].iter().all(|name| folder.join(name).is_file());
+pub(crate) fn programs() -> Option<PathBuf> {
+    let has = |folder: &Path| {
+        ["initdb", "pg_ctl", "pg_basebackup"].iter().all(|name| folder.join(name).is_file())
+    };
     let path = std::env::var_os("PATH").unwrap_or_default();
     if let Some(folder) = std::env::split_paths(&path).find(|folder| has(folder)) {
         return Some(folder);

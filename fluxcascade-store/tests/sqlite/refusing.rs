@@ -81,7 +81,7 @@ async fn a_damaged_page_is_told_by_the_call_that_reads_it() {
     assert_eq!(file.query_row(linked, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
 
-/// Not a test by itself: opens a store as somebody who may do little.
+/// Not a test by itself: opens a store as somebody who may do little, or where little can be written.
 #[tokio::test]
 async fn open_as_somebody_else() {
     let Some(path) = std::env::var_os("FLUXCASCADE_TEST_FORBIDDEN") else { return };
@@ -114,7 +114,13 @@ fn opened_by_a_stranger(path: &Path) -> String {
         .current_dir("/")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    refusal(&output)
+}
+
+/// What the other process was told.
+#[cfg(unix)]
+fn refusal(output: &std::process::Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout);
     let refused = said.lines().find_map(|line| line.strip_prefix("refused: "));
     refused.unwrap_or_else(|| panic!("{said} {}", String::from_utf8_lossy(&output.stderr))).into()
 }
@@ -152,5 +158,42 @@ async fn a_folder_or_a_file_that_may_not_be_written_is_told_and_left_as_it_is() 
         assert!(said.starts_with("Failed: "), "{said}");
         assert!(said.contains(name) && said.contains("permissions"), "{said}");
         assert!(now == before, "{name} in {mode:o}: something was written");
+    }
+}
+
+/// Opens a store in another process, whose files may not grow past so many bytes: what is more fails
+/// as on a disk without room.
+#[cfg(target_os = "linux")]
+fn opened_without_room(path: &Path, room: usize) -> String {
+    // Without the signal a write past the limit is an error, as on a disk.
+    let limited = "trap '' XFSZ; exec prlimit \"--fsize=$1\" -- \"$2\" --exact \"$3\" --nocapture";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited, "sh", &room.to_string()])
+        .arg(std::env::current_exe().unwrap())
+        .arg("refusing::open_as_somebody_else")
+        .env("FLUXCASCADE_TEST_FORBIDDEN", path)
+        .output()
+        .unwrap();
+    refusal(&output)
+}
+
+/// A new store, and one of the first schema, which has to be migrated.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_without_room_is_told_when_a_store_is_opened_and_leaves_it_as_it_is() {
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1.db");
+    let size = usize::try_from(fs::metadata(&old).unwrap().len()).unwrap();
+    for (room, is_old) in [(4_096, false), (size, true)] {
+        let (_folder, path) = place();
+        if is_old {
+            fs::copy(&old, &path).unwrap();
+        }
+        let said = opened_without_room(&path, room);
+        assert!(said.starts_with("Failed: ") && said.contains("sync.db: "), "{said}");
+        assert!(said.contains("the disk is full") || said.contains("the disk failed"), "{said}");
+        // Once there is room, it is opened as if nothing had been.
+        let store = SqliteStore::open(&path).await.unwrap();
+        let links = store.links(&contacts(), None, 9).await.unwrap();
+        assert_eq!(links.len(), if is_old { 3 } else { 0 });
     }
 }

@@ -218,4 +218,8 @@ impl Rows for Broken {
         }
         self.inner.rewrite_credential(key, &from, secret).await
     }
+
+    async fn renew_fingerprint_key(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.inner.renew_fingerprint_key(tenant).await
+    }
 }
