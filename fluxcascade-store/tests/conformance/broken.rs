@@ -23,8 +23,8 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{
     Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, Page, RunStart,
-    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Taken, TokenKey, TokenStore,
-    WorkRequest,
+    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Subject, Taken, TokenKey,
+    TokenStore, WorkRequest,
 };
 use fluxcascade_store::MemoryStore;
 
@@ -63,6 +63,7 @@ struct State {
     /// What was woken while it was claimed.
     woken_late: BTreeSet<MappingKey>,
     forgotten: BTreeSet<RecordId>,
+    subjects: BTreeSet<Subject>,
     /// Log rows of what was forgotten.
     kept_log: Vec<LogRow>,
     /// Log rows that are not shown.
@@ -229,7 +230,6 @@ impl Store for Broken {
     }
 
     async fn intake(&self, lease: &Lease, page: &Intake) -> Result<Taken, StoreError> {
-        self.before_intake(&self.real(lease), page).await?;
         let mut taken = self.broken_intake(&self.real(lease), page).await?;
         if self.breaks("a_page_or_a_hint_does_not_bring_a_forgotten_record_back") {
             let state = self.state();

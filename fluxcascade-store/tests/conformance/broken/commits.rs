@@ -271,9 +271,10 @@ impl Broken {
             }
             "a_link_that_becomes_active_makes_the_holds_that_wait_for_its_records_due" => {
                 for hold in &mut batch.holds {
-                    let awaited = hold.waits_for.as_ref().map(|awaited| &awaited.mapping);
-                    let elsewhere = awaited != Some(&lease.mapping.mapping);
-                    if elsewhere && !self.is_active(lease, hold).await {
+                    let of_source = hold.waits_for.as_ref().is_some_and(|awaited| {
+                        awaited.side == Side::Source && awaited.mapping != lease.mapping.mapping
+                    });
+                    if of_source && !self.is_active(lease, hold).await {
                         hold.waits_for = None;
                     }
                 }

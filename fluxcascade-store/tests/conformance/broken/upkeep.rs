@@ -5,9 +5,8 @@ use fluxcascade_core::model::{
     ConnectionName, LogRow, MappingKey, MappingName, Side, TenantId, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
-    CommitBatch, Intake, Lease, MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row,
-    RowMark, Rows, Store, StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey,
-    TokenStore, Upkeep,
+    CommitBatch, MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark, Rows,
+    Store, StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore, Upkeep,
 };
 use fluxcascade_core::testkit::conformance::store::nouns::{TTL, all_work, mapping_of};
 
@@ -24,12 +23,11 @@ impl Upkeep for Broken {
                 self.state().kept_log.extend(rows);
             }
         }
-        if self.breaks(MADE) {
+        if self.breaks(MADE) || self.breaks(MADE_LATER) {
             self.close_creates().await?;
         }
-        if self.breaks("it_may_be_asked_for_again")
-            && self.state().forgotten.contains(&subject.record)
-        {
+        let again = !self.state().subjects.insert(subject.clone());
+        if again && self.breaks("it_may_be_asked_for_again") {
             return Err(misuse());
         }
         let mut receipt = self.inner.forget(subject, now).await?;
@@ -83,32 +81,21 @@ const MADE_LATER: &str =
     "where_there_is_none_yet_the_next_new_record_that_a_page_shows_with_such_a_key_is_forgotten";
 
 impl Broken {
-    /// Closes what is open where a create may have made something already.
+    /// Closes what is open where nothing is linked: where a create may have made something already, or
+    /// where it has not.
     async fn close_creates(&self) -> Result<(), StoreError> {
         let leases: Vec<_> = self.state().leases.values().cloned().collect();
         for lease in leases {
             let all = all_work(Timestamp::from_micros(i64::MAX));
-            let works = self.inner.work(&lease, &all).await?;
-            if works.iter().any(|work| matches!(work.key, WorkKey::Record(Side::Target, _))) {
+            let Ok(works) = self.inner.work(&lease, &all).await else { continue };
+            let is_linked = works.iter().any(|work| matches!(work.key, WorkKey::Link(_)));
+            let has_made =
+                works.iter().any(|work| matches!(work.key, WorkKey::Record(Side::Target, _)));
+            if !is_linked && has_made == self.breaks(MADE) {
                 let open = works.iter().flat_map(|work| &work.operations).map(|open| open.id);
                 let closing = CommitBatch { closed: open.collect(), ..CommitBatch::default() };
                 self.inner.commit(&lease, &closing).await?;
             }
-        }
-        Ok(())
-    }
-
-    /// Takes records in before it is asked what made them.
-    pub(super) async fn before_intake(
-        &self,
-        lease: &Lease,
-        page: &Intake,
-    ) -> Result<(), StoreError> {
-        let forgetful = !self.state().forgotten.is_empty() && page.side == Side::Target;
-        if forgetful && self.breaks(MADE_LATER) {
-            let mut bare = page.clone();
-            bare.rows.iter_mut().for_each(|row| row.keys = None);
-            self.inner.intake(lease, &bare).await?;
         }
         Ok(())
     }

@@ -98,7 +98,6 @@ pub(super) async fn a_hint_wakes_the_mappings_that_it_reaches(store: &dyn Schedu
         store.intake(&lease, &page).await?;
         leases.push(lease);
     }
-    same!(due(store, 0).await?, NONE);
     store.notify(&[hint("s1")]).await?;
     for lease in &leases {
         store.release(lease).await?;
