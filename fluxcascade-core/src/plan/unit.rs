@@ -9,6 +9,7 @@ use super::detect::{Change, View, change, pair_values};
 use super::entry::{Entry, Need};
 use super::first_sync::first_sync;
 use super::merge::Case;
+use super::oscillation::is_systems_own;
 use super::told::ToldAlone;
 use super::{kept, reference, retransform};
 use crate::mapping::{
@@ -123,9 +124,9 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
     tell_alone(&mut in_play, &mut members, entry);
     let hidden = Hidden::of(seen, &members, &in_play);
-    let news = |side| {
-        in_play.iter().any(|case| !case.equivalent && case.has_news(side)) || hidden.news[side]
-    };
+    let is_edited =
+        |case: &Case<'_>, side| !case.equivalent && case.has_news(side) && !is_systems_own(case);
+    let news = |side| in_play.iter().any(|case| is_edited(case, side)) || hidden.news[side];
     if !(news(Side::Source) && news(Side::Target)) {
         for case in &in_play {
             case.decide(entry, needs);

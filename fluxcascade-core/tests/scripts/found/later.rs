@@ -448,3 +448,21 @@ fn a_lost_create_is_looked_for_by_each_of_its_keys() {
     let filled = Start { on: [true, true], filled: [86, 2] };
     play(setup, &Play { start: vec![RIGHT, filled, LEFT], rounds });
 }
+
+/// P22: what systems made of other pairs is no edit, with which a whole record would be in conflict again and
+/// again.
+#[test]
+fn a_record_that_conflicts_whole_does_so_for_edits_alone() {
+    let mut setup = bare();
+    setup.systems.source.hand = Hand::Upper;
+    setup.systems.target.hand = Hand::Trims;
+    setup.conflicts = vec![Conflicts::Append];
+    setup.policies.scope = ConflictScope::Record;
+    let rounds = vec![
+        run(&[Deed::Fail(Source, CallKind::Fetch, Fault::RequestLost)]),
+        Round { during: vec![(1, Deed::Garble(0, Source))], ..run(&[]) },
+        run(&[]),
+    ];
+    let filled = Start { on: [true, true], filled: [172, 89] };
+    play(setup, &Play { start: vec![filled, BOTH], rounds });
+}
