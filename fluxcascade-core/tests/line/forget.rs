@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fluxcascade_core::SyncError;
 use fluxcascade_core::engine::ForgetError;
 use fluxcascade_core::model::{HoldReason, MappingName, RecordId, Side};
-use fluxcascade_core::store::{Hint, Receipt, Store, StoreErrorKind, Upkeep};
+use fluxcascade_core::store::{Hint, Receipt, Removed, Store, StoreErrorKind, Upkeep};
 use fluxcascade_core::testkit::{CallKind, Fault, block_on};
 use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
 use fluxcascade_store::{MemoryStore, SqliteStore};
@@ -117,11 +117,7 @@ async fn a_forgotten_record_does_not_come_back_and_the_others_go_on() {
         assert!(place.names(&other).await);
         // Asked again, nothing is left, and nothing comes back.
         let again = place.forget(FIELD, &target).await;
-        assert_eq!(
-            again.removed.values().map(|removed| removed.total()).sum::<u64>(),
-            0,
-            "{again}"
-        );
+        assert_eq!(again.removed.values().map(Removed::total).sum::<u64>(), 0, "{again}");
         assert_eq!(place.full().await, 0);
     }
 }

@@ -178,9 +178,10 @@ impl<S: Rows + TokenStore> Sealed<S> {
 pub(super) fn texts(row: &Row) -> Vec<Option<&str>> {
     match row {
         Row::Entry(_, entry) => match entry.observation.as_ref().map(|seen| &seen.state) {
-            Some(State::Known { values, .. }) => vec![text_of_slots(Values::slots(values))],
             Some(State::Archived(values)) if values.slots().is_empty() => Vec::new(),
-            Some(State::Archived(values)) => vec![text_of_slots(Values::slots(values))],
+            Some(State::Known { values, .. } | State::Archived(values)) => {
+                vec![text_of_slots(Values::slots(values))]
+            }
             Some(State::Unreadable(words)) => vec![Some(words)],
             Some(State::Deleted(_) | State::Missing | State::MergedInto(_) | State::OutOfScope)
             | None => Vec::new(),

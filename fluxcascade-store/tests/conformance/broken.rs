@@ -373,7 +373,9 @@ impl Store for Broken {
         if !self.state().forgotten.is_empty()
             && self.breaks("holds_of_other_records_that_name_it_are_due")
         {
-            holds.iter_mut().for_each(|hold| hold.not_before = None);
+            for hold in &mut holds {
+                hold.not_before = None;
+            }
         }
         Ok(holds)
     }

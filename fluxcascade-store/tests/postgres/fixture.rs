@@ -80,7 +80,7 @@ async fn engine(store: Arc<PostgresStore>, hours: u64) -> Engine {
     };
     let crm = system("crm", "contacts", ["email", "name"]);
     let field = system("field", "clients", ["mail", "name"]);
-    clock.advance(Duration::from_hours(hours));
+    clock.advance(Duration::from_secs(3600 * hours));
     let people = Mapping::builder("people")
         .source("crm", "contacts")
         .target("field", "clients")
@@ -202,7 +202,7 @@ async fn content(store: &PostgresStore) -> String {
         let lease = store.lease(&of, at(9_000), TTL).await.unwrap();
         let ended = WorkKey::Record(Side::Target, record("t3"));
         let named: Vec<RecordId> = ["s1", "s8"].map(record).into();
-        told += &format!(
+        let found = format!(
             "{:?}{:?}",
             (
                 store.revisions(&of).await.unwrap(),
@@ -220,6 +220,7 @@ async fn content(store: &PostgresStore) -> String {
                 store.log(&of, &all).await.unwrap(),
             ),
         );
+        told.push_str(&found);
         store.release(&lease).await.unwrap();
     }
     told
@@ -348,7 +349,7 @@ fn dumped(place: &Place, options: &[&str]) -> String {
         let set = line.starts_with("SET ") || line.starts_with("SELECT pg_catalog.set_config");
         !(line.is_empty() || line.starts_with("--") || line.starts_with('\\') || set)
     };
-    said.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
+    said.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect()
 }
 
 #[tokio::test]

@@ -25,20 +25,20 @@ enum Way {
     /// The server carries the commit out, and its answer is lost.
     LosesAnswer,
     /// The n-th of its statements that write is in another call's way: a serialization failure.
-    InTheWay(i64),
+    Meets(i64),
     /// Its commit is.
-    InTheWayAtCommit,
+    MeetsAtCommit,
 }
 
 /// By turns, of the calls of one method.
 const WAYS: [Way; 7] = [
     Way::LosesAnswer,
     Way::BreaksAmid,
-    Way::InTheWay(1),
+    Way::Meets(1),
     Way::BreaksAtCommit,
-    Way::InTheWayAtCommit,
+    Way::MeetsAtCommit,
     Way::LosesAnswer,
-    Way::InTheWay(3),
+    Way::Meets(3),
 ];
 
 type Counted<K> = Arc<Mutex<BTreeMap<K, usize>>>;
@@ -92,8 +92,8 @@ impl Trouble for Server {
             Way::BreaksAmid => self.wire.set(Wire::BreaksAmid),
             Way::BreaksAtCommit => self.wire.set(Wire::BreaksAtCommit),
             Way::LosesAnswer => self.wire.set(Wire::LosesAnswer),
-            Way::InTheWay(statement) => self.in_the_way("at_once", statement).await,
-            Way::InTheWayAtCommit => self.in_the_way("at_commit", 1).await,
+            Way::Meets(statement) => self.in_the_way("at_once", statement).await,
+            Way::MeetsAtCommit => self.in_the_way("at_commit", 1).await,
         }
     }
 
@@ -105,8 +105,8 @@ impl Trouble for Server {
                 self.wire.set(Wire::Whole);
                 met
             }
-            Way::InTheWay(_) => self.was_in_the_way("at_once").await,
-            Way::InTheWayAtCommit => self.was_in_the_way("at_commit").await,
+            Way::Meets(_) => self.was_in_the_way("at_once").await,
+            Way::MeetsAtCommit => self.was_in_the_way("at_commit").await,
         };
         if !met {
             return None;
@@ -116,7 +116,7 @@ impl Trouble for Server {
             Way::LosesAnswer => Some(Fate::Done),
             Way::BreaksAmid | Way::BreaksAtCommit => Some(Fate::Undone),
             // The store makes such a call again by itself.
-            Way::InTheWay(_) | Way::InTheWayAtCommit => None,
+            Way::Meets(_) | Way::MeetsAtCommit => None,
         }
     }
 }
@@ -230,7 +230,7 @@ const WRITING: [&str; 24] = [
             --features postgres --test postgres -- --ignored every_rule"]
 async fn every_rule_holds_where_connections_break_and_calls_are_in_the_way() {
     let Some(place) = Place::or_skip() else { return };
-    let each = [Way::BreaksAmid, Way::BreaksAtCommit, Way::LosesAnswer, Way::InTheWay(1)];
+    let each = [Way::BreaksAmid, Way::BreaksAtCommit, Way::LosesAnswer, Way::Meets(1)];
     let left = |met: &Met| -> Vec<&'static str> {
         let has_met_all = |method| each.iter().all(|way| met.contains_key(&(method, *way)));
         WRITING.into_iter().filter(|method| !has_met_all(*method)).collect()
@@ -247,10 +247,10 @@ async fn every_rule_holds_in_each_sort_of_trouble_at_each_call() {
         [Way::BreaksAmid],
         [Way::BreaksAtCommit],
         [Way::LosesAnswer],
-        [Way::InTheWay(1)],
-        [Way::InTheWay(2)],
-        [Way::InTheWay(4)],
-        [Way::InTheWayAtCommit],
+        [Way::Meets(1)],
+        [Way::Meets(2)],
+        [Way::Meets(4)],
+        [Way::MeetsAtCommit],
     ];
     for way in &EACH {
         let Some(place) = Place::or_skip() else { return };

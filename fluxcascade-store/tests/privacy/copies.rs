@@ -107,11 +107,11 @@ async fn a_copy_that_is_made_meanwhile_has_all_of_a_record_or_nothing() {
         // The one first, the other first, and both at once.
         let s1 = subject("s1");
         let (copy, forget) = (store.back_up(&place), store.forget(&s1, at(900)));
-        let copied = match round {
+        let outcome = match round {
             0 => {
-                let copied = copy.await;
+                let told = copy.await;
                 forget.await.unwrap();
-                copied
+                told
             }
             1 => {
                 forget.await.unwrap();
@@ -120,7 +120,7 @@ async fn a_copy_that_is_made_meanwhile_has_all_of_a_record_or_nothing() {
             2..5 => tokio::join!(copy, forget).0,
             _ => tokio::join!(forget, copy).1,
         };
-        copied.unwrap();
+        outcome.unwrap();
         for id in ["s7", "s8", "s9"] {
             store.forget(&subject(id), at(900)).await.unwrap();
         }

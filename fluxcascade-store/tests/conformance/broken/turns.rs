@@ -177,7 +177,7 @@ impl Budgets for Broken {
                 draw.budget = Budget { window, ..draw.budget };
             }
             "a_budget_is_the_tenant_s_the_connection_s_and_the_limit_s" => {
-                draw.limit = "requests".to_owned();
+                "requests".clone_into(&mut draw.limit);
             }
             _ => {}
         }

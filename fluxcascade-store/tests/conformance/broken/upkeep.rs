@@ -128,7 +128,12 @@ impl Broken {
         let links = self.inner.links(mapping, None, usize::MAX).await?;
         let is_it = |row: &&fluxcascade_core::model::Link| match &from.row {
             Row::Link(link) => row.id == link.id,
-            _ => false,
+            Row::Entry(..)
+            | Row::Operation(_)
+            | Row::Hold(_)
+            | Row::Conflict(_)
+            | Row::Log(_)
+            | Row::Run(_) => false,
         };
         let now = links.iter().find(is_it).cloned().map(Row::Link);
         Ok(now.unwrap_or_else(|| from.row.clone()))

@@ -215,12 +215,14 @@ pub(super) async fn a_claim_takes_only_mappings_that_it_names(store: &dyn Schedu
         ..claiming_at(at(0), 9)
     };
     same!(store.claim(&among(&[])).await?, Claimed::default());
-    let named = store.claim(&among(&[mapping("leads"), mapping("nowhere")])).await?;
-    let names: Vec<_> = named.leases.iter().map(|lease| lease.mapping.clone()).collect();
-    same!(names, [mapping("leads")]);
-    let named = store.claim(&among(&[theirs.clone()])).await?;
-    let names: Vec<_> = named.leases.iter().map(|lease| lease.mapping.clone()).collect();
-    same!(names, [theirs]);
+    let mappings = |claimed: Claimed| {
+        let of_leases = claimed.leases.into_iter().map(|lease| lease.mapping);
+        of_leases.collect::<Vec<MappingKey>>()
+    };
+    let claimed = store.claim(&among(&[mapping("leads"), mapping("nowhere")])).await?;
+    same!(mappings(claimed), [mapping("leads")]);
+    let claimed = store.claim(&among(std::slice::from_ref(&theirs))).await?;
+    same!(mappings(claimed), [theirs]);
     same!(due(store, 0).await?, ["contacts"]);
     Ok(())
 }
