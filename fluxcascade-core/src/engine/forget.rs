@@ -57,8 +57,9 @@ impl Engine {
     /// person must see to it.
     ///
     /// What is removed is overwritten; a trace that a store's files may have of older rows is removed by
-    /// [`scrub`](Upkeep::scrub), which may be done once for many. A backup that was made before has the record still, and so has a store that was put back from
-    /// one: ask again there, for the subjects of all receipts from after it was made.
+    /// [`scrub`](Upkeep::scrub), which may be done once for many. A backup that was made before has the
+    /// record still, and so has a store that was put back from one: ask again there, for the subjects
+    /// of all receipts from after it was made.
     ///
     /// ```
     /// # async fn f<S: fluxcascade_core::store::Upkeep>(
