@@ -17,12 +17,28 @@ use crate::rules;
 pub(crate) type Place = (Side, RecordId);
 
 /// The key of a tenant's forgotten records: it is never shown.
-pub(crate) struct ForgottenKey(pub(crate) [u8; 32]);
+pub(crate) struct ForgottenKey {
+    key: [u8; 32],
+    /// The fingerprint key itself, with which records were forgotten before there was a key for them
+    /// alone. A tenant that has another fingerprint key since has it no more.
+    first: Option<[u8; 32]>,
+}
 
 impl ForgottenKey {
     /// The key of a tenant whose fingerprint key is this one.
     pub(crate) fn of(fingerprint_key: &[u8; 32]) -> Self {
-        Self(blake3::derive_key("fluxcascade 1: the key of forgotten records", fingerprint_key))
+        let context = "fluxcascade 1: the key of forgotten records";
+        Self { key: blake3::derive_key(context, fingerprint_key), first: Some(*fingerprint_key) }
+    }
+
+    /// The key of a tenant that has another fingerprint key now than the one that it was made of.
+    pub(crate) fn kept(key: [u8; 32]) -> Self {
+        Self { key, first: None }
+    }
+
+    /// As it is kept once the fingerprint key is another one.
+    pub(crate) fn to_keep(&self) -> [u8; 32] {
+        self.key
     }
 
     /// What is kept of a record that was forgotten.
@@ -32,12 +48,18 @@ impl ForgottenKey {
         object: &ObjectType,
         record: &RecordId,
     ) -> [u8; 16] {
-        self.keyed(&[
-            b"forgotten",
-            connection.as_str().as_bytes(),
-            object.as_str().as_bytes(),
-            record.as_str().as_bytes(),
-        ])
+        keyed(&self.key, &of_record(connection, object, record))
+    }
+
+    /// By what a record that was forgotten is known: what is kept of it, and what once was.
+    pub(crate) fn known_by(
+        &self,
+        connection: &ConnectionName,
+        object: &ObjectType,
+        record: &RecordId,
+    ) -> impl Iterator<Item = [u8; 16]> {
+        let keys = [Some(self.key), self.first].into_iter().flatten();
+        keys.map(move |key| keyed(&key, &of_record(connection, object, record)))
     }
 
     /// What is kept of a match key of a create without an answer whose origin was forgotten.
@@ -48,19 +70,29 @@ impl ForgottenKey {
         (rule, key): (u16, Fingerprint),
     ) -> [u8; 16] {
         let (side, rule) = ([side.number()], rule.to_le_bytes());
-        self.keyed(&[b"forgotten create", mapping.as_str().as_bytes(), &side, &rule, &key.0])
+        let parts = [&b"forgotten create"[..], mapping.as_str().as_bytes(), &side, &rule, &key.0];
+        keyed(&self.key, &parts)
     }
+}
 
-    fn keyed(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-        let mut print = [0; 16];
-        print.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        print
+fn of_record<'a>(
+    connection: &'a ConnectionName,
+    object: &'a ObjectType,
+    record: &'a RecordId,
+) -> [&'a [u8]; 4] {
+    let ids = [connection.as_str(), object.as_str(), record.as_str()].map(str::as_bytes);
+    [b"forgotten", ids[0], ids[1], ids[2]]
+}
+
+fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
     }
+    let mut print = [0; 16];
+    print.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    print
 }
 
 /// What a create without an answer leaves behind when its origin is forgotten.

@@ -29,12 +29,12 @@ impl Tenant {
 
     fn known_forgotten_key(&self) -> Option<ForgottenKey> {
         let made = || self.fingerprint_key.as_ref().map(ForgottenKey::of);
-        self.forgotten_key.map(ForgottenKey).or_else(made)
+        self.forgotten_key.map(ForgottenKey::kept).or_else(made)
     }
 
     /// Gives the tenant another fingerprint key; what is forgotten stays so.
     pub(super) fn renew_fingerprint_key(&mut self) -> Result<(), StoreError> {
-        self.forgotten_key = Some(self.forgotten_key()?.0);
+        self.forgotten_key = Some(self.forgotten_key()?.to_keep());
         self.fingerprint_key = Some(rules::draw_key()?);
         Ok(())
     }
@@ -48,7 +48,7 @@ impl Tenant {
         let Some(key) = self.known_forgotten_key().filter(|_| !self.forgotten.is_empty()) else {
             return false;
         };
-        self.forgotten.contains(&key.print(connection, object, record))
+        key.known_by(connection, object, record).any(|print| self.forgotten.contains(&print))
     }
 
     /// Takes in a page, but for the records that were forgotten.

@@ -36,8 +36,10 @@ pub(super) async fn among<'a>(
     records: impl Iterator<Item = &'a RecordId>,
 ) -> Result<BTreeSet<RecordId>, Fault> {
     let Some(key) = key(session, tenant).await? else { return Ok(BTreeSet::new()) };
-    let asked: Vec<([u8; 16], &RecordId)> =
-        records.map(|record| (key.print(connection, object, record), record)).collect();
+    let known_by = |record: &'a RecordId| {
+        key.known_by(connection, object, record).map(move |print| (print, record))
+    };
+    let asked: Vec<([u8; 16], &RecordId)> = records.flat_map(known_by).collect();
     let found = kept(session, tenant, asked.iter().map(|(print, _)| print)).await?;
     let forgotten = asked.iter().filter(|(print, _)| found.contains(print));
     Ok(forgotten.map(|(_, record)| (*record).clone()).collect())

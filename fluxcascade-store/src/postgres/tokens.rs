@@ -109,7 +109,7 @@ pub(super) async fn forgotten_key(
     tenant: &TenantId,
 ) -> Result<ForgottenKey, Fault> {
     match secret(session, tenant, FORGOTTEN_KEY).await? {
-        Some(key) => Ok(ForgottenKey(key)),
+        Some(key) => Ok(ForgottenKey::kept(key)),
         None => Ok(ForgottenKey::of(&fingerprint_key(Arc::clone(session), tenant).await?)),
     }
 }
@@ -122,7 +122,7 @@ pub(super) async fn renew_fingerprint_key(
     let forgotten = forgotten_key(&session, tenant).await?;
     let sql = "INSERT INTO secrets (tenant, name, secret) VALUES ($1, $2, $3)
          ON CONFLICT (tenant, name) DO UPDATE SET secret = $3";
-    let kept = [(FORGOTTEN_KEY, forgotten.0), ("fingerprint", rules::draw_key()?)];
+    let kept = [(FORGOTTEN_KEY, forgotten.to_keep()), ("fingerprint", rules::draw_key()?)];
     for (name, key) in kept {
         session.run(sql, &[&tenant.as_str(), &name, &&key[..]]).await?;
     }

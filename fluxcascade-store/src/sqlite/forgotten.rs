@@ -62,7 +62,12 @@ impl<'a> Forgotten<'a> {
         record: &RecordId,
     ) -> Result<bool, Fault> {
         let Some(key) = &self.key else { return Ok(false) };
-        self.keeps(&key.print(connection, object, record))
+        for print in key.known_by(connection, object, record) {
+            if self.keeps(&print)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Which keys of a record are those of a create whose origin was forgotten.

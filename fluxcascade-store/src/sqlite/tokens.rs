@@ -130,7 +130,7 @@ pub(super) fn forgotten_key(
         .query_row(params![tenant.as_str(), FORGOTTEN_KEY], |row| row.get(0))
         .optional()?;
     match kept {
-        Some(key) => Ok(ForgottenKey(key)),
+        Some(key) => Ok(ForgottenKey::kept(key)),
         None => Ok(ForgottenKey::of(&fingerprint_key(transaction, tenant)?)),
     }
 }
@@ -141,7 +141,7 @@ pub(super) fn renew_fingerprint_key(
     tenant: &TenantId,
 ) -> Result<(), Fault> {
     let forgotten = forgotten_key(transaction, tenant)?;
-    keep(transaction, tenant, FORGOTTEN_KEY, &forgotten.0)?;
+    keep(transaction, tenant, FORGOTTEN_KEY, &forgotten.to_keep())?;
     keep(transaction, tenant, "fingerprint", &rules::draw_key()?)
 }
 
