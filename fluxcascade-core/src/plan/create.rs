@@ -210,7 +210,8 @@ pub(super) fn unanswered(
             }
         }
     }
-    if is_looked_for {
+    // By a key of which only the fingerprint is known nobody was looked for.
+    if is_looked_for && !has_unknown_key(subject.mapping, operation) {
         return subject.again(operation, context, entry);
     }
     unknown_outcome(operation, record, None, context, entry)
@@ -261,6 +262,19 @@ fn with_key<'a>(
         held == Some(key)
     };
     found.iter().filter(has_key).collect()
+}
+
+/// Whether one of the keys is a value of which only the fingerprint is known: its origin was edited since.
+fn has_unknown_key(mapping: &CompiledMapping, operation: &Operation) -> bool {
+    let to = operation.side;
+    let rules = operation.keys.iter().filter_map(|(rule, _)| mapping.rules.get(usize::from(*rule)));
+    rules.filter_map(|rule| rule.slots[to].first()).any(|&slot| {
+        let mut sent = operation.pairs.iter().filter_map(|sent| {
+            let pair = &mapping.pairs[mapping.pair_written(sent)?];
+            sent.sent.get(pair.ends[to].slots.iter().position(|&s| s == slot)?)
+        });
+        sent.any(Value::is_kept)
+    })
 }
 
 /// What an operation sent for a field.

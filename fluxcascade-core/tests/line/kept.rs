@@ -2,7 +2,6 @@
 //! stored.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use fluxcascade_core::Strategy;
@@ -19,7 +18,7 @@ use fluxcascade_core::resolver::{ConflictCase, ConflictResolver, Resolution};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_store::SqliteStore;
 
-use crate::scenario::{by_mail, desk, plain, say};
+use crate::scenario::{by_mail, desk, legible, plain, say};
 use crate::world::{World, contacts};
 
 /// The mapping, of all of whose pairs this is kept.
@@ -141,6 +140,24 @@ async fn a_conflict_is_decided_and_its_loser_is_known_by_its_fingerprint() {
     assert!(rows[0].base.source.as_ref().unwrap()[0].is_kept());
     world.settle().await;
     assert_eq!(world.conflicts().await.len(), 1);
+}
+
+/// P6: nobody was looked for by a key of which only the fingerprint is known: the create is not sent again.
+#[tokio::test]
+async fn a_lost_create_whose_kept_key_was_edited_since_is_not_made_twice() {
+    let world = kept(contacts().match_on("phone", "phone"));
+    let phone = ("phone", "256 555 0100");
+    let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann"), phone]);
+    world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+    world.sync().await;
+    let made = world.field.records()[0].clone();
+    world.field.edit(&made, "phone", "256 555 0222");
+    world.crm.edit(&source, "email", "ann@y.io");
+    for _ in 0..4 {
+        world.minutes(30);
+        world.sync().await;
+    }
+    assert_eq!(world.field.records(), [made], "{:#?}", world.holds().await);
 }
 
 /// P11: a person takes a side that they look up in its system; own values would have to be kept.
@@ -354,13 +371,6 @@ const VALUES: [&str; 12] = [
     "Planted Other Twin",
 ];
 
-fn legible(folder: &Path) -> BTreeSet<&'static str> {
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let bytes: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap()).collect();
-    let has = |text: &&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    VALUES.into_iter().filter(has).collect()
-}
-
 /// Creates, one of them without an answer, updates, a conflict that waits, a dry run, refusals, parked
 /// records, and a process that is cut off at each of its steps: what was legible in the file at any time.
 async fn lived(base: BaseKeeping, cut_at: usize) -> BTreeSet<&'static str> {
@@ -373,7 +383,7 @@ async fn lived(base: BaseKeeping, cut_at: usize) -> BTreeSet<&'static str> {
     let source = world.crm.insert([("email", VALUES[0]), ann[0], ("address", "Planted Street")]);
     let target = world.field.insert([("mail", VALUES[0]), ann[0], ("street", "Planted Street")]);
     world.sync().await;
-    let mut seen = legible(folder.path());
+    let mut seen = legible(folder.path(), &VALUES);
     world.minutes(15);
     world.crm.edit(&source, "name", "Planted Source");
     world.crm.edit(&source, "address", "Planted Road");
@@ -384,17 +394,17 @@ async fn lived(base: BaseKeeping, cut_at: usize) -> BTreeSet<&'static str> {
     }
     world.field.fail_next(CallKind::Create, Fault::AnswerLost);
     world.engine().await.plan("contacts").await.unwrap();
-    seen.extend(legible(folder.path()));
+    seen.extend(legible(folder.path(), &VALUES));
     world.minutes(15);
     let engine = world.engine().await;
     crate::restart::cut_off(cut_at, engine.sync("contacts")).await;
-    seen.extend(legible(folder.path()));
+    seen.extend(legible(folder.path(), &VALUES));
     world.field.refuse("street");
     world.crm.edit(&source, "address", "Planted Refused");
     for _ in 0..3 {
         world.minutes(15);
         world.sync().await;
-        seen.extend(legible(folder.path()));
+        seen.extend(legible(folder.path(), &VALUES));
     }
     world.field.accept("street");
     if let Some(item) = desk(&world).await.iter().find(|i| i.takes(&Choice::Take(Side::Source))) {
@@ -403,7 +413,7 @@ async fn lived(base: BaseKeeping, cut_at: usize) -> BTreeSet<&'static str> {
     for _ in 0..4 {
         world.minutes(15);
         world.sync().await;
-        seen.extend(legible(folder.path()));
+        seen.extend(legible(folder.path(), &VALUES));
     }
     assert_eq!(world.field.text(&target, "street"), "Planted Refused");
     assert_eq!(world.field.text(&target, "name"), "Planted Source");

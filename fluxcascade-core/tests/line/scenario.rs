@@ -1,5 +1,8 @@
 //! What scenarios are told with.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{Mapping, MappingBuilder};
 use fluxcascade_core::model::{Choice, RecordId};
@@ -71,4 +74,12 @@ pub(crate) fn group_of(strategy: &Strategy) -> MappingBuilder {
         "street",
         |p| p.group("g").conflicts(strategy.clone()),
     )
+}
+
+/// Which of these values are in a folder's files, those that are open included.
+pub(crate) fn legible(folder: &Path, values: &[&'static str]) -> BTreeSet<&'static str> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let bytes: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap()).collect();
+    let has = |text: &&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    values.iter().copied().filter(has).collect()
 }

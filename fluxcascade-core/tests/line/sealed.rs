@@ -11,6 +11,7 @@ use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
 use fluxcascade_store::{MemoryStore, SqliteStore};
 
+use crate::scenario::legible;
 use crate::world::{World, contacts};
 
 /// Every value of both systems.
@@ -28,14 +29,6 @@ const VALUES: [&str; 12] = [
     "Planted Twin",
     "Planted Other Twin",
 ];
-
-/// What of the values is in the folder's files, those that are open included.
-fn legible(folder: &Path) -> BTreeSet<&'static str> {
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let bytes: Vec<u8> = files.flat_map(|file| std::fs::read(file).unwrap()).collect();
-    let has = |text: &&str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    VALUES.into_iter().filter(has).collect()
-}
 
 /// Links, a conflict that waits, writes, a create without an answer, parked records, an answer: what
 /// was legible at any time, and what the systems hold in the end.
@@ -57,7 +50,7 @@ async fn lived_on(
     let source = world.crm.insert([("email", VALUES[0]), ann[0], ("address", "Planted Street")]);
     let target = world.field.insert([("mail", VALUES[0]), ann[0], ("street", "Planted Street")]);
     let mut reports = vec![world.sync().await.to_string()];
-    seen.extend(legible(folder));
+    seen.extend(legible(folder, &VALUES));
 
     world.minutes(15);
     world.crm.edit(&source, "name", "Planted Source");
@@ -70,7 +63,7 @@ async fn lived_on(
     world.field.fail_next(CallKind::Create, Fault::AnswerLost);
     world.minutes(15);
     reports.push(world.sync().await.to_string());
-    seen.extend(legible(folder));
+    seen.extend(legible(folder, &VALUES));
 
     let engine = world.engine().await;
     let desk = engine.desk("contacts").await.unwrap();
@@ -78,14 +71,14 @@ async fn lived_on(
     let own = Choice::Set(Sides::new(vec![own.clone()], vec![own]));
     let item = desk.items.iter().find(|item| item.takes(&own)).unwrap();
     engine.answer("contacts", &item.key, item.version, own).await.unwrap();
-    seen.extend(legible(folder));
+    seen.extend(legible(folder, &VALUES));
     drop(engine);
     let before: Arc<dyn Store> = Arc::new(MemoryStore::new());
     world.store = exchange(std::mem::replace(&mut world.store, before)).await;
     for _ in 0..4 {
         world.minutes(15);
         reports.push(world.sync().await.to_string());
-        seen.extend(legible(folder));
+        seen.extend(legible(folder, &VALUES));
     }
     assert_eq!(world.field.text(&target, "street"), "Planted Road");
     assert_eq!(world.field.text(&target, "name"), "Planted Answer");
@@ -127,14 +120,14 @@ async fn a_store_that_is_sealed_later_goes_on_as_it_was() {
         let store = Sealed::new(SqliteStore::open(&path).await.unwrap(), ring);
         let now = crate::world::at("20:00");
         while store.adopt(&TenantId::default(), now, 3).await.unwrap().next.is_some() {}
-        assert_eq!(legible(folder.path()), BTreeSet::new());
+        assert_eq!(legible(folder.path(), &VALUES), BTreeSet::new());
         let store: Arc<dyn Store> = Arc::new(store);
         store
     };
     let store = SqliteStore::open(&path).await.unwrap();
     let (_, sealed) = lived_on(Arc::new(store), folder.path(), seal).await;
     assert_eq!(sealed, bare);
-    assert_eq!(legible(folder.path()), BTreeSet::new());
+    assert_eq!(legible(folder.path(), &VALUES), BTreeSet::new());
 }
 
 /// A saved plan shows no value, and is carried out when it is opened.

@@ -97,7 +97,7 @@ impl Setting {
             Setting::Base => {
                 "both sides are read whole, and nothing is written for it; what waits for a person is \
                  asked anew; bases hold that from the next run on, while the log and conflict rows keep \
-                 what they have until it is let go"
+                 what they have until it is let go, and writes without an answer until that is known"
             }
             Setting::Primary => {
                 "strategies that ask for the primary go by it; conflicts that wait are decided by it in \
