@@ -343,7 +343,7 @@ impl Run<'_> {
             Answer::Rejected { error, .. } => {
                 self.close_unless_owed(commit, operation);
                 self.note_failure(operation, Some(error));
-                if let Some(rest) = rest.filter(|_| self.is_concluded(&sent)) {
+                if let Some(rest) = rest.filter(|_| self.is_concluded(work, entry, &sent)) {
                     return self.go_on(commit, work, &rest, side, fetched);
                 }
                 self.hold_refused_record(commit, work, entry, operation, error, fetched);

@@ -46,18 +46,29 @@ impl Run<'_> {
         for hold in holds.chain(stamp).collect::<Vec<Hold>>() {
             self.hold_rest(commit, work, &mut rest, hold);
         }
-        if let Some(told) = told.filter(|_| !of_record.is_empty() && self.is_concluded(sent)) {
+        if let Some(told) =
+            told.filter(|_| !of_record.is_empty() && self.is_concluded(work, entry, sent))
+        {
             self.ask_record_again(commit, work, &mut rest, &told, &of_record);
         }
         Some(rest)
     }
 
     /// Whether it is known what became of a write but for what was refused of it: all else was
-    /// carried out, or there is nothing else.
-    pub(super) fn is_concluded(&self, sent: &Sent) -> bool {
+    /// carried out, or there is nothing else. What nobody was asked about is decided anew where it was
+    /// not carried out; an answer is done whole, but for what was refused.
+    pub(super) fn is_concluded(&self, work: &Work, entry: &Entry, sent: &Sent) -> bool {
         match &sent.answer {
             Answer::Applied(_) => true,
-            Answer::Rejected { fields, .. } => self.names_any(&sent.operation, fields),
+            Answer::Rejected { fields, .. } => {
+                let mut written = self.written_fields(&sent.operation);
+                let is_named = |of: &[FieldName]| of.iter().any(|name| fields.contains(name));
+                if Told::of(work, entry).is_some() {
+                    written.all(is_named)
+                } else {
+                    written.any(is_named)
+                }
+            }
             Answer::Unread { .. }
             | Answer::Moved(_)
             | Answer::Done(_)
@@ -68,15 +79,17 @@ impl Run<'_> {
         }
     }
 
-    /// Whether one of these fields was written.
-    fn names_any(&self, operation: &Operation, fields: &[FieldName]) -> bool {
+    /// The fields of each pair that was written, and of the other record's id.
+    fn written_fields<'o>(
+        &'o self,
+        operation: &'o Operation,
+    ) -> impl Iterator<Item = &'o [FieldName]> {
         let of_pair = |written: &OperationPair| {
-            let index = self.mapping.pair_written(written);
-            let names = index.map(|index| &self.mapping.pairs[index].ends[operation.side].names);
-            names.is_some_and(|names| names.iter().any(|name| fields.contains(name)))
+            let index = self.mapping.pair_written(written)?;
+            Some(&self.mapping.pairs[index].ends[operation.side].names[..])
         };
-        operation.pairs.iter().any(of_pair)
-            || operation.stamp.as_ref().is_some_and(|stamp| fields.contains(&stamp.field))
+        let stamp = operation.stamp.iter().map(|stamp| std::slice::from_ref(&stamp.field));
+        operation.pairs.iter().filter_map(of_pair).chain(stamp)
     }
 
     /// Puts a hold in the place of the one with its key; it does not end with what is left.

@@ -353,6 +353,12 @@ impl<'a> Unit<'a> {
         entry.holds.push(hold);
     }
 
+    /// Whether the record waits for an answer about just this.
+    pub(super) fn is_asked(&self) -> bool {
+        let asked = self.seen.record_hold().and_then(|hold| hold.conflict);
+        asked == Some(self.whole_row().id)
+    }
+
     /// The open row of the unit: of its pair, or of the whole record.
     fn whole_row(&self) -> Conflict {
         let strategy = self.strategies().name();

@@ -70,6 +70,15 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether what differs from the base is what a system made of our last write, which waits as it was
+    /// found then: nobody has edited it.
+    pub(super) fn waits_as_found(&self) -> bool {
+        let is_it = |hold: &Hold| {
+            hold.reason == HoldReason::Unsettled && hold.values == self.fingerprints()
+        };
+        self.hold.as_ref().is_some_and(is_it)
+    }
+
     /// Whether something may be done for it by itself.
     pub(super) fn is_in_play(&self) -> bool {
         self.changes != Sides::new(Change::Same, Change::Same)

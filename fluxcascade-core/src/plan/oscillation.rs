@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::detect::{Change, View};
 use super::merge::Case;
-use crate::model::{Fingerprint, Hold, HoldReason, Side, Sides, Value, WriteOrigin, Written};
+use crate::model::{Fingerprint, Side, Sides, Value, WriteOrigin, Written};
 
 /// How long a value is watched.
 const WATCHED: Duration = Duration::from_secs(24 * 3600);
@@ -46,14 +46,6 @@ pub(super) fn look(case: &Case<'_>, to: Side, send: &[Value]) -> Look {
         return Look::Flaps(said(case, &why));
     }
     Look::Rewriting
-}
-
-/// Whether what changed is what a system made of our last write, and nobody's edit: what was just
-/// rewritten, and what waits as it was found then.
-pub(super) fn is_systems_own(case: &Case<'_>) -> bool {
-    let waits =
-        |hold: &Hold| hold.reason == HoldReason::Unsettled && hold.values == case.fingerprints();
-    case.hold.as_ref().is_some_and(waits) || rewritten_by(case, &last_writes(case)).is_some()
 }
 
 /// Our last writes of the pair on both sides, oldest first.

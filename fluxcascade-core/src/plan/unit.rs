@@ -9,7 +9,6 @@ use super::detect::{Change, View, change, pair_values};
 use super::entry::{Entry, Need};
 use super::first_sync::first_sync;
 use super::merge::Case;
-use super::oscillation::is_systems_own;
 use super::told::ToldAlone;
 use super::{kept, reference, retransform};
 use crate::mapping::{
@@ -124,10 +123,18 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
     tell_alone(&mut in_play, &mut members, entry);
     let hidden = Hidden::of(seen, &members, &in_play);
-    let is_edited =
-        |case: &Case<'_>, side| !case.equivalent && case.has_news(side) && !is_systems_own(case);
-    let news = |side| in_play.iter().any(|case| is_edited(case, side)) || hidden.news[side];
+    let is_news = |case: &Case<'_>, side| {
+        let waits = together == Together::Record && case.waits_as_found();
+        !case.equivalent && case.has_news(side) && !waits
+    };
+    let news = |side| in_play.iter().any(|case| is_news(case, side)) || hidden.news[side];
     if !(news(Side::Source) && news(Side::Target)) {
+        if seen.record_hold().is_some_and(|hold| hold.conflict.is_some()) {
+            let all = cases(&members, Want::All, entry, needs);
+            if needs.len() > asked || decide_asked(seen, together, &all, entry, needs) {
+                return;
+            }
+        }
         for case in &in_play {
             case.decide(entry, needs);
         }
@@ -160,6 +167,28 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
         [] => {}
         cases => Unit { seen, cases, together: Some(together) }.decide(entry, needs),
     }
+}
+
+/// Decides what a person is asked about the whole record, though one side alone differs from its base by
+/// now: what was said of it was done in part, and the rest was refused. Says whether it is that.
+fn decide_asked(
+    seen: &Seen<'_>,
+    together: Together<'_>,
+    all: &[Case<'_>],
+    entry: &mut Entry,
+    needs: &mut Vec<Need>,
+) -> bool {
+    let (same, differ): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
+        all.iter().partition(|case| case.equivalent);
+    let unit = Unit { seen, cases: &differ, together: Some(together) };
+    if differ.is_empty() || !unit.is_asked() {
+        return false;
+    }
+    for case in same.into_iter().filter(|case| case.is_in_play()) {
+        case.decide(entry, needs);
+    }
+    unit.decide(entry, needs);
+    true
 }
 
 /// Whether a person has said what becomes of the conflict: what is hidden changes nothing of that.

@@ -3,21 +3,17 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use fluxcascade_core::connector::{
-    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Extensions,
-    FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
-};
+use fluxcascade_core::connector::Capabilities;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, MappingBuilder};
 use fluxcascade_core::model::{
-    Choice, Conflict, ConflictStatus, HoldKey, HoldReason, ObjectSchema, ObjectType, Observation,
-    RecordId, Side, Sides, SystemName, Value, Winner,
+    Choice, Conflict, ConflictStatus, HoldKey, HoldReason, RecordId, Side, Sides, Value, Winner,
 };
 use fluxcascade_core::store::Page;
-use fluxcascade_core::testkit::{CallKind, Fault, SimProfile, SimSystem};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_core::{Engine, Strategy};
 
+use crate::connectors::names_one;
 use crate::references::{Firm, company, contacts as firm_contacts, settle, to};
 use crate::scenario::{by_mail, desk, edited, plain, say};
 use crate::world::{World, contacts};
@@ -275,58 +271,6 @@ async fn an_answer_for_a_record_that_is_refused_in_part_and_then_fails_stands() 
     assert_eq!(ended(&world).await, TAKEN);
 }
 
-/// A system that names the first field that it refuses, and no other.
-#[derive(Debug, Clone)]
-struct NamesOne(SimSystem);
-
-#[async_trait]
-impl Reader for NamesOne {
-    fn system(&self) -> &SystemName {
-        self.0.system()
-    }
-
-    fn capabilities(&self, object: &ObjectType) -> Capabilities {
-        self.0.capabilities(object)
-    }
-
-    async fn account(&self) -> Result<Account, ConnectorError> {
-        self.0.account().await
-    }
-
-    async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        self.0.schema(object).await
-    }
-
-    async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
-        self.0.changes(request).await
-    }
-
-    async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
-        self.0.fetch(request).await
-    }
-
-    async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        self.0.find(request).await
-    }
-}
-
-#[async_trait]
-impl Connector for NamesOne {
-    async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
-        let mut outcomes = self.0.write(request).await;
-        for outcome in &mut outcomes {
-            if let WriteOutcome::Rejected { fields, .. } = outcome {
-                fields.truncate(1);
-            }
-        }
-        outcomes
-    }
-
-    fn extensions(&self) -> Extensions<'_> {
-        self.0.extensions()
-    }
-}
-
 /// P14: two fields that are refused one after the other are asked together.
 #[tokio::test]
 async fn an_answer_for_a_record_whose_fields_are_refused_one_by_one_is_asked_again_whole() {
@@ -335,7 +279,7 @@ async fn an_answer_for_a_record_whose_fields_are_refused_one_by_one_is_asked_aga
     world.field.refuse("street");
     let engine = Engine::builder()
         .connection("crm", world.crm.clone())
-        .connection("field", NamesOne(world.field.clone()))
+        .connection("field", names_one(&world.field))
         .store(Arc::clone(&world.store))
         .clock(world.shared_clock())
         .mapping(world.mapping.clone())

@@ -11,55 +11,74 @@ use fluxcascade_core::testkit::SimSystem;
 
 use crate::world::World;
 
-/// Its answers to writes have fewer values than fields were asked for.
+/// A system whose answers to writes are changed on their way.
 #[derive(Debug)]
-struct Short(SimSystem);
+pub(crate) struct Changed {
+    system: SimSystem,
+    change: fn(&mut WriteOutcome),
+}
+
+/// Its answers to writes have fewer values than fields were asked for.
+fn short(system: &SimSystem) -> Changed {
+    let change = |outcome: &mut WriteOutcome| {
+        if let WriteOutcome::Applied { values, .. } = outcome {
+            *values = Some(Values::default());
+        }
+    };
+    Changed { system: system.clone(), change }
+}
+
+/// It names the first field that it refuses, and no other.
+pub(crate) fn names_one(system: &SimSystem) -> Changed {
+    let change = |outcome: &mut WriteOutcome| {
+        if let WriteOutcome::Rejected { fields, .. } = outcome {
+            fields.truncate(1);
+        }
+    };
+    Changed { system: system.clone(), change }
+}
 
 #[async_trait]
-impl Reader for Short {
+impl Reader for Changed {
     fn system(&self) -> &SystemName {
-        self.0.system()
+        self.system.system()
     }
 
     fn capabilities(&self, object: &ObjectType) -> Capabilities {
-        self.0.capabilities(object)
+        self.system.capabilities(object)
     }
 
     async fn account(&self) -> Result<Account, ConnectorError> {
-        self.0.account().await
+        self.system.account().await
     }
 
     async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        self.0.schema(object).await
+        self.system.schema(object).await
     }
 
     async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
-        self.0.changes(request).await
+        self.system.changes(request).await
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
-        self.0.fetch(request).await
+        self.system.fetch(request).await
     }
 
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        self.0.find(request).await
+        self.system.find(request).await
     }
 }
 
 #[async_trait]
-impl Connector for Short {
+impl Connector for Changed {
     async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
-        let mut outcomes = self.0.write(request).await;
-        for outcome in &mut outcomes {
-            if let WriteOutcome::Applied { values, .. } = outcome {
-                *values = Some(Values::default());
-            }
-        }
+        let mut outcomes = self.system.write(request).await;
+        outcomes.iter_mut().for_each(self.change);
         outcomes
     }
 
     fn extensions(&self) -> Extensions<'_> {
-        self.0.extensions()
+        self.system.extensions()
     }
 }
 
@@ -72,7 +91,7 @@ async fn an_answer_with_too_few_values_is_read_back() {
     world.crm.insert([("email", "bob@x.io"), ("name", "Bob")]);
     let engine = Engine::builder()
         .connection("crm", world.crm.clone())
-        .connection("field", Short(world.field.clone()))
+        .connection("field", short(&world.field))
         .store(std::sync::Arc::clone(&world.store))
         .clock(world.shared_clock())
         .mapping(world.mapping.clone())

@@ -5,7 +5,7 @@ use fluxcascade_core::mapping::{ConflictScope, Guards, Limit, MappingBuilder};
 use fluxcascade_core::model::{Answer, AnswerTo, Choice, ConflictStatus, HoldReason, Side, Winner};
 use fluxcascade_core::testkit::SimProfile;
 
-use crate::scenario::{by_mail, desk, edited, say};
+use crate::scenario::{by_mail, desk, edited, group_of, say};
 use crate::world::{World, contacts};
 
 fn grouped(strategy: Strategy) -> MappingBuilder {
@@ -181,4 +181,25 @@ async fn a_person_decides_what_waits_for_a_field_that_is_not_shown() {
         assert_eq!(world.field.text(&target, "phone"), "256 555 0111", "{scope:?}");
         assert!(world.holds().await.is_empty(), "{:?}", world.holds().await);
     }
+}
+
+/// P4: an edit right after our own write is a person's: a group is not made of two halves for it.
+#[tokio::test]
+async fn an_edit_moments_after_our_write_takes_its_group_with_it() {
+    let (world, source, target) = edited(
+        group_of(&Strategy::SourceWins),
+        &[("name", "Ann B"), ("address", "2 Oak Ave")],
+        &[],
+    )
+    .await;
+    world.sync().await;
+    world.clock.advance(std::time::Duration::from_secs(3));
+    world.field.edit(&target, "street", "2 Oak Avenue");
+    world.minutes(5);
+    world.crm.edit(&source, "name", "Ann C");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann C");
+    assert_eq!(world.field.text(&target, "street"), "2 Oak Ave");
+    assert_eq!(world.crm.text(&source, "address"), "2 Oak Ave");
+    assert!(!world.conflicts().await.is_empty());
 }

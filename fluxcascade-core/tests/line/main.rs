@@ -10,6 +10,7 @@ mod config;
 mod conflicts;
 mod connectors;
 mod creates;
+mod crossed;
 mod deletes;
 mod desk;
 mod explain;
