@@ -7,7 +7,7 @@ use super::entry::{Entry, Need, Step};
 use super::joint;
 use super::late;
 use super::merged::{Followed, follow};
-use super::record::Loss;
+use super::record::{Loss, missing_is_deleted};
 use super::settle::{Heard, settle_lost, settle_update};
 use super::stamp;
 use super::unit::{Seen, decide_pairs};
@@ -134,6 +134,9 @@ fn settle(
             // It is there, and not to be seen: what was written is told when it is in scope again, and
             // until then the link rests.
             (OperationKind::Update { .. }, State::OutOfScope) => {}
+            // It may be back before it counts as deleted, with what was written.
+            (OperationKind::Update { .. }, State::Missing)
+                if !missing_is_deleted(work, side, context) => {}
             (
                 OperationKind::Update { .. },
                 State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),

@@ -45,6 +45,34 @@ impl Standing<'_> {
     }
 }
 
+/// A record that is not found is deleted if the feed said so, if it was not found the grace time ago, or
+/// if it was judged deleted before.
+pub(super) fn missing_is_deleted(work: &Work, side: Side, context: &PlanContext) -> bool {
+    let listed = work.entries[side].as_ref().and_then(|entry| entry.observation.as_ref());
+    let is_told =
+        listed.is_some_and(|seen| matches!(seen.state, State::Deleted(DeleteEvidence::Feed)));
+    if is_told || seeded::is(Bug::MissingIsDeleted) {
+        return true;
+    }
+    let Some(hold) = link_hold(work) else { return false };
+    let is_over = match hold.reason {
+        HoldReason::Missing => hold.not_before.is_none_or(|due| due <= context.now),
+        HoldReason::Conflict
+        | HoldReason::Reference
+        | HoldReason::Rejected
+        | HoldReason::Oscillating
+        | HoldReason::Schema
+        | HoldReason::Unsettled
+        | HoldReason::Ambiguous
+        | HoldReason::UnknownOutcome
+        | HoldReason::Unreadable
+        | HoldReason::Invalid
+        | HoldReason::Guard
+        | HoldReason::Excluded => true,
+    };
+    hold.values[side] == Some(gone_mark()) && is_over
+}
+
 /// A link of which a record is not there.
 pub(super) struct Loss<'a> {
     pub(super) mapping: &'a CompiledMapping,
@@ -89,40 +117,11 @@ impl Loss<'_> {
             View::Other(State::MergedInto(_)) => {
                 Standing::Unreadable("it is said to be merged into itself")
             }
-            View::Other(State::Missing)
-                if self.missing_is_deleted(side) || seeded::is(Bug::MissingIsDeleted) =>
-            {
+            View::Other(State::Missing) if missing_is_deleted(self.work, side, self.context) => {
                 Standing::Gone
             }
             View::Other(State::Missing) => Standing::Missing,
         }
-    }
-
-    /// A record that is not found is deleted if the feed said so, if it was not found the grace time
-    /// ago, or if it was judged deleted before.
-    fn missing_is_deleted(&self, side: Side) -> bool {
-        let listed = self.work.entries[side].as_ref().and_then(|entry| entry.observation.as_ref());
-        if let Some(State::Deleted(DeleteEvidence::Feed)) = listed.map(|seen| &seen.state) {
-            return true;
-        }
-        let Some(hold) = link_hold(self.work) else { return false };
-        let is_over = match hold.reason {
-            HoldReason::Missing => hold.not_before.is_none_or(|due| due <= self.context.now),
-            HoldReason::Conflict
-            | HoldReason::Reference
-            | HoldReason::Rejected
-            | HoldReason::Oscillating
-            | HoldReason::Schema
-            | HoldReason::Unsettled
-            | HoldReason::Ambiguous
-            | HoldReason::UnknownOutcome
-            | HoldReason::Unreadable
-            | HoldReason::Invalid
-            | HoldReason::Guard
-            | HoldReason::Excluded => true,
-        };
-        let is_marked = hold.values[side] == Some(gone_mark());
-        is_marked && is_over
     }
 
     fn missing(&self, standings: &Sides<Standing<'_>>, mut entry: Entry) -> Entry {

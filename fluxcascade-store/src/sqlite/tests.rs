@@ -8,6 +8,8 @@ use fluxcascade_core::model::{
 use fluxcascade_core::store::{StoreErrorKind, TokenKey, TokenStore};
 use fluxcascade_core::testkit::conformance::store::nouns;
 
+mod failing;
+
 use super::pending::{CLAIMING, NAMING, STRAYS, WAITING};
 use super::*;
 

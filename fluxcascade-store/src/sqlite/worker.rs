@@ -333,6 +333,11 @@ fn begin<'a>(
         Access::Write => (TransactionBehavior::Immediate, "FULL"),
         Access::Intake => (TransactionBehavior::Immediate, "NORMAL"),
     };
+    // One that began although it said that it did not, or that could not be undone: nothing of it was
+    // promised to anybody.
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
     if *synchronous != word {
         connection.pragma_update(None, "synchronous", word)?;
         *synchronous = word;
