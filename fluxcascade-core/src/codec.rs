@@ -1,9 +1,10 @@
 //! How what is stored as one blob is written: a format byte, then the compact binary of serde.
 //!
 //! Every blob begins with its format, so that a later version can read what an earlier one wrote.
-//! How earlier formats looked is in `format1`.
+//! How earlier formats looked is in `format1` and `format3`.
 
 mod format1;
+mod format3;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,13 +12,16 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Base, Fingerprint, Slot, Value, Version, Written};
 
 /// The format that this version writes.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;
 
 /// A noun that is stored as one blob, and how the blobs of earlier formats are read.
 pub trait Stored: Serialize + DeserializeOwned {
     /// What the first format had in its place.
     #[doc(hidden)]
     type Format1: DeserializeOwned + Into<Self>;
+    /// What the second and the third format had in its place.
+    #[doc(hidden)]
+    type Format3: DeserializeOwned + Into<Self>;
 }
 
 /// A stored blob that cannot be read.
@@ -61,10 +65,13 @@ pub fn encode<T: Serialize>(item: &T) -> Vec<u8> {
 pub fn decode<T: Stored>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
     let damaged = |detail: String| CodecError::Damaged { what, detail };
     match bytes.split_first() {
-        // The second format had all of it but values of which the fingerprint alone is kept.
-        Some((&(2 | FORMAT), rest)) => {
+        Some((&FORMAT, rest)) => {
             postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
         }
+        // The second format had all of the third but values of which the fingerprint alone is kept.
+        Some((2 | 3, rest)) => postcard::from_bytes::<T::Format3>(rest)
+            .map(Into::into)
+            .map_err(|error| damaged(error.to_string())),
         Some((1, rest)) => postcard::from_bytes::<T::Format1>(rest)
             .map(Into::into)
             .map_err(|error| damaged(error.to_string())),

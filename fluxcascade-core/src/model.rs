@@ -20,7 +20,7 @@ pub mod work;
 pub use answer::{Answer, AnswerOutcome, AnswerTo, Choice};
 pub use conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
 pub use cursor::Cursor;
-pub use hold::{Awaited, Hold, HoldKey, HoldReason, Withheld};
+pub use hold::{AskedPair, Awaited, Hold, HoldKey, HoldReason, Withheld};
 pub use id::{
     ConflictId, ConnectionName, Endpoint, FieldName, Fingerprint, IdError, LinkId, MappingKey,
     MappingName, ObjectType, OperationId, PairId, RecordId, RunNumber, Side, Sides, SystemName,

@@ -33,6 +33,7 @@ mod merged;
 mod oscillation;
 mod parked;
 mod partner;
+mod question;
 mod record;
 mod reference;
 mod retransform;
@@ -46,6 +47,7 @@ mod unit;
 
 pub(crate) use context::DEFAULT_GRACE;
 pub use context::{BeforeWrite, Gate, Leads, PlanContext, Powers, SettleRule, Writing};
+pub(crate) use create::sends_key;
 pub use decide::{Decision, decide_with_base, decide_without_base};
 pub use diff::PlanDiff;
 pub(crate) use diff::{same_decision, same_writes};

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::format3::Hold3;
 use super::{Stored, StoredBase};
 use crate::model::conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
 use crate::model::hold::{Hold, HoldKey, HoldReason};
@@ -20,34 +21,42 @@ use crate::model::value::Value;
 
 impl Stored for Observation {
     type Format1 = Self;
+    type Format3 = Self;
 }
 
 impl Stored for LogRow {
     type Format1 = Self;
+    type Format3 = Self;
 }
 
 impl Stored for RunRow {
     type Format1 = Self;
+    type Format3 = Self;
 }
 
 impl Stored for Revision {
     type Format1 = Revision1;
+    type Format3 = Self;
 }
 
 impl Stored for Hold {
     type Format1 = Hold1;
+    type Format3 = Hold3;
 }
 
 impl Stored for Conflict {
     type Format1 = Conflict1;
+    type Format3 = Self;
 }
 
 impl Stored for Operation {
     type Format1 = Operation1;
+    type Format3 = Self;
 }
 
 impl Stored for StoredBase<Value, Written> {
     type Format1 = StoredBase<Value, Written1>;
+    type Format3 = Self;
 }
 
 #[derive(Debug, Deserialize)]

@@ -299,7 +299,7 @@ impl Run<'_> {
             // Decided anew, nothing is written to this side any more.
             return self.go_on(commit, work, entry, side, fetched);
         };
-        if let Some(Refused { operation, error, .. }) = &sent.refused {
+        for Refused { operation, error, .. } in &sent.refused {
             if operation.id != sent.operation.id {
                 self.close_unless_owed(commit, operation);
             }
@@ -343,7 +343,7 @@ impl Run<'_> {
             Answer::Rejected { error, .. } => {
                 self.close_unless_owed(commit, operation);
                 self.note_failure(operation, Some(error));
-                if let Some(rest) = rest.filter(|_| self.is_concluded(work, entry, &sent)) {
+                if let Some(rest) = rest.filter(|_| self.is_concluded(&sent)) {
                     return self.go_on(commit, work, &rest, side, fetched);
                 }
                 self.hold_refused_record(commit, work, entry, operation, error, fetched);

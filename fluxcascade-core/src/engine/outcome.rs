@@ -17,8 +17,9 @@ use crate::seeded::{self, Bug};
 pub(super) struct Sent {
     pub(super) operation: Operation,
     pub(super) answer: Answer,
-    /// The write that was refused before this one was sent without the fields it named.
-    pub(super) refused: Option<Refused>,
+    /// The writes that were refused before this one was sent without the fields that they named, in
+    /// their order.
+    pub(super) refused: Vec<Refused>,
 }
 
 /// A write that was refused for some of its fields.
@@ -116,18 +117,19 @@ impl Sent {
             WriteOutcome::NotSent(error) => Answer::NotApplied(Some(error)),
             WriteOutcome::Unknown(error) => Answer::Unknown(error),
         };
-        Self { operation, answer, refused: None }
+        Self { operation, answer, refused: Vec::new() }
     }
 
     /// A create that was not sent, because another mapping's claims the same.
     pub(super) fn unsent(operation: Operation, answer: Answer) -> Self {
-        Self { operation, answer, refused: None }
+        Self { operation, answer, refused: Vec::new() }
     }
 
     /// Takes what became of the same write without the fields that it was refused for.
     pub(super) fn replace(&mut self, mut again: Sent) {
         if let Answer::Rejected { fields, error } = &self.answer {
-            again.refused = Some(Refused {
+            again.refused = std::mem::take(&mut self.refused);
+            again.refused.push(Refused {
                 operation: self.operation.clone(),
                 fields: fields.clone(),
                 error: error.clone(),
@@ -152,7 +154,7 @@ impl Sent {
 
     /// What was sent at first, before anything of it was refused.
     pub(super) fn whole(&self) -> &Operation {
-        self.refused.as_ref().map_or(&self.operation, |refused| &refused.operation)
+        self.refused.first().map_or(&self.operation, |refused| &refused.operation)
     }
 
     /// The first of these fields that was refused, of the write or of what was left of it, and why.
@@ -171,8 +173,8 @@ impl Sent {
             | Answer::NotApplied(_)
             | Answer::Unknown(_) => None,
         };
-        let before = self.refused.as_ref().map(|refused| (&refused.fields, &refused.error));
-        before.into_iter().chain(now).find_map(|(fields, error)| {
+        let before = self.refused.iter().map(|refused| (&refused.fields, &refused.error));
+        before.chain(now).find_map(|(fields, error)| {
             names.iter().find(|name| fields.contains(name)).map(|name| (name, error))
         })
     }

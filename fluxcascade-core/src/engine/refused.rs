@@ -46,28 +46,21 @@ impl Run<'_> {
         for hold in holds.chain(stamp).collect::<Vec<Hold>>() {
             self.hold_rest(commit, work, &mut rest, hold);
         }
-        if let Some(told) =
-            told.filter(|_| !of_record.is_empty() && self.is_concluded(work, entry, sent))
-        {
+        if let Some(told) = told.filter(|_| !of_record.is_empty() && self.is_concluded(sent)) {
             self.ask_record_again(commit, work, &mut rest, &told, &of_record);
         }
         Some(rest)
     }
 
     /// Whether it is known what became of a write but for what was refused of it: all else was
-    /// carried out, or there is nothing else. What nobody was asked about is decided anew where it was
-    /// not carried out; an answer is done whole, but for what was refused.
-    pub(super) fn is_concluded(&self, work: &Work, entry: &Entry, sent: &Sent) -> bool {
+    /// carried out, or there is nothing else.
+    pub(super) fn is_concluded(&self, sent: &Sent) -> bool {
         match &sent.answer {
             Answer::Applied(_) => true,
             Answer::Rejected { fields, .. } => {
                 let mut written = self.written_fields(&sent.operation);
                 let is_named = |of: &[FieldName]| of.iter().any(|name| fields.contains(name));
-                if Told::of(work, entry).is_some() {
-                    written.all(is_named)
-                } else {
-                    written.any(is_named)
-                }
+                written.all(is_named)
             }
             Answer::Unread { .. }
             | Answer::Moved(_)
@@ -118,10 +111,13 @@ impl Run<'_> {
         refused: &[RefusedPair<'_>],
     ) {
         let Some(link) = &work.link else { return };
-        let (hold, row) = told.asked_of(&self.mapping, &self.key, link, refused);
+        let (mut hold, row) = told.asked_of(&self.mapping, &self.key, link, refused);
         let (next, holds): (Vec<Hold>, Vec<Hold>) =
             std::mem::take(&mut rest.holds).into_iter().partition(|held| held.key == hold.key);
         rest.holds = holds;
+        // Fields of it that are not shown are in question with these.
+        let hidden = next.iter().filter(|held| held.conflict == told.hold.conflict);
+        hold.pairs.extend(hidden.flat_map(|held| held.pairs.iter().cloned()));
         let is_next = |row: &Conflict| next.iter().any(|held| held.conflict == Some(row.id));
         rest.conflicts.retain(|row| row.id != told.row.id && !is_next(row));
         rest.judged.retain(|(row, _)| *row != told.row.id);

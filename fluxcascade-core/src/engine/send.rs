@@ -66,8 +66,8 @@ impl Run<'_> {
         }));
     }
 
-    /// A write that is refused for fields that it names is sent once more without them (P14). Its
-    /// intent is that one from then on.
+    /// A write that is refused for fields that it names is sent once more without them, and so on while
+    /// a system names others (P14). Its intent is what is sent last.
     pub(super) async fn send_without_refused(
         &mut self,
         side: Side,
@@ -75,14 +75,29 @@ impl Run<'_> {
         batch: &Batch,
         read_at: Timestamp,
     ) -> Result<(), SyncError> {
-        let (places, operations): (Vec<usize>, Vec<Operation>) = sent
-            .iter()
-            .enumerate()
-            .filter_map(|(place, one)| Some((place, self.without_refused(one)?)))
-            .unzip();
-        if operations.is_empty() {
-            return Ok(());
+        loop {
+            // Each has fewer fields than the one before.
+            let (places, operations): (Vec<usize>, Vec<Operation>) = sent
+                .iter()
+                .enumerate()
+                .filter_map(|(place, one)| Some((place, self.without_refused(one)?)))
+                .unzip();
+            if operations.is_empty() {
+                return Ok(());
+            }
+            self.send_again(side, sent, &places, operations, batch, read_at).await?;
         }
+    }
+
+    async fn send_again(
+        &mut self,
+        side: Side,
+        sent: &mut [Sent],
+        places: &[usize],
+        operations: Vec<Operation>,
+        batch: &Batch,
+        read_at: Timestamp,
+    ) -> Result<(), SyncError> {
         let mut intents = operations.clone();
         for (&place, again) in places.iter().zip(&operations) {
             let refused = &mut sent[place].operation;

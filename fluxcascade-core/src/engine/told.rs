@@ -5,14 +5,14 @@ use super::retry::next_try;
 use crate::mapping::{CompiledMapping, CompiledPair, FingerprintKey};
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Link, OperationPair, Side, Sides,
-    Timestamp, Value, Work,
+    AskedPair, Cause, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Link, OperationPair,
+    Side, Sides, Timestamp, Value, Work,
 };
 use crate::plan::{Entry, PairPlan, Settled};
 
 /// A person's answer for a whole record, which an entry carries out.
 pub(super) struct Told {
-    hold: Hold,
+    pub(super) hold: Hold,
     /// When it was said.
     at: Timestamp,
     /// The row of the conflict, with who has won.
@@ -32,10 +32,7 @@ impl Told {
         };
         let hold = work.holds.iter().find(is_asked)?;
         let at = hold.answer.as_ref()?.at;
-        let is_told = |row: &&Conflict| {
-            Some(row.id) == hold.conflict && row.status == ConflictStatus::Resolved
-        };
-        let row = entry.conflicts.iter().find(is_told)?;
+        let row = entry.conflicts.iter().find(|row| Some(row.id) == entry.told)?;
         Some(Self { hold: hold.clone(), at, row: row.clone() })
     }
 
@@ -97,6 +94,12 @@ impl Told {
         let id = Conflict::id_of(link.id, self.row.pair.as_ref(), &values);
         hold.values = values.as_ref().map(|values| Some(fingerprint_values(values)));
         hold.conflict = Some(id);
+        let in_question = |refused: &RefusedPair<'_>| {
+            let (pair, values) = (&mapping.pairs[refused.plan.index], &refused.plan.values);
+            let print = |side| Some(pair.print(side, &values[side], key));
+            AskedPair { pair: pair.id.clone(), values: Sides::from_fn(print) }
+        };
+        hold.pairs = refused.iter().map(in_question).collect();
         let row = Conflict {
             id,
             base: Sides::from_fn(base),

@@ -4,14 +4,15 @@
 use super::SyncError;
 use super::guard::work_of;
 use super::run::Run;
-use crate::model::{HoldReason, OperationKind, RecordId, Side, Sides, Work, WorkKey};
+use crate::model::{HoldReason, Operation, OperationKind, RecordId, Side, Sides, Work, WorkKey};
+use crate::plan::sends_key;
 use crate::store::{CommitBatch, Page, Requeue};
 
 /// How many holds are read together.
 const PAGE: usize = 200;
 
 impl Run<'_> {
-    /// Notes the origins of creates that have no key and no answer, also of those that a person left
+    /// Notes the origins of creates that sent no key and have no answer, also of those that a person left
     /// (P6).
     pub(super) async fn note_keyless_creates(&mut self) -> Result<(), SyncError> {
         let mut origins: Sides<Vec<RecordId>> = Sides::default();
@@ -24,9 +25,10 @@ impl Run<'_> {
                     origins[side.other()].push(record.clone());
                 }
                 let open = work.operations.into_iter();
-                for create in
-                    open.filter(|op| op.kind == OperationKind::Create && op.keys.is_empty())
-                {
+                let has_key = |create: &Operation| {
+                    create.keys.iter().any(|(rule, _)| sends_key(&self.mapping, create, *rule))
+                };
+                for create in open.filter(|op| op.kind == OperationKind::Create && !has_key(op)) {
                     origins[create.side].push(create.origin);
                 }
             }

@@ -145,6 +145,15 @@ impl HoldKey {
     }
 }
 
+/// A pair about which a person is asked together with others, as both sides held it then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedPair {
+    /// The pair.
+    pub pair: PairId,
+    /// Fingerprints of both values.
+    pub values: Sides<Option<Fingerprint>>,
+}
+
 /// A stored reason why one pair of a link, or one record, waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
@@ -174,6 +183,8 @@ pub struct Hold {
     pub asked: Option<Fingerprint>,
     /// What a person decided, until a run has carried it out.
     pub answer: Option<Answer>,
+    /// The pairs that are in question, for a conflict that a whole record waits for.
+    pub pairs: Vec<AskedPair>,
 }
 
 impl Hold {
@@ -198,6 +209,7 @@ impl Hold {
             withheld: None,
             asked: None,
             answer: None,
+            pairs: Vec::new(),
         }
     }
 

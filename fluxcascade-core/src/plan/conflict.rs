@@ -10,8 +10,8 @@ use super::unit::{Seen, Together};
 use crate::mapping::refs;
 use crate::model::record::fingerprint_values;
 use crate::model::{
-    Cause, Choice, Conflict, ConflictKind, ConflictStatus, FieldType, Hold, HoldKey, HoldReason,
-    PairId, Side, Sides, Value, Winner,
+    AskedPair, Cause, Choice, Conflict, ConflictKind, ConflictStatus, FieldType, Hold, HoldKey,
+    HoldReason, PairId, Side, Sides, Value, Winner,
 };
 use crate::resolver::{ConflictCase, Resolution, Strategies};
 
@@ -52,9 +52,6 @@ impl<'a> Unit<'a> {
     /// Carries out what a person said about the unit: one answer is for all of its pairs, and values
     /// of one's own are written when there are some for each.
     fn is_told(&self, entry: &mut Entry) -> bool {
-        if self.is_record_told(entry) {
-            return true;
-        }
         if self.together == Some(Together::Record) {
             return false;
         }
@@ -68,51 +65,6 @@ impl<'a> Unit<'a> {
         for ((case, hold), choice) in self.cases.iter().zip(&holds).zip(choices) {
             case.carry_out(hold, choice, entry);
         }
-        true
-    }
-
-    /// Carries out what a person said about a conflict that the whole record waits for.
-    pub(super) fn is_record_told(&self, entry: &mut Entry) -> bool {
-        let row = self.whole_row();
-        let of_this = |hold: &&Hold| hold.conflict == Some(row.id);
-        let Some(hold) = self.seen.record_hold().filter(of_this) else { return false };
-        if hold.not_before.is_some_and(|due| due > self.seen.context.now) {
-            // It could not be written, and is tried again later.
-            if !entry.holds.iter().any(|held| held.key == hold.key) {
-                entry.holds.push(hold.clone());
-            }
-            return true;
-        }
-        let (choice, winner) = match hold.choice() {
-            Some(choice @ Choice::Take(side)) => (choice, Some(Winner::from(*side))),
-            Some(choice @ Choice::Leave) => (choice, None),
-            Some(choice @ Choice::Set(_)) if self.cases.len() == 1 => {
-                (choice, Some(Winner::Merged))
-            }
-            Some(_) | None => return false,
-        };
-        let mut tried = entry.clone();
-        for case in self.cases {
-            let own = Hold { conflict: None, ..case.new_hold(HoldReason::Conflict, "") };
-            case.carry_out(&own, choice, &mut tried);
-        }
-        if let Some(refused) = tried.holds.get(entry.holds.len()) {
-            // It is asked again, whole: nothing of it was done.
-            let detail = match refused.attempts {
-                0 => format!("what was decided cannot be done ({}): decide anew", refused.detail),
-                _ => refused.detail.clone(), // it says so itself
-            };
-            let attempts = hold.attempts + 1;
-            let hold = Hold { detail, attempts, not_before: None, answer: None, ..hold.clone() };
-            entry.holds.push(hold);
-            return true;
-        }
-        *entry = tried;
-        let holds = &self.seen.work.holds;
-        entry.released.retain(|key| holds.iter().any(|hold| hold.key == *key));
-        let why = format!("a person decided: {}", choice.word());
-        let status = ConflictStatus::Resolved;
-        entry.conflicts.push(Conflict { status, winner, why, at: hold.since, ..row });
         true
     }
 
@@ -341,6 +293,7 @@ impl<'a> Unit<'a> {
         hold.values = row.values.as_ref().map(|values| Some(fingerprint_values(values)));
         hold.conflict = Some(row.id);
         hold.asked = Some(asked(self.strategies()));
+        hold.pairs = self.cases.iter().map(|case| case.in_question()).collect();
         match self.seen.record_hold().filter(|before| before.conflict == Some(row.id)) {
             // The same question, with why an answer could not be carried out.
             Some(before) if before.attempts > 0 && before.values == hold.values => {
@@ -353,14 +306,8 @@ impl<'a> Unit<'a> {
         entry.holds.push(hold);
     }
 
-    /// Whether the record waits for an answer about just this.
-    pub(super) fn is_asked(&self) -> bool {
-        let asked = self.seen.record_hold().and_then(|hold| hold.conflict);
-        asked == Some(self.whole_row().id)
-    }
-
     /// The open row of the unit: of its pair, or of the whole record.
-    fn whole_row(&self) -> Conflict {
+    pub(super) fn whole_row(&self) -> Conflict {
         let strategy = self.strategies().name();
         if let [case] = self.cases
             && self.together != Some(Together::Record)
@@ -399,6 +346,11 @@ impl Case<'_> {
     fn base_values(&self, side: Side) -> Option<Vec<Value>> {
         let base = self.base.as_ref()?;
         Some(self.pair().stored(side, &owned(&base[side]), &self.seen.context.key))
+    }
+
+    /// The pair as a person is asked about it.
+    fn in_question(&self) -> AskedPair {
+        AskedPair { pair: self.pair().id.clone(), values: self.fingerprints() }
     }
 
     /// What a side holds, as a row keeps it.
@@ -462,7 +414,7 @@ impl Seen<'_> {
 }
 
 /// The pair's hold by a conflict, if both sides hold what they held.
-fn waiting<'a>(case: &'a Case<'_>) -> Option<&'a Hold> {
+pub(super) fn waiting<'a>(case: &'a Case<'_>) -> Option<&'a Hold> {
     let hold = case.hold.as_ref()?;
     let same = hold.reason == HoldReason::Conflict && hold.values == case.fingerprints();
     same.then_some(hold)

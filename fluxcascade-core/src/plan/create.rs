@@ -10,7 +10,7 @@ use super::stamp;
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Awaited, Cause, Choice, FieldName, Fingerprint, Hold, HoldKey, HoldReason, KeyHolder,
-    Observation, Operation, RecordId, Side, Sides, Timestamp, Value, Withheld,
+    Observation, Operation, RecordId, Sides, Timestamp, Value, Withheld,
 };
 use crate::seeded::{self, Bug};
 
@@ -170,8 +170,11 @@ pub(super) fn unanswered(
 ) -> Entry {
     let (record, to) = (subject.record, operation.side);
     let settled = context.settle.from(operation);
-    // Only a record that still has the key would be refused beside the one that was made.
+    // Only a record that still has the key would be refused beside one that was made with it.
     let is_unique = |(rule, key): &(u16, Fingerprint)| {
+        if !sends_key(subject.mapping, operation, *rule) {
+            return false;
+        }
         let rule = subject.mapping.rules.get(usize::from(*rule)).filter(|rule| rule.unique[to]);
         rule.filter(|rule| rule.own_id != Some(to)).is_some_and(|rule| {
             let now = rule.fingerprint(subject.side, subject.record, subject.values, &context.key);
@@ -179,7 +182,7 @@ pub(super) fn unanswered(
         })
     };
     let is_safe = seeded::is(Bug::SentAgainUnseen)
-        || upserts(subject.mapping, to, context)
+        || upserts(subject.mapping, operation, context)
         || context.refuses_duplicates[to] && operation.keys.iter().any(is_unique);
     if is_safe {
         if settled > context.now {
@@ -219,8 +222,27 @@ pub(super) fn unanswered(
 
 /// Whether a create on this side changes the record that it has made before, if it is sent again: it
 /// goes by the origin's id in a unique field of ours.
-fn upserts(mapping: &CompiledMapping, to: Side, context: &PlanContext) -> bool {
-    context.powers[to].upserts && mapping.foreign_ids[to].as_ref().is_some_and(|id| id.unique)
+fn upserts(mapping: &CompiledMapping, operation: &Operation, context: &PlanContext) -> bool {
+    let to = operation.side;
+    let is_unique = mapping.foreign_ids[to].as_ref().is_some_and(|id| id.unique);
+    context.powers[to].upserts && is_unique && operation.stamp.is_some()
+}
+
+/// Whether what a create makes has the key of a rule, as far as it was sent: a field may be refused, or
+/// be one that no pair writes.
+pub(crate) fn sends_key(mapping: &CompiledMapping, create: &Operation, rule: u16) -> bool {
+    let to = create.side;
+    let Some(rule) = mapping.rules.get(usize::from(rule)) else { return false };
+    let is_sent = |slot: &usize| {
+        let foreign = mapping.foreign_ids[to].as_ref().filter(|foreign| foreign.slot == *slot);
+        foreign.is_some() && create.stamp.is_some()
+            || create.pairs.iter().any(|sent| {
+                let index = mapping.pair_written(sent);
+                index.is_some_and(|index| mapping.pairs[index].ends[to].slots.contains(slot))
+            })
+    };
+    let slots = &rule.slots[to];
+    !slots.is_empty() && slots.iter().all(is_sent)
 }
 
 /// By what a record that was made is looked for.

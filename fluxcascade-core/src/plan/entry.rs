@@ -182,6 +182,9 @@ pub struct Entry {
     pub conflicts: Vec<Conflict>,
     /// Conflict rows whose status changes.
     pub judged: Vec<(ConflictId, ConflictStatus)>,
+    /// The row of what a person said of the whole record, which this carries out.
+    #[serde(default)]
+    pub told: Option<ConflictId>,
     /// Holds that begin or stay.
     pub holds: Vec<Hold>,
     /// Holds that end.
@@ -327,6 +330,7 @@ impl Entry {
             notes: Vec::new(),
             conflicts: Vec::new(),
             judged: Vec::new(),
+            told: None,
             holds: Vec::new(),
             released: Vec::new(),
             drops: Vec::new(),

@@ -117,9 +117,7 @@ impl<'a> Case<'a> {
             },
             Decision::Conflict | Decision::FirstLinkConflict => {
                 let unit = Unit { seen: self.seen, cases: &[self], together: None };
-                if !unit.is_record_told(entry) {
-                    unit.resolve(entry, needs, &|_, _| Some(pass));
-                }
+                unit.resolve(entry, needs, &|_, _| Some(pass));
             }
         }
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::conflict::Unit;
+use super::conflict::{Unit, waiting};
 use super::context::PlanContext;
 use super::decide::{Decision, decide_with_base, decide_without_base};
 use super::detect::{Change, View, change, pair_values};
 use super::entry::{Entry, Need};
 use super::first_sync::first_sync;
 use super::merge::Case;
+use super::question::Question;
 use super::told::ToldAlone;
 use super::{kept, reference, retransform};
 use crate::mapping::{
@@ -59,10 +60,21 @@ fn leave_pairs(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
     }
 }
 
-/// Decides pairs one by one, or those together that conflict together.
+/// Decides pairs one by one, or those together that conflict together; first what the whole record waits
+/// for.
 fn decide_each(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
+    let asked = needs.len();
+    let question = Question::of(seen, entry, needs);
+    if needs.len() > asked {
+        return;
+    }
+    let mut in_question = Vec::new();
+    if let Some(question) = question {
+        question.decide(entry, needs);
+        in_question = question.places();
+    }
     let mut done: BTreeSet<Together<'_>> = BTreeSet::new();
-    for index in 0..seen.mapping.pairs.len() {
+    for index in (0..seen.mapping.pairs.len()).filter(|index| !in_question.contains(index)) {
         match seen.together(index) {
             None => {
                 if let Some(case) = seen.case(index, Want::InPlay, entry, needs) {
@@ -71,7 +83,7 @@ fn decide_each(seen: &Seen<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
             }
             Some(together) => {
                 if done.insert(together) {
-                    decide_unit(seen, together, entry, needs);
+                    decide_unit(seen, together, &in_question, entry, needs);
                 }
             }
         }
@@ -108,10 +120,16 @@ fn end_removed(seen: &Seen<'_>, entry: &mut Entry) {
 
 /// Pairs that conflict together: one by one unless both sides have news among them. What a person
 /// said of one of them that waited by itself is done first: it is not in question any more.
-fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs: &mut Vec<Need>) {
+fn decide_unit(
+    seen: &Seen<'_>,
+    together: Together<'_>,
+    in_question: &[usize],
+    entry: &mut Entry,
+    needs: &mut Vec<Need>,
+) {
     let asked = needs.len();
     let mut members: Vec<usize> = (0..seen.mapping.pairs.len())
-        .filter(|&index| seen.together(index) == Some(together))
+        .filter(|index| seen.together(*index) == Some(together) && !in_question.contains(index))
         .collect();
     let cases = |members: &[usize], want, entry: &mut Entry, needs: &mut Vec<Need>| {
         let case = |&index| seen.case(index, want, entry, needs);
@@ -129,18 +147,12 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     };
     let news = |side| in_play.iter().any(|case| is_news(case, side)) || hidden.news[side];
     if !(news(Side::Source) && news(Side::Target)) {
-        if seen.record_hold().is_some_and(|hold| hold.conflict.is_some()) {
-            let all = cases(&members, Want::All, entry, needs);
-            if needs.len() > asked || decide_asked(seen, together, &all, entry, needs) {
-                return;
-            }
-        }
         for case in &in_play {
             case.decide(entry, needs);
         }
         return;
     }
-    let waits = !hidden.members.is_empty() && !is_answered(seen, &in_play);
+    let waits = !hidden.members.is_empty() && !is_answered(&in_play);
     if waits && !seeded::is(Bug::GroupDecidedUnseen) {
         hidden.wait(&in_play, entry, needs);
         return;
@@ -169,34 +181,10 @@ fn decide_unit(seen: &Seen<'_>, together: Together<'_>, entry: &mut Entry, needs
     }
 }
 
-/// Decides what a person is asked about the whole record, though one side alone differs from its base by
-/// now: what was said of it was done in part, and the rest was refused. Says whether it is that.
-fn decide_asked(
-    seen: &Seen<'_>,
-    together: Together<'_>,
-    all: &[Case<'_>],
-    entry: &mut Entry,
-    needs: &mut Vec<Need>,
-) -> bool {
-    let (same, differ): (Vec<&Case<'_>>, Vec<&Case<'_>>) =
-        all.iter().partition(|case| case.equivalent);
-    let unit = Unit { seen, cases: &differ, together: Some(together) };
-    if differ.is_empty() || !unit.is_asked() {
-        return false;
-    }
-    for case in same.into_iter().filter(|case| case.is_in_play()) {
-        case.decide(entry, needs);
-    }
-    unit.decide(entry, needs);
-    true
-}
-
 /// Whether a person has said what becomes of the conflict: what is hidden changes nothing of that.
-fn is_answered(seen: &Seen<'_>, in_play: &[Case<'_>]) -> bool {
-    let of_pairs = in_play.iter().filter_map(|case| case.hold.as_ref());
-    let mut asked = of_pairs.filter(|hold| hold.reason == HoldReason::Conflict);
+fn is_answered(in_play: &[Case<'_>]) -> bool {
+    let mut asked = in_play.iter().filter_map(waiting);
     asked.any(|hold| hold.answer.is_some())
-        || seen.record_hold().is_some_and(|hold| hold.answer.is_some())
 }
 
 /// Pairs of a unit of which a side does not show a field: nothing is decided for them.
@@ -301,7 +289,7 @@ impl Unit<'_> {
 
 /// Which pairs are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Want {
+pub(super) enum Want {
     /// Those for which something may be done by themselves.
     InPlay,
     /// All that can be seen.
@@ -311,7 +299,7 @@ enum Want {
 impl Seen<'_> {
     /// What the pair conflicts together with. One-way pairs never conflict, and first links only
     /// within a group.
-    fn together(&self, index: usize) -> Option<Together<'_>> {
+    pub(super) fn together(&self, index: usize) -> Option<Together<'_>> {
         let pair = &self.mapping.pairs[index];
         if pair.direction != PairDirection::Bidirectional {
             return None;
@@ -337,7 +325,7 @@ impl Seen<'_> {
     }
 
     /// The pair as it stands; `None` if nothing is to be decided for it, or not yet.
-    fn case<'s>(
+    pub(super) fn case<'s>(
         &'s self,
         index: usize,
         want: Want,

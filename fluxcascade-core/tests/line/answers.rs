@@ -386,7 +386,7 @@ async fn a_field_that_is_refused_of_a_create_that_runs_into_a_record_leaves_no_h
     assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
 }
 
-fn refuses_duplicates() -> SimProfile {
+pub(crate) fn refuses_duplicates() -> SimProfile {
     let capabilities =
         Capabilities { refuses_duplicates: true, ..SimProfile::default().capabilities };
     SimProfile { capabilities, ..SimProfile::default() }

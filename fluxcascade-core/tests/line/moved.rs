@@ -96,7 +96,7 @@ async fn a_damaged_export_is_told_whole_and_nothing_of_it_is_stored() {
     let (head, revision, link, end) = (rows[0], rows[1], rows[2], rows[3]);
     let other = head.replace("contacts", "deals");
     let newer = head.replace("\"format\":1", "\"format\":9");
-    let damaged = link.replace("\"source\":\"A", "\"source\":\"%");
+    let damaged = link.replace("\"source\":\"B", "\"source\":\"%");
     let cases: [(&[&str], &[&str]); 8] = [
         (&[], &["it ends after 0 links"]),
         (&["{\"rows\":3}"], &["line 1 is no line of an export"]),

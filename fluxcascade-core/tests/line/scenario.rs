@@ -34,7 +34,14 @@ pub(crate) async fn edited(
     on_source: &[(&str, &str)],
     on_target: &[(&str, &str)],
 ) -> (World, RecordId, RecordId) {
-    let world = plain(mapping);
+    edited_in(plain(mapping), on_source, on_target).await
+}
+
+pub(crate) async fn edited_in(
+    world: World,
+    on_source: &[(&str, &str)],
+    on_target: &[(&str, &str)],
+) -> (World, RecordId, RecordId) {
     let (source, target) = world.linked().await;
     world.minutes(15);
     for (system, record, edits) in

@@ -2,8 +2,9 @@
 
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::model::{Choice, LinkStatus, LogKind, LogRow, RecordId};
-use fluxcascade_core::testkit::{CallKind, Fault};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
+use crate::answers::refuses_duplicates;
 use crate::scenario::{able, desk, plain, say};
 use crate::world::{World, contacts};
 
@@ -131,4 +132,31 @@ async fn a_record_that_a_person_made_is_not_told_as_made_by_a_create_without_an_
     let unseen = log.iter().filter(|row| row.note == LogRow::UNSEEN);
     let unseen: Vec<_> = unseen.map(|row| (row.kind, row.pairs.len())).collect();
     assert_eq!(unseen, [(LogKind::Update, 1)], "{log:#?}"); // one record was made
+}
+
+/// P6: what was made without its key, because the system refuses that, is neither made again nor made
+/// back.
+#[tokio::test]
+async fn a_create_whose_key_was_refused_is_not_made_twice() {
+    for unique in [false, true] {
+        let profile = if unique { refuses_duplicates() } else { SimProfile::default() };
+        let mut world = World::with(SimProfile::default(), profile, contacts());
+        if unique {
+            world.field = world.field.unique("mail");
+        }
+        world.linked().await;
+        world.crm.insert([("email", "bob@x.io"), ("name", "Bob")]);
+        world.minutes(15);
+        world.field.refuse("mail");
+        world.field.fail_next(CallKind::Create, Fault::Stale);
+        world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+        world.sync().await;
+        for _ in 0..4 {
+            world.minutes(15);
+            world.engine().await.run("contacts").full().sync().await.unwrap();
+        }
+        assert_eq!(world.crm.records().len(), 2, "{unique}");
+        assert_eq!(world.field.records().len(), 2, "{unique}");
+        assert!(!desk(&world).await.is_empty(), "{unique}");
+    }
 }

@@ -126,6 +126,7 @@ impl Sealer<'_> {
             conflict: hold.conflict.map(|id| self.prints.conflict(id)),
             values: hold.values.map(|print| print.map(|print| self.prints.image(print))),
             answer: answer?,
+            pairs: Vec::new(),
             ..asked
         })
     }
