@@ -59,6 +59,22 @@ impl Run<'_> {
         error.to_string()
     }
 
+    /// Why the run has failed, as far as it may be stored.
+    pub(super) fn storable_error(&self, error: &SyncError) -> String {
+        match error {
+            SyncError::Connector { connection, error } if self.mapping.keeps_prints() => {
+                let status =
+                    error.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
+                format!(
+                    "{connection}: {:?}{status}: what it says is in the answer of the run alone, as it \
+                     may have a value in it",
+                    error.kind
+                )
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Brings bases into the form in which a new revision stores them: of a pair that keeps
     /// fingerprints from now on, the values that are there are not kept either, also if its records are
     /// never listed again. A crash between leaves the revision new, and this is done again.

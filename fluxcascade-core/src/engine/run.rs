@@ -236,7 +236,7 @@ impl<'e> Run<'e> {
             ended: Some(ended),
             status,
             writes: self.report.sides.as_ref().map(SideReport::writes),
-            error: result.as_ref().err().map(ToString::to_string),
+            error: result.as_ref().err().map(|error| self.storable_error(error)),
         };
         let finished = self.store().finish_run(&self.lease, &row).await;
         result?;

@@ -172,13 +172,17 @@ impl Subject<'_> {
     }
 
     /// Whether a create without a key and without an answer may have made the record, which has
-    /// no key that would say otherwise.
+    /// no key that would say otherwise; also one for a record that is forgotten since.
     pub(super) fn may_be_unanswered(&self, context: &PlanContext) -> bool {
         let is_own_id = |rule: u16| {
             let rule = self.mapping.rules.get(usize::from(rule));
             rule.is_some_and(|rule| rule.own_id == Some(self.side))
         };
-        !context.keyless_creates[self.side].is_empty()
+        let was_named =
+            |hold: &Hold| hold.reason == HoldReason::Ambiguous && hold.candidates.is_empty();
+        let may_be = !context.keyless_creates[self.side].is_empty()
+            || record_hold(self.work).is_some_and(was_named);
+        may_be
             && self.mapping.mapping.creates_on(self.side.other())
             && self.work.candidates.iter().all(|found| is_own_id(found.rule))
     }
@@ -186,8 +190,12 @@ impl Subject<'_> {
     /// It is not made back on the side that it may have come from, until a person has said.
     pub(super) fn park_unanswered(&self, context: &PlanContext, entry: Entry) -> Entry {
         let origins = context.keyless_creates[self.side].iter().take(Candidates::MOST_HOLDERS);
-        let candidates = origins.map(|origin| (self.side.other(), origin.clone())).collect();
-        let why = "it has no key, and a create whose answer is missing may have made it";
+        let origin = |origin: &RecordId| (self.side.other(), origin.clone());
+        let candidates: Vec<(Side, RecordId)> = origins.map(origin).collect();
+        let why = match candidates.len() {
+            0 => "it has no key, and a create for a record that is forgotten may have made it",
+            _ => "it has no key, and a create whose answer is missing may have made it",
+        };
         park(self.side, self.record, candidates, why, context, entry)
     }
 }

@@ -1,8 +1,7 @@
 //! What a person said of a conflict, and the write of it fails or is refused: it is not lost, and they
 //! are asked again where it cannot be done.
 
-use std::sync::Arc;
-
+use fluxcascade_core::Strategy;
 use fluxcascade_core::connector::Capabilities;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, MappingBuilder};
@@ -11,7 +10,6 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::Page;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
-use fluxcascade_core::{Engine, Strategy};
 
 use crate::connectors::names_one;
 use crate::references::{Firm, company, contacts as firm_contacts, settle, to};
@@ -277,15 +275,7 @@ async fn an_answer_for_a_record_whose_fields_are_refused_one_by_one_is_asked_aga
     let (world, _, target) = told_of_two().await;
     world.field.refuse("name");
     world.field.refuse("street");
-    let engine = Engine::builder()
-        .connection("crm", world.crm.clone())
-        .connection("field", names_one(&world.field))
-        .store(Arc::clone(&world.store))
-        .clock(world.shared_clock())
-        .mapping(world.mapping.clone())
-        .build()
-        .await
-        .unwrap();
+    let engine = world.engine_with(names_one(&world.field)).await;
     engine.sync("contacts").await.unwrap();
     for _ in 0..2 {
         let items = asked(&world).await;

@@ -1,10 +1,9 @@
 //! Connectors that break their contract: no panic, and nothing is lost.
 
 use async_trait::async_trait;
-use fluxcascade_core::Engine;
 use fluxcascade_core::connector::{
-    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Extensions,
-    FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
+    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, ErrorKind,
+    Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
 };
 use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName, Values};
 use fluxcascade_core::testkit::SimSystem;
@@ -34,6 +33,16 @@ pub(crate) fn names_one(system: &SimSystem) -> Changed {
         if let WriteOutcome::Rejected { fields, .. } = outcome {
             fields.truncate(1);
         }
+    };
+    Changed { system: system.clone(), change }
+}
+
+/// It lets nobody write, and says of which value.
+pub(crate) fn forbids(system: &SimSystem) -> Changed {
+    let change = |outcome: &mut WriteOutcome| {
+        let mut error = ConnectorError::new(ErrorKind::Permission, "may not set \"Planted Ann\"");
+        error.status = Some(403);
+        *outcome = WriteOutcome::Rejected { fields: Vec::new(), error };
     };
     Changed { system: system.clone(), change }
 }
@@ -89,15 +98,7 @@ async fn an_answer_with_too_few_values_is_read_back() {
     world.minutes(15);
     world.crm.edit(&source, "phone", "256 555 0199");
     world.crm.insert([("email", "bob@x.io"), ("name", "Bob")]);
-    let engine = Engine::builder()
-        .connection("crm", world.crm.clone())
-        .connection("field", short(&world.field))
-        .store(std::sync::Arc::clone(&world.store))
-        .clock(world.shared_clock())
-        .mapping(world.mapping.clone())
-        .build()
-        .await
-        .unwrap();
+    let engine = world.engine_with(short(&world.field)).await;
     let report = engine.sync("contacts").await.unwrap();
     assert_eq!((report.sides.target.updated, report.sides.target.created), (1, 1), "{report}");
     assert_eq!(world.field.text(&target, "phone"), "256 555 0199");

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use fluxcascade_core::Strategy;
 use fluxcascade_core::mapping::{ConflictScope, MappingBuilder};
 use fluxcascade_core::model::{Choice, ConflictStatus, FieldName, RecordId, Side, Value};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
-use fluxcascade_core::{Engine, Strategy};
 
 use crate::connectors::names_one;
 use crate::scenario::{desk, edited, edited_in, group_of, say};
@@ -84,7 +84,7 @@ async fn an_answer_of_which_a_field_was_never_sent_by_itself_is_not_done() {
     say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
     world.field.refuse("name");
     world.field.refuse("phone");
-    told_one_by_one(&world).await.sync("contacts").await.unwrap();
+    world.engine_with(names_one(&world.field)).await.sync("contacts").await.unwrap();
     let rows = world.conflicts().await;
     let resolved = rows.iter().any(|row| row.status == ConflictStatus::Resolved);
     assert_eq!(resolved, world.field.text(&target, "street") == "2 S St", "{rows:#?}");
@@ -97,19 +97,6 @@ async fn an_answer_of_which_a_field_was_never_sent_by_itself_is_not_done() {
     assert_eq!(world.field.text(&target, "street"), "2 S St");
     assert_eq!(world.field.text(&target, "name"), "Ann S");
     assert!(desk(&world).await.is_empty(), "{:#?}", desk(&world).await);
-}
-
-/// The target names one of the fields that it refuses at a time.
-async fn told_one_by_one(world: &World) -> Engine {
-    Engine::builder()
-        .connection("crm", world.crm.clone())
-        .connection("field", names_one(&world.field))
-        .store(Arc::clone(&world.store))
-        .clock(world.shared_clock())
-        .mapping(world.mapping.clone())
-        .build()
-        .await
-        .unwrap()
 }
 
 /// Answers to pairs of their own are all carried out, but for what is refused.
@@ -125,7 +112,7 @@ async fn answers_to_pairs_are_done_although_others_are_refused_one_after_the_oth
     }
     world.field.refuse("name");
     world.field.refuse("phone");
-    told_one_by_one(&world).await.sync("contacts").await.unwrap();
+    world.engine_with(names_one(&world.field)).await.sync("contacts").await.unwrap();
     assert_eq!(world.field.text(&target, "street"), "2 S St");
     let asked = desk(&world).await;
     assert_eq!(asked.len(), 2, "{asked:#?}");

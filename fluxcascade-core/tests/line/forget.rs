@@ -229,3 +229,27 @@ async fn what_the_engine_does_not_know_is_refused_by_name() {
     let receipt = engine.forget(&*place.store, "crm", "contacts", &record).await.unwrap();
     assert!(receipt.records.is_empty() && receipt.removed.is_empty(), "{receipt}");
 }
+
+/// What a create without a key may have made is not carried back when its origin is forgotten: a person
+/// says what it is.
+#[tokio::test]
+async fn what_a_create_without_a_key_may_have_made_waits_on_when_its_origin_is_forgotten() {
+    for place in Forgetful::each().await {
+        let world = &place.world;
+        world.linked().await;
+        let source = world.crm.insert([("name", "Keyless")]);
+        world.minutes(15);
+        world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+        world.settle().await;
+        place.full().await;
+        assert_eq!(world.field.records().len(), 2);
+        place.forget(CRM, &source).await;
+        for _ in 0..3 {
+            assert_eq!(place.full().await, 0);
+        }
+        assert_eq!((world.crm.records().len(), world.field.records().len()), (2, 2));
+        let holds = world.holds().await;
+        assert_eq!(holds.len(), 1, "{holds:#?}");
+        assert!(holds[0].detail.contains("a record that is forgotten"), "{holds:#?}");
+    }
+}

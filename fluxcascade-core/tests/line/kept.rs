@@ -15,9 +15,11 @@ use fluxcascade_core::model::{
 use fluxcascade_core::report::{Replayed, replay};
 use fluxcascade_core::resolver::{ConflictCase, ConflictResolver, Resolution};
 
+use fluxcascade_core::store::Page;
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 use fluxcascade_store::SqliteStore;
 
+use crate::connectors::forbids;
 use crate::scenario::{by_mail, desk, legible, plain, say};
 use crate::world::{World, contacts};
 
@@ -332,6 +334,26 @@ async fn what_a_system_says_of_a_refused_value_is_not_stored() {
     world.field.accept("phone");
     world.settle().await;
     assert!(world.holds().await.is_empty());
+}
+
+/// P14: the same of what is said of all records.
+#[tokio::test]
+async fn what_a_system_says_of_all_records_is_not_stored() {
+    let world = kept(contacts());
+    let (source, _) = world.linked().await;
+    let other = world.crm.insert([("email", "bob@x.io"), ("name", "Bob")]);
+    world.settle().await;
+    for (record, value) in [(&source, "Planted Ann"), (&other, "Planted Bob")] {
+        world.crm.edit(record, "name", value);
+    }
+    let engine = world.engine_with(forbids(&world.field)).await;
+    let error = engine.sync("contacts").await.unwrap_err().to_string();
+    assert!(error.contains("Planted"), "{error}");
+    let mapping = world.engine().await.mapping_key(&world.mapping.name);
+    let runs = world.store.runs(&mapping, &Page::all()).await.unwrap();
+    let stored = runs[0].error.clone().unwrap();
+    assert!(stored.contains("field: Permission, HTTP 403"), "{stored}");
+    assert!(!stored.contains("Planted"), "{stored}");
 }
 
 /// P26, P28: the audit and the log are compared by fingerprints.

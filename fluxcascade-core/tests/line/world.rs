@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::clock::{Clock, ManualClock};
+use fluxcascade_core::connector::Connector;
 use fluxcascade_core::mapping::{Mapping, MappingBuilder};
 use fluxcascade_core::model::{
     Answer, AnswerOutcome, AnswerTo, Choice, Conflict, FieldType, Hold, HoldKey, Link, LinkStatus,
@@ -73,9 +74,14 @@ impl World {
     }
 
     pub(crate) async fn engine(&self) -> Engine {
+        self.engine_with(self.field.clone()).await
+    }
+
+    /// With another connector to the target.
+    pub(crate) async fn engine_with(&self, field: impl Connector) -> Engine {
         Engine::builder()
             .connection("crm", self.crm.clone())
-            .connection("field", self.field.clone())
+            .connection("field", field)
             .store(Arc::clone(&self.store))
             .clock(self.shared_clock())
             .mapping(self.mapping.clone())
