@@ -61,18 +61,18 @@ impl Run<'_> {
 
     /// Why the run has failed, as far as it may be stored.
     pub(super) fn storable_error(&self, error: &SyncError) -> String {
-        match error {
-            SyncError::Connector { connection, error } if self.mapping.keeps_prints() => {
-                let status =
-                    error.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
-                format!(
-                    "{connection}: {:?}{status}: what it says is in the answer of the run alone, as it \
-                     may have a value in it",
-                    error.kind
-                )
-            }
-            other => other.to_string(),
+        let SyncError::Connector { connection, error: said } = error else {
+            return error.to_string();
+        };
+        if !self.mapping.keeps_prints() {
+            return error.to_string();
         }
+        let status = said.status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
+        format!(
+            "{connection}: {:?}{status}: what it says is in the answer of the run alone, as it may have a \
+             value in it",
+            said.kind
+        )
     }
 
     /// Brings bases into the form in which a new revision stores them: of a pair that keeps

@@ -4,7 +4,7 @@
 use super::context::PlanContext;
 use super::detect::pair_values;
 use super::entry::{Entry, Need, PairAction, PairPlan, Settled, Step};
-use super::record::missing_is_deleted;
+use super::record::may_be_back;
 use super::settle::{Heard, settle_lost, settle_unsent, settle_update};
 use super::told::answered;
 use super::unit::Seen;
@@ -66,7 +66,7 @@ pub(super) fn settle_second(
             Some(State::Known { values, .. }) => values,
             // It is owed until the record is shown again.
             Some(State::OutOfScope | State::Unreadable(_)) => continue,
-            Some(State::Missing) if !missing_is_deleted(work, half.side, context) => continue,
+            Some(State::Missing) if may_be_back(work, half.side, context) => continue,
             Some(
                 State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),
             )

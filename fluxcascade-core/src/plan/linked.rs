@@ -7,7 +7,7 @@ use super::entry::{Entry, Need, Step};
 use super::joint;
 use super::late;
 use super::merged::{Followed, follow};
-use super::record::{Loss, missing_is_deleted};
+use super::record::{Loss, may_be_back};
 use super::settle::{Heard, settle_lost, settle_update};
 use super::stamp;
 use super::unit::{Seen, decide_pairs};
@@ -135,8 +135,7 @@ fn settle(
             // until then the link rests.
             (OperationKind::Update { .. }, State::OutOfScope) => {}
             // It may be back before it counts as deleted, with what was written.
-            (OperationKind::Update { .. }, State::Missing)
-                if !missing_is_deleted(work, side, context) => {}
+            (OperationKind::Update { .. }, State::Missing) if may_be_back(work, side, context) => {}
             (
                 OperationKind::Update { .. },
                 State::Archived(_) | State::Deleted(_) | State::Missing | State::MergedInto(_),

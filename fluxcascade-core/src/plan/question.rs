@@ -55,9 +55,12 @@ impl<'a> Question<'a> {
         }
         // What was refused after an answer is asked to its end; else, what one side alone has edited is in
         // no conflict any more.
-        let is_over = is_smaller && hold.answer.is_none() && hold.attempts == 0;
+        let is_first = hold.answer.is_none() && hold.attempts == 0;
+        if is_smaller && is_first && !question.is_of_both(&[]) {
+            return None;
+        }
         let is_left = !question.cases.is_empty() || !question.hidden.is_empty();
-        (is_left && !(is_over && !question.is_of_both(&[]))).then_some(question)
+        is_left.then_some(question)
     }
 
     /// Whether other pairs were edited since with which these conflict together: all of them are one

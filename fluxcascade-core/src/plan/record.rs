@@ -47,7 +47,7 @@ impl Standing<'_> {
 
 /// A record that is not found is deleted if the feed said so, if it was not found the grace time ago, or
 /// if it was judged deleted before.
-pub(super) fn missing_is_deleted(work: &Work, side: Side, context: &PlanContext) -> bool {
+fn missing_is_deleted(work: &Work, side: Side, context: &PlanContext) -> bool {
     let listed = work.entries[side].as_ref().and_then(|entry| entry.observation.as_ref());
     let is_told =
         listed.is_some_and(|seen| matches!(seen.state, State::Deleted(DeleteEvidence::Feed)));
@@ -71,6 +71,13 @@ pub(super) fn missing_is_deleted(work: &Work, side: Side, context: &PlanContext)
         | HoldReason::Excluded => true,
     };
     hold.values[side] == Some(gone_mark()) && is_over
+}
+
+/// Whether a record that is not found may be back before it counts as deleted. Where the link waits for
+/// something else it is not counted.
+pub(super) fn may_be_back(work: &Work, side: Side, context: &PlanContext) -> bool {
+    let waits_for_it = link_hold(work).is_none_or(|hold| hold.reason == HoldReason::Missing);
+    waits_for_it && !missing_is_deleted(work, side, context)
 }
 
 /// A link of which a record is not there.

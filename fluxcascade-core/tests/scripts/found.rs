@@ -1,6 +1,7 @@
 //! Scripts that once failed in the soak, as small as they could be made.
 
 mod later;
+mod lost;
 
 use std::time::Duration;
 

@@ -466,31 +466,3 @@ fn a_record_that_conflicts_whole_does_so_for_edits_alone() {
     let filled = Start { on: [true, true], filled: [172, 89] };
     play(setup, &Play { start: vec![filled, BOTH], rounds });
 }
-
-/// P5: a record is not found, with a write to it that has no answer, and back with what was written before
-/// it counts as deleted.
-#[test]
-fn a_write_to_a_record_that_is_missing_for_a_while_is_no_edit() {
-    let mut setup = bare();
-    for system in [&mut setup.systems.source, &mut setup.systems.target] {
-        *system = system.deleting(DeleteSignal::Absence);
-    }
-    setup.batch = 2;
-    setup.conflicts = vec![Conflicts::Longest];
-    setup.webhooks = true;
-    let edits = [
-        edit(0, Source),
-        Deed::Clash(0, 4),
-        Deed::Clash(0, 0),
-        Deed::Edit(Place { person: 1, pair: 0, side: Source }),
-        Deed::Delete(1, Source),
-    ];
-    let blank = Deed::Blank(Place { person: 0, pair: 0, side: Target });
-    let rounds = vec![
-        run(&[edit(1, Source)]),
-        Round { crashes: vec![Crash::At(62), Crash::At(1)], ..run(&edits) },
-        Round { wait: 300, ..run(&[Deed::Delete(0, Source), blank]) },
-        run(&[Deed::Restore(0, Source)]),
-    ];
-    play(setup, &Play { start: vec![BOTH, LEFT], rounds });
-}

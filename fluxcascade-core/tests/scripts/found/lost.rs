@@ -1,0 +1,55 @@
+//! And those of writes without an answer to records that are gone meanwhile.
+
+use super::*;
+
+/// P5: a record is not found, with a write to it that has no answer, and back with what was written before
+/// it counts as deleted.
+#[test]
+fn a_write_to_a_record_that_is_missing_for_a_while_is_no_edit() {
+    let mut setup = bare();
+    for system in [&mut setup.systems.source, &mut setup.systems.target] {
+        *system = system.deleting(DeleteSignal::Absence);
+    }
+    setup.batch = 2;
+    setup.conflicts = vec![Conflicts::Longest];
+    setup.webhooks = true;
+    let edits = [
+        edit(0, Source),
+        Deed::Clash(0, 4),
+        Deed::Clash(0, 0),
+        Deed::Edit(Place { person: 1, pair: 0, side: Source }),
+        Deed::Delete(1, Source),
+    ];
+    let blank = Deed::Blank(Place { person: 0, pair: 0, side: Target });
+    let rounds = vec![
+        run(&[edit(1, Source)]),
+        Round { crashes: vec![Crash::At(62), Crash::At(1)], ..run(&edits) },
+        Round { wait: 300, ..run(&[Deed::Delete(0, Source), blank]) },
+        run(&[Deed::Restore(0, Source)]),
+    ];
+    play(setup, &Play { start: vec![BOTH, LEFT], rounds });
+}
+
+/// P3: what a write without an answer has overwritten is told where its record is deleted, and the other
+/// one merged into a linked one.
+#[test]
+fn what_a_write_without_an_answer_overwrote_is_told_although_its_link_waits_for_a_merge() {
+    let mut setup = bare();
+    for system in [&mut setup.systems.source, &mut setup.systems.target] {
+        *system = system.deleting(DeleteSignal::Absence);
+    }
+    setup.systems.target.faults = Some((6_682_840_738_570_406_562, 20));
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Recreate },
+        delete_update: DeleteUpdate::Manual,
+        first_sync: FirstSync::Rebuild,
+        ..Policies::PLAIN
+    };
+    let rounds = vec![
+        Round { revision: Revision::Fewer, ..run(&[]) },
+        run(&[Deed::Create(Source)]),
+        run(&[Deed::Merge(0, 1, Source), Deed::Delete(0, Target)]),
+    ];
+    let filled = Start { on: [true, true], filled: [200, 8] };
+    play(setup, &Play { start: vec![filled, BOTH], rounds });
+}
