@@ -159,6 +159,7 @@ fn record_row<'e>(holds: &[Hold], entry: &'e Entry, operation: &Operation) -> Op
         | Choice::Retry
         | Choice::Recreate => false,
     };
-    let told = |row: &&Conflict| Some(row.id) == hold.conflict && row.winner.is_some();
+    let carried_out = entry.told.or(hold.conflict);
+    let told = |row: &&Conflict| Some(row.id) == carried_out && row.winner.is_some();
     entry.conflicts.iter().find(told).filter(|_| is_written)
 }

@@ -111,18 +111,17 @@ impl Run<'_> {
         refused: &[RefusedPair<'_>],
     ) {
         let Some(link) = &work.link else { return };
-        let (mut hold, row) = told.asked_of(&self.mapping, &self.key, link, refused);
+        let (hold, row) = told.asked_of(&self.mapping, &self.key, link, refused);
         let (next, holds): (Vec<Hold>, Vec<Hold>) =
             std::mem::take(&mut rest.holds).into_iter().partition(|held| held.key == hold.key);
         rest.holds = holds;
-        // Fields of it that are not shown are in question with these.
-        let hidden = next.iter().filter(|held| held.conflict == told.hold.conflict);
-        hold.pairs.extend(hidden.flat_map(|held| held.pairs.iter().cloned()));
         let is_next = |row: &Conflict| next.iter().any(|held| held.conflict == Some(row.id));
         rest.conflicts.retain(|row| row.id != told.row.id && !is_next(row));
         rest.judged.retain(|(row, _)| *row != told.row.id);
         if row.id != told.row.id {
             commit.conflicts.extend([told.row.clone(), row]);
+        } else if told.hold.conflict != Some(row.id) {
+            commit.conflicts.push(row);
         }
         self.hold_rest(commit, work, rest, hold);
     }

@@ -139,9 +139,8 @@ impl Run<'_> {
         };
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = self.seen_prints(work, entry, fetched);
-        // The row of what the record waits for stays with it, so that it ends with it.
-        let before = work.holds.iter().find(|before| before.key == hold.key);
-        hold.conflict = before.and_then(|before| before.conflict);
+        // What the record waits for stays with it, so that it is asked on, or ends with it.
+        hold.keep_question(work.holds.iter().find(|before| before.key == hold.key));
         try_again(&work.holds, hold, self.now())
     }
 }

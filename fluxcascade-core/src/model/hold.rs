@@ -183,7 +183,9 @@ pub struct Hold {
     pub asked: Option<Fingerprint>,
     /// What a person decided, until a run has carried it out.
     pub answer: Option<Answer>,
-    /// The pairs that are in question, for a conflict that a whole record waits for.
+    /// The pairs that are in question, for a conflict that a whole record waits for. What the record
+    /// waits for before that goes on keeps them.
+    #[serde(default)]
     pub pairs: Vec<AskedPair>,
 }
 
@@ -226,6 +228,15 @@ impl Hold {
             self.attempts,
         );
         super::record::fingerprint_of(&asked)
+    }
+
+    /// Keeps what a person is asked about the whole record, which waits for something else first: it is
+    /// asked on afterwards.
+    pub(crate) fn keep_question(&mut self, before: Option<&Hold>) {
+        if let Some(before) = before {
+            self.conflict = before.conflict;
+            self.pairs.clone_from(&before.pairs);
+        }
     }
 
     /// Goes on counting the attempts of what was tried before: that a guard is asked once more is no
@@ -317,7 +328,7 @@ impl Hold {
     /// waited for a link with its answer waits for a person now.
     pub(crate) fn asks_again(&self, pairs: &str, why: &str) -> Self {
         let reason = match self.reason {
-            HoldReason::Reference => HoldReason::Conflict,
+            HoldReason::Reference | HoldReason::Unreadable => HoldReason::Conflict,
             asks @ (HoldReason::Conflict
             | HoldReason::Rejected
             | HoldReason::Oscillating
@@ -325,7 +336,6 @@ impl Hold {
             | HoldReason::Unsettled
             | HoldReason::Ambiguous
             | HoldReason::UnknownOutcome
-            | HoldReason::Unreadable
             | HoldReason::Missing
             | HoldReason::Invalid
             | HoldReason::Guard

@@ -268,9 +268,11 @@ impl<'a> Unit<'a> {
             return;
         }
         for case in self.cases {
-            // What a pair waited for has moved, and is part of what the record waits for now.
-            let moved = |hold: &&Hold| hold.values != case.fingerprints();
-            if let Some(hold) = case.hold.as_ref().filter(moved) {
+            // What a pair waited for has moved, or would be tried again, and is part of what the record
+            // waits for now.
+            let is_over =
+                |hold: &&Hold| hold.not_before.is_some() || hold.values != case.fingerprints();
+            if let Some(hold) = case.hold.as_ref().filter(is_over) {
                 case.release(hold, entry);
             }
             if let Some(ToldAlone::Asked(asked)) = case.told_alone(entry) {
@@ -404,10 +406,11 @@ fn row(
 }
 
 impl Seen<'_> {
-    /// The hold of a conflict that the whole record waits for.
+    /// The hold of a conflict that the whole record waits for, or waits for after something else.
     pub(super) fn record_hold(&self) -> Option<&Hold> {
         let is_own = |hold: &&Hold| {
-            matches!(hold.key, HoldKey::Link(_)) && hold.reason == HoldReason::Conflict
+            let asks = hold.reason == HoldReason::Conflict || !hold.pairs.is_empty();
+            matches!(hold.key, HoldKey::Link(_)) && asks
         };
         self.work.holds.iter().find(is_own)
     }

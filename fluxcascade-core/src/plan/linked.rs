@@ -309,6 +309,7 @@ fn judge_record_conflict(mapping: &CompiledMapping, work: &Work, entry: &mut Ent
     }
     if let Some(before) = record_conflict(work)
         && waits_for != Some(before)
+        && entry.told != Some(before)
         && !entry.judged.iter().any(|(row, _)| *row == before)
     {
         let status = match waits_for {

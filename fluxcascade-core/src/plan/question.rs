@@ -8,7 +8,7 @@ use super::merge::Case;
 use super::told::ToldAlone;
 use super::unit::{Seen, Want};
 use crate::model::{
-    AskedPair, Choice, Conflict, ConflictStatus, Hold, HoldReason, Side, Sides, Winner,
+    AskedPair, Choice, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Side, Sides, Winner,
 };
 
 /// What the record waits for, none of whose pairs has been edited since.
@@ -30,7 +30,10 @@ impl<'a> Question<'a> {
         let asked = needs.len();
         let (mut is_edited, mut is_smaller) = (false, false);
         for pair in &hold.pairs {
-            let Some(index) = seen.mapping.pair_index(&pair.pair) else { continue };
+            let Some(index) = seen.mapping.pair_index(&pair.pair) else {
+                is_smaller = true;
+                continue;
+            };
             if is_hidden(seen, index) {
                 question.hidden.push(index);
                 continue;
@@ -38,18 +41,18 @@ impl<'a> Question<'a> {
             let Some(case) = seen.case(index, Want::All, entry, needs) else { continue };
             // What is said of a pair that waits by itself is done first.
             let is_done = matches!(case.told_alone(entry), Some(ToldAlone::Done(_)));
-            if case.equivalent || is_done {
+            if is_done || case.equivalent && question.is_agreed(pair, &case) {
                 is_smaller = true;
-            } else if pair.values == case.fingerprints() {
+            } else if !case.equivalent && pair.values == case.fingerprints() {
                 question.cases.push(case);
-            } else if !is_ours(&case, entry) {
+            } else if case.equivalent || !is_ours(&case, entry) {
                 is_edited = true;
             }
         }
         if needs.len() > asked {
             return None;
         }
-        if is_edited || question.is_joined(entry, needs) {
+        if is_edited || question.is_parted() || question.is_joined(entry, needs) {
             entry.judged.extend(hold.conflict.map(|row| (row, ConflictStatus::Stale)));
             return None;
         }
@@ -61,6 +64,29 @@ impl<'a> Question<'a> {
         }
         let is_left = !question.cases.is_empty() || !question.hidden.is_empty();
         is_left.then_some(question)
+    }
+
+    /// Whether both sides agree by what was said, or before anything was: an edit after an answer is one
+    /// that it does not know of.
+    fn is_agreed(&self, pair: &AskedPair, case: &Case<'_>) -> bool {
+        match self.choice() {
+            Some(Choice::Take(side)) => pair.values[*side] == case.fingerprints()[*side],
+            Some(_) | None => true,
+        }
+    }
+
+    /// Whether the mapping does not put all of it to the strategies together any more.
+    fn is_parted(&self) -> bool {
+        let places = self.places();
+        let Some((&first, others)) = places.split_first() else { return false };
+        let together = self.seen.together(first);
+        let is_apart = |&index: &usize| together.is_none() || self.seen.together(index) != together;
+        others.iter().any(is_apart)
+    }
+
+    /// What a person said of it.
+    fn choice(&self) -> Option<&'a Choice> {
+        self.hold.choice().filter(|_| self.hold.reason == HoldReason::Conflict)
     }
 
     /// Whether other pairs were edited since with which these conflict together: all of them are one
@@ -99,7 +125,7 @@ impl<'a> Question<'a> {
     /// Does what a person said, or asks on.
     pub(super) fn decide(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
         let is_due = self.hold.not_before.is_none_or(|due| due <= self.seen.context.now);
-        match self.hold.choice() {
+        match self.choice() {
             // It could not be written, and is tried again later.
             Some(_) if !is_due => entry.holds.push(self.hold.clone()),
             Some(choice) if self.is_for_all(choice) => self.carry_out(choice, entry),
@@ -125,7 +151,9 @@ impl<'a> Question<'a> {
     /// The strategies may decide it by now; else the same is asked.
     fn ask_on(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
         if !self.hidden.is_empty() {
-            return entry.holds.push(self.hold.clone());
+            // As it was asked, whatever the record waited for since.
+            let reason = HoldReason::Conflict;
+            return entry.holds.push(Hold { reason, not_before: None, ..self.hold.clone() });
         }
         let cases: Vec<&Case<'_>> = self.cases.iter().collect();
         let together = cases.first().and_then(|case| self.seen.together(case.index));
@@ -157,8 +185,8 @@ impl<'a> Question<'a> {
             entry.told = Some(row.id);
             entry.conflicts.push(row);
         }
-        if !self.hidden.is_empty() {
-            entry.holds.push(self.rest());
+        for &index in &self.hidden {
+            entry.holds.extend(self.when_shown(index));
         }
     }
 
@@ -190,19 +218,17 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// What is said of a field that is not shown is done when it is.
-    fn rest(&self) -> Hold {
-        let labels = self.hidden.iter().map(|&index| &*self.seen.mapping.pairs[index].label);
-        let labels = labels.collect::<Vec<_>>().join(", ");
-        let is_hidden = |pair: &&AskedPair| {
-            let index = self.seen.mapping.pair_index(&pair.pair);
-            index.is_some_and(|index| self.hidden.contains(&index))
-        };
-        Hold {
-            detail: format!("{labels}: what was decided is done when both sides show the field"),
-            pairs: self.hold.pairs.iter().filter(is_hidden).cloned().collect(),
-            ..self.hold.clone()
-        }
+    /// What is said of a field that is not shown is done when it is; the record does not wait for that.
+    fn when_shown(&self, index: usize) -> Option<Hold> {
+        let pair = &self.seen.mapping.pairs[index];
+        let asked = self.hold.pairs.iter().find(|asked| asked.pair == pair.id)?;
+        let key = HoldKey::Pair(self.seen.link.id, pair.id.clone());
+        let detail = format!("{}: what was decided is done when both sides show it", pair.label);
+        Some(Hold {
+            values: asked.values.clone(),
+            answer: self.hold.answer.clone(),
+            ..Hold::new(key, HoldReason::Unreadable, detail, self.hold.since)
+        })
     }
 }
 

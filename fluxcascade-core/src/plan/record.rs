@@ -77,7 +77,8 @@ fn missing_is_deleted(work: &Work, side: Side, context: &PlanContext) -> bool {
 /// something else it is not counted.
 pub(super) fn may_be_back(work: &Work, side: Side, context: &PlanContext) -> bool {
     let waits_for_it = link_hold(work).is_none_or(|hold| hold.reason == HoldReason::Missing);
-    waits_for_it && !missing_is_deleted(work, side, context)
+    let is_active = work.link.as_ref().is_some_and(|link| link.status == LinkStatus::Active);
+    is_active && waits_for_it && !missing_is_deleted(work, side, context)
 }
 
 /// A link of which a record is not there.
@@ -153,6 +154,7 @@ impl Loss<'_> {
         let mut hold = self.hold(HoldReason::Missing, detail);
         hold.values = values;
         hold.not_before = Some(due);
+        hold.keep_question(link_hold(self.work));
         entry.holds.push(hold);
         entry
     }
@@ -162,7 +164,9 @@ impl Loss<'_> {
             "the {side} record {} cannot be read ({why}): nothing is written for it until it can",
             self.link.records[side]
         );
-        entry.holds.push(self.hold(HoldReason::Unreadable, detail));
+        let mut hold = self.hold(HoldReason::Unreadable, detail);
+        hold.keep_question(link_hold(self.work));
+        entry.holds.push(hold);
         entry
     }
 
@@ -174,7 +178,10 @@ impl Loss<'_> {
                 entry
             }
             LinkStatus::Suspended | LinkStatus::Active | LinkStatus::Tombstone => {
-                entry.released.extend(link_hold(self.work).map(|hold| hold.key.clone()));
+                // What a person is asked about it, or has said, stands.
+                let is_over = |hold: &&Hold| hold.reason != HoldReason::Conflict;
+                let over = link_hold(self.work).filter(is_over);
+                entry.released.extend(over.map(|hold| hold.key.clone()));
                 let why = format!("the {side} record {} is out of scope", self.link.records[side]);
                 entry.after = Some(suspended(self.link, why));
                 entry

@@ -81,7 +81,7 @@ impl Case<'_> {
                 | Decision::Write(_)
                 | Decision::WriteOver(_)
                 | Decision::OverwriteAtFirstLink(_)
-                | Decision::Drift(_) => true,
+                | Decision::Drift(_) => hold.attempts == 0 || self.is_agreed(),
             },
             HoldReason::Invalid => !self.is_refused_again(hold),
             HoldReason::Guard => {

@@ -228,7 +228,8 @@ impl<'a> Hidden<'a> {
              when it is",
             labels.collect::<Vec<_>>().join(", ")
         );
-        if let Some(hold) = self.seen.record_hold() {
+        let is_asked = |hold: &&Hold| hold.reason == HoldReason::Conflict;
+        if let Some(hold) = self.seen.record_hold().filter(is_asked) {
             // A conflict that the whole record waits for is still open.
             if !entry.holds.iter().any(|held| held.key == hold.key) {
                 entry.holds.push(hold.clone());

@@ -12,14 +12,22 @@ use crate::connectors::names_one;
 use crate::scenario::{desk, edited, edited_in, group_of, say};
 use crate::world::{World, contacts};
 
-fn whole() -> MappingBuilder {
+pub(crate) fn whole() -> MappingBuilder {
     contacts().conflicts(Strategy::Manual).conflict_scope(ConflictScope::Record)
 }
 
 /// The source's and the target's edit, of which a person takes the source's; the target refuses the
 /// street.
 async fn refused(on_source: (&str, &str), on_target: (&str, &str)) -> (World, RecordId, RecordId) {
-    let (world, source, target) = edited(whole(), &[on_source], &[on_target]).await;
+    refused_of(whole(), on_source, on_target).await
+}
+
+pub(crate) async fn refused_of(
+    mapping: MappingBuilder,
+    on_source: (&str, &str),
+    on_target: (&str, &str),
+) -> (World, RecordId, RecordId) {
+    let (world, source, target) = edited(mapping, &[on_source], &[on_target]).await;
     world.sync().await;
     say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
     world.field.refuse("street");
@@ -27,7 +35,7 @@ async fn refused(on_source: (&str, &str), on_target: (&str, &str)) -> (World, Re
     (world, source, target)
 }
 
-fn streets(world: &World, source: &RecordId, target: &RecordId) -> (String, String) {
+pub(crate) fn streets(world: &World, source: &RecordId, target: &RecordId) -> (String, String) {
     (world.crm.text(source, "address"), world.field.text(target, "street"))
 }
 

@@ -35,6 +35,7 @@ mod parked;
 mod patterns;
 mod plans;
 mod properties;
+mod questions;
 mod references;
 mod refused;
 mod restart;

@@ -1,0 +1,168 @@
+//! What a whole record waits for a person for, while records, fields and the mapping come and go: it is
+//! neither dropped nor decided otherwise, and costs nothing meanwhile.
+
+use fluxcascade_core::Strategy;
+use fluxcascade_core::mapping::Test;
+use fluxcascade_core::model::{Choice, ConflictStatus, RecordId, Side};
+use fluxcascade_core::testkit::CallKind;
+
+use crate::crossed::{refused_of, streets, whole};
+use crate::scenario::{desk, edited, say};
+use crate::world::{World, contacts};
+
+const NAME: (&str, &str) = ("name", "Ann S");
+const STREET: (&str, &str) = ("street", "2 T St");
+
+/// The name is edited on the source and the street on the target, and a person is asked.
+async fn asked() -> (World, RecordId, RecordId) {
+    let (world, source, target) = edited(whole(), &[NAME], &[STREET]).await;
+    world.sync().await;
+    assert_eq!(desk(&world).await.len(), 1);
+    (world, source, target)
+}
+
+fn left() -> (String, String) {
+    ("1 Main St".to_owned(), "2 T St".to_owned())
+}
+
+/// P11: what is asked after a refusal is asked on when a record was out of scope, garbled or not found for
+/// a while.
+#[tokio::test]
+async fn a_question_outlives_a_look_at_a_record_that_is_not_there() {
+    let scoped = || whole().filter(Side::Source, "status", Test::Differs("off".into()));
+    for way in ["scope", "garbled", "missing"] {
+        let (world, source, target) = refused_of(scoped(), NAME, STREET).await;
+        world.field.accept("street");
+        world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+        world.minutes(15);
+        match way {
+            "scope" => world.crm.edit(&source, "status", "off"),
+            "garbled" => world.field.garble(&target),
+            _ => world.field.delete(&target),
+        }
+        world.engine().await.run("contacts").full().sync().await.unwrap();
+        world.minutes(15);
+        match way {
+            "scope" => world.crm.edit(&source, "status", "on"),
+            "garbled" => world.field.mend(&target),
+            _ => world.field.restore(&target),
+        }
+        for _ in 0..3 {
+            world.engine().await.run("contacts").full().sync().await.unwrap();
+            assert_eq!(streets(&world, &source, &target), left(), "{way}");
+            world.minutes(15);
+        }
+        let items = desk(&world).await;
+        assert_eq!(items.len(), 1, "{way}: {items:#?}");
+        say(&world, &items[0], Choice::Take(Side::Source)).await;
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "street"), "1 Main St", "{way}");
+        assert!(desk(&world).await.is_empty(), "{way}: {:#?}", desk(&world).await);
+    }
+}
+
+/// The same of an answer.
+#[tokio::test]
+async fn an_answer_for_a_record_that_is_out_of_scope_waits_and_is_carried_out() {
+    let scoped = whole().filter(Side::Source, "status", Test::Differs("off".into()));
+    let (world, source, target) = edited(scoped, &[NAME], &[STREET]).await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.crm.edit(&source, "status", "off");
+    world.settle().await;
+    world.crm.edit(&source, "status", "on");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "street"), "1 Main St");
+    assert_eq!(world.field.text(&target, "name"), "Ann S");
+    assert!(desk(&world).await.is_empty(), "{:#?}", desk(&world).await);
+}
+
+/// P20: pairs that do not conflict together any more are decided each by itself.
+#[tokio::test]
+async fn a_question_ends_with_the_settings_that_put_it() {
+    for mapping in
+        [contacts().conflicts(Strategy::SourceWins), contacts().conflicts(Strategy::Manual)]
+    {
+        let (mut world, source, target) = asked().await;
+        world.mapping = mapping.build().unwrap();
+        world.settle().await;
+        assert_eq!(streets(&world, &source, &target), ("2 T St".into(), "2 T St".into()));
+        assert_eq!(world.field.text(&target, "name"), "Ann S");
+        assert!(desk(&world).await.is_empty(), "{:#?}", desk(&world).await);
+    }
+}
+
+/// P20: what is left of it is in no conflict when the other pair has left the mapping.
+#[tokio::test]
+async fn a_question_ends_with_the_pair_that_made_it_one() {
+    let (mut world, _, target) = asked().await;
+    world.mapping.pairs.retain(|pair| !format!("{pair:?}").contains("street"));
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann S");
+    assert!(desk(&world).await.is_empty(), "{:#?}", desk(&world).await);
+}
+
+/// P11: an answer does not know of an edit that was taken back since.
+#[tokio::test]
+async fn an_answer_is_stale_when_the_edit_that_made_the_conflict_is_taken_back() {
+    let (world, source, target) = asked().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.crm.edit(&source, "name", "Ann");
+    world.settle().await;
+    assert_eq!(streets(&world, &source, &target), ("2 T St".into(), "2 T St".into()));
+    assert!(desk(&world).await.is_empty(), "{:#?}", desk(&world).await);
+}
+
+/// P1: the record goes on where one field of an answer is not shown.
+#[tokio::test]
+async fn a_hidden_field_of_an_answer_holds_nothing_else() {
+    let (world, source, target) = asked().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.hide_field(&target, "street");
+    world.settle().await;
+    world.crm.edit(&source, "phone", "256 555 0199");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0199");
+    world.field.show_field(&target, "street");
+    world.minutes(15);
+    world.engine().await.run("contacts").full().sync().await.unwrap();
+    assert_eq!(world.field.text(&target, "street"), "1 Main St");
+}
+
+/// P2: a pair that would be tried again waits with what the record waits for.
+#[tokio::test]
+async fn a_refused_pair_in_question_is_not_looked_at_in_each_run() {
+    let (world, source, target) = edited(whole(), &[NAME], &[]).await;
+    world.field.refuse("name");
+    world.sync().await;
+    world.minutes(15);
+    world.field.edit(&target, "street", "2 T St");
+    world.settle().await;
+    assert_eq!(desk(&world).await.len(), 1, "{:#?}", desk(&world).await);
+    world.minutes(15);
+    world.sync().await;
+    world.crm.clear_ledger();
+    world.field.clear_ledger();
+    for _ in 0..5 {
+        world.minutes(15);
+        world.sync().await;
+    }
+    assert_eq!(world.field.calls(CallKind::Fetch) + world.crm.calls(CallKind::Fetch), 0);
+    assert_eq!(streets(&world, &source, &target), left());
+}
+
+/// P11: a person sees the values of what is refused of a smaller answer.
+#[tokio::test]
+async fn what_is_refused_of_a_part_of_a_question_has_its_row() {
+    let (world, _, target) = asked().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.edit(&target, "name", "Ann S");
+    world.field.refuse("street");
+    world.sync().await;
+    let items = desk(&world).await;
+    assert_eq!(items.len(), 1, "{items:#?}");
+    assert!(items[0].conflict.is_some(), "{items:#?}");
+    let rows = world.conflicts().await;
+    let open = rows.iter().filter(|row| row.status == ConflictStatus::Open).count();
+    assert_eq!(open, 1, "{rows:#?}");
+}
