@@ -225,7 +225,7 @@ impl<'a> Question<'a> {
         let key = HoldKey::Pair(self.seen.link.id, pair.id.clone());
         let detail = format!("{}: what was decided is done when both sides show it", pair.label);
         Some(Hold {
-            values: asked.values.clone(),
+            values: asked.values,
             answer: self.hold.answer.clone(),
             ..Hold::new(key, HoldReason::Unreadable, detail, self.hold.since)
         })
