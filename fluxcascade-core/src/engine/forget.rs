@@ -52,7 +52,9 @@ impl Engine {
     /// That nothing is lost, and that the log explains each write, ends here: an edit that was not
     /// carried over yet stays where it was made. A create for the record that has no answer yet may
     /// have been carried out. The record that it made is forgotten with it: the one that is there with
-    /// its match keys, or else the next new one that a page shows with one of them. What a new record
+    /// its match keys, or else the next new one that a page shows with one of them. What a create without
+    /// a key made is known by nothing: if it is parked it stays so, and if no page has shown it yet it is
+    /// taken for a new record; settle such a create first. What a new record
     /// has in common with a forgotten one is not known any more: where both are to be one again, a
     /// person must see to it.
     ///

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::conflict::Winner;
 use super::hold::HoldKey;
 use super::id::{Fingerprint, RecordId, Side, Sides};
 use super::time::Timestamp;
@@ -49,6 +50,22 @@ impl Choice {
             Choice::Allow => "allow",
             Choice::Retry => "retry",
             Choice::Recreate => "recreate",
+        }
+    }
+
+    /// Who has won by it.
+    pub(crate) fn winner(&self) -> Option<Winner> {
+        match self {
+            Choice::Take(side) => Some((*side).into()),
+            Choice::Set(_) => Some(Winner::Merged),
+            Choice::Leave
+            | Choice::LinkTo(_)
+            | Choice::Create
+            | Choice::Never
+            | Choice::NotMade
+            | Choice::Allow
+            | Choice::Retry
+            | Choice::Recreate => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::Choice;
 use super::id::{ConflictId, Fingerprint, LinkId, PairId, RecordId, RunNumber, Side, Sides};
 use super::record::fingerprint_values;
 use super::time::Timestamp;
@@ -106,6 +107,17 @@ impl Conflict {
         let prints = values.as_ref().map(|v| fingerprint_values(v));
         let pair = pair.map_or("", PairId::as_str);
         ConflictId::of(&[&link.0, pair.as_bytes(), &prints.source.0, &prints.target.0])
+    }
+
+    /// The row once a person has decided what they were asked at this time.
+    pub(crate) fn answered(self, choice: &Choice, asked: Timestamp) -> Self {
+        Self {
+            winner: choice.winner(),
+            why: format!("a person decided: {}", choice.word()),
+            status: ConflictStatus::Resolved,
+            at: asked,
+            ..self
+        }
     }
 
     /// The fingerprints of both values: the version of the row that a person answers to.

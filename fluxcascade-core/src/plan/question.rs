@@ -2,14 +2,11 @@
 //! person was asked, and what is done of what they said.
 
 use super::conflict::Unit;
-use super::detect::{Change, change};
 use super::entry::{Entry, Need};
 use super::merge::Case;
 use super::told::ToldAlone;
 use super::unit::{Seen, Want};
-use crate::model::{
-    AskedPair, Choice, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Side, Sides, Winner,
-};
+use crate::model::{AskedPair, Choice, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Side};
 
 /// What the record waits for, none of whose pairs has been edited since.
 pub(super) struct Question<'a> {
@@ -34,7 +31,7 @@ impl<'a> Question<'a> {
                 is_smaller = true;
                 continue;
             };
-            if is_hidden(seen, index) {
+            if seen.hides(index) {
                 question.hidden.push(index);
                 continue;
             }
@@ -151,13 +148,24 @@ impl<'a> Question<'a> {
     /// The strategies may decide it by now; else the same is asked.
     fn ask_on(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
         if !self.hidden.is_empty() {
-            // As it was asked, whatever the record waited for since.
-            let reason = HoldReason::Conflict;
-            return entry.holds.push(Hold { reason, not_before: None, ..self.hold.clone() });
+            return entry.holds.push(self.as_asked());
         }
         let cases: Vec<&Case<'_>> = self.cases.iter().collect();
         let together = cases.first().and_then(|case| self.seen.together(case.index));
         Unit { seen: self.seen, cases: &cases, together }.decide(entry, needs);
+    }
+
+    /// The hold as it was when the record did not wait for something else first.
+    fn as_asked(&self) -> Hold {
+        if self.hold.reason == HoldReason::Conflict {
+            return self.hold.clone();
+        }
+        let labels = self.places().into_iter().map(|index| &*self.seen.mapping.pairs[index].label);
+        let labels = labels.collect::<Vec<_>>().join(", ");
+        let detail =
+            format!("{labels}: both sides differ: decide which value stands, or edit one of them");
+        let reason = HoldReason::Conflict;
+        Hold { reason, detail, not_before: None, answer: None, ..self.hold.clone() }
     }
 
     fn carry_out(&self, choice: &Choice, entry: &mut Entry) {
@@ -192,30 +200,12 @@ impl<'a> Question<'a> {
 
     /// The row of what is carried out: that of the question if it is all of it.
     fn answered_row(&self, choice: &Choice) -> Conflict {
-        let winner = match choice {
-            Choice::Take(side) => Some(Winner::from(*side)),
-            Choice::Set(_) => Some(Winner::Merged),
-            Choice::Leave
-            | Choice::Retry
-            | Choice::Allow
-            | Choice::LinkTo(_)
-            | Choice::Create
-            | Choice::Never
-            | Choice::NotMade
-            | Choice::Recreate => None,
-        };
         let cases: Vec<&Case<'_>> = self.cases.iter().collect();
         let together = self.seen.together(self.cases[0].index);
         let row = Unit { seen: self.seen, cases: &cases, together }.whole_row();
         let is_all = self.cases.len() == self.hold.pairs.len();
-        Conflict {
-            id: self.hold.conflict.filter(|_| is_all).unwrap_or(row.id),
-            status: ConflictStatus::Resolved,
-            winner,
-            why: format!("a person decided: {}", choice.word()),
-            at: self.hold.since,
-            ..row
-        }
+        let id = self.hold.conflict.filter(|_| is_all).unwrap_or(row.id);
+        Conflict { id, ..row.answered(choice, self.hold.since) }
     }
 
     /// What is said of a field that is not shown is done when it is; the record does not wait for that.
@@ -237,11 +227,4 @@ fn is_ours(case: &Case<'_>, entry: &Entry) -> bool {
     let pair = &case.pair().id;
     let mut settled = entry.settled.iter().flat_map(|settled| &settled.log);
     !case.is_in_play() || case.waits_as_found() || settled.any(|written| written.pair == *pair)
-}
-
-fn is_hidden(seen: &Seen<'_>, index: usize) -> bool {
-    let changes = Sides::from_fn(|side| {
-        change(&seen.mapping.pairs[index], side, seen.views[side], &seen.link.bases[side])
-    });
-    changes.source == Change::Absent || changes.target == Change::Absent
 }

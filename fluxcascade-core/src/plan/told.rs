@@ -161,7 +161,7 @@ impl Case<'_> {
                     return self.asks_again(hold, &why, entry);
                 }
                 entry.released.push(hold.key.clone());
-                let row = self.answered_row(hold, choice, Some((*side).into()));
+                let row = self.answered_row(hold, choice);
                 self.write(side.other(), answered(choice), row, Pass::Told, entry);
             }
             Choice::Set(values) => {
@@ -169,12 +169,12 @@ impl Case<'_> {
                     return self.asks_again(hold, &why, entry);
                 }
                 entry.released.push(hold.key.clone());
-                let row = self.answered_row(hold, choice, Some(crate::model::Winner::Merged));
+                let row = self.answered_row(hold, choice);
                 self.send_both(values.clone(), answered(choice), row, Pass::Told, entry);
             }
             Choice::Leave => {
                 entry.released.push(hold.key.clone());
-                entry.conflicts.extend(self.answered_row(hold, choice, None));
+                entry.conflicts.extend(self.answered_row(hold, choice));
                 self.leave(entry);
             }
             Choice::Retry => {
@@ -243,19 +243,10 @@ impl Case<'_> {
     }
 
     /// The conflict row of an answered hold, with its winner.
-    fn answered_row(
-        &self,
-        hold: &Hold,
-        choice: &Choice,
-        winner: Option<crate::model::Winner>,
-    ) -> Option<Conflict> {
+    fn answered_row(&self, hold: &Hold, choice: &Choice) -> Option<Conflict> {
         hold.conflict?;
-        let mut row = self.row(&self.strategies().name(), self.times());
-        row.status = ConflictStatus::Resolved;
-        row.winner = winner;
-        row.why = format!("a person decided: {}", choice.word());
-        row.at = hold.since;
-        Some(row)
+        let row = self.row(&self.strategies().name(), self.times());
+        Some(row.answered(choice, hold.since))
     }
 }
 

@@ -197,16 +197,9 @@ struct Hidden<'a> {
 
 impl<'a> Hidden<'a> {
     fn of(seen: &'a Seen<'a>, members: &[usize], in_play: &[Case<'_>]) -> Self {
-        let change = |index: usize, side: Side| {
-            let (view, base) = (seen.views[side], &seen.link.bases[side]);
-            change(&seen.mapping.pairs[index], side, view, base)
-        };
-        let is_hidden = |&index: &usize| {
-            Side::BOTH.into_iter().any(|side| change(index, side) == Change::Absent)
-        };
-        let members: Vec<usize> = members.iter().copied().filter(is_hidden).collect();
+        let members: Vec<usize> = members.iter().copied().filter(|&i| seen.hides(i)).collect();
         let is_first = in_play.iter().all(|case| case.base.is_none());
-        let is_news = |index: usize, side: Side| match change(index, side) {
+        let is_news = |index: usize, side: Side| match seen.change(index, side) {
             Change::Changed => true,
             Change::NoBase => {
                 let pair = &seen.mapping.pairs[index];
@@ -313,6 +306,17 @@ impl Seen<'_> {
         }
     }
 
+    /// How a side stands against its base.
+    fn change(&self, index: usize, side: Side) -> Change {
+        let (view, base) = (self.views[side], &self.link.bases[side]);
+        change(&self.mapping.pairs[index], side, view, base)
+    }
+
+    /// Whether a side does not show a field of a pair.
+    pub(super) fn hides(&self, index: usize) -> bool {
+        Side::BOTH.into_iter().any(|side| self.change(index, side) == Change::Absent)
+    }
+
     /// Whether the link was not yet decided to its end: of a pair that has no base later on, the mode
     /// of the first sync says nothing.
     fn is_first(&self) -> bool {
@@ -334,7 +338,7 @@ impl Seen<'_> {
         needs: &mut Vec<Need>,
     ) -> Option<Case<'s>> {
         let pair = &self.mapping.pairs[index];
-        let changes = Sides::from_fn(|s| change(pair, s, self.views[s], &self.link.bases[s]));
+        let changes = Sides::from_fn(|side| self.change(index, side));
         let hold = self.hold(pair, entry);
         let unchanged = changes == Sides::new(Change::Same, Change::Same);
         let rewrites =

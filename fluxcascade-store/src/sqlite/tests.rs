@@ -9,6 +9,8 @@ use fluxcascade_core::store::{StoreErrorKind, TokenKey, TokenStore};
 use fluxcascade_core::testkit::conformance::store::nouns;
 
 mod failing;
+#[path = "../../tests/shared/trials.rs"]
+mod trials;
 
 use super::pending::{CLAIMING, NAMING, STRAYS, WAITING};
 use super::*;

@@ -1,18 +1,18 @@
 //! Rules of the contract on a server whose connections break and whose calls are in each other's way:
 //! each call fails at first, is made again as the contract allows, and each rule holds all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fluxcascade_core::store::StoreError;
-use fluxcascade_core::testkit::conformance::store::{Fixture, Parts, RULES, Rule};
+use fluxcascade_core::testkit::conformance::store::{Fixture, Parts};
 use fluxcascade_core::testkit::{Fate, Insisting, Trouble};
 use fluxcascade_store::{MemoryStore, PostgresStore};
 use tokio_postgres::Client;
 
 use crate::opening::client;
 use crate::server::Place;
+use crate::trials::{Met, Trials, WRITING};
 use crate::wire::{Breaker, Wire, through};
 
 /// How a call fails at first.
@@ -30,7 +30,7 @@ enum Way {
     MeetsAtCommit,
 }
 
-/// By turns, of the calls of one method.
+/// One by one, of the calls of one method.
 const WAYS: [Way; 7] = [
     Way::LosesAnswer,
     Way::BreaksAmid,
@@ -41,20 +41,13 @@ const WAYS: [Way; 7] = [
     Way::Meets(3),
 ];
 
-type Counted<K> = Arc<Mutex<BTreeMap<K, usize>>>;
-
 /// A server that is in trouble at the first try of each call.
 #[derive(Debug, Clone)]
 struct Server {
     wire: Breaker,
     client: Arc<Client>,
     schema: String,
-    ways: &'static [Way],
-    /// How often each method was called, and which were since this was last asked.
-    turns: Counted<&'static str>,
-    called: Arc<Mutex<BTreeSet<&'static str>>>,
-    /// How often each method met each way.
-    met: Counted<(&'static str, Way)>,
+    trials: Trials<Way>,
     now: Arc<Mutex<Option<Way>>>,
 }
 
@@ -79,14 +72,7 @@ impl Server {
 #[async_trait]
 impl Trouble for Server {
     async fn before(&self, method: &'static str) {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap();
-            let turn = turns.entry(method).or_default();
-            *turn += 1;
-            *turn
-        };
-        self.called.lock().unwrap().insert(method);
-        let way = self.ways[turn % self.ways.len()];
+        let way = self.trials.next(method);
         *self.now.lock().unwrap() = Some(way);
         match way {
             Way::BreaksAmid => self.wire.set(Wire::BreaksAmid),
@@ -111,7 +97,7 @@ impl Trouble for Server {
         if !met {
             return None;
         }
-        *self.met.lock().unwrap().entry((method, way)).or_default() += 1;
+        self.trials.met(method, way);
         match way {
             Way::LosesAnswer => Some(Fate::Done),
             Way::BreaksAmid | Way::BreaksAtCommit => Some(Fate::Undone),
@@ -154,75 +140,29 @@ async fn empty(client: &Client, schema: &str) {
     client.batch_execute(&format!("TRUNCATE {tables} RESTART IDENTITY")).await.unwrap();
 }
 
-/// How often each method has met each way.
-type Met = BTreeMap<(&'static str, Way), usize>;
-
-/// Puts each rule to a store on such a server, and again those that call a method which has something
-/// left to meet.
+/// Puts the rules to a store on such a server, which is emptied before each.
 async fn under_failures(
     place: &Place,
     ways: &'static [Way],
-    left: impl Fn(&Met) -> Vec<&'static str>,
-) -> Met {
+    left: impl Fn(&Met<Way>) -> Vec<&'static str>,
+) -> Met<Way> {
     let (options, wire) = through(place).await;
     let store = Arc::new(PostgresStore::open(&options).await.unwrap());
     let client = Arc::new(client(&place.url).await);
     raise_errors(&client, &place.schema).await;
-    let server = Server {
-        wire,
-        client: Arc::clone(&client),
-        schema: place.schema.clone(),
-        ways,
-        turns: Arc::default(),
-        called: Arc::default(),
-        met: Arc::default(),
-        now: Arc::default(),
+    let open = async |trials| {
+        empty(&client, &place.schema).await;
+        let server = Server {
+            wire: wire.clone(),
+            client: Arc::clone(&client),
+            schema: place.schema.clone(),
+            trials,
+            now: Arc::default(),
+        };
+        Fixture::of(Parts::whole(Insisting::new(Arc::clone(&store), MemoryStore::new(), server)))
     };
-    let mut rules: Vec<&Rule> = RULES.iter().collect();
-    for _ in 0..9 {
-        let mut calling = Vec::new();
-        for rule in rules {
-            let insisting = Insisting::new(Arc::clone(&store), MemoryStore::new(), server.clone());
-            let verdict = rule.check(&Fixture::of(Parts::whole(insisting))).await;
-            verdict.unwrap_or_else(|violation| panic!("{violation}"));
-            empty(&client, &place.schema).await;
-            calling.push((rule, std::mem::take(&mut *server.called.lock().unwrap())));
-        }
-        let left = left(&server.met.lock().unwrap());
-        calling.retain(|(_, called)| left.iter().any(|method| called.contains(method)));
-        rules = calling.into_iter().map(|(rule, _)| rule).collect();
-    }
-    let met = server.met.lock().unwrap();
-    met.clone()
+    Trials::of(ways).put(open, left).await
 }
-
-/// What writes.
-const WRITING: [&str; 24] = [
-    "lease",
-    "renew",
-    "release",
-    "fingerprint_key",
-    "add_revision",
-    "start_run",
-    "finish_run",
-    "notify",
-    "intake",
-    "begin",
-    "answer",
-    "commit",
-    "replace_token",
-    "claim_refresh",
-    "release_refresh",
-    "schedule",
-    "unschedule",
-    "wake",
-    "claim",
-    "draw",
-    "forget",
-    "prune",
-    "rewrite",
-    "rewrite_credential",
-];
 
 /// Each kind of call meets each sort of trouble.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -231,7 +171,7 @@ const WRITING: [&str; 24] = [
 async fn every_rule_holds_where_connections_break_and_calls_are_in_the_way() {
     let Some(place) = Place::or_skip() else { return };
     let each = [Way::BreaksAmid, Way::BreaksAtCommit, Way::LosesAnswer, Way::Meets(1)];
-    let left = |met: &Met| -> Vec<&'static str> {
+    let left = |met: &Met<Way>| -> Vec<&'static str> {
         let has_met_all = |method| each.iter().all(|way| met.contains_key(&(method, *way)));
         WRITING.into_iter().filter(|method| !has_met_all(*method)).collect()
     };

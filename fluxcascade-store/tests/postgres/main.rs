@@ -16,6 +16,8 @@ mod server;
 #[path = "../shared/alike.rs"]
 mod shared;
 mod tokens;
+#[path = "../shared/trials.rs"]
+mod trials;
 mod turns;
 mod wire;
 mod workers;

@@ -1,14 +1,14 @@
 //! Rules of the contract on a disk that fails: it stops in the middle of a call, at the commit, or is
 //! full. Each call fails at first and is made again, and each rule holds all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use fluxcascade_core::testkit::conformance::store::{Fixture, Parts, RULES, Rule};
+use fluxcascade_core::testkit::conformance::store::{Fixture, Parts};
 use fluxcascade_core::testkit::{Fate, Insisting, Trouble};
 
+use super::trials::{Met, Trials, WRITING};
 use super::*;
 use crate::MemoryStore;
 
@@ -24,8 +24,7 @@ enum Way {
     Full,
 }
 
-/// By turns, of the calls of one method: a prime number of them, so that a rule which calls it more than
-/// once meets each at each of its calls in the end.
+/// One by one, of the calls of one method.
 const WAYS: [Way; 11] = [
     Way::AtCommit,
     Way::Stops(2),
@@ -40,32 +39,19 @@ const WAYS: [Way; 11] = [
     Way::AtCommit,
 ];
 
-/// How often each method has failed in each way.
-type Failed = BTreeMap<(&'static str, Way), usize>;
-
 /// A disk that fails at the first try of each call.
 #[derive(Debug)]
 struct Disk {
     store: Arc<SqliteStore>,
-    ways: &'static [Way],
-    /// How often each method was called, and which were since this was last asked.
-    turns: Arc<Mutex<BTreeMap<&'static str, usize>>>,
-    called: Arc<Mutex<BTreeSet<&'static str>>>,
-    failed: Arc<Mutex<Failed>>,
+    trials: Trials<Way>,
+    /// How the call that is under way fails, and whether it has.
     now: Mutex<Option<(Way, Arc<AtomicBool>)>>,
 }
 
 #[async_trait]
 impl Trouble for Disk {
     async fn before(&self, method: &'static str) {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap();
-            let turn = turns.entry(method).or_default();
-            *turn += 1;
-            *turn
-        };
-        self.called.lock().unwrap().insert(method);
-        let way = self.ways[turn % self.ways.len()];
+        let way = self.trials.next(method);
         let met = Arc::new(AtomicBool::new(false));
         *self.now.lock().unwrap() = Some((way, Arc::clone(&met)));
         self.store.worker.run(move |session| fails(session, way, met)).await.unwrap();
@@ -79,7 +65,7 @@ impl Trouble for Disk {
             return None;
         }
         if error.is_some() {
-            *self.failed.lock().unwrap().entry((method, way)).or_default() += 1;
+            self.trials.met(method, way);
         }
         Some(Fate::Undone)
     }
@@ -133,72 +119,26 @@ fn small_pages(session: &mut worker::Session) {
     mode("WAL");
 }
 
-/// Puts each rule to a store on such a disk, and again those that call a method which has something
-/// left to meet.
+/// Puts the rules to stores on such a disk.
 async fn under_failures(
     ways: &'static [Way],
-    left: impl Fn(&Failed) -> Vec<&'static str>,
-) -> Failed {
-    let (turns, called, failed) = (Arc::default(), Arc::default(), Arc::<Mutex<Failed>>::default());
-    let mut rules: Vec<&Rule> = RULES.iter().collect();
-    for _ in 0..WAYS.len() {
-        let mut calling = Vec::new();
-        for rule in rules {
-            let folder = tempfile::tempdir().unwrap();
-            let store = Arc::new(SqliteStore::open(folder.path().join("sync.db")).await.unwrap());
-            store.worker.run(small_pages).await.unwrap();
-            let disk = Disk {
-                store: Arc::clone(&store),
-                ways,
-                turns: Arc::clone(&turns),
-                called: Arc::clone(&called),
-                failed: Arc::clone(&failed),
-                now: Mutex::default(),
-            };
-            let insisting = Insisting::new(store, MemoryStore::new(), disk);
-            let verdict = rule.check(&Fixture::of(Parts::whole(insisting))).await;
-            verdict.unwrap_or_else(|violation| panic!("{violation}"));
-            calling.push((rule, std::mem::take(&mut *called.lock().unwrap())));
-        }
-        let left = left(&failed.lock().unwrap());
-        calling.retain(|(_, called)| left.iter().any(|method| called.contains(method)));
-        rules = calling.into_iter().map(|(rule, _)| rule).collect();
-    }
-    let failed = failed.lock().unwrap();
-    failed.clone()
+    left: impl Fn(&Met<Way>) -> Vec<&'static str>,
+) -> Met<Way> {
+    let folder = tempfile::tempdir().unwrap();
+    let files = AtomicUsize::new(0);
+    let open = async |trials| {
+        let file = format!("{}.db", files.fetch_add(1, Ordering::SeqCst));
+        let store = Arc::new(SqliteStore::open(folder.path().join(file)).await.unwrap());
+        store.worker.run(small_pages).await.unwrap();
+        let disk = Disk { store: Arc::clone(&store), trials, now: Mutex::default() };
+        Fixture::of(Parts::whole(Insisting::new(store, MemoryStore::new(), disk)))
+    };
+    Trials::of(ways).put(open, left).await
 }
-
-/// What writes.
-const WRITING: [&str; 24] = [
-    "lease",
-    "renew",
-    "release",
-    "fingerprint_key",
-    "add_revision",
-    "start_run",
-    "finish_run",
-    "notify",
-    "intake",
-    "begin",
-    "answer",
-    "commit",
-    "replace_token",
-    "claim_refresh",
-    "release_refresh",
-    "schedule",
-    "unschedule",
-    "wake",
-    "claim",
-    "draw",
-    "forget",
-    "prune",
-    "rewrite",
-    "rewrite_credential",
-];
 
 #[tokio::test]
 async fn every_rule_holds_on_a_disk_that_fails_at_each_call() {
-    let left = |failed: &Failed| -> Vec<&'static str> {
+    let left = |failed: &Met<Way>| -> Vec<&'static str> {
         let has = |method, is: fn(Way) -> bool| {
             failed.keys().any(|(failed, way)| *failed == method && is(*way))
         };
