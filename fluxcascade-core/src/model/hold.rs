@@ -236,7 +236,25 @@ impl Hold {
         if let Some(before) = before {
             self.conflict = before.conflict;
             self.pairs.clone_from(&before.pairs);
+            self.asked = before.asked;
+            if self.reason == HoldReason::Missing && !before.pairs.is_empty() {
+                self.attempts = before.attempts; // it is not tried by itself
+            }
         }
+    }
+
+    /// What a person is asked about the whole record, also if it waits for something else first.
+    pub(crate) fn question(&self) -> Option<Self> {
+        if self.reason == HoldReason::Conflict {
+            return Some(self.clone());
+        }
+        let pairs: Vec<&str> = self.pairs.iter().map(|asked| asked.pair.as_str()).collect();
+        let detail = format!(
+            "{}: both sides differ: decide which value stands, or edit one of them",
+            pairs.join(", ")
+        );
+        let asks = Self { reason: HoldReason::Conflict, detail, not_before: None, ..self.clone() };
+        (!pairs.is_empty()).then_some(Self { answer: None, ..asks })
     }
 
     /// Goes on counting the attempts of what was tried before: that a guard is asked once more is no

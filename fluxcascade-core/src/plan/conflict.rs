@@ -86,7 +86,7 @@ impl<'a> Unit<'a> {
         }
     }
 
-    fn strategies(&self) -> &Strategies {
+    pub(super) fn strategies(&self) -> &Strategies {
         match (self.together, self.kind()) {
             (Some(Together::Record), ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate) => {
                 &self.seen.mapping.mapping.conflicts

@@ -65,6 +65,12 @@ pub(super) fn resumed(link: &Link, why: &str) -> LinkUpdate {
     }
 }
 
+/// What a link waits for whose record cannot be read: the question that a person is asked of it stands,
+/// with what was said.
+pub(super) fn question_or(work: &Work, hold: Hold) -> Hold {
+    link_hold(work).and_then(Hold::question).unwrap_or(hold)
+}
+
 /// The hold of a whole link.
 pub(super) fn link_hold(work: &Work) -> Option<&Hold> {
     work.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)))

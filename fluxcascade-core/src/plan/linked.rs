@@ -2,7 +2,7 @@
 
 use super::context::{PlanContext, Writing};
 use super::detect::{View, is_read, is_refused_still, is_stale, is_unchanged, view};
-use super::ending::{end, judge_forsaken, resumed};
+use super::ending::{end, judge_forsaken, question_or, resumed};
 use super::entry::{Entry, Need, Step};
 use super::joint;
 use super::late;
@@ -106,7 +106,7 @@ fn settle(
         entry.step = Step::Decided;
         match (&operation.kind, &seen.state) {
             (_, State::Unreadable(why)) => {
-                entry.holds.push(unreadable(link, side, why, context));
+                entry.holds.push(question_or(work, unreadable(link, side, why, context)));
                 return Some(entry.clone());
             }
             (OperationKind::Create | OperationKind::Restore { .. }, _)

@@ -4,7 +4,7 @@
 use super::conflict::Unit;
 use super::entry::{Entry, Need};
 use super::merge::Case;
-use super::told::ToldAlone;
+use super::told::{ToldAlone, asked};
 use super::unit::{Seen, Want};
 use crate::model::{AskedPair, Choice, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Side};
 
@@ -147,25 +147,18 @@ impl<'a> Question<'a> {
 
     /// The strategies may decide it by now; else the same is asked.
     fn ask_on(&self, entry: &mut Entry, needs: &mut Vec<Need>) {
-        if !self.hidden.is_empty() {
-            return entry.holds.push(self.as_asked());
-        }
         let cases: Vec<&Case<'_>> = self.cases.iter().collect();
         let together = cases.first().and_then(|case| self.seen.together(case.index));
-        Unit { seen: self.seen, cases: &cases, together }.decide(entry, needs);
-    }
-
-    /// The hold as it was when the record did not wait for something else first.
-    fn as_asked(&self) -> Hold {
-        if self.hold.reason == HoldReason::Conflict {
-            return self.hold.clone();
+        let unit = Unit { seen: self.seen, cases: &cases, together };
+        // What a person was asked once more after a refusal is theirs: a time that became known since
+        // decides nothing of it.
+        let is_theirs = |unit: &Unit<'_>| {
+            self.hold.attempts > 0 && self.hold.asked == Some(asked(unit.strategies()))
+        };
+        if !self.hidden.is_empty() || is_theirs(&unit) {
+            return entry.holds.extend(self.hold.question());
         }
-        let labels = self.places().into_iter().map(|index| &*self.seen.mapping.pairs[index].label);
-        let labels = labels.collect::<Vec<_>>().join(", ");
-        let detail =
-            format!("{labels}: both sides differ: decide which value stands, or edit one of them");
-        let reason = HoldReason::Conflict;
-        Hold { reason, detail, not_before: None, answer: None, ..self.hold.clone() }
+        unit.decide(entry, needs);
     }
 
     fn carry_out(&self, choice: &Choice, entry: &mut Entry) {

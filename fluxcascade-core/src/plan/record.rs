@@ -3,7 +3,7 @@
 
 use super::context::PlanContext;
 use super::detect::{Change, View, change};
-use super::ending::{end, link_hold, resumed, suspended};
+use super::ending::{end, link_hold, question_or, resumed, suspended};
 use super::entry::{Entry, RecordAction, Step};
 use crate::mapping::{CompiledMapping, DeletePolicy, DeleteUpdate};
 use crate::model::{
@@ -164,9 +164,8 @@ impl Loss<'_> {
             "the {side} record {} cannot be read ({why}): nothing is written for it until it can",
             self.link.records[side]
         );
-        let mut hold = self.hold(HoldReason::Unreadable, detail);
-        hold.keep_question(link_hold(self.work));
-        entry.holds.push(hold);
+        let hold = self.hold(HoldReason::Unreadable, detail);
+        entry.holds.push(question_or(self.work, hold));
         entry
     }
 
@@ -179,9 +178,11 @@ impl Loss<'_> {
             }
             LinkStatus::Suspended | LinkStatus::Active | LinkStatus::Tombstone => {
                 // What a person is asked about it, or has said, stands.
-                let is_over = |hold: &&Hold| hold.reason != HoldReason::Conflict;
-                let over = link_hold(self.work).filter(is_over);
-                entry.released.extend(over.map(|hold| hold.key.clone()));
+                let hold = link_hold(self.work);
+                match hold.and_then(Hold::question) {
+                    Some(question) => entry.holds.push(question),
+                    None => entry.released.extend(hold.map(|hold| hold.key.clone())),
+                }
                 let why = format!("the {side} record {} is out of scope", self.link.records[side]);
                 entry.after = Some(suspended(self.link, why));
                 entry

@@ -197,7 +197,8 @@ struct Hidden<'a> {
 
 impl<'a> Hidden<'a> {
     fn of(seen: &'a Seen<'a>, members: &[usize], in_play: &[Case<'_>]) -> Self {
-        let members: Vec<usize> = members.iter().copied().filter(|&i| seen.hides(i)).collect();
+        let is_hidden = |index: &usize| seen.hides(*index) && !seen.is_said(*index);
+        let members: Vec<usize> = members.iter().copied().filter(is_hidden).collect();
         let is_first = in_play.iter().all(|case| case.base.is_none());
         let is_news = |index: usize, side: Side| match seen.change(index, side) {
             Change::Changed => true,
@@ -221,14 +222,6 @@ impl<'a> Hidden<'a> {
              when it is",
             labels.collect::<Vec<_>>().join(", ")
         );
-        let is_asked = |hold: &&Hold| hold.reason == HoldReason::Conflict;
-        if let Some(hold) = self.seen.record_hold().filter(is_asked) {
-            // A conflict that the whole record waits for is still open.
-            if !entry.holds.iter().any(|held| held.key == hold.key) {
-                entry.holds.push(hold.clone());
-            }
-            return;
-        }
         for case in in_play {
             let waits = |hold: &Hold| hold.values == case.fingerprints();
             if case.equivalent {
@@ -315,6 +308,13 @@ impl Seen<'_> {
     /// Whether a side does not show a field of a pair.
     pub(super) fn hides(&self, index: usize) -> bool {
         Side::BOTH.into_iter().any(|side| self.change(index, side) == Change::Absent)
+    }
+
+    /// Whether a person has said what becomes of a pair when it is shown.
+    fn is_said(&self, index: usize) -> bool {
+        let key = HoldKey::Pair(self.link.id, self.mapping.pairs[index].id.clone());
+        let mut holds = self.work.holds.iter().filter(|hold| hold.key == key);
+        holds.any(|hold| hold.reason == HoldReason::Unreadable && hold.answer.is_some())
     }
 
     /// Whether the link was not yet decided to its end: of a pair that has no base later on, the mode

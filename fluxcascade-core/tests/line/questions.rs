@@ -2,9 +2,9 @@
 //! neither dropped nor decided otherwise, and costs nothing meanwhile.
 
 use fluxcascade_core::Strategy;
-use fluxcascade_core::mapping::Test;
+use fluxcascade_core::mapping::{ConflictScope, Test};
 use fluxcascade_core::model::{Choice, ConflictStatus, RecordId, Side};
-use fluxcascade_core::testkit::CallKind;
+use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::crossed::{refused_of, streets, whole};
 use crate::scenario::{desk, edited, say};
@@ -165,4 +165,97 @@ async fn what_is_refused_of_a_part_of_a_question_has_its_row() {
     let rows = world.conflicts().await;
     let open = rows.iter().filter(|row| row.status == ConflictStatus::Open).count();
     assert_eq!(open, 1, "{rows:#?}");
+}
+
+/// P11: an answer is done when its record can be read again, also if its write may be on its way.
+#[tokio::test]
+async fn an_answer_outlives_a_record_that_cannot_be_read() {
+    for lost in [false, true] {
+        let (world, source, target) = refused_of(whole(), NAME, STREET).await;
+        world.field.accept("street");
+        say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+        if lost {
+            world.field.fail_next(CallKind::Update, Fault::RequestLost);
+            world.sync().await;
+        }
+        world.field.garble(&target);
+        world.minutes(15);
+        world.sync().await;
+        world.field.mend(&target);
+        for _ in 0..3 {
+            world.minutes(15);
+            world.engine().await.run("contacts").full().sync().await.unwrap();
+        }
+        let done = ("1 Main St".to_owned(), "1 Main St".to_owned());
+        assert_eq!(streets(&world, &source, &target), done, "{lost}");
+        assert!(desk(&world).await.is_empty(), "{lost}: {:#?}", desk(&world).await);
+    }
+}
+
+/// P11: what was asked once more is a person's, whatever the times of the records say by now.
+#[tokio::test]
+async fn what_is_asked_after_a_refusal_is_not_decided_by_another_edit() {
+    let (world, source, target) =
+        refused_of(contacts().conflict_scope(ConflictScope::Record), NAME, STREET).await;
+    world.field.accept("street");
+    world.minutes(15);
+    world.field.edit(&target, "phone", "256 555 0222");
+    world.settle().await;
+    assert_eq!(streets(&world, &source, &target), left());
+    assert_eq!(desk(&world).await.len(), 1);
+}
+
+/// The same where a record is not found, and then its twin is out of scope.
+#[tokio::test]
+async fn a_question_outlives_one_look_after_the_other() {
+    let scoped = whole().filter(Side::Source, "status", Test::Differs("off".into()));
+    let (world, source, target) = refused_of(scoped, NAME, STREET).await;
+    world.field.accept("street");
+    world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+    let full = async || {
+        world.minutes(15);
+        world.engine().await.run("contacts").full().sync().await.unwrap();
+    };
+    full().await;
+    world.field.delete(&target);
+    full().await;
+    world.crm.edit(&source, "status", "off");
+    full().await;
+    world.field.restore(&target);
+    world.crm.edit(&source, "status", "on");
+    full().await;
+    full().await;
+    assert_eq!(streets(&world, &source, &target), left());
+    assert_eq!(desk(&world).await.len(), 1, "{:#?}", desk(&world).await);
+}
+
+/// P11: a question of values that are no more is not asked, also while a field is hidden.
+#[tokio::test]
+async fn a_question_that_an_edit_has_ended_is_asked_no_more_while_a_field_is_hidden() {
+    let on_target = [("name", "Ann T"), STREET];
+    let (world, source, target) = edited(whole(), &[NAME], &on_target).await;
+    world.sync().await;
+    let before = desk(&world).await.remove(0);
+    world.field.hide_field(&target, "street");
+    world.crm.edit(&source, "name", "Ann X");
+    world.settle().await;
+    let now = desk(&world).await;
+    assert!(now.iter().all(|item| item.version != before.version), "{now:#?}");
+    let asked = before.conflict.unwrap().id;
+    let row = world.conflicts().await.into_iter().find(|row| row.id == asked).unwrap();
+    assert_eq!(row.status, ConflictStatus::Stale);
+}
+
+/// P1: a field that was decided, and is hidden, is in no conflict with what is edited later.
+#[tokio::test]
+async fn a_hidden_field_that_was_decided_is_in_no_conflict_with_later_edits() {
+    let (world, source, target) =
+        edited(whole(), &[("address", "2 S St")], &[("name", "Ann T")]).await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.hide_field(&target, "street");
+    world.settle().await;
+    world.field.edit(&target, "phone", "256 555 0222");
+    world.settle().await;
+    assert_eq!(world.crm.text(&source, "phone"), "256 555 0222");
 }
