@@ -213,8 +213,11 @@ impl Run<'_> {
             let pairs = pairs.into_iter().map(as_sent).collect();
             self.settled_row(link, operation.side, operation.id, pairs, note)
         };
-        let rest = (!rest.is_empty()).then(|| row(rest, LogRow::UNSEEN));
-        std::iter::once(LogRow { kind: LogKind::Create, ..row(held, found) }).chain(rest)
+        let is_told = !held.is_empty() || rest.is_empty();
+        let told = is_told.then(|| LogRow { kind: LogKind::Create, ..row(held, found) });
+        let kind = if is_told { LogKind::Update } else { LogKind::Create };
+        let rest = (!rest.is_empty()).then(|| LogRow { kind, ..row(rest, LogRow::UNSEEN) });
+        told.into_iter().chain(rest)
     }
 
     /// Takes everything else that an entry says: bases without a write, notes, holds, conflict

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashSet};
 use super::SyncError;
 use super::run::Run;
 use crate::model::{
-    Hold, HoldKey, HoldReason, LogKind, RecordId, RunStatus, Side, Sides, Withheld, Work, WorkKey,
+    Hold, HoldKey, HoldReason, LogKind, RecordId, RunRow, RunStatus, Side, Sides, Timestamp,
+    Withheld, Work, WorkKey,
 };
 use crate::plan::{Creates, Entry, Gate, GuardStop, MOST_EXAMPLES, Progress, Weighed};
 use crate::store::Page;
@@ -81,12 +82,19 @@ impl Run<'_> {
 
     /// Whether an earlier run of the mapping came to its end.
     async fn has_ended_before(&self) -> Result<bool, SyncError> {
-        let page = Page { limit: PAGE, ..Page::default() };
-        let runs = self.store().runs(&self.mapping.key, &page).await?;
-        Ok(runs.iter().any(|run| match run.status {
+        let has_ended = |run: &RunRow| match run.status {
             RunStatus::Completed | RunStatus::Partial => true,
             RunStatus::Pending | RunStatus::Running | RunStatus::Failed => false,
-        }))
+        };
+        let mut skip = 0;
+        loop {
+            let page = Page { skip, limit: PAGE, ..Page::default() };
+            let runs = self.store().runs(&self.mapping.key, &page).await?;
+            skip += runs.len();
+            if runs.is_empty() || runs.iter().any(has_ended) {
+                return Ok(!runs.is_empty());
+            }
+        }
     }
 
     /// A first sync between large sides matches all records before it creates any: then it is known
@@ -190,7 +198,9 @@ impl Run<'_> {
             let keys = works_of(page.iter().filter(|hold| is_of(hold, kinds)));
             let keys: Vec<WorkKey> =
                 keys.into_iter().filter(|key| only.is_none_or(|only| only.contains(key))).collect();
-            for works in self.gather(&keys).await? {
+            for mut works in self.gather(&keys).await? {
+                let now = self.now();
+                works.retain(|work| !waits_above(work, now));
                 self.process(works).await?;
             }
             // What is still held stands where it stood; the rest is gone from the page.
@@ -258,6 +268,17 @@ fn wanted(stop: &GuardStop) -> u64 {
 
 fn is_of(hold: &Hold, kinds: &BTreeSet<Withheld>) -> bool {
     hold.withheld.is_some_and(|kind| kinds.contains(&kind))
+}
+
+/// Whether a whole record waits for something else than a guard, so that nothing is let through of it.
+fn waits_above(work: &Work, now: Timestamp) -> bool {
+    let waits = |hold: &Hold| {
+        matches!(hold.key, HoldKey::Link(_))
+            && hold.reason != HoldReason::Guard
+            && hold.answer.is_none()
+            && hold.not_before.is_none_or(|due| due > now)
+    };
+    work.holds.iter().any(waits)
 }
 
 /// The works that holds are on, each once, in order.

@@ -147,6 +147,29 @@ impl Run<'_> {
             }
         };
         self.hold_record(commit, work, hold);
+        self.keep_let_through(commit, work, entry, operation.side);
+    }
+
+    /// What guards have let through of a record that was not written is not asked of them once more: it is
+    /// tried again with the record.
+    pub(super) fn keep_let_through(
+        &mut self,
+        commit: &mut CommitBatch,
+        work: &Work,
+        entry: &Entry,
+        side: Side,
+    ) {
+        let Some(link) = &work.link else { return };
+        for plan in &entry.pairs {
+            let Some(what) = plan.let_through(side) else { continue };
+            let pair = &self.mapping.pairs[plan.index];
+            let key = HoldKey::Pair(link.id, pair.id.clone());
+            let why = format!("{}: it is written when its record is", pair.label);
+            let mut hold = Hold::new(key, HoldReason::Rejected, why, self.now());
+            hold.values = Sides::from_fn(|s| Some(pair.print(s, &plan.values[s], &self.key)));
+            hold.withheld = Some(what);
+            commit.holds.push(hold);
+        }
     }
 
     /// The pairs whose fields a refusal names.
@@ -182,6 +205,7 @@ impl Run<'_> {
         let detail = format!("{}: {why}; edit the value", pair.label);
         let mut hold = Hold::new(key, HoldReason::Rejected, detail, self.now());
         hold.values = values;
+        hold.withheld = plan.let_through(sent.operation.side);
         try_again(&work.holds, hold, self.now())
     }
 

@@ -122,6 +122,7 @@ impl Run<'_> {
             None => self.failed_record(work, entry, operation, detail, fetched),
         };
         self.hold_record(commit, work, hold);
+        self.keep_let_through(commit, work, entry, operation.side);
     }
 
     /// The hold of a whole record that could not be written.

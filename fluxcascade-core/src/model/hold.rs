@@ -177,7 +177,8 @@ pub struct Hold {
     pub since: Timestamp,
     /// The link that it waits for, for a reference.
     pub waits_for: Option<Awaited>,
-    /// What is held back, for a guard.
+    /// What is held back, for a guard; also of what one has let through and the system refused, and of
+    /// what is to be rewritten when it is shown.
     pub withheld: Option<Withheld>,
     /// A fingerprint of the strategies that were asked, for a conflict: others may decide it.
     pub asked: Option<Fingerprint>,
@@ -279,10 +280,13 @@ impl Hold {
             | HoldReason::Guard
             | HoldReason::Invalid
             | HoldReason::Schema
-            | HoldReason::Missing
-            | HoldReason::Unreadable => true,
+            | HoldReason::Missing => true,
+            // What is to be rewritten when it is shown is asked of nobody before.
+            HoldReason::Unreadable => self.withheld.is_none(),
             // What is tried again, or looked into, by itself asks nobody until that has failed.
-            HoldReason::Rejected => self.not_before.is_none() && !self.is_left(),
+            HoldReason::Rejected => {
+                self.not_before.is_none() && !self.is_left() && !self.is_beside()
+            }
             HoldReason::UnknownOutcome => self.not_before.is_none(),
             HoldReason::Reference | HoldReason::Excluded => false,
         }
@@ -294,11 +298,29 @@ impl Hold {
         is_refused && matches!(self.key, HoldKey::Record(..))
     }
 
+    /// Whether it is of a pair whose whole record is refused, and tried again with that one: a guard has let
+    /// it through, and is not asked once more.
+    pub(crate) fn is_beside(&self) -> bool {
+        let is_untried = self.reason == HoldReason::Rejected && self.attempts == 0;
+        is_untried && self.withheld.is_some() && self.key.pair().is_some()
+    }
+
+    /// What a guard has let through of it.
+    pub(crate) fn let_through(&self) -> Option<Withheld> {
+        self.withheld.filter(|_| self.reason == HoldReason::Rejected)
+    }
+
     /// What happens next, or what a person can do, in words.
     pub fn next_step(&self) -> String {
         if let Some(answer) = &self.answer {
             let when = match self.not_before {
                 Some(at) if self.reason == HoldReason::Conflict => format!("a run after {at}"),
+                Some(at) if self.reason == HoldReason::Unreadable => {
+                    format!("when both sides show the field, a run after {at}")
+                }
+                None if self.reason == HoldReason::Reference => {
+                    "when the record that it refers to is linked, a run".to_owned()
+                }
                 Some(_) | None => "the next run".to_owned(),
             };
             return format!("{when} carries out the answer: {}", answer.choice.word());
@@ -319,12 +341,16 @@ impl Hold {
                 "look into the system, and say on the desk which record was made, or that none was"
             }
             HoldReason::Guard => "allow it on the desk, or run once with an override",
+            HoldReason::Rejected if self.is_beside() => "it is tried again with its whole record",
             HoldReason::Rejected => "mend it in either system, or retry it on the desk",
             HoldReason::Invalid if self.key.pair().is_some() => {
                 "mend the value in the system that it comes from, or say on the desk what stands"
             }
             HoldReason::Invalid => "mend the value in the system that it comes from",
             HoldReason::Schema => "mend the mapping, or the field in the system",
+            HoldReason::Unreadable if self.withheld.is_some() => {
+                "it is rewritten when both systems show it"
+            }
             HoldReason::Unreadable if self.key.pair().is_some() => {
                 "show the hidden field in its system, or say on the desk which value stands"
             }

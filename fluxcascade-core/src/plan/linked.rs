@@ -3,11 +3,13 @@
 use super::context::{PlanContext, Writing};
 use super::detect::{View, is_read, is_refused_still, is_stale, is_unchanged, view};
 use super::ending::{end, judge_forsaken, question_or, resumed};
-use super::entry::{Entry, Need, Step};
+use super::entry::{Entry, Need, PairPlan, Step};
 use super::joint;
 use super::late;
 use super::merged::{Followed, follow};
+use super::put_off::{put_off, rests};
 use super::record::{Loss, may_be_back};
+use super::retransform;
 use super::settle::{Heard, settle_lost, settle_update};
 use super::stamp;
 use super::unit::{Seen, decide_pairs};
@@ -44,6 +46,7 @@ pub(super) fn plan_link(
         LinkStatus::Tombstone => entry,
     };
     judge_forsaken(work, &mut decided);
+    put_off(work, context, &mut decided);
     decided
 }
 
@@ -189,6 +192,9 @@ fn decide_link(
     if is_idle && Side::BOTH.into_iter().all(unchanged) && stamp::agree(mapping, link, &views) {
         return entry;
     }
+    if entry.is_quiet() && rests(work, link, &views, context) {
+        return entry;
+    }
     let before = needs.len();
     for side in Side::BOTH {
         if must_fetch(mapping, work, link, &views, side, context) {
@@ -200,7 +206,9 @@ fn decide_link(
         return entry;
     }
     if Side::BOTH.into_iter().any(|side| matches!(views[side], View::Other(_))) {
-        return Loss { mapping, work, link, views: &views, context }.decide(entry);
+        let mut lost = Loss { mapping, work, link, views: &views, context }.decide(entry);
+        retransform::owe(mapping, (work, link), context, &mut lost, |_| true);
+        return lost;
     }
     if link.status == LinkStatus::Suspended {
         entry.before = Some(resumed(link, "both records are there to be synced"));
@@ -210,12 +218,15 @@ fn decide_link(
         View::Unseen | View::IdOnly | View::Other(_) => None,
     });
     if work.holds.iter().any(|hold| is_refused_still(mapping, hold, &seen, context)) {
+        retransform::owe(mapping, (work, link), context, &mut entry, |_| true);
         return entry;
     }
     release_link_holds(work, &mut entry);
     let both = Seen { mapping, work, link, views, context };
     decide_pairs(&both, &mut entry, needs);
-    judge_record_conflict(mapping, work, &mut entry);
+    let dropped = judge_record_conflict(mapping, work, context, &mut entry);
+    let is_left = |index| both.hides(index) || dropped.contains(&index);
+    retransform::owe(mapping, (work, link), context, &mut entry, is_left);
     joint::resume(&both, &mut entry);
     let is_held = entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_)));
     if both.leaves_record() {
@@ -299,13 +310,21 @@ fn release_link_holds(work: &Work, entry: &mut Entry) {
 }
 
 /// The conflict row that a whole record waited for, and the pairs of a record that waits again.
-fn judge_record_conflict(mapping: &CompiledMapping, work: &Work, entry: &mut Entry) {
+///
+/// Says of which pairs what was decided waits with the record.
+fn judge_record_conflict(
+    mapping: &CompiledMapping,
+    work: &Work,
+    context: &PlanContext,
+    entry: &mut Entry,
+) -> Vec<usize> {
     let held = entry.holds.iter().find(|hold| matches!(hold.key, HoldKey::Link(_)));
     let waits_for = held.and_then(|hold| hold.conflict);
+    let mut dropped = Vec::new();
     if held.is_some() {
         // The whole record waits: nothing of it is written, and nothing becomes a base, but for what a
         // person said.
-        keep_answered(mapping, entry);
+        dropped = keep_answered(mapping, work, context, entry);
     }
     if let Some(before) = record_conflict(work)
         && waits_for != Some(before)
@@ -318,23 +337,44 @@ fn judge_record_conflict(mapping: &CompiledMapping, work: &Work, entry: &mut Ent
         };
         entry.judged.push((before, status));
     }
+    dropped
 }
 
-/// Keeps of what is done what a person said, and their rows.
-fn keep_answered(mapping: &CompiledMapping, entry: &mut Entry) {
+/// Keeps of what is done what a person said, and their rows. What was held of the others, or said of it,
+/// stands; they are told.
+fn keep_answered(
+    mapping: &CompiledMapping,
+    work: &Work,
+    context: &PlanContext,
+    entry: &mut Entry,
+) -> Vec<usize> {
     let is_answer = |cause: &Cause| matches!(cause, Cause::Answered { .. });
     entry.notes.retain(|(_, note)| is_answer(&note.cause));
     let left: Vec<&PairId> = entry.notes.iter().map(|(_, note)| &note.pair).collect();
     let id = |index: usize| &mapping.pairs[index].id;
-    entry
-        .pairs
-        .retain(|plan| plan.cause().is_some_and(is_answer) || left.contains(&id(plan.index)));
+    let (kept, dropped): (Vec<PairPlan>, Vec<PairPlan>) = std::mem::take(&mut entry.pairs)
+        .into_iter()
+        .partition(|plan| plan.cause().is_some_and(is_answer) || left.contains(&id(plan.index)));
+    entry.pairs = kept;
+    for plan in &dropped {
+        let pair = &mapping.pairs[plan.index];
+        let print = |side| Some(pair.print(side, &plan.values[side], &context.key));
+        let prints = Sides::from_fn(print);
+        let stands = |hold: &Hold| {
+            let is_guarded = hold.withheld.is_some() || hold.reason == HoldReason::Rejected;
+            hold.key.pair() == Some(&pair.id) && is_guarded && hold.values == prints
+        };
+        for hold in work.holds.iter().filter(|hold| stands(hold)) {
+            entry.released.retain(|key| *key != hold.key);
+        }
+    }
     let told: Vec<&PairId> = entry.pairs.iter().map(|plan| id(plan.index)).collect();
     entry.rewritings.clear();
     entry.conflicts.retain(|row| {
         let of_told = row.pair.as_ref().map_or(!told.is_empty(), |pair| told.contains(&pair));
         row.status == ConflictStatus::Open || row.status == ConflictStatus::Resolved && of_told
     });
+    dropped.iter().map(|plan| plan.index).collect()
 }
 
 fn record_conflict(work: &Work) -> Option<ConflictId> {

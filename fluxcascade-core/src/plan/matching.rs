@@ -251,7 +251,7 @@ impl Subject<'_> {
                 };
             }
         }
-        if let Some(need) = self.asks_former(&partner.record, context) {
+        if let Some(need) = self.asks_former(&partner.record, operation, context) {
             needs.push(need);
             entry.step = Step::Needs;
             return entry;
@@ -297,7 +297,8 @@ impl Subject<'_> {
             HoldKey::Record(Side::Source, records.source.clone()),
             HoldKey::Record(Side::Target, records.target.clone()),
         ];
-        let created = operation.map_or_else(Vec::new, |operation| {
+        let is_made = |op: &&Operation| !self.is_of_another(op, &partner.record, context);
+        let created = operation.filter(is_made).map_or_else(Vec::new, |operation| {
             let written = if operation.side == side { Some(self.values) } else { theirs };
             written.map(|w| created_bases(mapping, operation, w, &context.key)).unwrap_or_default()
         });

@@ -5,14 +5,15 @@ use super::conflict::Unit;
 use super::decide::Decision;
 use super::detect::Change;
 use super::entry::{Entry, Need, PairAction, PairPlan};
+use super::guarded::guarded;
 use super::oscillation::{self, Look};
 use super::reference::{self, Blocked};
 use super::told::Held;
 use super::unit::Seen;
 use crate::mapping::{CompiledPair, Drift, FirstSync, PairDirection, refs};
 use crate::model::{
-    Awaited, Cause, Conflict, ConflictKind, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason,
-    LogPair, Side, Sides, Value, Withheld,
+    Awaited, Cause, Conflict, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason, LogPair,
+    Side, Sides, Value, Withheld,
 };
 
 /// A pair of a link on which something is to be decided.
@@ -274,9 +275,8 @@ impl<'a> Case<'a> {
         if pass == Pass::Told {
             return true;
         }
-        let first_link = row.is_some_and(|row| row.kind == ConflictKind::FirstLink);
         for &(to, send) in sends {
-            let Some(what) = self.withheld(to, send, cause, first_link) else { continue };
+            let Some(what) = guarded(&self.values[to], send, cause, row) else { continue };
             if pass != Pass::Allowed(what) && !self.seen.context.gate.lets(what) {
                 self.withhold(to, what, entry);
                 return false;
@@ -293,37 +293,6 @@ impl<'a> Case<'a> {
             }
         }
         true
-    }
-
-    /// What a guard has to say about this write.
-    fn withheld(
-        &self,
-        to: Side,
-        send: &[Value],
-        cause: &Cause,
-        first_link: bool,
-    ) -> Option<Withheld> {
-        if is_blank(&self.values[to]) {
-            return None;
-        }
-        if is_blank(&refs(send)) {
-            return Some(Withheld::Blanking);
-        }
-        match cause {
-            Cause::FirstLinkOverwrites | Cause::TransformChanged => Some(Withheld::Overwrite),
-            Cause::Conflict { .. } => first_link.then_some(Withheld::Overwrite),
-            Cause::Edit
-            | Cause::EditOverwrites
-            | Cause::Fill
-            | Cause::Create
-            | Cause::DriftLeft
-            | Cause::DriftRestored
-            | Cause::LeftAsFound
-            | Cause::Rewritten
-            | Cause::Answered { .. }
-            | Cause::OtherId
-            | Cause::TakenAsFound => None,
-        }
     }
 
     pub(super) fn withhold(&self, to: Side, what: Withheld, entry: &mut Entry) {

@@ -6,6 +6,7 @@ use super::entry::{Entry, Need};
 use super::merge::Case;
 use super::told::{ToldAlone, asked};
 use super::unit::{Seen, Want};
+use crate::mapping::PairDirection;
 use crate::model::{AskedPair, Choice, Conflict, ConflictStatus, Hold, HoldKey, HoldReason, Side};
 
 /// What the record waits for, none of whose pairs has been edited since.
@@ -72,13 +73,17 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Whether the mapping does not put all of it to the strategies together any more.
+    /// Whether the mapping does not put all of it to the strategies together any more, or nothing of it: a
+    /// pair that flows one way is in no conflict.
     fn is_parted(&self) -> bool {
         let places = self.places();
         let Some((&first, others)) = places.split_first() else { return false };
         let together = self.seen.together(first);
         let is_apart = |&index: &usize| together.is_none() || self.seen.together(index) != together;
-        others.iter().any(is_apart)
+        let is_one_way = |&index: &usize| {
+            self.seen.mapping.pairs[index].direction != PairDirection::Bidirectional
+        };
+        others.iter().any(is_apart) || places.iter().any(is_one_way)
     }
 
     /// What a person said of it.
@@ -167,7 +172,13 @@ impl<'a> Question<'a> {
             let own = Hold { conflict: None, ..case.new_hold(HoldReason::Conflict, "") };
             case.carry_out(&own, choice, &mut tried);
         }
-        if let Some(refused) = tried.holds.get(entry.holds.len()) {
+        let new = tried.holds.iter_mut().skip(entry.holds.len());
+        // What refers to a record that is not linked there yet is written when it is; the rest is now.
+        for held in new.filter(|held| held.reason == HoldReason::Reference) {
+            held.answer.clone_from(&self.hold.answer);
+        }
+        let mut new = tried.holds.iter().skip(entry.holds.len());
+        if let Some(refused) = new.find(|held| held.reason != HoldReason::Reference) {
             // It is asked again, whole: nothing of it was done.
             let detail = match refused.attempts {
                 0 => format!("what was decided cannot be done ({}): decide anew", refused.detail),

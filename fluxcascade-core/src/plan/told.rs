@@ -4,7 +4,7 @@ use super::context::PlanContext;
 use super::decide::Decision;
 use super::entry::Entry;
 use super::merge::{Case, Pass};
-use super::unit::Seen;
+use super::unit::{Seen, Together};
 use crate::model::{
     Cause, Choice, Conflict, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason, Side, Sides,
     Value, Values, WorkKey,
@@ -46,7 +46,7 @@ impl Case<'_> {
             None if same && !self.is_over(hold) => Held::Waits,
             None => {
                 self.release(hold, entry);
-                Held::Goes(Pass::Guarded)
+                Held::Goes(hold.let_through().filter(|_| same).map_or(Pass::Guarded, Pass::Allowed))
             }
         }
     }
@@ -93,8 +93,9 @@ impl Case<'_> {
             }
             // What was hidden of its group is shown: else the pair is not looked at by itself.
             HoldReason::Unreadable => true,
-            HoldReason::Rejected
-            | HoldReason::Oscillating
+            // Its record is tried again.
+            HoldReason::Rejected => hold.is_beside(),
+            HoldReason::Oscillating
             | HoldReason::Schema
             | HoldReason::Unsettled
             | HoldReason::Ambiguous
@@ -129,7 +130,11 @@ impl Case<'_> {
     /// What comes of an answer to what this pair waits for by itself, whatever else conflicts
     /// together with it; `None` if there is no answer, or one that only lets it be decided anew.
     pub(super) fn told_alone(&self, entry: &Entry) -> Option<ToldAlone> {
-        let hold = self.hold.as_ref().filter(|hold| hold.reason != HoldReason::Conflict)?;
+        // A conflict within a group is answered with the others of it; the pairs of a record that wait
+        // by themselves are of those that are not asked together.
+        let is_alone = self.seen.together(self.index) == Some(Together::Record);
+        let by_itself = |hold: &&Hold| hold.reason != HoldReason::Conflict || is_alone;
+        let hold = self.hold.as_ref().filter(by_itself)?;
         let choice = hold.choice().filter(|_| hold.values == self.fingerprints())?;
         match choice {
             Choice::Take(_) | Choice::Set(_) | Choice::Leave => {}
@@ -149,6 +154,16 @@ impl Case<'_> {
             None => Some(ToldAlone::Done(Box::new(tried))),
             Some(asked) => Some(ToldAlone::Asked(Box::new(asked))),
         }
+    }
+
+    /// Whether a person is asked about it once more, by itself: that stays theirs, whatever else of the
+    /// record is edited.
+    pub(super) fn is_asked_on(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| {
+            hold.reason == HoldReason::Conflict
+                && hold.attempts > 0
+                && hold.values == self.fingerprints()
+        })
     }
 
     /// Does what a person said about the hold. What does not concern a pair, or cannot be done for
@@ -179,7 +194,7 @@ impl Case<'_> {
             }
             Choice::Retry => {
                 self.release(hold, entry);
-                return Held::Goes(Pass::Guarded);
+                return Held::Goes(hold.let_through().map_or(Pass::Guarded, Pass::Allowed));
             }
             Choice::Allow => match hold.withheld {
                 Some(what) => {

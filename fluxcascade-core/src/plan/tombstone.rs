@@ -8,7 +8,8 @@ use super::linked::follow_and_decide;
 use super::matching::Subject;
 use super::parked::park;
 use crate::model::{
-    Ending, HoldKey, Link, LinkStatus, OperationKind, RecordId, Side, State, Work, WorkKey,
+    Ending, HoldKey, Link, LinkStatus, Operation, OperationKind, RecordId, Side, State, Work,
+    WorkKey,
 };
 use crate::plan::context::PlanContext;
 use crate::seeded::{self, Bug};
@@ -113,13 +114,39 @@ impl Subject<'_> {
         }
     }
 
-    /// What must be known of a partner before it is linked: the links that it once had.
-    pub(super) fn asks_former(&self, partner: &RecordId, context: &PlanContext) -> Option<Need> {
+    /// What must be known of a partner before it is linked: the links that it once had. Of one that a
+    /// create without an answer seems to have made, always.
+    pub(super) fn asks_former(
+        &self,
+        partner: &RecordId,
+        operation: Option<&Operation>,
+        context: &PlanContext,
+    ) -> Option<Need> {
         let (side, record) = (self.side.other(), partner.clone());
-        let is_asked = remade(self.work, self.side).is_some()
-            || !self.mapping.mapping.remakes()
-            || context.former.contains_key(&(side, record.clone()));
-        (!is_asked).then_some(Need::Former { side, record })
+        let may_be_made = operation.is_some_and(|operation| operation.side == side);
+        let may_be_remade =
+            self.mapping.mapping.remakes() && remade(self.work, self.side).is_none();
+        let is_known = context.former.contains_key(&(side, record.clone()));
+        let is_asked = (may_be_made || may_be_remade) && !is_known;
+        is_asked.then_some(Need::Former { side, record })
+    }
+
+    /// Whether what a create without an answer seems to have made was linked to another record before:
+    /// then it is rather that one's, and no value of it is known to be the create's.
+    pub(super) fn is_of_another(
+        &self,
+        operation: &Operation,
+        partner: &RecordId,
+        context: &PlanContext,
+    ) -> bool {
+        let made = operation.side;
+        let former = if made == self.side {
+            Some(&self.work.tombstones)
+        } else {
+            context.former.get(&(made, partner.clone()))
+        };
+        let mut origins = former.into_iter().flatten().map(|link| &link.records[made.other()]);
+        origins.any(|origin| *origin != operation.origin)
     }
 
     /// The ended link of the record, or of this partner, that waits for a new record: it is in use

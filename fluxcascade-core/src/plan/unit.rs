@@ -139,7 +139,7 @@ fn decide_unit(
     if needs.len() > asked {
         return; // nothing of it is decided before all of it can be
     }
-    tell_alone(&mut in_play, &mut members, entry);
+    tell_alone(&mut in_play, &mut members, together, entry);
     let hidden = Hidden::of(seen, &members, &in_play);
     let is_news = |case: &Case<'_>, side| {
         let waits = together == Together::Record && case.waits_as_found();
@@ -234,10 +234,19 @@ impl<'a> Hidden<'a> {
 }
 
 /// Carries out what a person said of pairs that wait by themselves, and leaves them out.
-fn tell_alone(in_play: &mut Vec<Case<'_>>, members: &mut Vec<usize>, entry: &mut Entry) {
+fn tell_alone(
+    in_play: &mut Vec<Case<'_>>,
+    members: &mut Vec<usize>,
+    together: Together<'_>,
+    entry: &mut Entry,
+) {
     in_play.retain(|case| match case.told_alone(entry) {
         Some(ToldAlone::Done(done)) => {
             *entry = *done;
+            members.retain(|&index| index != case.index);
+            false
+        }
+        None if together == Together::Record && case.is_asked_on() => {
             members.retain(|&index| index != case.index);
             false
         }

@@ -245,7 +245,8 @@ pub struct Counts {
     pub holds: Vec<(HoldReason, u64)>,
     /// Conflict rows that are open.
     pub open_conflicts: u64,
-    /// Holds of guards by what is held back, in order.
+    /// Holds of the reason [`HoldReason::Guard`] by what is held back, in order: what a guard has let through,
+    /// and waits for something else, is not among them.
     pub withheld: Vec<(Withheld, u64)>,
 }
 

@@ -37,6 +37,16 @@ pub(crate) fn names_one(system: &SimSystem) -> Changed {
     Changed { system: system.clone(), change }
 }
 
+/// It names no field that it refuses.
+pub(crate) fn names_none(system: &SimSystem) -> Changed {
+    let change = |outcome: &mut WriteOutcome| {
+        if let WriteOutcome::Rejected { fields, .. } = outcome {
+            fields.clear();
+        }
+    };
+    Changed { system: system.clone(), change }
+}
+
 /// It lets nobody write, and says of which value.
 pub(crate) fn forbids(system: &SimSystem) -> Changed {
     let change = |outcome: &mut WriteOutcome| {

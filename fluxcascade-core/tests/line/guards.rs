@@ -248,6 +248,25 @@ async fn blankings_are_withheld_when_they_are_many_and_carried_out_when_they_are
     world.settle().await;
 }
 
+/// P18: runs that fail, however many, do not make a mapping one that has never been synced.
+#[tokio::test]
+async fn many_failed_runs_are_no_first_sync() {
+    let world = guarded(Guards { match_from: 20, ..Guards::default() });
+    crowd(&world, 40, 0);
+    let engine = world.engine().await;
+    engine.run("contacts").override_guards([Withheld::Create]).sync().await.unwrap();
+    world.settle().await;
+    for _ in 0..201 {
+        world.minutes(15);
+        world.crm.fail_next(CallKind::Changes, Fault::Unauthorised);
+        engine.sync("contacts").await.unwrap_err();
+    }
+    world.crm.insert([("email", "late@x.io")]);
+    world.minutes(15);
+    let report = world.sync().await;
+    assert_eq!((report.sides.target.created, report.guards.len()), (1, 0), "{report}");
+}
+
 /// A run for one record lets through what is withheld of that record alone.
 #[tokio::test]
 async fn an_override_for_a_named_record_is_for_that_record() {

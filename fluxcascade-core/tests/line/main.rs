@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests fail as tests do
 
+mod above;
 mod answers;
 mod archived;
 mod by_hand;

@@ -3,7 +3,7 @@
 
 use fluxcascade_core::Strategy;
 use fluxcascade_core::mapping::{ConflictScope, Test};
-use fluxcascade_core::model::{Choice, ConflictStatus, RecordId, Side};
+use fluxcascade_core::model::{Choice, ConflictStatus, Hold, RecordId, Side};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::crossed::{refused_of, streets, whole};
@@ -127,6 +127,47 @@ async fn a_hidden_field_of_an_answer_holds_nothing_else() {
     world.minutes(15);
     world.engine().await.run("contacts").full().sync().await.unwrap();
     assert_eq!(world.field.text(&target, "street"), "1 Main St");
+}
+
+/// P2, P11: an answer waits for a field that is hidden, or a record that is out of scope, and is carried
+/// out when it shows: until then no system is asked for it in each run.
+#[tokio::test]
+async fn an_answer_that_waits_is_not_looked_for_in_each_run() {
+    for way in ["field", "record"] {
+        let (world, source, target) = asked().await;
+        world.field.insert([("mail", "bob@x.io"), ("name", "Bob")]);
+        world.settle().await;
+        say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+        if way == "field" {
+            world.field.hide_field(&target, "street");
+        } else {
+            world.field.hide(&target);
+            world.minutes(25 * 60);
+        }
+        world.settle().await;
+        assert_eq!(world.field.text(&target, "street"), "2 T St", "{way}");
+        world.minutes(75);
+        world.settle().await;
+        world.crm.clear_ledger();
+        world.field.clear_ledger();
+        for _ in 0..3 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        let fetches = world.field.calls(CallKind::Fetch) + world.crm.calls(CallKind::Fetch);
+        assert_eq!(fetches, 0, "{way}");
+        let said: Vec<String> = world.holds().await.iter().map(Hold::next_step).collect();
+        assert!(!said.is_empty(), "{way}");
+        match way {
+            "field" => world.field.show_field(&target, "street"),
+            _ => world.field.show(&target),
+        }
+        world.minutes(75);
+        world.settle().await;
+        let both = ("1 Main St".to_owned(), "1 Main St".to_owned());
+        assert_eq!(streets(&world, &source, &target), both, "{way}: {said:?}");
+        assert!(world.holds().await.is_empty(), "{way}: {:#?}", world.holds().await);
+    }
 }
 
 /// P2: a pair that would be tried again waits with what the record waits for.

@@ -6,6 +6,7 @@ use fluxcascade_core::model::{Cause, ConflictStatus, HoldReason, RecordId, Sides
 use fluxcascade_core::testkit::SimProfile;
 use fluxcascade_core::transform::value_map;
 
+use crate::connectors::names_none;
 use crate::world::{World, contacts};
 
 fn titled(titles: [(&str, &str); 2], on_change: OnChange) -> MappingBuilder {
@@ -62,6 +63,83 @@ async fn a_changed_transform_rewrites_the_side_that_the_mapping_names() {
     let changed = log.iter().flat_map(|row| &row.pairs);
     assert_eq!(changed.filter(|pair| pair.cause == Cause::TransformChanged).count(), 3);
     world.settle().await;
+}
+
+/// P20, P1: what the mapping says of a changed transform is done also where the record or the field is not
+/// shown in the first run after it.
+#[tokio::test]
+async fn a_changed_transform_is_not_forgotten_while_it_cannot_be_judged() {
+    for way in ["scope", "field", "garbled"] {
+        let (world, targets) = changed(OnChange::RewriteTarget).await;
+        match way {
+            "scope" => world.field.hide(&targets[0]),
+            "field" => world.field.hide_field(&targets[0], "name"),
+            _ => world.field.garble(&targets[0]),
+        }
+        world.engine().await.run("contacts").full().sync().await.unwrap();
+        world.settle().await;
+        let name = |at: usize| world.field.text(&targets[at], "name");
+        assert_eq!((name(0), name(1)), ("one".to_owned(), "uno".to_owned()), "{way}");
+        match way {
+            "field" => world.field.show_field(&targets[0], "name"),
+            _ => world.field.show(&targets[0]),
+        }
+        world.minutes(15);
+        world.engine().await.run("contacts").full().sync().await.unwrap();
+        world.settle().await;
+        assert_eq!(name(0), "uno", "{way}: {:#?}", world.holds().await);
+        assert!(world.holds().await.is_empty(), "{way}: {:#?}", world.holds().await);
+    }
+}
+
+/// P14: it is tried again where the system refuses it, by the field or with the record.
+#[tokio::test]
+async fn a_changed_transform_is_tried_again_where_it_is_refused() {
+    for is_named in ["named", "not named"] {
+        let (world, targets) = changed(OnChange::RewriteTarget).await;
+        world.field.refuse("name");
+        let engine = match is_named {
+            "named" => world.engine().await,
+            _ => world.engine_with(names_none(&world.field)).await,
+        };
+        for attempts in 1..4 {
+            engine.sync("contacts").await.unwrap();
+            let holds = world.holds().await;
+            let counts: Vec<u32> = holds.iter().map(|hold| hold.attempts).collect();
+            assert!(counts.contains(&attempts), "{is_named} {attempts}: {holds:#?}");
+            world.minutes(30);
+        }
+        world.field.accept("name");
+        world.settle().await;
+        assert_eq!(world.field.text(&targets[2], "name"), "uno", "{is_named}");
+        assert!(world.holds().await.is_empty(), "{is_named}: {:#?}", world.holds().await);
+    }
+}
+
+/// P20: it waits with its record, and is done when that goes on.
+#[tokio::test]
+async fn a_changed_transform_of_a_record_that_waits_is_done_when_it_goes_on() {
+    let of = |titles| titled(titles, OnChange::RewriteTarget).pair("phone", "phone");
+    let before = of([("1", "one"), ("2", "two")]).conflicts(Strategy::Error);
+    let mut world = World::with(SimProfile::default(), SimProfile::default(), before);
+    let source = world.crm.insert([("email", "p@x.io"), ("name", "1"), ("phone", "1")]);
+    let target = world.field.insert([("mail", "p@x.io"), ("name", "one"), ("phone", "1")]);
+    world.sync().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "2");
+    world.field.edit(&target, "phone", "3");
+    world.sync().await;
+    let after = of([("1", "uno"), ("2", "due")]).conflicts(Strategy::Error);
+    world.mapping = after.build().unwrap();
+    for _ in 0..3 {
+        world.minutes(15);
+        world.sync().await;
+    }
+    assert_eq!(world.field.text(&target, "name"), "one");
+    world.field.edit(&target, "phone", "2");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "uno", "{:#?}", world.holds().await);
+    assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
 }
 
 #[tokio::test]

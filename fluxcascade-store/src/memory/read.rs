@@ -32,7 +32,7 @@ impl Ledger {
         }
         counts.holds = holds.into_iter().collect();
         let mut withheld: BTreeMap<Withheld, u64> = BTreeMap::new();
-        for what in self.holds.all().filter_map(|hold| hold.withheld) {
+        for what in self.holds.all().filter_map(rules::withheld) {
             *withheld.entry(what).or_default() += 1;
         }
         counts.withheld = withheld.into_iter().collect();

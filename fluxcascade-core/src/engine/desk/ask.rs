@@ -235,21 +235,16 @@ impl Engine {
         mapping: &CompiledMapping,
         answers: &[DeskAnswer],
     ) -> Result<HashMap<HoldKey, DeskItem>, SyncError> {
+        let keys: Vec<HoldKey> = answers.iter().map(|answer| answer.key.clone()).collect();
         let mut found: HashMap<HoldKey, DeskItem> = HashMap::new();
-        let is_wanted = |hold: &&Hold| answers.iter().any(|answer| answer.key == hold.key);
-        let mut skip = 0;
-        loop {
-            let page = Page { skip, limit: PAGE, ..Page::default() };
+        for keys in keys.chunks(PAGE) {
+            let page = Page { holds: Some(keys.to_vec()), limit: PAGE, ..Page::default() };
             let holds = self.store().holds(&mapping.key, &page).await?;
-            skip += holds.len();
-            let wanted: Vec<&Hold> = holds.iter().filter(is_wanted).collect();
+            let wanted: Vec<&Hold> = holds.iter().collect();
             let items = self.items(mapping, &wanted).await?;
             found.extend(items.into_iter().map(|item| (item.key.clone(), item)));
-            let all = answers.iter().all(|answer| found.contains_key(&answer.key));
-            if all || holds.is_empty() {
-                return Ok(found);
-            }
         }
+        Ok(found)
     }
 }
 

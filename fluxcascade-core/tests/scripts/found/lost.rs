@@ -53,3 +53,60 @@ fn what_a_write_without_an_answer_overwrote_is_told_although_its_link_waits_for_
     let filled = Start { on: [true, true], filled: [200, 8] };
     play(setup, &Play { start: vec![filled, BOTH], rounds });
 }
+
+/// P26: a create without an answer was not carried out, and finds by its key what another create has made.
+#[test]
+fn what_another_create_has_made_is_not_told_as_made_by_one_without_an_answer() {
+    let mut setup = bare();
+    for system in [&mut setup.systems.source, &mut setup.systems.target] {
+        *system = system.deleting(DeleteSignal::Absence);
+    }
+    setup.systems.source.like = Like::HubSpot;
+    setup.systems.source.faults = Some((17_746_782_901_560_920_427, 6));
+    setup.systems.target.powers.answers_with_values = true;
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Delete },
+        delete_update: DeleteUpdate::Survive,
+        ..Policies::PLAIN
+    };
+    let second = Deed::Edit(Place { person: 1, pair: 0, side: Target });
+    let rounds = vec![
+        Round { wait: 274, ..run(&[Deed::Twin(1, Target)]) },
+        Round { answers: Some(2), ..run(&[second]) },
+        Round {
+            during: vec![(38, Deed::Delete(1, Target))],
+            answers: Some(7),
+            ..run(&[Deed::Mail(1, Source)])
+        },
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
+
+/// P26: the same, where two creates were lost and what one of them made was linked and let go of.
+#[test]
+fn what_a_lost_create_has_made_is_told_once() {
+    let mut setup = bare();
+    for system in [&mut setup.systems.source, &mut setup.systems.target] {
+        *system = system.deleting(DeleteSignal::Absence);
+    }
+    setup.systems.target.powers.refuses_duplicates = true;
+    setup.systems.target.faults = Some((8_012_257_135_650_805_239, 20));
+    setup.batch = 100;
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Unlink, target: DeletePolicy::Unlink },
+        delete_update: DeleteUpdate::Survive,
+        ..Policies::PLAIN
+    };
+    let rounds = vec![
+        Round { crashes: vec![Crash::At(40)], ..run(&[]) },
+        Round { wait: 300, ..run(&[Deed::Twin(0, Source), Deed::Twin(0, Source)]) },
+        Round { answers: Some(2), ..run(&[]) },
+        run(&[]),
+        Round {
+            crashes: vec![Crash::At(68), Crash::At(1)],
+            revision: Revision::Fewer,
+            ..run(&[Deed::Delete(0, Source)])
+        },
+    ];
+    play(setup, &Play { start: vec![LEFT, BOTH], rounds });
+}

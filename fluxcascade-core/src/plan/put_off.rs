@@ -1,0 +1,111 @@
+//! What a person said that cannot be done yet: it waits for its time, or for the record to show, and no
+//! system is asked for it in each run.
+
+use std::time::Duration;
+
+use super::context::PlanContext;
+use super::detect::View;
+use super::ending::link_hold;
+use super::entry::{Entry, Step};
+use crate::model::{Choice, Hold, HoldReason, Link, LinkStatus, Side, Sides, Work};
+
+/// How long an answer for a field that is not shown waits before both records are read again: that a
+/// field is shown from now on is no edit, and no system tells it.
+const LOOKED_AGAIN: Duration = Duration::from_secs(3600);
+
+/// Whether nothing was seen of a link, and all that it is looked at for waits: for its time, for its
+/// record, or for what the whole record waits for.
+pub(super) fn rests(
+    work: &Work,
+    link: &Link,
+    views: &Sides<View<'_>>,
+    context: &PlanContext,
+) -> bool {
+    let is_unseen = |side: Side| matches!(views[side], View::Unseen);
+    let is_later = |hold: &Hold| hold.not_before.is_some_and(|due| due > context.now);
+    let waits =
+        |hold: &&Hold| hold.answer.is_none() && (is_later(hold) || hold.not_before.is_none());
+    let is_let_through = |hold: &Hold| {
+        hold.reason == HoldReason::Guard
+            && hold.withheld.is_some_and(|what| context.gate.lets(what))
+    };
+    let above = Above { link, hold: link_hold(work).filter(waits), context };
+    let mut due = work.holds.iter().filter(|hold| !waits(hold)).peekable();
+    due.peek().is_some()
+        && due.all(|hold| above.stops(hold))
+        && Side::BOTH.into_iter().all(is_unseen)
+        && work.entries.iter().all(|(_, entry)| entry.is_none())
+        && work.operations.is_empty()
+        && !context.retransformed.contains_key(&link.id)
+        && !work.holds.iter().any(is_let_through)
+}
+
+/// What stands above the holds of pairs.
+struct Above<'a> {
+    link: &'a Link,
+    /// What the whole record waits for, which is not due.
+    hold: Option<&'a Hold>,
+    context: &'a PlanContext,
+}
+
+impl Above<'_> {
+    /// Whether nothing can be done for a hold that is due.
+    fn stops(&self, hold: &Hold) -> bool {
+        // A record that is back in its scope is listed.
+        let is_away = self.link.status == LinkStatus::Suspended;
+        let is_later = hold.not_before.is_some_and(|due| due > self.context.now);
+        match (hold.key.pair(), hold.choice()) {
+            (None, None) => false,
+            (None, Some(_)) => hold.reason == HoldReason::Conflict && (is_later || is_away),
+            (Some(_), None) => is_away || self.hold.is_some(),
+            (Some(_), Some(choice)) => {
+                is_away || is_later && can_wait(hold) || is_awaited(hold) || self.takes_no(choice)
+            }
+        }
+    }
+
+    /// Whether the whole record waits, and a choice for a pair with it. What decides the pair is carried
+    /// out while others are in question.
+    fn takes_no(&self, choice: &Choice) -> bool {
+        let decides = matches!(choice, Choice::Take(_) | Choice::Set(_) | Choice::Leave);
+        self.hold.is_some_and(|hold| hold.reason != HoldReason::Conflict || !decides)
+    }
+}
+
+/// An answer for a field that is still not shown is looked at later.
+pub(super) fn put_off(work: &Work, context: &PlanContext, entry: &mut Entry) {
+    match entry.step {
+        Step::Unchanged | Step::Decided => {}
+        Step::Needs | Step::Follows | Step::Waits { .. } | Step::Ignored => return,
+    }
+    let is_told = |hold: &&Hold| {
+        entry.released.contains(&hold.key) || entry.holds.iter().any(|other| other.key == hold.key)
+    };
+    let left: Vec<Hold> = work.holds.iter().filter(|hold| !is_told(hold)).cloned().collect();
+    let waits = |hold: &Hold| is_for_hidden(hold) && hold.answer.is_some();
+    let is_due = |hold: &Hold| hold.not_before.is_none_or(|due| due <= context.now);
+    let later = Some(context.now + LOOKED_AGAIN);
+    for hold in entry.holds.iter_mut().filter(|hold| waits(hold) && is_due(hold)) {
+        hold.not_before = later;
+    }
+    for hold in left.into_iter().filter(|hold| waits(hold) && is_due(hold)) {
+        entry.holds.push(Hold { not_before: later, ..hold });
+        entry.step = Step::Decided;
+    }
+}
+
+/// Whether it waits for a link, which wakes it.
+fn is_awaited(hold: &Hold) -> bool {
+    hold.reason == HoldReason::Reference && hold.not_before.is_none()
+}
+
+/// Whether what was said of it may be done in a later run: an answer to anything else is carried out,
+/// or asked again, in the next one.
+fn can_wait(hold: &Hold) -> bool {
+    hold.reason == HoldReason::Conflict || is_for_hidden(hold)
+}
+
+/// Whether it waits for a field that a side does not show.
+fn is_for_hidden(hold: &Hold) -> bool {
+    hold.reason == HoldReason::Unreadable && hold.key.pair().is_some()
+}
