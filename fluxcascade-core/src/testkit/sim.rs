@@ -90,7 +90,12 @@ struct SimState {
     witness: Option<(Witness, Side)>,
     /// Whose doing what happens now is.
     author: Author,
+    /// Of a write that is carried out late: after how many requests it was sent.
+    sent_as: Option<SentAs>,
 }
+
+/// How many requests the engine had begun when it sent a write that is carried out later.
+type SentAs = u64;
 
 /// What happens when its time has come.
 struct Later {
@@ -100,7 +105,7 @@ struct Later {
 
 enum Pending {
     /// A write whose caller has stopped waiting.
-    Write(Write, Projection),
+    Write(Write, Projection, SentAs),
     /// The automation's edits.
     Edit(RecordId, Fields),
 }
@@ -234,8 +239,10 @@ impl SimSystem {
         while let Some(at) = state.later.iter().position(|later| later.at <= now) {
             let later = state.later.remove(at);
             match later.what {
-                Pending::Write(write, projection) => {
+                Pending::Write(write, projection, sent_as) => {
+                    state.sent_as = Some(sent_as);
                     self.apply(state, &write, &projection, later.at);
+                    state.sent_as = None;
                 }
                 Pending::Edit(record, fields) => {
                     if state.records.get(&record).is_some_and(|found| found.live().is_some()) {

@@ -84,9 +84,12 @@ impl<'a> Course<'a> {
         partners.map(move |record| (other, record.clone()))
     }
 
-    /// The last read of a record before an act.
+    /// The last read of a record before an act was sent: a write that arrives late knows nothing of what
+    /// was read meanwhile.
     pub(super) fn read_before(&self, place: &Place, act: usize) -> Option<&Read> {
-        self.reads.get(place)?.iter().rev().find(|read| read.acts <= act)
+        let sent = self.acts.get(act)?.calls;
+        let mut reads = self.reads.get(place)?.iter().rev();
+        reads.find(|read| read.acts <= act && read.calls <= sent)
     }
 
     /// The acts on a record, with their places among all.

@@ -13,6 +13,8 @@ struct Told {
     witness: Witness,
     remains: Remains,
     clock: i64,
+    /// After how many requests what follows was sent; 0: as many as there are.
+    sent_as: u64,
 }
 
 fn record(id: &str) -> RecordId {
@@ -33,7 +35,7 @@ impl Told {
             ending: None,
         };
         let remains = Remains { links: vec![link], ..Remains::default() };
-        let mut told = Self { witness: Witness::new(), remains, clock: 0 };
+        let mut told = Self { witness: Witness::new(), remains, clock: 0, sent_as: 0 };
         told.holds(Side::Source, "a", Author::Person, "");
         told.holds(Side::Target, "b", Author::Person, "");
         told
@@ -47,7 +49,7 @@ impl Told {
             side,
             record: record(id),
             at: Timestamp::from_secs(self.clock),
-            calls: 0,
+            calls: self.sent_as,
             by,
             standing,
             values: Arc::new(sent.clone().into_iter().collect()),
@@ -154,6 +156,32 @@ fn an_edit_that_is_overwritten_by_one_who_saw_it_is_not_lost() {
     told.holds(Side::Target, "b", Author::Person, "2");
     told.holds(Side::Source, "a", engine(2), "2");
     assert_eq!(told.found(), [""; 0]);
+}
+
+/// P15, P3: what was read after a write was sent does not make an edit one that it knew of; what was read
+/// before does.
+#[test]
+fn a_write_that_arrives_late_is_judged_by_what_was_read_before_it_was_sent() {
+    for (is_read_first, found) in [(false, ""), (true, "P3")] {
+        let mut told = Told::new();
+        told.holds(Side::Target, "b", Author::Person, "2");
+        let read = |told: &Told| {
+            told.witness.called(Side::Source);
+            told.witness.read(Side::Source, &record("a"), Timestamp::from_secs(10));
+        };
+        read(&told);
+        told.holds(Side::Source, "a", Author::Person, "1");
+        if is_read_first {
+            read(&told);
+        }
+        told.witness.called(Side::Source);
+        told.sent_as = told.witness.calls(Side::Source);
+        read(&told);
+        told.holds(Side::Source, "a", engine(1), "2");
+        let expected: Vec<&str> =
+            Some(found).filter(|found| !found.is_empty()).into_iter().collect();
+        assert_eq!(told.found(), expected);
+    }
 }
 
 /// P15: an edit after the read is in the window, unless writes are conditional or it is too wide.

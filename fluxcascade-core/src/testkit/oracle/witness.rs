@@ -49,7 +49,8 @@ pub struct Act {
     pub record: RecordId,
     /// When.
     pub at: Timestamp,
-    /// How many requests the engine had begun on that side.
+    /// How many requests the engine had begun on that side when it was sent; 0: as many as there are when
+    /// it is noted. A write may be carried out long after its caller has stopped waiting.
     pub calls: u64,
     /// Whose doing it was.
     pub by: Author,
@@ -106,10 +107,15 @@ impl Witness {
         seen.reads.push(Read { side, record: record.clone(), at, calls, acts });
     }
 
-    /// Something happens to a record. How many calls there were is filled in.
+    /// How many requests the engine has begun on this side.
+    pub fn calls(&self, side: Side) -> u64 {
+        self.seen().calls[side]
+    }
+
+    /// Something happens to a record. How many calls there were is filled in where it is not said.
     pub fn note(&self, act: Act) {
         let mut seen = self.seen();
-        let calls = seen.calls[act.side];
+        let calls = if act.calls == 0 { seen.calls[act.side] } else { act.calls };
         seen.acts.push(Act { calls, ..act });
     }
 

@@ -9,6 +9,11 @@ use crate::model::{FieldName, RecordId, Timestamp, Value};
 use crate::testkit::oracle::{Act, Standing};
 
 impl SimState {
+    /// How many requests the engine has begun, as the witness has counted them.
+    pub(super) fn calls(&self) -> u64 {
+        self.witness.as_ref().map_or(0, |(witness, side)| witness.calls(*side))
+    }
+
     /// Tells the witness, if there is one, of the state that a record has come to.
     pub(super) fn testify(&self, id: &RecordId, at: Timestamp, sent: Vec<(FieldName, Value)>) {
         let Some((witness, side)) = &self.witness else { return };
@@ -24,7 +29,7 @@ impl SimState {
             side: *side,
             record: id.clone(),
             at,
-            calls: 0,
+            calls: self.sent_as.unwrap_or_default(),
             by: self.author,
             standing,
             sent,

@@ -101,11 +101,14 @@ impl SimSystem {
             }
             Some(Fault::Timeout(after)) => {
                 let at = self.now() + after;
+                let mut state = self.state();
+                let sent_as = state.calls();
                 let late = writes.iter().map(|write| Later {
                     at,
-                    what: Pending::Write((*write).clone(), projection.clone()),
+                    what: Pending::Write((*write).clone(), projection.clone(), sent_as),
                 });
-                self.state().later.extend(late);
+                state.later.extend(late);
+                drop(state);
                 unknown(no_answer())
             }
             Some(Fault::DoneTwice) => {

@@ -110,3 +110,27 @@ fn what_a_lost_create_has_made_is_told_once() {
     ];
     play(setup, &Play { start: vec![LEFT, BOTH], rounds });
 }
+
+/// P15: a merge brings an edit into a record just before a write arrives there whose caller has stopped
+/// waiting; what was read since it was sent does not make that a lost update.
+#[test]
+fn a_write_that_arrives_late_overwrites_what_was_merged_into_its_record() {
+    let mut setup = bare();
+    for system in [&mut setup.systems.source, &mut setup.systems.target] {
+        *system = system.deleting(DeleteSignal::Absence);
+    }
+    setup.systems.target.faults = Some((6_090_375_409_229_367_040, 6));
+    setup.policies = Policies {
+        on_delete: Sides { source: DeletePolicy::Archive, target: DeletePolicy::Unlink },
+        delete_update: DeleteUpdate::Survive,
+        ..Policies::PLAIN
+    };
+    let place = |person, side| Deed::Edit(Place { person, pair: 2, side });
+    let rounds = vec![
+        Round { crashes: vec![Crash::At(1)], ..run(&[place(1, Source)]) },
+        run(&[]),
+        run(&[place(0, Target), Deed::Merge(0, 1, Target)]),
+        run(&[]),
+    ];
+    play(setup, &Play { start: vec![BOTH, BOTH], rounds });
+}
