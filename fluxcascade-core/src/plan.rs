@@ -8,8 +8,9 @@
 //! fingerprint was stored of, `matching` finds a record's
 //! partner, `detect` says what a side shows and what has changed, `decide` is the table of
 //! decisions for one pair, `unit` puts those together that conflict together, `conflict` asks the
-//! strategies, `told` says what becomes of what is held, `reference`, `retransform` and
-//! `oscillation` know their one thing, `merge` turns all of it into an action, `settle` closes
+//! strategies, `told` says what becomes of what is held, `put_off` what of it costs nothing meanwhile,
+//! `guarded` which writes guards are asked about, `reference`, `retransform` and `oscillation` know their
+//! one thing, `merge` turns all of it into an action, `settle` closes
 //! operations whose outcome is not known, `linked` and this file put it all together.
 
 mod conflict;
