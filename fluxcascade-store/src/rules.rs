@@ -7,9 +7,9 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use fluxcascade_core::model::{
-    AnswerOutcome, AnswerTo, DeleteEvidence, Fingerprint, Hold, HoldReason, InboxEntry, Link,
-    LinkStatus, MappingKey, Observation, Operation, OperationKind, RecordId, Revision, RunNumber,
-    RunRow, RunStatus, Side, Sides, State, Timestamp, Withheld, Work,
+    AnswerOutcome, AnswerTo, DeleteEvidence, Fingerprint, Hold, InboxEntry, Link, LinkStatus,
+    MappingKey, Observation, Operation, OperationKind, RecordId, Revision, RunNumber, RunRow,
+    RunStatus, Side, Sides, State, Timestamp, Withheld, Work,
 };
 use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Page, Requeue, RunStart, Sweep};
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
@@ -370,7 +370,7 @@ pub(crate) fn due_since(hold: &Hold) -> Option<Timestamp> {
 
 /// What a guard holds back by it: what one has let through, and waits for something else, is not counted.
 pub(crate) fn withheld(hold: &Hold) -> Option<Withheld> {
-    hold.withheld.filter(|_| hold.reason == HoldReason::Guard)
+    hold.held_back()
 }
 
 /// A hold as it is stored in place of another: a person who has answered is not asked again while

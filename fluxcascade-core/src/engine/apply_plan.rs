@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::batch::Batch;
 use super::run::{Purpose, Run};
 use super::{Engine, SyncError};
-use crate::model::{Side, Withheld, Work, WorkKey};
+use crate::model::{Hold, Side, Withheld, Work, WorkKey};
 use crate::plan::{Entry, Gate, Plan, Writing, same_decision, same_writes};
 use crate::report::{Moved, SyncReport};
 
@@ -43,7 +43,7 @@ impl Approved {
 
     /// What guards let through for an approved entry: everything but what it withheld itself.
     fn gate(entry: &Entry) -> BTreeSet<Withheld> {
-        let withheld: Vec<Withheld> = entry.holds.iter().filter_map(|hold| hold.withheld).collect();
+        let withheld: Vec<Withheld> = entry.holds.iter().filter_map(Hold::held_back).collect();
         Withheld::ALL.into_iter().filter(|kind| !withheld.contains(kind)).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::foreseen::Foreseen;
 use super::guard::{work_of, works_of};
 use super::options::Scope;
 use super::run::Run;
-use crate::model::{HoldKey, HoldReason, RunNumber, Withheld, Work, WorkKey};
+use crate::model::{Hold, HoldKey, HoldReason, RunNumber, Withheld, Work, WorkKey};
 use crate::plan::{Entry, Gate, MOST_EXAMPLES, Plan, Step, Writing};
 use crate::seeded::{self, Bug};
 use crate::store::{CommitBatch, Page};
@@ -154,7 +154,7 @@ impl Run<'_> {
             skip += page.len();
             let passing = page.iter().filter(|hold| {
                 let work = work_of(&hold.key);
-                hold.withheld.is_some_and(|kind| open.contains(&kind))
+                hold.held_back().is_some_and(|kind| open.contains(&kind))
                     && !held.decided.contains(&work)
                     && held.only.as_ref().is_none_or(|only| only.contains(&work))
             });
@@ -175,7 +175,7 @@ impl Withholding {
         let gone = stored.filter(|hold| anew.contains(&&hold.key));
         self.gone.extend(gone.filter_map(|hold| hold.withheld));
         let added = self.added.len();
-        self.added.extend(entry.holds.iter().filter_map(|hold| hold.withheld));
+        self.added.extend(entry.holds.iter().filter_map(Hold::held_back));
         if !entry.is_quiet() {
             self.decided.insert(work.key.clone());
         }
@@ -197,5 +197,5 @@ impl Withholding {
 }
 
 fn is_withheld(entry: &Entry, which: impl Fn(Withheld) -> bool) -> bool {
-    entry.holds.iter().filter_map(|hold| hold.withheld).any(which)
+    entry.holds.iter().filter_map(Hold::held_back).any(which)
 }

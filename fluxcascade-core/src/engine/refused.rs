@@ -164,6 +164,9 @@ impl Run<'_> {
             let Some(what) = plan.let_through(side) else { continue };
             let pair = &self.mapping.pairs[plan.index];
             let key = HoldKey::Pair(link.id, pair.id.clone());
+            if commit.holds.iter().any(|held| held.key == key) {
+                continue; // it is refused by its own name
+            }
             let why = format!("{}: it is written when its record is", pair.label);
             let mut hold = Hold::new(key, HoldReason::Rejected, why, self.now());
             hold.values = Sides::from_fn(|s| Some(pair.print(s, &plan.values[s], &self.key)));

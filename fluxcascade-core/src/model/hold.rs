@@ -305,6 +305,11 @@ impl Hold {
         is_untried && self.withheld.is_some() && self.key.pair().is_some()
     }
 
+    /// What a guard holds back by it.
+    pub fn held_back(&self) -> Option<Withheld> {
+        self.withheld.filter(|_| self.reason == HoldReason::Guard)
+    }
+
     /// What a guard has let through of it.
     pub(crate) fn let_through(&self) -> Option<Withheld> {
         self.withheld.filter(|_| self.reason == HoldReason::Rejected)

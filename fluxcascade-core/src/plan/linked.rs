@@ -362,7 +362,8 @@ fn keep_answered(
         let prints = Sides::from_fn(print);
         let stands = |hold: &Hold| {
             let is_guarded = hold.withheld.is_some() || hold.reason == HoldReason::Rejected;
-            hold.key.pair() == Some(&pair.id) && is_guarded && hold.values == prints
+            let is_owed = hold.reason == HoldReason::Unreadable && hold.withheld.is_some();
+            hold.key.pair() == Some(&pair.id) && (is_owed || is_guarded && hold.values == prints)
         };
         for hold in work.holds.iter().filter(|hold| stands(hold)) {
             entry.released.retain(|key| *key != hold.key);

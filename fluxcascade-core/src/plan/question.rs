@@ -104,7 +104,7 @@ impl<'a> Question<'a> {
         let mut edited = Vec::new();
         for index in others {
             let Some(case) = self.seen.case(index, Want::InPlay, entry, needs) else { continue };
-            let is_said = case.told_alone(entry).is_some();
+            let is_said = case.told_alone(entry).is_some() || case.is_asked_on();
             if !case.equivalent && !is_said && !is_ours(&case, entry) {
                 edited.push(case);
             }

@@ -2,23 +2,35 @@
 
 use super::context::PlanContext;
 use super::decide::Decision;
+use super::detect::pair_values;
 use super::entry::{Entry, Step};
 use super::unit::Seen;
 use crate::mapping::{CompiledMapping, OnChange, PairDirection};
-use crate::model::{Hold, HoldKey, HoldReason, Link, LinkStatus, Side, Withheld, Work};
+use crate::model::{
+    Hold, HoldKey, HoldReason, Link, LinkStatus, Side, Sides, Value, Withheld, Work,
+};
 
 /// What the mapping says of a pair that neither side has edited since its transform was changed.
 /// What a guard held back because of that, what was refused then, and what was not shown, is still about
 /// it.
 pub(super) fn applies(seen: &Seen<'_>, index: usize, hold: Option<&Hold>) -> Option<OnChange> {
     let changed = seen.context.retransformed.get(&seen.link.id);
+    let pair = &seen.mapping.pairs[index];
+    let print = |side| {
+        let values = pair_values(pair, side, seen.views[side], &seen.link.bases[side])?;
+        let values: Vec<Value> = values.into_iter().cloned().collect();
+        Some(pair.print(side, &values, &seen.context.key))
+    };
+    // Where both sides hold what they held, and neither was edited, it can be about nothing else.
+    let stands =
+        |hold: &Hold| hold.reason == HoldReason::Unreadable || hold.values == Sides::from_fn(print);
     let withheld = hold.is_some_and(|hold| {
         let kinds = [Some(Withheld::Overwrite), Some(Withheld::Blanking)];
         let reasons = [HoldReason::Guard, HoldReason::Rejected, HoldReason::Unreadable];
-        reasons.contains(&hold.reason) && kinds.contains(&hold.withheld)
+        reasons.contains(&hold.reason) && kinds.contains(&hold.withheld) && stands(hold)
     });
     let applies = withheld || changed.is_some_and(|pairs| pairs.contains(&index));
-    applies.then(|| seen.mapping.pairs[index].on_change)
+    applies.then_some(pair.on_change)
 }
 
 /// What the mapping says of these pairs is done when both records show them: the link is of the new

@@ -46,7 +46,8 @@ impl Case<'_> {
             None if same && !self.is_over(hold) => Held::Waits,
             None => {
                 self.release(hold, entry);
-                Held::Goes(hold.let_through().filter(|_| same).map_or(Pass::Guarded, Pass::Allowed))
+                let through = hold.let_through().filter(|_| same && !self.is_newly_retransformed());
+                Held::Goes(through.map_or(Pass::Guarded, Pass::Allowed))
             }
         }
     }
@@ -59,6 +60,12 @@ impl Case<'_> {
                 if self.is_agreed() { ConflictStatus::Resolved } else { ConflictStatus::Stale };
             entry.judged.push((conflict, status));
         }
+    }
+
+    /// Whether the transform is another one since the last run: what a guard let through was another value.
+    fn is_newly_retransformed(&self) -> bool {
+        let changed = self.seen.context.retransformed.get(&self.seen.link.id);
+        changed.is_some_and(|pairs| pairs.contains(&self.index))
     }
 
     fn is_agreed(&self) -> bool {
@@ -157,12 +164,14 @@ impl Case<'_> {
     }
 
     /// Whether a person is asked about it once more, by itself: that stays theirs, whatever else of the
-    /// record is edited.
+    /// record is edited, while both sides differ and the mapping asks nobody else.
     pub(super) fn is_asked_on(&self) -> bool {
-        self.hold.as_ref().is_some_and(|hold| {
+        let waits = self.hold.as_ref().filter(|_| !self.equivalent);
+        waits.is_some_and(|hold| {
             hold.reason == HoldReason::Conflict
                 && hold.attempts > 0
                 && hold.values == self.fingerprints()
+                && !self.is_asked_otherwise(hold)
         })
     }
 

@@ -131,6 +131,32 @@ async fn what_is_asked_once_more_of_a_pair_is_a_persons_with_conflict_scope_reco
     }
 }
 
+/// P11: an answer for the record is carried out while one of its pairs is asked once more.
+#[tokio::test]
+async fn a_pair_that_is_asked_once_more_stops_no_answer_for_its_record() {
+    let (world, source, target) =
+        edited(whole(), &[("name", "Ann S")], &[("street", "2 T St")]).await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.hide_field(&target, "street");
+    world.settle().await;
+    world.field.show_field(&target, "street");
+    world.field.refuse("street");
+    world.minutes(75);
+    world.sync().await;
+    world.field.accept("street");
+    world.crm.edit(&source, "name", "Ann S2");
+    world.field.edit(&target, "name", "Ann T2");
+    world.minutes(15);
+    world.sync().await;
+    let items = desk(&world).await;
+    let of_record = items.iter().find(|item| item.key.pair().is_none()).unwrap();
+    say(&world, of_record, Choice::Take(Side::Source)).await;
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "name"), "Ann S2", "{:#?}", desk(&world).await);
+    assert_eq!(desk(&world).await.len(), 1, "the street is asked on");
+}
+
 /// P25, P11: of an answer for a whole record, what refers to a record that is not linked yet is written
 /// when it is, and the rest at once.
 #[tokio::test]

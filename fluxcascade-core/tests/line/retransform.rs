@@ -1,7 +1,7 @@
 //! P20: a mapping that changes between two runs.
 
 use fluxcascade_core::Strategy;
-use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange, PairBuilder};
+use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange, PairBuilder, PairDirection};
 use fluxcascade_core::model::{Cause, ConflictStatus, HoldReason, RecordId, Sides};
 use fluxcascade_core::testkit::SimProfile;
 use fluxcascade_core::transform::value_map;
@@ -114,6 +114,29 @@ async fn a_changed_transform_is_tried_again_where_it_is_refused() {
         assert_eq!(world.field.text(&targets[2], "name"), "uno", "{is_named}");
         assert!(world.holds().await.is_empty(), "{is_named}: {:#?}", world.holds().await);
     }
+}
+
+/// P26: what was refused for another reason, and is taken back, is no changed transform.
+#[tokio::test]
+async fn a_refused_blanking_that_is_taken_back_rewrites_nothing() {
+    let mapping = contacts().conflicts(Strategy::Manual);
+    let mut world = World::with(SimProfile::default(), SimProfile::default(), mapping);
+    world.mapping.pairs[2].on_change = OnChange::RewriteTarget;
+    world.mapping.pairs[2].direction = Some(PairDirection::SourceOnly);
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.field.edit(&target, "phone", "256 555 0777");
+    world.settle().await;
+    world.crm.edit(&source, "phone", "");
+    world.field.refuse("phone");
+    world.minutes(15);
+    world.sync().await;
+    assert_eq!(world.holds().await[0].reason, HoldReason::Rejected);
+    world.field.accept("phone");
+    world.crm.edit(&source, "phone", "256 555 0100");
+    world.settle().await;
+    assert_eq!(world.field.text(&target, "phone"), "256 555 0777");
+    assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
 }
 
 /// P20: it waits with its record, and is done when that goes on.
