@@ -9,7 +9,7 @@ use std::time::Duration;
 use fluxcascade_core::model::{
     AnswerOutcome, AnswerTo, DeleteEvidence, Fingerprint, Hold, InboxEntry, Link, LinkStatus,
     MappingKey, Observation, Operation, OperationKind, RecordId, Revision, RunNumber, RunRow,
-    RunStatus, Side, Sides, State, Timestamp, Withheld, Work,
+    RunStatus, Side, Sides, State, Timestamp, Work,
 };
 use fluxcascade_core::store::{FeedKey, Hint, IntakeRow, Lease, Page, Requeue, RunStart, Sweep};
 use fluxcascade_core::store::{StoreError, StoreErrorKind};
@@ -366,11 +366,6 @@ pub(crate) fn due_since(hold: &Hold) -> Option<Timestamp> {
         Some(_) => Some(Timestamp::from_micros(i64::MIN)),
         None => hold.not_before,
     }
-}
-
-/// What a guard holds back by it: what one has let through, and waits for something else, is not counted.
-pub(crate) fn withheld(hold: &Hold) -> Option<Withheld> {
-    hold.held_back()
 }
 
 /// A hold as it is stored in place of another: a person who has answered is not asked again while

@@ -267,7 +267,7 @@ fn wanted(stop: &GuardStop) -> u64 {
 }
 
 fn is_of(hold: &Hold, kinds: &BTreeSet<Withheld>) -> bool {
-    hold.withheld.is_some_and(|kind| kinds.contains(&kind))
+    hold.held_back().is_some_and(|kind| kinds.contains(&kind))
 }
 
 /// Whether a whole record waits for something else than a guard, so that nothing is let through of it.
@@ -275,8 +275,7 @@ fn waits_above(work: &Work, now: Timestamp) -> bool {
     let waits = |hold: &Hold| {
         matches!(hold.key, HoldKey::Link(_))
             && hold.reason != HoldReason::Guard
-            && hold.answer.is_none()
-            && hold.not_before.is_none_or(|due| due > now)
+            && hold.waits_on(now)
     };
     work.holds.iter().any(waits)
 }

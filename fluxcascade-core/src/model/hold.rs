@@ -298,6 +298,11 @@ impl Hold {
         is_refused && matches!(self.key, HoldKey::Record(..))
     }
 
+    /// Whether it waits on: it is not looked at by itself now, and nobody has answered it.
+    pub(crate) fn waits_on(&self, now: Timestamp) -> bool {
+        self.answer.is_none() && self.not_before.is_none_or(|due| due > now)
+    }
+
     /// Whether it is of a pair whose whole record is refused, and tried again with that one: a guard has let
     /// it through, and is not asked once more.
     pub(crate) fn is_beside(&self) -> bool {

@@ -341,7 +341,7 @@ fn judge_record_conflict(
 }
 
 /// Keeps of what is done what a person said, and their rows. What was held of the others, or said of it,
-/// stands; they are told.
+/// stands; says which they are.
 fn keep_answered(
     mapping: &CompiledMapping,
     work: &Work,
@@ -361,9 +361,21 @@ fn keep_answered(
         let print = |side| Some(pair.print(side, &plan.values[side], &context.key));
         let prints = Sides::from_fn(print);
         let stands = |hold: &Hold| {
-            let is_guarded = hold.withheld.is_some() || hold.reason == HoldReason::Rejected;
-            let is_owed = hold.reason == HoldReason::Unreadable && hold.withheld.is_some();
-            hold.key.pair() == Some(&pair.id) && (is_owed || is_guarded && hold.values == prints)
+            let is_same = match hold.reason {
+                HoldReason::Unreadable => hold.withheld.is_some(), // owed, whatever both hold
+                HoldReason::Guard | HoldReason::Rejected => hold.values == prints,
+                HoldReason::Conflict
+                | HoldReason::Reference
+                | HoldReason::Oscillating
+                | HoldReason::Schema
+                | HoldReason::Unsettled
+                | HoldReason::Ambiguous
+                | HoldReason::UnknownOutcome
+                | HoldReason::Missing
+                | HoldReason::Invalid
+                | HoldReason::Excluded => false,
+            };
+            is_same && hold.key.pair() == Some(&pair.id)
         };
         for hold in work.holds.iter().filter(|hold| stands(hold)) {
             entry.released.retain(|key| *key != hold.key);

@@ -1,5 +1,5 @@
-//! What a person said that cannot be done yet: it waits for its time, or for the record to show, and no
-//! system is asked for it in each run.
+//! What is due and cannot be dealt with yet: it waits for its time, for its record to show, or for what the
+//! whole record waits for, and no system is asked for it in each run.
 
 use std::time::Duration;
 
@@ -22,13 +22,8 @@ pub(super) fn rests(
     context: &PlanContext,
 ) -> bool {
     let is_unseen = |side: Side| matches!(views[side], View::Unseen);
-    let is_later = |hold: &Hold| hold.not_before.is_some_and(|due| due > context.now);
-    let waits =
-        |hold: &&Hold| hold.answer.is_none() && (is_later(hold) || hold.not_before.is_none());
-    let is_let_through = |hold: &Hold| {
-        hold.reason == HoldReason::Guard
-            && hold.withheld.is_some_and(|what| context.gate.lets(what))
-    };
+    let waits = |hold: &&Hold| hold.waits_on(context.now);
+    let passes = |hold: &Hold| hold.held_back().is_some_and(|what| context.gate.lets(what));
     let above = Above { link, hold: link_hold(work).filter(waits), context };
     let mut due = work.holds.iter().filter(|hold| !waits(hold)).peekable();
     due.peek().is_some()
@@ -37,7 +32,7 @@ pub(super) fn rests(
         && work.entries.iter().all(|(_, entry)| entry.is_none())
         && work.operations.is_empty()
         && !context.retransformed.contains_key(&link.id)
-        && !work.holds.iter().any(is_let_through)
+        && !work.holds.iter().any(passes)
 }
 
 /// What stands above the holds of pairs.
@@ -78,19 +73,19 @@ pub(super) fn put_off(work: &Work, context: &PlanContext, entry: &mut Entry) {
         Step::Unchanged | Step::Decided => {}
         Step::Needs | Step::Follows | Step::Waits { .. } | Step::Ignored => return,
     }
-    let is_told = |hold: &&Hold| {
-        entry.released.contains(&hold.key) || entry.holds.iter().any(|other| other.key == hold.key)
+    let is_due = |hold: &Hold| {
+        let is_later = hold.not_before.is_some_and(|due| due > context.now);
+        is_for_hidden(hold) && hold.answer.is_some() && !is_later
     };
-    let left: Vec<Hold> = work.holds.iter().filter(|hold| !is_told(hold)).cloned().collect();
-    let waits = |hold: &Hold| is_for_hidden(hold) && hold.answer.is_some();
-    let is_due = |hold: &Hold| hold.not_before.is_none_or(|due| due <= context.now);
-    let later = Some(context.now + LOOKED_AGAIN);
-    for hold in entry.holds.iter_mut().filter(|hold| waits(hold) && is_due(hold)) {
-        hold.not_before = later;
+    for hold in work.holds.iter().filter(|hold| is_due(hold)) {
+        let is_put = entry.holds.iter().any(|other| other.key == hold.key);
+        if !is_put && !entry.released.contains(&hold.key) {
+            entry.holds.push(hold.clone());
+            entry.step = Step::Decided;
+        }
     }
-    for hold in left.into_iter().filter(|hold| waits(hold) && is_due(hold)) {
-        entry.holds.push(Hold { not_before: later, ..hold });
-        entry.step = Step::Decided;
+    for hold in entry.holds.iter_mut().filter(|hold| is_due(hold)) {
+        hold.not_before = Some(context.now + LOOKED_AGAIN);
     }
 }
 

@@ -14,7 +14,6 @@ use crate::model::{
 /// What a guard held back because of that, what was refused then, and what was not shown, is still about
 /// it.
 pub(super) fn applies(seen: &Seen<'_>, index: usize, hold: Option<&Hold>) -> Option<OnChange> {
-    let changed = seen.context.retransformed.get(&seen.link.id);
     let pair = &seen.mapping.pairs[index];
     let print = |side| {
         let values = pair_values(pair, side, seen.views[side], &seen.link.bases[side])?;
@@ -29,8 +28,13 @@ pub(super) fn applies(seen: &Seen<'_>, index: usize, hold: Option<&Hold>) -> Opt
         let reasons = [HoldReason::Guard, HoldReason::Rejected, HoldReason::Unreadable];
         reasons.contains(&hold.reason) && kinds.contains(&hold.withheld) && stands(hold)
     });
-    let applies = withheld || changed.is_some_and(|pairs| pairs.contains(&index));
-    applies.then_some(pair.on_change)
+    (withheld || is_changed(seen, index)).then_some(pair.on_change)
+}
+
+/// Whether the transform is another one since the link was last decided.
+pub(super) fn is_changed(seen: &Seen<'_>, index: usize) -> bool {
+    let changed = seen.context.retransformed.get(&seen.link.id);
+    changed.is_some_and(|pairs| pairs.contains(&index))
 }
 
 /// What the mapping says of these pairs is done when both records show them: the link is of the new

@@ -4,6 +4,7 @@ use super::context::PlanContext;
 use super::decide::Decision;
 use super::entry::Entry;
 use super::merge::{Case, Pass};
+use super::retransform;
 use super::unit::{Seen, Together};
 use crate::model::{
     Cause, Choice, Conflict, ConflictStatus, Fingerprint, Hold, HoldKey, HoldReason, Side, Sides,
@@ -46,7 +47,9 @@ impl Case<'_> {
             None if same && !self.is_over(hold) => Held::Waits,
             None => {
                 self.release(hold, entry);
-                let through = hold.let_through().filter(|_| same && !self.is_newly_retransformed());
+                // By another transform, what a guard let through was another value.
+                let is_it = same && !retransform::is_changed(self.seen, self.index);
+                let through = hold.let_through().filter(|_| is_it);
                 Held::Goes(through.map_or(Pass::Guarded, Pass::Allowed))
             }
         }
@@ -60,12 +63,6 @@ impl Case<'_> {
                 if self.is_agreed() { ConflictStatus::Resolved } else { ConflictStatus::Stale };
             entry.judged.push((conflict, status));
         }
-    }
-
-    /// Whether the transform is another one since the last run: what a guard let through was another value.
-    fn is_newly_retransformed(&self) -> bool {
-        let changed = self.seen.context.retransformed.get(&self.seen.link.id);
-        changed.is_some_and(|pairs| pairs.contains(&self.index))
     }
 
     fn is_agreed(&self) -> bool {

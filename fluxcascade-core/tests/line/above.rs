@@ -4,7 +4,7 @@
 use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, Limit, PairDirection, Test};
-use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, Side};
+use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::connectors::names_none;
@@ -97,21 +97,27 @@ async fn an_answer_that_is_tried_later_is_not_read_before() {
     assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
 }
 
+/// A person has taken the source's side, and the street, which was hidden then, is refused when it shows.
+async fn street_asked_once_more() -> (World, RecordId, RecordId) {
+    let (world, source, target) =
+        edited(whole(), &[("name", "Ann S")], &[("street", "2 T St")]).await;
+    world.sync().await;
+    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
+    world.field.hide_field(&target, "street");
+    world.settle().await;
+    world.field.show_field(&target, "street");
+    world.field.refuse("street");
+    world.minutes(75);
+    world.sync().await;
+    world.field.accept("street");
+    (world, source, target)
+}
+
 /// P11: what is asked once more of one pair of a record is answered by itself, whatever else was edited.
 #[tokio::test]
 async fn what_is_asked_once_more_of_a_pair_is_a_persons_with_conflict_scope_record() {
     for is_edited in ["before", "after"] {
-        let (world, source, target) =
-            edited(whole(), &[("name", "Ann S")], &[("street", "2 T St")]).await;
-        world.sync().await;
-        say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
-        world.field.hide_field(&target, "street");
-        world.settle().await;
-        world.field.show_field(&target, "street");
-        world.field.refuse("street");
-        world.minutes(75);
-        world.sync().await;
-        world.field.accept("street");
+        let (world, source, target) = street_asked_once_more().await;
         let items = desk(&world).await;
         assert_eq!(items.len(), 1, "{items:#?}");
         if is_edited == "before" {
@@ -134,17 +140,7 @@ async fn what_is_asked_once_more_of_a_pair_is_a_persons_with_conflict_scope_reco
 /// P11: an answer for the record is carried out while one of its pairs is asked once more.
 #[tokio::test]
 async fn a_pair_that_is_asked_once_more_stops_no_answer_for_its_record() {
-    let (world, source, target) =
-        edited(whole(), &[("name", "Ann S")], &[("street", "2 T St")]).await;
-    world.sync().await;
-    say(&world, &desk(&world).await[0], Choice::Take(Side::Source)).await;
-    world.field.hide_field(&target, "street");
-    world.settle().await;
-    world.field.show_field(&target, "street");
-    world.field.refuse("street");
-    world.minutes(75);
-    world.sync().await;
-    world.field.accept("street");
+    let (world, source, target) = street_asked_once_more().await;
     world.crm.edit(&source, "name", "Ann S2");
     world.field.edit(&target, "name", "Ann T2");
     world.minutes(15);

@@ -32,7 +32,7 @@ impl Ledger {
         }
         counts.holds = holds.into_iter().collect();
         let mut withheld: BTreeMap<Withheld, u64> = BTreeMap::new();
-        for what in self.holds.all().filter_map(rules::withheld) {
+        for what in self.holds.all().filter_map(Hold::held_back) {
             *withheld.entry(what).or_default() += 1;
         }
         counts.withheld = withheld.into_iter().collect();

@@ -188,7 +188,7 @@ impl Ledger {
                 &links.iter().map(|l| l.as_ref().map(|link| &link.0[..])).collect::<Vec<_>>(),
                 &holds.iter().map(due_micros).collect::<Vec<_>>(),
                 &holds.iter().map(|hold| hold.reason.word()).collect::<Vec<_>>(),
-                &holds.iter().map(|h| rules::withheld(h).map(Withheld::word)).collect::<Vec<_>>(),
+                &holds.iter().map(|h| h.held_back().map(Withheld::word)).collect::<Vec<_>>(),
                 &holds
                     .iter()
                     .map(|hold| awaited(hold).map(|of| String::from(of.mapping)))

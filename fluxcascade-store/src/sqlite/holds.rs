@@ -70,7 +70,7 @@ impl Ledger<'_> {
                 link.map(|link| link.0),
                 rules::due_since(hold).map(Timestamp::micros),
                 hold.reason.word(),
-                rules::withheld(hold).map(Withheld::word),
+                hold.held_back().map(Withheld::word),
                 waits,
                 awaited.map(|awaited| awaited.side.number()),
                 awaited.map(|awaited| awaited.record.as_str()),

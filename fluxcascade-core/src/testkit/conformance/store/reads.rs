@@ -24,6 +24,8 @@ pub(super) async fn counts_are_of_everything(store: &dyn Store) -> Checked {
             withheld(2, "a", Withheld::Blanking),
             withheld(2, "b", Withheld::Delete),
             withheld(2, "c", Withheld::Blanking),
+            // A guard has let it through: it holds nothing back.
+            Hold { reason: HoldReason::Rejected, ..withheld(2, "d", Withheld::Blanking) },
         ],
         conflicts: vec![
             conflict(1, 1),
@@ -50,6 +52,7 @@ pub(super) async fn counts_are_of_everything(store: &dyn Store) -> Checked {
         operations: 1,
         holds: vec![
             (HoldReason::Conflict, 2),
+            (HoldReason::Rejected, 1),
             (HoldReason::Ambiguous, 1),
             (HoldReason::Missing, 1),
             (HoldReason::Guard, 3),
