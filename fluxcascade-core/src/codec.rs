@@ -1,10 +1,11 @@
 //! How what is stored as one blob is written: a format byte, then the compact binary of serde.
 //!
 //! Every blob begins with its format, so that a later version can read what an earlier one wrote.
-//! How earlier formats looked is in `format1` and `format3`.
+//! How earlier formats looked is in `format1`, `format3` and `format4`.
 
 mod format1;
 mod format3;
+mod format4;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Base, Fingerprint, Slot, Value, Version, Written};
 
 /// The format that this version writes.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;
 
 /// A noun that is stored as one blob, and how the blobs of earlier formats are read.
 pub trait Stored: Serialize + DeserializeOwned {
@@ -22,6 +23,9 @@ pub trait Stored: Serialize + DeserializeOwned {
     /// What the second and the third format had in its place.
     #[doc(hidden)]
     type Format3: DeserializeOwned + Into<Self>;
+    /// What the fourth format had in its place.
+    #[doc(hidden)]
+    type Format4: DeserializeOwned + Into<Self>;
 }
 
 /// A stored blob that cannot be read.
@@ -65,31 +69,32 @@ pub fn encode<T: Serialize>(item: &T) -> Vec<u8> {
 pub fn decode<T: Stored>(what: &'static str, bytes: &[u8]) -> Result<T, CodecError> {
     let damaged = |detail: String| CodecError::Damaged { what, detail };
     match bytes.split_first() {
-        Some((&FORMAT, rest)) => {
-            postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
-        }
+        Some((&FORMAT, rest)) => read::<T, T>(rest).map_err(damaged),
+        Some((4, rest)) => read::<T::Format4, T>(rest).map_err(damaged),
         // The second format had all of the third but values of which the fingerprint alone is kept.
-        Some((2 | 3, rest)) => postcard::from_bytes::<T::Format3>(rest)
-            .map(Into::into)
-            .map_err(|error| damaged(error.to_string())),
-        Some((1, rest)) => postcard::from_bytes::<T::Format1>(rest)
-            .map(Into::into)
-            .map_err(|error| damaged(error.to_string())),
+        Some((2 | 3, rest)) => read::<T::Format3, T>(rest).map_err(damaged),
+        Some((1, rest)) => read::<T::Format1, T>(rest).map_err(damaged),
         Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { what, found }),
         _ => Err(damaged("no format byte".into())),
     }
 }
 
+/// Reads what a format had in the place of a noun.
+fn read<F: DeserializeOwned + Into<T>, T>(bytes: &[u8]) -> Result<T, String> {
+    postcard::from_bytes::<F>(bytes).map(Into::into).map_err(|error| error.to_string())
+}
+
 /// A base as it is stored: presence bits, then the values that are there.
 #[derive(Serialize, Deserialize)]
-struct StoredBase<V, W> {
+struct StoredBase {
     revision: u32,
     positions: u32,
     presence: Vec<u8>,
-    values: Vec<V>,
+    values: Vec<Value>,
     fingerprint: Option<Fingerprint>,
     version: Version,
-    written: Vec<W>,
+    written: Vec<Written>,
+    retransformed: Vec<u32>,
 }
 
 /// The same, written from where it stands.
@@ -102,6 +107,7 @@ struct BaseToStore<'a> {
     fingerprint: Option<Fingerprint>,
     version: &'a Version,
     written: &'a [Written],
+    retransformed: &'a [u32],
 }
 
 /// Writes a base.
@@ -120,6 +126,7 @@ pub fn encode_base(base: &Base) -> Vec<u8> {
         fingerprint: base.fingerprint,
         version: &base.version,
         written: &base.written,
+        retransformed: &base.retransformed,
     })
 }
 
@@ -128,7 +135,7 @@ pub fn encode_base(base: &Base) -> Vec<u8> {
 /// # Errors
 /// If the blob is of a later format, or damaged.
 pub fn decode_base(bytes: &[u8]) -> Result<Base, CodecError> {
-    let stored: StoredBase<Value, Written> = decode("base", bytes)?;
+    let stored: StoredBase = decode("base", bytes)?;
     let mut values = stored.values.into_iter();
     let positions = stored.positions as usize;
     if stored.presence.len() != positions.div_ceil(8) {
@@ -149,6 +156,7 @@ pub fn decode_base(bytes: &[u8]) -> Result<Base, CodecError> {
         fingerprint: stored.fingerprint,
         version: stored.version,
         written: stored.written,
+        retransformed: stored.retransformed,
     })
 }
 
@@ -167,6 +175,7 @@ mod tests {
         base.slots[9] = Value::Decimal("1.50".parse().unwrap()).into();
         base.version = Version::modified(Timestamp::from_millis(5), Duration::from_millis(1));
         base.fingerprint = Some(Fingerprint([7; 16]));
+        base.retransformed = vec![9];
         let bytes = encode_base(&base);
         assert_eq!(decode_base(&bytes).unwrap(), base);
         assert!(bytes.len() < 80, "{} bytes", bytes.len());
@@ -178,7 +187,8 @@ mod tests {
         base.slots[1] = Value::from("Ann").into();
         let mut bytes = encode_base(&base);
         assert_eq!(bytes[0], FORMAT);
-        for before in [2, 3] {
+        assert_eq!(bytes.pop(), Some(0), "of no pair the transform was changed");
+        for before in [2, 3, 4] {
             bytes[0] = before;
             assert_eq!(decode_base(&bytes).unwrap(), base);
         }

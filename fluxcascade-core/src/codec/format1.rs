@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use super::format3::Hold3;
+use super::format4::Base4;
 use super::{Stored, StoredBase};
 use crate::model::conflict::{Conflict, ConflictKind, ConflictStatus, Winner};
 use crate::model::hold::{Hold, HoldKey, HoldReason};
@@ -22,41 +23,49 @@ use crate::model::value::Value;
 impl Stored for Observation {
     type Format1 = Self;
     type Format3 = Self;
+    type Format4 = Self;
 }
 
 impl Stored for LogRow {
     type Format1 = Self;
     type Format3 = Self;
+    type Format4 = Self;
 }
 
 impl Stored for RunRow {
     type Format1 = Self;
     type Format3 = Self;
+    type Format4 = Self;
 }
 
 impl Stored for Revision {
     type Format1 = Revision1;
     type Format3 = Self;
+    type Format4 = Self;
 }
 
 impl Stored for Hold {
     type Format1 = Hold1;
     type Format3 = Hold3;
+    type Format4 = Self;
 }
 
 impl Stored for Conflict {
     type Format1 = Conflict1;
     type Format3 = Self;
+    type Format4 = Self;
 }
 
 impl Stored for Operation {
     type Format1 = Operation1;
     type Format3 = Self;
+    type Format4 = Self;
 }
 
-impl Stored for StoredBase<Value, Written> {
-    type Format1 = StoredBase<Value, Written1>;
-    type Format3 = Self;
+impl Stored for StoredBase {
+    type Format1 = Base4<Written1>;
+    type Format3 = Base4<Written>;
+    type Format4 = Base4<Written>;
 }
 
 #[derive(Debug, Deserialize)]
@@ -269,22 +278,13 @@ pub(super) struct Written1 {
     at: Timestamp,
 }
 
-impl From<StoredBase<Value, Written1>> for StoredBase<Value, Written> {
-    fn from(old: StoredBase<Value, Written1>) -> Self {
-        let written = |w: Written1| Written {
-            position: w.position,
-            fingerprint: w.fingerprint,
-            at: w.at,
-            origin: WriteOrigin::Person,
-        };
+impl From<Written1> for Written {
+    fn from(old: Written1) -> Self {
         Self {
-            revision: old.revision,
-            positions: old.positions,
-            presence: old.presence,
-            values: old.values,
+            position: old.position,
             fingerprint: old.fingerprint,
-            version: old.version,
-            written: old.written.into_iter().map(written).collect(),
+            at: old.at,
+            origin: WriteOrigin::Person,
         }
     }
 }

@@ -72,6 +72,8 @@ impl Run<'_> {
         log.extend(self.stamp_row(operation, before));
         log.extend(self.note_stamp(&mut link, operation, &applied.values));
         set_bases(&self.mapping, &mut link.bases, &bases);
+        let written: Vec<usize> = bases.iter().map(|(index, _)| *index).collect();
+        self.mapping.end_retransformed(&mut link.bases, &written);
         if seeded::is(Bug::BaseIsWholeAnswer) {
             let places = self.mapping.base_places[side].iter();
             for (slot, &place) in link.bases[side].slots.iter_mut().zip(places) {
@@ -341,6 +343,10 @@ impl Run<'_> {
         if operation.kind != OperationKind::Create {
             self.report.waiting += 1;
             return;
+        }
+        if self.is_keyless_create(operation) {
+            // What it has made may be told in this very run.
+            self.keyless_creates[operation.side].push(operation.origin.clone());
         }
         let words = self.storable_words(operation, error);
         let mut hold = Hold::new(

@@ -300,6 +300,9 @@ impl Run<'_> {
             .collect();
         let mut changed = !adopted.is_empty() || self.retransformed.contains_key(&link.id);
         set_bases(&self.mapping, &mut link.bases, &adopted);
+        let decided = adopted.iter().map(|(index, _)| *index);
+        let decided: Vec<usize> = decided.chain(entry.transforms_decided.iter().copied()).collect();
+        changed |= self.mapping.end_retransformed(&mut link.bases, &decided);
         let held = !entry.holds.is_empty()
             || work.holds.iter().any(|hold| !entry.released.contains(&hold.key));
         for side in Side::BOTH {

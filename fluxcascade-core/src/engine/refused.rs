@@ -171,6 +171,13 @@ impl Run<'_> {
             let mut hold = Hold::new(key, HoldReason::Rejected, why, self.now());
             hold.values = Sides::from_fn(|s| Some(pair.print(s, &plan.values[s], &self.key)));
             hold.withheld = Some(what);
+            let counts = |held: &Hold| {
+                let before = (&held.key, held.reason, &held.values, held.withheld);
+                before == (&hold.key, hold.reason, &hold.values, hold.withheld) && held.attempts > 0
+            };
+            if work.holds.iter().any(counts) {
+                continue; // it was refused by its own name before, and those attempts are counted on
+            }
             commit.holds.push(hold);
         }
     }

@@ -60,7 +60,7 @@ pub(super) struct Run<'e> {
     pub(super) owing: Vec<Operation>,
     /// How many writes were decided so far: each has an id of its own.
     pub(super) writes: u64,
-    /// Pairs of the batch's links whose transform was changed since they were last decided.
+    /// Pairs of the batch's links whose transform was changed since they were last looked at.
     pub(super) retransformed: HashMap<LinkId, Vec<usize>>,
     /// Origins of creates without a key and without an answer, by the side that they create on.
     pub(super) keyless_creates: Sides<Vec<RecordId>>,

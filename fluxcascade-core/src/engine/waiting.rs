@@ -1,12 +1,14 @@
 //! What waits, looked at when a run begins: creates of which nothing is known, and what another
-//! mapping may decide. Only holds are read, page by page.
+//! mapping may decide. Holds are read, page by page, and after a run that was cut off what is due.
 
 use super::SyncError;
 use super::guard::work_of;
 use super::run::Run;
-use crate::model::{HoldReason, Operation, OperationKind, RecordId, Side, Sides, Work, WorkKey};
+use crate::model::{
+    HoldReason, LinkId, Operation, OperationKind, RecordId, RunStatus, Side, Sides, Work, WorkKey,
+};
 use crate::plan::sends_key;
-use crate::store::{CommitBatch, Page, Requeue};
+use crate::store::{CommitBatch, Page, Requeue, WorkRequest};
 
 /// How many holds are read together.
 const PAGE: usize = 200;
@@ -25,16 +27,54 @@ impl Run<'_> {
                     origins[side.other()].push(record.clone());
                 }
                 let open = work.operations.into_iter();
-                let has_key = |create: &Operation| {
-                    create.keys.iter().any(|(rule, _)| sends_key(&self.mapping, create, *rule))
-                };
-                for create in open.filter(|op| op.kind == OperationKind::Create && !has_key(op)) {
+                for create in open.filter(|open| self.is_keyless_create(open)) {
                     origins[create.side].push(create.origin);
                 }
             }
         }
         self.keyless_creates = origins;
+        if self.may_be_torn().await? {
+            self.note_torn_creates().await?;
+        }
         Ok(())
+    }
+
+    /// Whether the run before may have been cut off, with intents of which no hold tells, and what those
+    /// made could be carried back.
+    async fn may_be_torn(&self) -> Result<bool, SyncError> {
+        if !Side::BOTH.iter().all(|&side| self.mapping.mapping.creates_on(side)) {
+            return Ok(false);
+        }
+        let newest = Page { limit: 1, ..Page::default() };
+        let runs = self.store().runs(&self.mapping.key, &newest).await?;
+        Ok(runs.iter().any(|run| match run.status {
+            RunStatus::Running | RunStatus::Failed => true,
+            RunStatus::Pending | RunStatus::Completed | RunStatus::Partial => false,
+        }))
+    }
+
+    /// Notes the origins of open creates that sent no key, among all works of unlinked records that are
+    /// due: those come before what they made, whichever side that is on.
+    async fn note_torn_creates(&mut self) -> Result<(), SyncError> {
+        let mut after = Some(WorkKey::Link(LinkId([u8::MAX; 16])));
+        loop {
+            let request = WorkRequest { after, limit: PAGE, now: self.now() };
+            let works = self.store().work(&self.lease, &request).await?;
+            let Some(last) = works.last() else { return Ok(()) };
+            after = Some(last.key.clone());
+            for create in works.into_iter().flat_map(|work| work.operations) {
+                let known = &self.keyless_creates[create.side];
+                if !known.contains(&create.origin) && self.is_keyless_create(&create) {
+                    self.keyless_creates[create.side].push(create.origin);
+                }
+            }
+        }
+    }
+
+    /// Whether a write is a create that sent no key.
+    pub(super) fn is_keyless_create(&self, operation: &Operation) -> bool {
+        let is_sent = |(rule, _): &(u16, _)| sends_key(&self.mapping, operation, *rule);
+        operation.kind == OperationKind::Create && !operation.keys.iter().any(is_sent)
     }
 
     /// Whether a record has no key but its own id.

@@ -74,6 +74,7 @@ impl CompiledMapping {
             let Some(range) = range else { continue };
             let base = &mut bases[side];
             base.written.retain(|written| usize::try_from(written.position) != Ok(range.start));
+            base.retransformed.retain(|&place| usize::try_from(place) != Ok(range.start));
             base.slots[range].fill(Slot::Absent);
         }
     }
@@ -90,6 +91,9 @@ impl CompiledMapping {
         relaid
             .written
             .extend(base.written.iter().filter(|w| w.position == Written::STAMP).cloned());
+        let changed = self.retransformed(base.revision, stored);
+        let is_changed =
+            |place: &LayoutPair| changed.iter().any(|&index| self.pairs[index].is_at(place));
         let mut end = 0;
         for place in &old.layout.pairs {
             let start = end;
@@ -97,10 +101,33 @@ impl CompiledMapping {
             let values = base.slots.get(start..end);
             if let (Some(values), Some(range)) = (values, self.range(side, place, base.revision)) {
                 relaid.written.extend(moved(base, start, range.start));
+                if base.is_retransformed(start) || is_changed(place) {
+                    relaid.note_retransformed(range.start);
+                }
                 relaid.slots[range].clone_from_slice(values);
             }
         }
         relaid
+    }
+
+    /// Whether it is not yet decided what comes of a pair's changed transform.
+    pub(crate) fn is_retransformed(&self, bases: &Sides<Base>, index: usize) -> bool {
+        let ends = &self.pairs[index].ends;
+        Side::BOTH.into_iter().any(|side| bases[side].is_retransformed(ends[side].base.start))
+    }
+
+    /// What comes of the changed transforms of these pairs is decided; says whether any was changed.
+    pub(crate) fn end_retransformed(&self, bases: &mut Sides<Base>, indices: &[usize]) -> bool {
+        let mut any = false;
+        for side in Side::BOTH {
+            let base = &mut bases[side];
+            let starts = indices.iter().map(|&index| self.pairs[index].ends[side].base.start);
+            let of: Vec<u32> = starts.filter_map(|start| u32::try_from(start).ok()).collect();
+            let before = base.retransformed.len();
+            base.retransformed.retain(|place| !of.contains(place));
+            any |= base.retransformed.len() < before;
+        }
+        any
     }
 
     /// The pairs, by place, that tie what they tied in another revision and have another transform

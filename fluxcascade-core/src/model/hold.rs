@@ -177,8 +177,7 @@ pub struct Hold {
     pub since: Timestamp,
     /// The link that it waits for, for a reference.
     pub waits_for: Option<Awaited>,
-    /// What is held back, for a guard; also of what one has let through and the system refused, and of
-    /// what is to be rewritten when it is shown.
+    /// What is held back, for a guard; also of what one has let through and the system refused.
     pub withheld: Option<Withheld>,
     /// A fingerprint of the strategies that were asked, for a conflict: others may decide it.
     pub asked: Option<Fingerprint>,
@@ -280,9 +279,8 @@ impl Hold {
             | HoldReason::Guard
             | HoldReason::Invalid
             | HoldReason::Schema
+            | HoldReason::Unreadable
             | HoldReason::Missing => true,
-            // What is to be rewritten when it is shown is asked of nobody before.
-            HoldReason::Unreadable => self.withheld.is_none(),
             // What is tried again, or looked into, by itself asks nobody until that has failed.
             HoldReason::Rejected => {
                 self.not_before.is_none() && !self.is_left() && !self.is_beside()
@@ -358,9 +356,6 @@ impl Hold {
             }
             HoldReason::Invalid => "mend the value in the system that it comes from",
             HoldReason::Schema => "mend the mapping, or the field in the system",
-            HoldReason::Unreadable if self.withheld.is_some() => {
-                "it is rewritten when both systems show it"
-            }
             HoldReason::Unreadable if self.key.pair().is_some() => {
                 "show the hidden field in its system, or say on the desk which value stands"
             }

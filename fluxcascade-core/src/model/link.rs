@@ -80,6 +80,9 @@ pub struct Base {
     pub version: Version,
     /// Our last writes, at most four per pair, oldest first.
     pub written: Vec<Written>,
+    /// The first positions of pairs whose transform was changed, and for which it is not yet decided
+    /// what comes of that.
+    pub retransformed: Vec<u32>,
 }
 
 /// What caused a write of ours.
@@ -119,6 +122,16 @@ impl Base {
             slots: vec![Slot::Absent; positions].into_boxed_slice(),
             ..Self::default()
         }
+    }
+
+    /// Whether the transform of the pair at this position was changed, and it is not yet decided what
+    /// comes of that.
+    pub fn is_retransformed(&self, position: usize) -> bool {
+        self.retransformed.iter().any(|&place| usize::try_from(place) == Ok(position))
+    }
+
+    pub(crate) fn note_retransformed(&mut self, position: usize) {
+        self.retransformed.extend(u32::try_from(position).ok());
     }
 
     /// Notes a write to the pair at this position, and forgets all but its last four.

@@ -102,7 +102,7 @@ pub struct PlanContext {
     pub told: HashMap<(Side, RecordId), RecordId>,
     /// How long a record may be missing before it counts as deleted.
     pub grace: Duration,
-    /// Links' pairs whose transform was changed since they were last decided, by place.
+    /// Links' pairs whose transform was changed since they were last looked at, by place.
     pub retransformed: HashMap<LinkId, Vec<usize>>,
     /// Operations of this run that were begun and surely not sent.
     pub unsent: HashSet<OperationId>,

@@ -174,6 +174,10 @@ pub struct Entry {
     pub rewritings: Vec<usize>,
     /// Pairs, by place, whose transform was changed and which no longer mean the same.
     pub retransformed: Vec<usize>,
+    /// Pairs, by place, of which it is decided what comes of their changed transform, and for which
+    /// nothing is written.
+    #[serde(default)]
+    pub transforms_decided: Vec<usize>,
     /// The open half of a write to both sides that what is written here takes the place of.
     pub resumes: Option<OperationId>,
     /// Edits that are noted in the log and left, by the side they are on.
@@ -326,6 +330,7 @@ impl Entry {
             pairs: Vec::new(),
             rewritings: Vec::new(),
             retransformed: Vec::new(),
+            transforms_decided: Vec::new(),
             resumes: None,
             notes: Vec::new(),
             conflicts: Vec::new(),

@@ -188,6 +188,7 @@ fn decide_link(
         && work.holds.is_empty()
         && work.operations.is_empty()
         && !context.retransformed.contains_key(&link.id)
+        && link.bases.iter().all(|(_, base)| base.retransformed.is_empty())
         && entry.is_quiet();
     if is_idle && Side::BOTH.into_iter().all(unchanged) && stamp::agree(mapping, link, &views) {
         return entry;
@@ -206,9 +207,7 @@ fn decide_link(
         return entry;
     }
     if Side::BOTH.into_iter().any(|side| matches!(views[side], View::Other(_))) {
-        let mut lost = Loss { mapping, work, link, views: &views, context }.decide(entry);
-        retransform::owe(mapping, (work, link), context, &mut lost, |_| true);
-        return lost;
+        return Loss { mapping, work, link, views: &views, context }.decide(entry);
     }
     if link.status == LinkStatus::Suspended {
         entry.before = Some(resumed(link, "both records are there to be synced"));
@@ -218,15 +217,13 @@ fn decide_link(
         View::Unseen | View::IdOnly | View::Other(_) => None,
     });
     if work.holds.iter().any(|hold| is_refused_still(mapping, hold, &seen, context)) {
-        retransform::owe(mapping, (work, link), context, &mut entry, |_| true);
         return entry;
     }
     release_link_holds(work, &mut entry);
     let both = Seen { mapping, work, link, views, context };
     decide_pairs(&both, &mut entry, needs);
     let dropped = judge_record_conflict(mapping, work, context, &mut entry);
-    let is_left = |index| both.hides(index) || dropped.contains(&index);
-    retransform::owe(mapping, (work, link), context, &mut entry, is_left);
+    retransform::note_decided(&both, &dropped, &mut entry);
     joint::resume(&both, &mut entry);
     let is_held = entry.holds.iter().any(|hold| matches!(hold.key, HoldKey::Link(_)));
     if both.leaves_record() {
@@ -362,7 +359,6 @@ fn keep_answered(
         let prints = Sides::from_fn(print);
         let stands = |hold: &Hold| {
             let is_same = match hold.reason {
-                HoldReason::Unreadable => hold.withheld.is_some(), // owed, whatever both hold
                 HoldReason::Guard | HoldReason::Rejected => hold.values == prints,
                 HoldReason::Conflict
                 | HoldReason::Reference
@@ -371,6 +367,7 @@ fn keep_answered(
                 | HoldReason::Unsettled
                 | HoldReason::Ambiguous
                 | HoldReason::UnknownOutcome
+                | HoldReason::Unreadable
                 | HoldReason::Missing
                 | HoldReason::Invalid
                 | HoldReason::Excluded => false,

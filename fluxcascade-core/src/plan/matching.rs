@@ -169,7 +169,7 @@ impl Subject<'_> {
             (Match::Nobody, Some(operation)) => unanswered(self, operation, context, entry, needs),
             (Match::Nobody, None) => match freedom {
                 Freedom::Free if self.may_be_unanswered(context) => {
-                    self.park_unanswered(context, entry)
+                    self.park_unanswered(context, entry, needs)
                 }
                 Freedom::Free | Freedom::Remade if self.has_unlisted_key(context) => {
                     entry.waits("who has its match key is known when it is listed")

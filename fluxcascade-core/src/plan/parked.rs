@@ -172,26 +172,53 @@ impl Subject<'_> {
     }
 
     /// Whether a create without a key and without an answer may have made the record, which has
-    /// no key that would say otherwise; also one for a record that is forgotten since.
+    /// no key that would say otherwise. Once that was asked, it is asked on until all records that it
+    /// may be have links of their own: also if one is forgotten or gone since, or left by a person.
     pub(super) fn may_be_unanswered(&self, context: &PlanContext) -> bool {
         let is_own_id = |rule: u16| {
             let rule = self.mapping.rules.get(usize::from(rule));
             rule.is_some_and(|rule| rule.own_id == Some(self.side))
         };
-        let was_named =
-            |hold: &Hold| hold.reason == HoldReason::Ambiguous && hold.candidates.is_empty();
+        let is_linked = |candidate| matches!(context.linked.get(candidate), Some(Some(_)));
         let may_be = !context.keyless_creates[self.side].is_empty()
-            || record_hold(self.work).is_some_and(was_named);
+            || self
+                .asked_of()
+                .is_some_and(|asked| asked.is_empty() || !asked.iter().all(is_linked));
         may_be
             && self.mapping.mapping.creates_on(self.side.other())
             && self.work.candidates.iter().all(|found| is_own_id(found.rule))
     }
 
+    /// The records that it could be, if that is asked.
+    fn asked_of(&self) -> Option<&[(Side, RecordId)]> {
+        let hold = record_hold(self.work)?;
+        (hold.reason == HoldReason::Ambiguous).then_some(&hold.candidates)
+    }
+
     /// It is not made back on the side that it may have come from, until a person has said.
-    pub(super) fn park_unanswered(&self, context: &PlanContext, entry: Entry) -> Entry {
+    pub(super) fn park_unanswered(
+        &self,
+        context: &PlanContext,
+        mut entry: Entry,
+        needs: &mut Vec<Need>,
+    ) -> Entry {
         let origins = context.keyless_creates[self.side].iter().take(Candidates::MOST_HOLDERS);
         let origin = |origin: &RecordId| (self.side.other(), origin.clone());
-        let candidates: Vec<(Side, RecordId)> = origins.map(origin).collect();
+        let mut candidates: Vec<(Side, RecordId)> = origins.map(origin).collect();
+        if candidates.is_empty() {
+            candidates.extend_from_slice(self.asked_of().unwrap_or_default());
+            let unknown = candidates.iter().filter(|asked| !context.linked.contains_key(asked));
+            let linked = |(side, record): &(Side, RecordId)| Need::Linked {
+                side: *side,
+                record: record.clone(),
+            };
+            let asked = needs.len();
+            needs.extend(unknown.map(linked));
+            if needs.len() > asked {
+                entry.step = Step::Needs;
+                return entry;
+            }
+        }
         let why = match candidates.len() {
             0 => "it has no key, and a create for a record that is forgotten may have made it",
             _ => "it has no key, and a create whose answer is missing may have made it",

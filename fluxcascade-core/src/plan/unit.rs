@@ -350,8 +350,7 @@ impl Seen<'_> {
         let changes = Sides::from_fn(|side| self.change(index, side));
         let hold = self.hold(pair, entry);
         let unchanged = changes == Sides::new(Change::Same, Change::Same);
-        let rewrites =
-            if unchanged { retransform::applies(self, index, hold.as_ref()) } else { None };
+        let rewrites = if unchanged { retransform::applies(self, index) } else { None };
         let has_base = match (changes.source, changes.target) {
             (Change::Absent, _) | (_, Change::Absent) => return None,
             (Change::Same, Change::Same)

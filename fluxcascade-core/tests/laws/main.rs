@@ -188,6 +188,7 @@ proptest! {
                 at,
                 origin: WriteOrigin::Person,
             }],
+            retransformed: vec![2],
         };
         prop_assert_eq!(decode_base(&encode_base(&base)).unwrap(), base);
         let record = RecordId::new("r-1").unwrap();

@@ -4,7 +4,7 @@
 use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, Limit, PairDirection, Test};
-use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side};
+use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side, Withheld};
 use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::connectors::names_none;
@@ -222,4 +222,30 @@ async fn a_question_ends_when_its_only_pair_flows_one_way() {
     assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
     let rows = world.conflicts().await;
     assert!(rows.iter().all(|row| row.status != ConflictStatus::Open), "{rows:#?}");
+}
+
+/// P14: that its whole record is refused in between is no end of the attempts that a value had, which a
+/// guard let through.
+#[tokio::test]
+async fn attempts_at_a_value_are_counted_on_when_its_record_is_refused_in_between() {
+    let world = World::new();
+    let (source, _) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "");
+    world.field.refuse("phone");
+    let attempts = async || {
+        let holds = world.holds().await;
+        let of_pair = holds.iter().find(|hold| hold.key.pair().is_some()).unwrap();
+        (of_pair.attempts, of_pair.withheld)
+    };
+    for tried in 1..3 {
+        world.sync().await;
+        assert_eq!(attempts().await, (tried, Some(Withheld::Blanking)));
+        world.minutes(60);
+    }
+    world.engine_with(names_none(&world.field)).await.sync("contacts").await.unwrap();
+    assert_eq!(attempts().await, (2, Some(Withheld::Blanking)), "{:#?}", world.holds().await);
+    world.minutes(25 * 60);
+    world.sync().await;
+    assert_eq!(attempts().await, (3, Some(Withheld::Blanking)), "{:#?}", world.holds().await);
 }

@@ -25,6 +25,7 @@ mod halves;
 mod hidden;
 mod keeping;
 mod kept;
+mod keyless;
 mod late;
 mod left;
 mod merged;

@@ -1,10 +1,14 @@
 //! P20: a mapping that changes between two runs.
 
-use fluxcascade_core::Strategy;
+use std::sync::Arc;
+
 use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange, PairBuilder, PairDirection};
-use fluxcascade_core::model::{Cause, ConflictStatus, HoldReason, RecordId, Sides};
-use fluxcascade_core::testkit::SimProfile;
+use fluxcascade_core::model::{Cause, Choice, ConflictStatus, HoldReason, RecordId, Side, Sides};
+use fluxcascade_core::testkit::{
+    CallKind, CrashPlan, CrashPoints, Fault, SimProfile, at_every_point,
+};
 use fluxcascade_core::transform::value_map;
+use fluxcascade_core::{Engine, Strategy};
 
 use crate::connectors::names_none;
 use crate::world::{World, contacts};
@@ -163,6 +167,100 @@ async fn a_changed_transform_of_a_record_that_waits_is_done_when_it_goes_on() {
     world.settle().await;
     assert_eq!(world.field.text(&target, "name"), "uno", "{:#?}", world.holds().await);
     assert!(world.holds().await.is_empty(), "{:#?}", world.holds().await);
+}
+
+/// P20, P11: what its change leaves to a person stays theirs, whatever else of the records is edited, and
+/// is neither agreed by a later look nor decided by the strategies for edits.
+#[tokio::test]
+async fn what_a_changed_transform_asks_of_a_person_stays_asked() {
+    for first_link in [Strategy::Manual, Strategy::Error] {
+        let of = |titles| {
+            titled(titles, OnChange::FirstLink)
+                .pair("phone", "phone")
+                .first_link(first_link.clone())
+                .conflicts(Strategy::SourceWins)
+        };
+        let before = of([("1", "one"), ("2", "two")]);
+        let mut world = World::with(SimProfile::default(), SimProfile::default(), before);
+        let source = world.crm.insert([("email", "p@x.io"), ("name", "1"), ("phone", "1")]);
+        let target = world.field.insert([("mail", "p@x.io"), ("name", "one"), ("phone", "1")]);
+        world.sync().await;
+        world.mapping = of([("1", "uno"), ("2", "one")]).build().unwrap();
+        world.minutes(15);
+        world.sync().await;
+        for edit in 2..5 {
+            let holds = world.holds().await;
+            assert_eq!(holds.len(), 1, "{first_link:?} {edit}: {holds:#?}");
+            assert_eq!(holds[0].reason, HoldReason::Conflict, "{first_link:?} {edit}");
+            world.crm.edit(&source, "phone", format!("256 555 010{edit}"));
+            world.minutes(25 * 60);
+            world.engine().await.run("contacts").full().sync().await.unwrap();
+        }
+        assert_eq!(world.field.text(&target, "name"), "one", "{first_link:?}");
+        assert_eq!(world.conflicts().await[0].status, ConflictStatus::Open, "{first_link:?}");
+        world.answer(Choice::Take(Side::Target)).await;
+        world.settle().await;
+        assert_eq!(world.crm.text(&source, "name"), "2", "{first_link:?}");
+        assert_eq!(world.holds().await, [], "{first_link:?}");
+    }
+}
+
+/// P20: a value that the new transform does not take is told until one is given, or the transform is mended.
+#[tokio::test]
+async fn a_value_that_a_changed_transform_refuses_stays_held() {
+    let (mut world, targets) = changed(OnChange::RewriteTarget).await;
+    world.mapping = titled([("3", "uno"), ("2", "due")], OnChange::RewriteTarget).build().unwrap();
+    for _ in 0..3 {
+        world.minutes(25 * 60);
+        world.engine().await.run("contacts").full().sync().await.unwrap();
+        let reasons: Vec<_> = world.holds().await.iter().map(|hold| hold.reason).collect();
+        assert_eq!(reasons, [HoldReason::Invalid; 3]);
+    }
+    world.mapping = titled([("1", "uno"), ("2", "due")], OnChange::RewriteTarget).build().unwrap();
+    world.settle().await;
+    assert_eq!(world.field.text(&targets[1], "name"), "uno");
+    assert_eq!(world.holds().await, []);
+}
+
+/// P20, P17: a link that is stored before all of its record is done does not lose it, wherever a run ends.
+#[tokio::test]
+async fn a_changed_transform_is_not_forgotten_by_a_run_that_ends_between_its_sides() {
+    let points = at_every_point(async |crash: CrashPlan| {
+        let of = |titles| {
+            titled(titles, OnChange::RewriteTarget).pair("phone", "phone").pair("address", "street")
+        };
+        let before = of([("1", "one"), ("2", "two")]);
+        let mut world = World::with(SimProfile::default(), SimProfile::default(), before);
+        let source = world.crm.insert([("email", "p@x.io"), ("name", "1")]);
+        let target = world.field.insert([("mail", "p@x.io"), ("name", "one")]);
+        world.sync().await;
+        world.mapping = of([("1", "uno"), ("2", "due")]).build().unwrap();
+        world.minutes(15);
+        world.crm.edit(&source, "phone", "256 555 0100");
+        world.field.edit(&target, "street", "1 Main St");
+        world.crm.fail_next(CallKind::Update, Fault::RequestLost);
+        let points = CrashPoints::new();
+        let engine = Engine::builder()
+            .connection("crm", points.connector(world.crm.clone()))
+            .connection("field", points.connector(world.field.clone()))
+            .store(points.store(Arc::clone(&world.store)))
+            .clock(world.shared_clock())
+            .mapping(world.mapping.clone())
+            .build()
+            .await
+            .unwrap();
+        let ended = points.run(crash, engine.sync("contacts")).await;
+        drop(engine);
+        for _ in 0..3 {
+            world.minutes(15);
+            world.sync().await;
+        }
+        assert_eq!(world.field.text(&target, "name"), "uno", "{ended:?}");
+        assert_eq!(world.crm.text(&source, "address"), "1 Main St", "{ended:?}");
+        ended
+    })
+    .await;
+    assert!(points > 20, "{points}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fluxcascade_core::Side::{Source, Target};
 use fluxcascade_core::mapping::{CompiledMapping, DEFAULT_RETENTION, OnChange};
 use fluxcascade_core::model::{
-    Cause, ConflictStatus, FieldType, HoldReason, Side, Value, Withheld,
+    Base, Cause, ConflictStatus, FieldType, HoldReason, Side, Value, Withheld,
 };
 use fluxcascade_core::plan::{Gate, PairAction};
 use fluxcascade_core::resolver::Strategy;
@@ -31,7 +31,8 @@ fn changed(on_change: OnChange) -> Given {
         .adopt(&stored, at(0), DEFAULT_RETENTION)
         .revision()
         .expect("another transform is another revision");
-    let changed = now.retransformed(1, &[stored, vec![added]].concat());
+    let stored = [stored, vec![added]].concat();
+    let changed = now.retransformed(1, &stored);
     let mut given = Given::new(now)
         .based(Source, "x", "1")
         .based(Target, "x", "one")
@@ -39,6 +40,12 @@ fn changed(on_change: OnChange) -> Given {
         .with(Target, "x", "one")
         .agreed("y", "same");
     given.context.gate = Gate::Open(BTreeSet::from([Withheld::Overwrite]));
+    let link = given.work.link.as_mut().unwrap();
+    for side in Side::BOTH {
+        let of_before = Base { revision: 1, ..link.bases[side].clone() };
+        link.bases[side] = given.mapping.relay(side, &of_before, &stored);
+        assert_eq!(link.bases[side].retransformed, [0]);
+    }
     given.context.retransformed.insert(LINK, changed);
     given
 }
@@ -92,7 +99,6 @@ fn a_rewriting_is_withheld_by_the_guard_and_not_forgotten() {
     assert!(entry.pairs.is_empty());
     assert_eq!(one_hold(&entry).withheld, Some(Withheld::Overwrite));
     let mut given = given.held();
-    given.context.retransformed.clear(); // the link is of this revision by now
     assert!(given.entry().is_quiet());
     given.context.gate = Gate::Open(BTreeSet::from([Withheld::Overwrite]));
     assert_eq!(writes(&given, &given.entry()), ["target x = uno"]);

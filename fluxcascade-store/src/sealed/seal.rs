@@ -88,6 +88,7 @@ impl Sealer<'_> {
             fingerprint: base.fingerprint.map(|print| self.prints.image(print)),
             version: Version::default(),
             written: Vec::new(),
+            retransformed: Vec::new(),
         })
     }
 

@@ -71,6 +71,7 @@ pub(crate) fn the_link() -> Link {
             at: at(1),
             origin: WriteOrigin::Person,
         }],
+        retransformed: vec![2],
     };
     let map = Value::Map([("key".to_owned(), text("planted in a map"))].into());
     let object = fluxcascade_core::model::ObjectType::new("owners").unwrap();
