@@ -72,7 +72,10 @@ impl Dice {
 
     fn link(&mut self) -> Link {
         let (source, target) = (self.id(Side::Source), self.id(Side::Target));
-        let link = link_between(self.byte(5), &source, &target);
+        let mut link = link_between(self.byte(5), &source, &target);
+        if self.one_in(3) {
+            link.bases.target.retransformed = vec![self.byte(3).into()];
+        }
         let status = match self.below(4) {
             0 => LinkStatus::Tombstone,
             1 => LinkStatus::Suspended,

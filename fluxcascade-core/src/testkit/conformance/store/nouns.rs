@@ -100,7 +100,6 @@ pub fn link_between(n: u8, source: &str, target: &str) -> Link {
         base.slots[0] = Slot::Present(Value::from(text));
         base.slots[2] = Slot::Present(Value::Int(i64::from(n)));
         base.fingerprint = Some(print(n));
-        base.retransformed = vec![2];
         base.version = Version { order: Some(u64::from(n)), ..Version::default() };
         base
     };

@@ -74,9 +74,10 @@ pub(super) async fn pages_that_go_on_after_the_last_mark_reach_every_row_of_a_ta
     Ok(())
 }
 
-/// The link with another value in a base.
+/// The link with another value in a base, and a pair whose transform was changed.
 fn anew(mut link: Link) -> Link {
     link.bases.source.slots[0] = Slot::Present(Value::from("anew"));
+    link.bases.source.retransformed = vec![2];
     link
 }
 
