@@ -195,10 +195,11 @@ impl DeskItem {
     }
 }
 
-/// A hold as an item.
+/// A hold as an item, under the one that its whole record waits for.
 fn item(
     mapping: &CompiledMapping,
     hold: &Hold,
+    above: Option<&Hold>,
     link: Option<&Link>,
     row: Option<&Conflict>,
 ) -> DeskItem {
@@ -230,7 +231,7 @@ fn item(
         records,
         pair: pair.map(|pair| pair.label.clone()),
         detail: hold.detail.clone(),
-        next: hold.next_step(),
+        next: hold.next_step_under(above),
         since: hold.since,
         attempts: hold.attempts,
         candidates: hold.candidates.clone(),

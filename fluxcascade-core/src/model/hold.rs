@@ -143,6 +143,14 @@ impl HoldKey {
             HoldKey::Link(_) | HoldKey::Record(..) => None,
         }
     }
+
+    /// The link, if it is on one or on a pair of one.
+    pub fn link(&self) -> Option<LinkId> {
+        match self {
+            HoldKey::Pair(link, _) | HoldKey::Link(link) => Some(*link),
+            HoldKey::Record(..) => None,
+        }
+    }
 }
 
 /// A pair about which a person is asked together with others, as both sides held it then.
@@ -301,6 +309,13 @@ impl Hold {
         self.answer.is_none() && self.not_before.is_none_or(|due| due > now)
     }
 
+    /// Whether a choice for a pair waits with this hold, which its whole record waits for. What decides the
+    /// pair is carried out while others are in question.
+    pub(crate) fn keeps_back(&self, choice: &Choice) -> bool {
+        let decides = matches!(choice, Choice::Take(_) | Choice::Set(_) | Choice::Leave);
+        self.reason != HoldReason::Conflict || !decides
+    }
+
     /// Whether it is of a pair whose whole record is refused, and tried again with that one: a guard has let
     /// it through, and is not asked once more.
     pub(crate) fn is_beside(&self) -> bool {
@@ -316,6 +331,17 @@ impl Hold {
     /// What a guard has let through of it.
     pub(crate) fn let_through(&self) -> Option<Withheld> {
         self.withheld.filter(|_| self.reason == HoldReason::Rejected)
+    }
+
+    /// What happens next under the hold that its whole record waits for, if there is one.
+    pub(crate) fn next_step_under(&self, above: Option<&Hold>) -> String {
+        match (above, self.choice()) {
+            (Some(above), Some(choice)) if above.keeps_back(choice) => {
+                let word = choice.word();
+                format!("when its whole record goes on, a run carries out the answer: {word}")
+            }
+            (Some(_), Some(_)) | (None, _) | (_, None) => self.next_step(),
+        }
     }
 
     /// What happens next, or what a person can do, in words.

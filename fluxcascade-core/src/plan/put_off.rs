@@ -7,7 +7,7 @@ use super::context::PlanContext;
 use super::detect::View;
 use super::ending::link_hold;
 use super::entry::{Entry, Step};
-use crate::model::{Choice, Hold, HoldReason, Link, LinkStatus, Side, Sides, Work};
+use crate::model::{Hold, HoldReason, Link, LinkStatus, Side, Sides, Work};
 
 /// How long an answer for a field that is not shown waits before both records are read again: that a
 /// field is shown from now on is no edit, and no system tells it.
@@ -54,16 +54,10 @@ impl Above<'_> {
             (None, Some(_)) => hold.reason == HoldReason::Conflict && (is_later || is_away),
             (Some(_), None) => is_away || self.hold.is_some(),
             (Some(_), Some(choice)) => {
-                is_away || is_later && can_wait(hold) || is_awaited(hold) || self.takes_no(choice)
+                let is_kept_back = self.hold.is_some_and(|above| above.keeps_back(choice));
+                is_away || is_later && can_wait(hold) || is_awaited(hold) || is_kept_back
             }
         }
-    }
-
-    /// Whether the whole record waits, and a choice for a pair with it. What decides the pair is carried
-    /// out while others are in question.
-    fn takes_no(&self, choice: &Choice) -> bool {
-        let decides = matches!(choice, Choice::Take(_) | Choice::Set(_) | Choice::Leave);
-        self.hold.is_some_and(|hold| hold.reason != HoldReason::Conflict || !decides)
     }
 }
 

@@ -5,7 +5,7 @@ use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, Limit, PairDirection, Test};
 use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side, Withheld};
-use fluxcascade_core::testkit::{CallKind, Fault};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
 use crate::connectors::names_none;
 use crate::crossed::{streets, whole};
@@ -248,4 +248,32 @@ async fn attempts_at_a_value_are_counted_on_when_its_record_is_refused_in_betwee
     world.minutes(25 * 60);
     world.sync().await;
     assert_eq!(attempts().await, (3, Some(Withheld::Blanking)), "{:#?}", world.holds().await);
+}
+
+/// What a person said of a pair whose whole record waits is not promised for the next run.
+#[tokio::test]
+async fn the_desk_says_that_an_answer_waits_with_its_record() {
+    let world = World::with(
+        SimProfile::default(),
+        SimProfile::default(),
+        contacts().conflicts(Strategy::Manual),
+    );
+    let (source, target) = world.linked().await;
+    world.minutes(15);
+    world.crm.edit(&source, "phone", "256 555 1400");
+    world.field.edit(&target, "phone", "256 555 1405");
+    world.sync().await;
+    world.field.garble(&target);
+    world.minutes(15);
+    world.engine().await.run("contacts").full().sync().await.unwrap();
+    let of_pair = |item: &&DeskItem| item.key.pair().is_some();
+    let asked = desk(&world).await.iter().find(of_pair).unwrap().clone();
+    say(&world, &asked, Choice::Take(Side::Source)).await;
+    let item = desk(&world).await.iter().find(of_pair).unwrap().clone();
+    let waits = "when its whole record goes on, a run carries out the answer: take source";
+    assert_eq!(item.next, waits);
+    world.field.show(&target);
+    world.engine().await.run("contacts").full().sync().await.unwrap();
+    assert_eq!(world.field.text(&target, "phone"), "256 555 1400");
+    assert!(desk(&world).await.is_empty());
 }

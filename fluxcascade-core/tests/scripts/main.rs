@@ -36,6 +36,7 @@ mod values;
 mod wanted;
 mod world;
 
+use std::io::Write as _;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -175,7 +176,8 @@ fn the_sides_agree_and_nothing_is_lost_or_made_up_whatever_happens() {
         }
     });
     let total = total.into_inner().unwrap();
-    eprintln!("{}", total.print("scripts"));
+    // It is for people: shown whether the test passes or not.
+    writeln!(std::io::stderr(), "\n{}", total.print("scripts")).unwrap();
     if std::env::var("FLUXCASCADE_CASES").is_err() {
         total.assert_floor(20, &wanted::wanted());
     }

@@ -277,7 +277,7 @@ impl Holds {
     /// Stores a hold in place of one with its key.
     pub(super) fn put(&mut self, hold: Hold) {
         self.remove(&hold.key);
-        if let Some(link) = link_of(&hold.key) {
+        if let Some(link) = hold.key.link() {
             self.of_link.entry(link).or_default().insert(hold.key.clone());
         }
         if let Some(awaited) = &hold.waits_for {
@@ -289,20 +289,12 @@ impl Holds {
     /// Forgets a hold.
     pub(super) fn remove(&mut self, key: &HoldKey) {
         let Some(hold) = self.by_key.remove(key) else { return };
-        if let Some(link) = link_of(key) {
+        if let Some(link) = key.link() {
             drop_from(&mut self.of_link, &link, key);
         }
         if let Some(awaited) = &hold.waits_for {
             drop_from(&mut self.waiting, awaited, key);
         }
-    }
-}
-
-/// The link that a hold is on, if it is on one.
-pub(super) fn link_of(key: &HoldKey) -> Option<LinkId> {
-    match key {
-        HoldKey::Pair(link, _) | HoldKey::Link(link) => Some(*link),
-        HoldKey::Record(..) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{Feed, FeedKey, RunStart};
 
-use super::index::{Holds, Keys, Links, Operations, link_of};
+use super::index::{Holds, Keys, Links, Operations};
 use super::turns::Turn;
 use crate::rules::{self, Standing};
 
@@ -78,7 +78,7 @@ impl Ledger {
     }
 
     pub(super) fn review_hold(&mut self, key: &HoldKey) {
-        if let Some(link) = link_of(key) {
+        if let Some(link) = key.link() {
             self.review(WorkKey::Link(link));
         }
         if let HoldKey::Record(side, record) = key {

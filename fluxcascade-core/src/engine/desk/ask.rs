@@ -1,6 +1,6 @@
 //! What the desk is asked: a page of what waits, and answers to it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Desk, DeskError, DeskItem, item};
 use crate::engine::{Engine, SyncError};
@@ -103,21 +103,42 @@ impl Engine {
             rows.into_iter().flatten().map(|row| (row.id, row)).collect();
         let mut links: HashMap<LinkId, Link> = HashMap::new();
         for hold in holds {
-            if let HoldKey::Pair(id, _) | HoldKey::Link(id) = &hold.key
-                && !links.contains_key(id)
-                && let Some(link) = self.link_by_id(mapping, *id).await?
+            if let Some(id) = hold.key.link()
+                && !links.contains_key(&id)
+                && let Some(link) = self.link_by_id(mapping, id).await?
             {
-                links.insert(*id, link);
+                links.insert(id, link);
             }
         }
+        let above = self.above(mapping, holds).await?;
         let of = |hold: &&Hold| {
-            let link = match &hold.key {
-                HoldKey::Pair(id, _) | HoldKey::Link(id) => links.get(id),
-                HoldKey::Record(..) => None,
-            };
-            item(mapping, hold, link, hold.conflict.and_then(|id| rows.get(&id)))
+            let id = hold.key.link();
+            let (above, link) =
+                (id.and_then(|id| above.get(&id)), id.and_then(|id| links.get(&id)));
+            let above = above.filter(|_| hold.key.pair().is_some());
+            item(mapping, hold, above, link, hold.conflict.and_then(|id| rows.get(&id)))
         };
         Ok(holds.iter().map(of).collect())
+    }
+
+    /// What the whole records of pairs wait for that are answered, by their links.
+    async fn above(
+        &self,
+        mapping: &CompiledMapping,
+        holds: &[&Hold],
+    ) -> Result<HashMap<LinkId, Hold>, SyncError> {
+        let of_pairs =
+            holds.iter().filter(|hold| hold.answer.is_some() && hold.key.pair().is_some());
+        let links: BTreeSet<LinkId> = of_pairs.filter_map(|hold| hold.key.link()).collect();
+        if links.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keys = links.into_iter().map(HoldKey::Link).collect();
+        let page = Page { holds: Some(keys), ..Page::all() };
+        let now = self.inner.clock.now();
+        let above = self.store().holds(&mapping.key, &page).await?;
+        let above = above.into_iter().filter(|hold| hold.waits_on(now));
+        Ok(above.filter_map(|hold| Some((hold.key.link()?, hold))).collect())
     }
 
     /// A mapping with the number of its stored revision, and what its bases are laid out by.
