@@ -39,15 +39,17 @@ pub(crate) type Met<W> = BTreeMap<(&'static str, W), usize>;
 /// What the calls of all stores have met together.
 #[derive(Debug)]
 pub(crate) struct Trials<W: 'static> {
-    /// By turns, of the calls of one method: a prime number of them, so that a rule which calls it more
-    /// than once meets each at each of its calls in the end.
+    /// By turns, of the calls of one method.
     ways: &'static [W],
     noted: Arc<Mutex<Noted<W>>>,
 }
 
 #[derive(Debug)]
 struct Noted<W> {
-    /// How often each method was called, and which were in the rule that is under way.
+    /// How often the rules were put. The calls of a method begin with the next way each time, so that
+    /// every call of a rule meets each of them in the end.
+    passes: usize,
+    /// How often each method was called in this pass, and which were in the rule that is under way.
     turns: BTreeMap<&'static str, usize>,
     called: BTreeSet<&'static str>,
     met: Met<W>,
@@ -62,16 +64,17 @@ impl<W> Clone for Trials<W> {
 impl<W: Copy + Ord> Trials<W> {
     pub(crate) fn of(ways: &'static [W]) -> Self {
         let (turns, called, met) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { ways, noted: Arc::new(Mutex::new(Noted { turns, called, met })) }
+        Self { ways, noted: Arc::new(Mutex::new(Noted { passes: 0, turns, called, met })) }
     }
 
     /// How this call of a method fails.
     pub(crate) fn next(&self, method: &'static str) -> W {
         let mut noted = self.noted.lock().unwrap();
         noted.called.insert(method);
+        let passes = noted.passes;
         let turn = noted.turns.entry(method).or_default();
         *turn += 1;
-        self.ways[*turn % self.ways.len()]
+        self.ways[(passes + *turn) % self.ways.len()]
     }
 
     /// It did.
@@ -94,7 +97,11 @@ impl<W: Copy + Ord> Trials<W> {
                 verdict.unwrap_or_else(|violation| panic!("{violation}"));
                 calling.push((rule, std::mem::take(&mut self.noted.lock().unwrap().called)));
             }
-            let left = left(&self.noted.lock().unwrap().met);
+            let mut noted = self.noted.lock().unwrap();
+            noted.passes += 1;
+            noted.turns.clear();
+            let left = left(&noted.met);
+            drop(noted);
             calling.retain(|(_, called)| left.iter().any(|method| called.contains(method)));
             rules = calling.into_iter().map(|(rule, _)| rule).collect();
         }
