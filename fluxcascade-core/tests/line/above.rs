@@ -5,7 +5,7 @@ use fluxcascade_core::Strategy;
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{ConflictScope, Limit, PairDirection, Test};
 use fluxcascade_core::model::{Choice, ConflictStatus, HoldReason, RecordId, Side, Withheld};
-use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
+use fluxcascade_core::testkit::{CallKind, Fault};
 
 use crate::connectors::names_none;
 use crate::crossed::{streets, whole};
@@ -253,15 +253,9 @@ async fn attempts_at_a_value_are_counted_on_when_its_record_is_refused_in_betwee
 /// What a person said of a pair whose whole record waits is not promised for the next run.
 #[tokio::test]
 async fn the_desk_says_that_an_answer_waits_with_its_record() {
-    let world = World::with(
-        SimProfile::default(),
-        SimProfile::default(),
-        contacts().conflicts(Strategy::Manual),
-    );
-    let (source, target) = world.linked().await;
-    world.minutes(15);
-    world.crm.edit(&source, "phone", "256 555 1400");
-    world.field.edit(&target, "phone", "256 555 1405");
+    let phones = [[("phone", "256 555 1400")], [("phone", "256 555 1405")]];
+    let manual = contacts().conflicts(Strategy::Manual);
+    let (world, _, target) = edited(manual, &phones[0], &phones[1]).await;
     world.sync().await;
     world.field.garble(&target);
     world.minutes(15);

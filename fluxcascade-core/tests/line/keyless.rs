@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use fluxcascade_core::Engine;
 use fluxcascade_core::model::{Choice, ConnectionName, ObjectType, RecordId, Side};
 use fluxcascade_core::store::Hint;
 use fluxcascade_core::testkit::{
@@ -34,15 +33,7 @@ async fn world_with_one(side: Side) -> World {
 /// One run at which something happens, and then many days.
 async fn played(world: &World, plan: CrashPlan) -> Ended<()> {
     let points = CrashPoints::new();
-    let engine = Engine::builder()
-        .connection("crm", points.connector(world.crm.clone()))
-        .connection("field", points.connector(world.field.clone()))
-        .store(points.store(Arc::clone(&world.store)))
-        .clock(world.shared_clock())
-        .mapping(world.mapping.clone())
-        .build()
-        .await
-        .unwrap();
+    let engine = world.engine_at(&points).await;
     let ended = points.run(plan, engine.sync("contacts")).await;
     drop(engine);
     for _ in 0..3 {

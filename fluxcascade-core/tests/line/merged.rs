@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use fluxcascade_core::Engine;
 use fluxcascade_core::model::{Cause, ConflictStatus, LinkStatus, RecordId, Value, Winner};
 use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::testkit::{
@@ -64,15 +63,7 @@ async fn a_write_to_both_sides_that_is_cut_off_anywhere_is_finished() {
         let world = appending();
         let (source, target) = both_edited(&world).await;
         let points = CrashPoints::new();
-        let engine = Engine::builder()
-            .connection("crm", points.connector(world.crm.clone()))
-            .connection("field", points.connector(world.field.clone()))
-            .store(points.store(Arc::clone(&world.store)))
-            .clock(world.shared_clock())
-            .mapping(world.mapping.clone())
-            .build()
-            .await
-            .unwrap();
+        let engine = world.engine_at(&points).await;
         let ended = points.run(crash, engine.sync("contacts")).await;
         drop(engine);
         for _ in 0..3 {

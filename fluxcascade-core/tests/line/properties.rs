@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::Engine;
 use fluxcascade_core::connector::{Capabilities, Consistency};
 use fluxcascade_core::model::{
     AnswerOutcome, Choice, ConflictStatus, ConnectionName, LinkStatus, LogRow, ObjectType,
@@ -214,15 +213,7 @@ pub(crate) async fn a_cursor_does_not_pass_a_page_that_is_not_stored() {
         world.crm.edit(&source, "name", "Ann B");
         world.minutes(10); // longer ago than the look-back
         let points = CrashPoints::new();
-        let engine = Engine::builder()
-            .connection("crm", points.connector(world.crm.clone()))
-            .connection("field", points.connector(world.field.clone()))
-            .store(points.store(Arc::clone(&world.store)))
-            .clock(world.shared_clock())
-            .mapping(world.mapping.clone())
-            .build()
-            .await
-            .unwrap();
+        let engine = world.engine_at(&points).await;
         let ended = points.run(crash, engine.sync("contacts")).await;
         drop(engine);
         for _ in 0..2 {

@@ -1,14 +1,12 @@
 //! P20: a mapping that changes between two runs.
 
-use std::sync::Arc;
-
+use fluxcascade_core::Strategy;
 use fluxcascade_core::mapping::{Mapping, MappingBuilder, OnChange, PairBuilder, PairDirection};
 use fluxcascade_core::model::{Cause, Choice, ConflictStatus, HoldReason, RecordId, Side, Sides};
 use fluxcascade_core::testkit::{
     CallKind, CrashPlan, CrashPoints, Fault, SimProfile, at_every_point,
 };
 use fluxcascade_core::transform::value_map;
-use fluxcascade_core::{Engine, Strategy};
 
 use crate::connectors::names_none;
 use crate::world::{World, contacts};
@@ -240,15 +238,7 @@ async fn a_changed_transform_is_not_forgotten_by_a_run_that_ends_between_its_sid
         world.field.edit(&target, "street", "1 Main St");
         world.crm.fail_next(CallKind::Update, Fault::RequestLost);
         let points = CrashPoints::new();
-        let engine = Engine::builder()
-            .connection("crm", points.connector(world.crm.clone()))
-            .connection("field", points.connector(world.field.clone()))
-            .store(points.store(Arc::clone(&world.store)))
-            .clock(world.shared_clock())
-            .mapping(world.mapping.clone())
-            .build()
-            .await
-            .unwrap();
+        let engine = world.engine_at(&points).await;
         let ended = points.run(crash, engine.sync("contacts")).await;
         drop(engine);
         for _ in 0..3 {

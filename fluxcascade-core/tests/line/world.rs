@@ -11,7 +11,7 @@ use fluxcascade_core::model::{
     LogRow, RecordId,
 };
 use fluxcascade_core::store::{Page, Store};
-use fluxcascade_core::testkit::{SimProfile, SimSystem};
+use fluxcascade_core::testkit::{CrashPoints, SimProfile, SimSystem};
 use fluxcascade_core::{Engine, SyncReport, Timestamp};
 use fluxcascade_store::MemoryStore;
 
@@ -75,6 +75,19 @@ impl World {
 
     pub(crate) async fn engine(&self) -> Engine {
         self.engine_with(self.field.clone()).await
+    }
+
+    /// A process that may end at these points.
+    pub(crate) async fn engine_at(&self, points: &CrashPoints) -> Engine {
+        Engine::builder()
+            .connection("crm", points.connector(self.crm.clone()))
+            .connection("field", points.connector(self.field.clone()))
+            .store(points.store(Arc::clone(&self.store)))
+            .clock(self.shared_clock())
+            .mapping(self.mapping.clone())
+            .build()
+            .await
+            .unwrap()
     }
 
     /// With another connector to the target.
