@@ -121,7 +121,12 @@ impl Floor {
     async fn open(place: &Place) -> Self {
         let (client, connection) = tokio_postgres::connect(&place.url, NoTls).await.unwrap();
         tokio::spawn(connection);
-        let setting = format!("SET search_path TO {}; SET synchronous_commit TO on", place.schema);
+        // Statements are planned as the store's are.
+        let setting = format!(
+            "SET search_path TO {}; SET synchronous_commit TO on;
+             SET plan_cache_mode TO force_generic_plan; SET enable_seqscan TO off",
+            place.schema
+        );
         client.batch_execute(&setting).await.unwrap();
         let links = client
             .prepare(

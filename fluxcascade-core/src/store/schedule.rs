@@ -112,6 +112,7 @@ pub trait Schedule: Store {
     /// - A mapping that is woken is due at once.
     /// - A hint wakes the mappings that it reaches.
     /// - An answer that is stored wakes its mapping.
+    /// - An answer that is not stored wakes nothing.
     /// - A link that becomes active wakes the other mappings whose holds wait for it.
     /// - What wakes a mapping that is claimed makes it due again once its lease is over.
     ///

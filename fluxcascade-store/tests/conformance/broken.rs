@@ -23,7 +23,7 @@ use fluxcascade_core::model::{
 };
 use fluxcascade_core::store::{
     Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, IntakeRow, Lease, Page, RunStart,
-    Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Subject, Taken, TokenKey,
+    Schedule, Scheduled, Store, StoreError, StoreErrorKind, StoredToken, Subject, Taken, TokenKey,
     TokenStore, WorkRequest,
 };
 use fluxcascade_store::MemoryStore;
@@ -294,6 +294,12 @@ impl Store for Broken {
         let outcomes = self.broken_answer(mapping, answers).await?;
         if self.breaks("an_answer_that_is_stored_wakes_its_mapping") {
             self.unwake(None).await?;
+        }
+        let is_stored = |outcome: &AnswerOutcome| *outcome == AnswerOutcome::Stored;
+        if self.breaks("an_answer_that_is_not_stored_wakes_nothing")
+            && !outcomes.iter().all(is_stored)
+        {
+            self.inner.wake(std::slice::from_ref(mapping)).await?;
         }
         Ok(outcomes)
     }

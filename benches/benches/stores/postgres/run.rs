@@ -37,7 +37,7 @@ const HOLDERS: &str =
      CROSS JOIN (VALUES (0::smallint), (1::smallint)) s (side)
      CROSS JOIN LATERAL (SELECT m.record FROM match_keys m
          WHERE m.tenant = $1 AND m.mapping = $2 AND m.rule = k.rule
-         AND m.fingerprint = k.fingerprint AND m.side = s.side
+         AND m.fingerprint = k.fingerprint AND m.side = s.side AND m.side >= 0
          ORDER BY m.archived, m.record LIMIT 9) h";
 
 /// The next links that have entries.

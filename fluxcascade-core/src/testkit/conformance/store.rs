@@ -300,6 +300,7 @@ macro_rules! __store_rules {
                 a_mapping_that_is_woken_is_due_at_once
                 a_hint_wakes_the_mappings_that_it_reaches
                 an_answer_that_is_stored_wakes_its_mapping
+                an_answer_that_is_not_stored_wakes_nothing
                 a_link_that_becomes_active_wakes_the_other_mappings_whose_holds_wait_for_it
                 what_wakes_a_mapping_that_is_claimed_makes_it_due_again_once_its_lease_is_over
                 a_claim_takes_mappings_that_are_due_first_those_that_are_due_longest

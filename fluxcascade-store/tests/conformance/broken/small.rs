@@ -48,11 +48,11 @@ impl Broken {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Lease, StoreError> {
-        if !self.breaks("a_renewed_lease_holds_until_its_new_end") {
-            return self.inner.renew(lease, now, ttl).await;
+        let mut renewed = self.inner.renew(lease, now, ttl).await?;
+        if self.breaks("a_renewed_lease_holds_until_its_new_end") {
+            renewed.until = lease.until;
         }
-        let renewed = self.inner.renew(lease, lease.until - ttl, ttl).await?;
-        Ok(Lease { until: now + ttl, ..renewed })
+        Ok(renewed)
     }
 
     pub(super) async fn broken_release(&self, lease: &Lease) -> Result<(), StoreError> {

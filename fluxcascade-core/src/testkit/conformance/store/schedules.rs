@@ -120,6 +120,16 @@ pub(super) async fn an_answer_that_is_stored_wakes_its_mapping(store: &dyn Sched
     Ok(())
 }
 
+pub(super) async fn an_answer_that_is_not_stored_wakes_nothing(store: &dyn Schedule) -> Checked {
+    schedule(store, contacts(), 1000).await?;
+    let lease = leased(store).await?;
+    store.release(&lease).await?;
+    // What it is told is another rule's affair.
+    store.answer(&contacts(), &[to(&pair_hold(1, "name", None), Choice::Leave)]).await?;
+    same!(due(store, 0).await?, NONE);
+    Ok(())
+}
+
 pub(super) async fn a_link_that_becomes_active_wakes_the_other_mappings_whose_holds_wait_for_it(
     store: &dyn Schedule,
 ) -> Checked {
@@ -186,8 +196,10 @@ pub(super) async fn a_mapping_whose_lease_holds_is_not_claimed(store: &dyn Sched
     let lease = leased(store).await?;
     same!(claim(store, 1, 9).await?.leases, []);
     same!(claim(store, 299, 9).await?.leases, []);
+    let lease = store.renew(&lease, at(200), TTL).await?;
+    same!(claim(store, 499, 9).await?.leases, [], "what is claimed before its new end");
     store.release(&lease).await?;
-    let claimed = claim(store, 299, 9).await?;
+    let claimed = claim(store, 499, 9).await?;
     same!(claimed.leases.len(), 1, "the number of leases once it is given back");
     Ok(())
 }
