@@ -65,18 +65,19 @@ where
     E: From<StoreError>,
     F: Future<Output = Result<Vec<u8>, E>>,
 {
-    loop {
+    let until = loop {
         if let Some(newer) = newer(tokens, stale).await? {
             return Ok(newer);
         }
-        if tokens.claim_refresh(&stale.key, clock.now(), stale.patience).await? {
-            break;
+        let now = clock.now();
+        if tokens.claim_refresh(&stale.key, now, stale.patience).await? {
+            break now + stale.patience;
         }
         clock.sleep(LOOK_AGAIN).await;
-    }
+    };
     let outcome = refresh_claimed(tokens, stale, refresh).await;
     // If that fails, the claim ends by itself.
-    let _ = tokens.release_refresh(&stale.key).await;
+    let _ = tokens.release_refresh(&stale.key, until).await;
     outcome
 }
 

@@ -56,7 +56,10 @@ pub struct Lease {
 /// What a sync remembers: links, bases, the key index, the inbox, cursors, operations, holds,
 /// conflicts, the log and the runs.
 ///
-/// Times are given by the caller, so that a test's clock reaches all of it.
+/// Times are given by the caller, so that a test's clock reaches all of it. Processes that share a store
+/// each give their own: keep their clocks together (NTP). A lease ends for its successor as much too
+/// early as the successor's clock is ahead, and a write that takes its whole time limit may then be looked
+/// at while it is still under way; what is stored stays fenced by numbers, whatever the clocks say.
 ///
 /// # What is atomic
 ///

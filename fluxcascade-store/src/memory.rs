@@ -320,8 +320,9 @@ impl Upkeep for MemoryStore {
 impl Rows for MemoryStore {
     async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError> {
         let tenants = self.tenants();
-        let names = tenants.get(tenant).map(|tenant| tenant.mappings.keys().cloned().collect());
-        Ok(names.unwrap_or_default())
+        let all = tenants.get(tenant).into_iter().flat_map(|tenant| &tenant.mappings);
+        let had_leases = all.filter(|(_, ledger)| ledger.standing.fence > 0);
+        Ok(had_leases.map(|(name, _)| name.clone()).collect())
     }
 
     async fn rows(
@@ -406,8 +407,10 @@ impl TokenStore for MemoryStore {
         }))
     }
 
-    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.credential(key, |credential| credential.claimed_until = None);
+    async fn release_refresh(&self, key: &TokenKey, until: Timestamp) -> Result<(), StoreError> {
+        self.credential(key, |credential| {
+            credential.claimed_until = credential.claimed_until.filter(|of| *of != until);
+        });
         Ok(())
     }
 }

@@ -61,6 +61,9 @@ use crate::rules;
 /// A call that was in another call's way is done again, a few times. Where the answer to a commit
 /// was lost the call fails as `Unanswered`: it may have been done.
 ///
+/// A later version brings the tables up to date when it opens them. Replace processes of earlier versions
+/// before, or right after: what they have open goes on with statements of the tables that were there.
+///
 /// The tables are in a schema of their own. The role needs the right to make that schema once, and then
 /// `SELECT`, `INSERT`, `UPDATE` and `DELETE` on its tables. The database's encoding must be UTF-8.
 ///

@@ -400,6 +400,14 @@ pub(crate) fn answered(hold: Option<Hold>, to: &AnswerTo) -> (AnswerOutcome, Opt
     }
 }
 
+/// The records that a link has no more: it follows what they were merged into.
+pub(crate) fn left<'a>(
+    old: Option<&'a Sides<RecordId>>,
+    now: &'a Sides<RecordId>,
+) -> impl Iterator<Item = (Side, &'a RecordId)> {
+    old.into_iter().flat_map(Sides::iter).filter(move |(side, record)| now[*side] != **record)
+}
+
 /// The records that a change of a link gives an active link: those that had it before have it
 /// still, and nothing waits for them.
 pub(crate) fn activated<'a>(

@@ -1,4 +1,5 @@
-//! A layer around any store that seals values and credentials before they are stored.
+//! A layer around any store that seals values and credentials before they are stored. The store below
+//! shows it its rows ([`Rows`]), so that it can seal them anew.
 //!
 //! Every value is sealed ([`Sealed::only_sensitive`] keeps the others legible, too), with every text that may repeat one: observations, bases, operations,
 //! conflicts, holds and their answers, the log, what went wrong in runs, and credentials. What the
@@ -61,7 +62,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fluxcascade_core::mapping::Mapping;
 use fluxcascade_core::model::{ConnectionName, MappingKey, TenantId};
-use fluxcascade_core::store::{Counts, Store, StoreError, StoreErrorKind, TokenKey, TokenStore};
+use fluxcascade_core::store::{Rows, StoreError, StoreErrorKind, Table, TokenKey, TokenStore};
 use secrecy::zeroize::Zeroizing;
 
 pub use adopt::{Adopted, Adopting};
@@ -85,7 +86,8 @@ const RESERVED: &str = "fluxcascade.sealed";
 /// It is a store from its first day on: the rows of a store that was used without the layer are
 /// refused as not sealed, until [`adopt`](Sealed::adopt) has sealed them. Its errors are `Locked` where a key is not at hand, and `Damaged` where a
 /// row was changed; both say which row and which key id ([`OpenError`]), and nothing is written by the
-/// call. A wrong key is found at the first lease, before anything is written at all.
+/// call. A wrong key is found at the first lease, before anything is written at all, and by a worker that
+/// claims mappings: it takes no turn from those that have the key.
 pub struct Sealed<S> {
     inner: S,
     ring: Keyring,
@@ -160,7 +162,26 @@ impl<S> Sealed<S> {
         Self { policy: Policy::OnlySensitive(named.collect()), ..Self::new(inner, ring) }
     }
 
-    /// The store below.
+    /// The store below, for what needs no key: a backup of its file, its own upkeep.
+    ///
+    /// ```
+    /// # use fluxcascade_store::SqliteStore;
+    /// # use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("sync.db");
+    /// # let ring = Keyring::new(SealingKey::new("2026-11", &[2; 32])?);
+    /// let store = Sealed::new(SqliteStore::open(&path).await?, ring);
+    /// store.inner().back_up(folder.path().join("copy.db")).await?; // as sealed as the store is
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    /// The store below alone.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -180,7 +201,7 @@ impl<S> Sealed<S> {
     }
 }
 
-impl<S: Store + TokenStore> Sealed<S> {
+impl<S: Rows + TokenStore> Sealed<S> {
     /// What is made of a tenant's secret, if it has one. Fails if the ring does not open it.
     async fn known(&self, tenant: &TenantId) -> Result<Option<Arc<Prints>>, StoreError> {
         if let Some(prints) = self.tenants().get(tenant) {
@@ -214,11 +235,11 @@ impl<S: Store + TokenStore> Sealed<S> {
             return Ok(prints);
         }
         // With a new secret, no match key that is stored would be found again.
-        if self.inner.counts(mapping).await? != Counts::default() {
+        if let Some(has) = self.has_something(tenant).await? {
             return Err(StoreError::new(
                 StoreErrorKind::Damaged,
                 format!(
-                    "mapping {mapping} has rows, and its tenant no fingerprint secret: the store was used without its sealing layer, or lost that row; seal what it has with Sealed::adopt, or restore it from a backup"
+                    "{has}, and tenant {tenant} has no fingerprint secret: the store was used without its sealing layer, or lost that row; seal what it has with Sealed::adopt, or restore it from a backup"
                 ),
             ));
         }
@@ -231,6 +252,22 @@ impl<S: Store + TokenStore> Sealed<S> {
         let lost =
             || StoreError::failed("the fingerprint secret that was just stored is not there");
         self.known(tenant).await?.ok_or_else(lost)
+    }
+
+    /// What a tenant has that a secret would have been drawn for, for people.
+    async fn has_something(&self, tenant: &TenantId) -> Result<Option<String>, StoreError> {
+        for name in self.inner.mappings(tenant).await? {
+            let mapping = MappingKey { tenant: tenant.clone(), mapping: name };
+            for table in Table::ALL {
+                if !self.inner.rows(&mapping, table, None, 1).await?.is_empty() {
+                    return Ok(Some(format!("mapping {mapping} has rows")));
+                }
+            }
+        }
+        // A connection may be authorised, through the layer, before the first run.
+        let credentials = self.inner.credentials(tenant).await?;
+        let bare = credentials.into_iter().find(|(_, token)| !envelope::is_sealed(&token.secret));
+        Ok(bare.map(|(connection, _)| format!("the credential {connection} is not sealed")))
     }
 
     /// Finds out what of a mapping stays legible, by the revisions that it has by now.

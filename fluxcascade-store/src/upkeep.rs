@@ -196,10 +196,17 @@ pub(crate) fn letter_is_old(hold: &Hold, before: Timestamp) -> bool {
         && hold.since < before
 }
 
-/// What a step did that looked at so many rows, and found so many old enough.
+/// What a step did that looked at so many rows, and found so many old enough. Its number is how many rows
+/// were kept.
 pub(crate) fn pruned(prune: &Prune, looked: usize, old: usize) -> Pruned {
-    let next = prune.skip + looked - old;
+    let next = prune.from + (looked - old) as u64;
     Pruned { removed: old as u64, next: (looked >= prune.limit.max(1)).then_some(next) }
+}
+
+/// The same where its number is a place: these were looked at, in order, and so many were old enough.
+pub(crate) fn pruned_to(prune: &Prune, places: &[u64], old: usize) -> Pruned {
+    let next = places.last().filter(|_| places.len() >= prune.limit.max(1));
+    Pruned { removed: old as u64, next: next.map(|last| last + 1) }
 }
 
 /// Where a row stands in stores that find rows by their ids: bytes that sort as the ids do. A log

@@ -8,12 +8,19 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Cursor(String);
 
-/// A cursor that is too large to be kept.
+/// A cursor that cannot be kept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a cursor of {found} bytes; at most {} are kept", Cursor::MAX_BYTES)]
-pub struct CursorError {
-    /// How many bytes it has.
-    pub found: usize,
+#[non_exhaustive]
+pub enum CursorError {
+    /// It is too large.
+    #[error("a cursor of {found} bytes; at most {} are kept", Cursor::MAX_BYTES)]
+    TooLarge {
+        /// How many bytes it has.
+        found: usize,
+    },
+    /// Some databases keep no such text.
+    #[error("a cursor with a zero character, which databases do not keep: encode it")]
+    ZeroCharacter,
 }
 
 impl Cursor {
@@ -23,11 +30,14 @@ impl Cursor {
     /// Wraps a connector's own text, which carries its format number.
     ///
     /// # Errors
-    /// If it has more than 4 KiB.
+    /// If it has more than 4 KiB, or a zero character.
     pub fn new(text: impl Into<String>) -> Result<Self, CursorError> {
         let text = text.into();
         if text.len() > Self::MAX_BYTES {
-            return Err(CursorError { found: text.len() });
+            return Err(CursorError::TooLarge { found: text.len() });
+        }
+        if text.contains('\0') {
+            return Err(CursorError::ZeroCharacter);
         }
         Ok(Self(text))
     }
@@ -43,8 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_of_more_than_4_kib_is_refused() {
+    fn a_cursor_of_more_than_4_kib_or_with_a_zero_character_is_refused() {
         assert_eq!(Cursor::new("x".repeat(4096)).unwrap().as_str().len(), 4096);
-        assert_eq!(Cursor::new("x".repeat(4097)), Err(CursorError { found: 4097 }));
+        assert_eq!(Cursor::new("x".repeat(4097)), Err(CursorError::TooLarge { found: 4097 }));
+        assert_eq!(Cursor::new("a\0b"), Err(CursorError::ZeroCharacter));
     }
 }

@@ -49,6 +49,7 @@ impl Debug for StoredToken {
 /// - A token is replaced only at its generation.
 /// - Of two replacements of the same generation, one is refused.
 /// - While a claim holds, another claim of the same key is refused.
+/// - A claim that is given back late leaves a later one.
 /// - A token is the tenant's and the connection's.
 /// - A secret is not shown, by the `Debug` of a store or a token.
 #[async_trait]
@@ -82,9 +83,10 @@ pub trait TokenStore: Debug + Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<bool, StoreError>;
 
-    /// Gives the right to refresh back.
+    /// Gives the right to refresh back that was claimed until this time (the claim's `now` and `ttl`
+    /// together), if it is still that claim's.
     ///
     /// # Errors
     /// If the store fails.
-    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError>;
+    async fn release_refresh(&self, key: &TokenKey, until: Timestamp) -> Result<(), StoreError>;
 }

@@ -109,8 +109,9 @@ pub struct Prune {
     pub what: Retained,
     /// Only those from before this time.
     pub before: Timestamp,
-    /// So many rows were looked at and kept by earlier steps.
-    pub skip: usize,
+    /// Where it begins: 0, or what the step before told as [`next`](Pruned::next), which is the store's
+    /// own number.
+    pub from: u64,
     /// At most so many rows are looked at.
     pub limit: usize,
 }
@@ -120,8 +121,8 @@ pub struct Prune {
 pub struct Pruned {
     /// Rows that are no more.
     pub removed: u64,
-    /// The `skip` of the next step; `None`: all that is old enough was looked at.
-    pub next: Option<usize>,
+    /// The `from` of the next step; `None`: all that is old enough was looked at.
+    pub next: Option<u64>,
 }
 
 /// What a store does beside syncing. It needs no lease.
@@ -152,10 +153,10 @@ pub struct Pruned {
 /// // Log rows of more than 90 days, a thousand at a time.
 /// let contacts = MappingKey::of(MappingName::new("contacts")?);
 /// let before = Timestamp::from_secs(1_772_000_000 - 90 * 86_400);
-/// let mut skip = Some(0);
-/// while let Some(at) = skip {
-///     let step = Prune { what: Retained::Log, before, skip: at, limit: 1_000 };
-///     skip = block_on(store.prune(&contacts, &step))?.next;
+/// let mut next = Some(0);
+/// while let Some(from) = next {
+///     let step = Prune { what: Retained::Log, before, from, limit: 1_000 };
+///     next = block_on(store.prune(&contacts, &step))?.next;
 /// }
 /// # Ok(())
 /// # }
@@ -173,6 +174,8 @@ pub trait Upkeep: Store {
     /// # Contract
     ///
     /// - Of a forgotten record nothing is found any more, by any call.
+    /// - What the log and the conflicts have of a forgotten link from before it followed merges is gone
+    ///   too.
     /// - Other records, links and tenants keep everything.
     /// - A page or a hint does not bring a forgotten record back.
     /// - Leases of the mappings that it is in are lost: what a run still has of it is not committed.
@@ -189,14 +192,14 @@ pub trait Upkeep: Store {
     async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError>;
 
     /// Lets go of rows that are old enough in one bounded step. Log and conflict rows are looked at in
-    /// the order in which they were stored, and holds in key order; rows that were kept count into the
-    /// next step's `skip`.
+    /// the order in which they were stored, and holds in key order. What a step costs goes with its
+    /// limit, however many rows earlier steps have kept.
     ///
     /// # Contract
     ///
     /// - Only rows from before the time are removed; of conflicts only those that are not open; of
     ///   holds only dead letters without an answer.
-    /// - A step looks at no more than its limit of rows, the first ones after those to be skipped.
+    /// - A step looks at no more than its limit of rows, the first ones from where it begins.
     /// - Steps that go on where the last one ended reach every row.
     ///
     /// # Errors

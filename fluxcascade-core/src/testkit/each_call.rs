@@ -237,8 +237,9 @@ macro_rules! each_call_of_tokens {
             async fn release_refresh(
                 &self,
                 key: &$crate::store::TokenKey,
+                until: $crate::model::Timestamp,
             ) -> Result<(), $crate::store::StoreError> {
-                $around!(self, repeats, release_refresh(key))
+                $around!(self, repeats, release_refresh(key, until))
             }
         }
     };

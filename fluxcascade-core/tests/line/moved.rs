@@ -97,12 +97,21 @@ async fn a_damaged_export_is_told_whole_and_nothing_of_it_is_stored() {
     let other = head.replace("contacts", "deals");
     let newer = head.replace("\"format\":1", "\"format\":9");
     let damaged = link.replace("\"source\":\"B", "\"source\":\"%");
-    let cases: [(&[&str], &[&str]); 8] = [
+    // Merged by hand of two exports: the same records under another id.
+    let (before, id) = link.split_once("\"id\":\"").unwrap();
+    let (id, after) = id.split_once('"').unwrap();
+    let another = format!("{before}\"id\":\"{}\"{after}", "f".repeat(id.len()));
+    let two = end.replace("\"links\":1", "\"links\":2");
+    let cases: [(&[&str], &[&str]); 9] = [
         (&[], &["it ends after 0 links"]),
         (&["{\"rows\":3}"], &["line 1 is no line of an export"]),
         (&[revision, link, end], &["it does not begin with the mapping"]),
         (&[head, revision, link], &["it ends after 1 links without its last line"]),
         (&[head, revision, link, link, end], &["line 4", "there twice", "2 links instead of 1"]),
+        (
+            &[head, revision, link, &another, &two],
+            &["line 4", "is another one of source record", "target record"],
+        ),
         (&[head, link, end], &["line 2: the source base", "the target base"]),
         (&[&other, revision, link, end, end], &["it is of mapping", "line 5 comes after the end"]),
         (&[&newer, revision, &damaged, end], &["format 9", "line 3: link"]),

@@ -125,6 +125,9 @@ impl Ledger {
             let old = self.links.get(link.id).map(|old| (old.status, &old.records));
             let now = (link.status, &link.records);
             activated.extend(rules::activated(old, now).into_iter().map(own));
+            let left = rules::left(old.map(|(_, records)| records), &link.records);
+            let former = left.map(|(side, record)| (link.id, side, record.clone()));
+            self.former.extend(former);
             moved.extend(old.iter().flat_map(|(_, records)| records.iter()).map(own));
             moved.extend(link.records.iter().map(own));
             self.links.unseat(link.id);

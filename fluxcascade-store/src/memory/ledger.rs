@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fluxcascade_core::model::{
-    Conflict, ConflictId, ConnectionName, HoldKey, InboxEntry, Link, LinkStatus, LogRow,
+    Conflict, ConflictId, ConnectionName, HoldKey, InboxEntry, Link, LinkId, LinkStatus, LogRow,
     ObjectType, Operation, RecordId, Revision, RunNumber, RunRow, Side, Sides, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{Feed, FeedKey, RunStart};
@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     pub(super) seen: Sides<Option<BTreeSet<RecordId>>>,
     pub(super) keys: Keys,
     pub(super) links: Links,
+    /// Records that links had before they followed merges.
+    pub(super) former: BTreeSet<(LinkId, Side, RecordId)>,
     pub(super) operations: Operations,
     pub(super) holds: Holds,
     /// Everything with an entry, a hold with a time, or a link's operation: due now or later.

@@ -258,10 +258,16 @@ impl Ledger {
         for link in &links {
             self.links.remove(*link);
         }
-        removed.log = self.remove_log(forgotten);
+        let former: BTreeSet<(LinkId, Side, RecordId)> =
+            self.former.iter().filter(|(link, ..)| links.contains(link)).cloned().collect();
+        self.former.retain(|(link, ..)| !links.contains(link));
+        let is_gone = |link: Option<LinkId>, side: Side, id: &RecordId| {
+            forgotten.contains(&(side, id.clone()))
+                || link.is_some_and(|link| former.contains(&(link, side, id.clone())))
+        };
+        removed.log = self.remove_log(is_gone);
         removed.conflicts = self.keep_conflicts(|row| {
-            !links.contains(&row.link)
-                && !row.records.iter().any(|(side, id)| forgotten.contains(&(side, id.clone())))
+            !row.records.iter().any(|(side, id)| is_gone(Some(row.link), side, id))
         });
         for id in links {
             self.review(WorkKey::Link(id));
@@ -294,12 +300,11 @@ impl Ledger {
         keys.len() as u64
     }
 
-    fn remove_log(&mut self, forgotten: &BTreeSet<Place>) -> u64 {
+    fn remove_log(&mut self, is_gone: impl Fn(Option<LinkId>, Side, &RecordId) -> bool) -> u64 {
         let before = self.log.len();
         self.log.retain(|_, row| {
-            !row.records.iter().any(|(side, record)| {
-                record.as_ref().is_some_and(|id| forgotten.contains(&(side, id.clone())))
-            })
+            let mut records = row.records.iter();
+            !records.any(|(side, id)| id.as_ref().is_some_and(|id| is_gone(row.link, side, id)))
         });
         (before - self.log.len()) as u64
     }
@@ -332,17 +337,16 @@ impl Ledger {
         let before = prune.before;
         match prune.what {
             Retained::Log => {
-                let rows = self.log.iter().skip(prune.skip).take(prune.limit);
-                let looked: Vec<_> =
-                    rows.map(|(n, row)| (*n, upkeep::log_is_old(row, before))).collect();
-                let old: Vec<_> = looked.iter().filter(|(_, old)| *old).map(|(n, _)| *n).collect();
-                for place in &old {
-                    self.log.remove(place);
-                }
-                upkeep::pruned(prune, looked.len(), old.len())
+                let rows = self.log.range(prune.from..).take(prune.limit);
+                let (looked, is_old): (Vec<u64>, Vec<bool>) =
+                    rows.map(|(n, row)| (*n, upkeep::log_is_old(row, before))).unzip();
+                let old = looked.iter().zip(is_old).filter(|(_, old)| *old).map(|(n, _)| n);
+                let removed = old.filter(|place| self.log.remove(place).is_some()).count();
+                upkeep::pruned_to(prune, &looked, removed)
             }
             Retained::Conflicts => {
-                let rows = self.conflicts.iter().skip(prune.skip).take(prune.limit);
+                let kept = usize::try_from(prune.from).unwrap_or(usize::MAX);
+                let rows = self.conflicts.iter().skip(kept).take(prune.limit);
                 let looked = rows.len();
                 let old: BTreeSet<_> = rows
                     .filter(|row| upkeep::conflict_is_old(row, before))
@@ -356,7 +360,8 @@ impl Ledger {
                     .holds
                     .all()
                     .filter(|h| h.reason == fluxcascade_core::model::HoldReason::Rejected);
-                let looked: Vec<_> = refused.skip(prune.skip).take(prune.limit).collect();
+                let kept = usize::try_from(prune.from).unwrap_or(usize::MAX);
+                let looked: Vec<_> = refused.skip(kept).take(prune.limit).collect();
                 let letters = looked.iter().filter(|hold| upkeep::letter_is_old(hold, before));
                 let old: Vec<_> = letters.map(|hold| hold.key.clone()).collect();
                 let looked = looked.len();

@@ -292,12 +292,9 @@ fn told_keys(page: &Intake) -> Told<'_> {
 /// Puts hints into the inboxes of all mappings that read their object types. The mappings are
 /// locked in order, so that two such calls do not wait for each other.
 pub(super) async fn notify(session: Arc<Session>, hints: &[Hint]) -> Result<(), Fault> {
-    let forgotten = forgotten_hints(&session, hints).await?;
     let mut by_tenant: BTreeMap<&TenantId, Vec<&Hint>> = BTreeMap::new();
     for hint in hints {
-        if !forgotten.contains(&(&hint.tenant, &hint.connection, &hint.object, &hint.record)) {
-            by_tenant.entry(&hint.tenant).or_default().push(hint);
-        }
+        by_tenant.entry(&hint.tenant).or_default().push(hint);
     }
     for (tenant, hints) in by_tenant {
         let mut by_mapping: BTreeMap<String, Vec<(Side, &Hint)>> = BTreeMap::new();
@@ -309,7 +306,10 @@ pub(super) async fn notify(session: Arc<Session>, hints: &[Hint]) -> Result<(), 
             let mapping = fluxcascade_core::model::MappingName::new(mapping)
                 .map_err(|_| Fault::damaged("mapping name"))?;
             let key = fluxcascade_core::model::MappingKey { tenant: tenant.clone(), mapping };
-            if let Some(ledger) = Ledger::find(&session, &key).await? {
+            let Some(ledger) = Ledger::find(&session, &key).await? else { continue };
+            // Under the mapping's lock: a record that was being forgotten is forgotten by now.
+            let hints = not_forgotten(&session, tenant, hints).await?;
+            if !hints.is_empty() {
                 ledger.hint(&hints).await?;
                 ledger.make_due().await?;
             }
@@ -318,28 +318,25 @@ pub(super) async fn notify(session: Arc<Session>, hints: &[Hint]) -> Result<(), 
     Ok(())
 }
 
-/// A record, as a hint names it.
-type Named<'a> = (&'a TenantId, &'a ConnectionName, &'a ObjectType, &'a RecordId);
-
-/// The records among those of hints that are forgotten.
-async fn forgotten_hints<'a>(
+/// The hints of a tenant whose records are not forgotten.
+async fn not_forgotten<'a>(
     session: &Arc<Session>,
-    hints: &'a [Hint],
-) -> Result<BTreeSet<Named<'a>>, Fault> {
-    let mut by_end: BTreeMap<(&TenantId, &ConnectionName, &ObjectType), Vec<&RecordId>> =
-        BTreeMap::new();
-    for hint in hints {
-        let end = (&hint.tenant, &hint.connection, &hint.object);
-        by_end.entry(end).or_default().push(&hint.record);
+    tenant: &TenantId,
+    hints: Vec<(Side, &'a Hint)>,
+) -> Result<Vec<(Side, &'a Hint)>, Fault> {
+    let mut by_end: BTreeMap<(&ConnectionName, &ObjectType), Vec<&RecordId>> = BTreeMap::new();
+    for (_, hint) in &hints {
+        by_end.entry((&hint.connection, &hint.object)).or_default().push(&hint.record);
     }
-    let mut found = BTreeSet::new();
-    for ((tenant, connection, object), records) in by_end {
-        let end = (connection, object);
-        let forgotten = forgotten::among(session, tenant, end, records.iter().copied()).await?;
-        let records = records.into_iter().filter(|record| forgotten.contains(*record));
-        found.extend(records.map(|record| (tenant, connection, object, record)));
+    let mut forgotten = BTreeMap::new();
+    for (end, records) in by_end {
+        forgotten.insert(end, forgotten::among(session, tenant, end, records.into_iter()).await?);
     }
-    Ok(found)
+    let is_kept = |(_, hint): &(Side, &Hint)| {
+        let of_end = forgotten.get(&(&hint.connection, &hint.object));
+        !of_end.is_some_and(|records| records.contains(&hint.record))
+    };
+    Ok(hints.into_iter().filter(is_kept).collect())
 }
 
 /// Who reads the object types of hints: the hint's place, the mapping and the side.

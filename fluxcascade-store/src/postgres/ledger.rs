@@ -11,7 +11,8 @@ use std::sync::Arc;
 use fluxcascade_core::codec::{decode, encode};
 use fluxcascade_core::connector::Cursor;
 use fluxcascade_core::model::{
-    LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side, Timestamp,
+    LinkId, MappingKey, MappingName, RecordId, Revision, RunNumber, RunRow, Side, TenantId,
+    Timestamp,
 };
 use fluxcascade_core::store::{Feed, FeedKey, Lease, Page, RunStart};
 use tokio_postgres::Row;
@@ -90,14 +91,8 @@ impl Ledger {
         if let Some(found) = Self::find(session, key).await? {
             return Ok(found);
         }
+        begin_alone(session, &key.tenant).await?;
         let tenant = key.tenant.as_str();
-        session
-            .run(
-                "INSERT INTO gates (tenant, gate) VALUES ($1, 0), ($1, 1) ON CONFLICT DO NOTHING",
-                &[&tenant],
-            )
-            .await?;
-        pass_gate(session, tenant, Gate::Waits, Pass::Alone).await?;
         session
             .run(
                 "INSERT INTO mappings (tenant, number, name)
@@ -275,6 +270,14 @@ impl Ledger {
         .await?;
         Ok(())
     }
+}
+
+/// No other call begins a mapping of the tenant until this one ends.
+pub(super) async fn begin_alone(session: &Session, tenant: &TenantId) -> Result<(), Fault> {
+    let tenant = tenant.as_str();
+    let sql = "INSERT INTO gates (tenant, gate) VALUES ($1, 0), ($1, 1) ON CONFLICT DO NOTHING";
+    session.run(sql, &[&tenant]).await?;
+    pass_gate(session, tenant, Gate::Waits, Pass::Alone).await
 }
 
 async fn pass_gate(session: &Session, tenant: &str, gate: Gate, pass: Pass) -> Result<(), Fault> {

@@ -156,10 +156,12 @@ impl Ledger {
         }
         let standing = self.standing_of(links.keys()).await?;
         let (mut given_up, mut taken) = (BTreeSet::new(), BTreeMap::new());
-        let mut activated = Vec::new();
+        let (mut activated, mut left) = (Vec::new(), Vec::new());
         for link in links.values() {
             let old = standing.get(&link.id);
             let now = (link.status, &link.records);
+            let had = rules::left(old.map(|(_, records)| records), &link.records);
+            left.extend(had.map(|place| (place, link.id)));
             activated.extend(rules::activated(old.map(|(s, records)| (*s, records)), now));
             let Move { from, to } = moves(old, link);
             given_up.extend(from);
@@ -169,14 +171,15 @@ impl Ledger {
                 }
             }
         }
+        self.keep_former(&left).await?;
         self.give_up_records(&given_up).await?;
         // Statements about different tables are sent one behind the other, and waited for together.
         let (put, take) =
             futures::join!(self.put_links(links.values().copied()), self.take_records(&taken));
         all_of([put, take])?;
-        let left = given_up.into_iter().filter(|place| !taken.contains_key(place));
-        let left = left.map(|place| (place, None));
-        let pointers = taken.iter().map(|(place, link)| (*place, Some(*link))).chain(left);
+        let free = given_up.into_iter().filter(|place| !taken.contains_key(place));
+        let free = free.map(|place| (place, None));
+        let pointers = taken.iter().map(|(place, link)| (*place, Some(*link))).chain(free);
         let pointers: Vec<_> = pointers.collect();
         let activated = Places::from_refs(activated.iter().copied());
         let (entries, holds, live) = futures::join!(
@@ -209,6 +212,23 @@ impl Ledger {
             Ok((link_id(row, 0)?, (status(row.try_get(1)?)?, records)))
         };
         rows.iter().map(read).collect()
+    }
+
+    /// Remembers records that links had.
+    async fn keep_former(&self, left: &[((Side, &RecordId), LinkId)]) -> Result<(), Fault> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let places = Places::from_refs(left.iter().map(|(place, _)| *place));
+        let links = id_bytes(left.iter().map(|(_, link)| link));
+        self.run(
+            "INSERT INTO former (tenant, mapping, link, side, record)
+             SELECT $1, $2, p.* FROM unnest($3::bytea[], $4::smallint[], $5::text[]) p
+             ON CONFLICT DO NOTHING",
+            &[&links, &places.sides, &places.records],
+        )
+        .await?;
+        Ok(())
     }
 
     async fn give_up_records(&self, given_up: &BTreeSet<(Side, &RecordId)>) -> Result<(), Fault> {

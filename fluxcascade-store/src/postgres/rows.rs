@@ -25,7 +25,7 @@ use crate::upkeep;
 impl Rows for PostgresStore {
     async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError> {
         let call = |session: Arc<Session>| async move {
-            let sql = "SELECT name FROM mappings WHERE tenant = $1 ORDER BY name";
+            let sql = "SELECT name FROM mappings WHERE tenant = $1 AND fence > 0 ORDER BY name";
             let rows = session.rows(sql, &[&tenant.as_str()]).await?;
             let named = |row: &tokio_postgres::Row| {
                 MappingName::new(row.try_get::<_, &str>(0)?)

@@ -10,10 +10,11 @@ use super::fault::Fault;
 use super::session::{Access, Session, Sessions, quoted};
 
 /// What brings a database from each schema to the next; the last one's place is the current schema.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_turns.sql"),
     include_str!("../../migrations/postgres/0003_key_indexes.sql"),
+    include_str!("../../migrations/postgres/0004_former_records.sql"),
 ];
 
 /// Whoever migrates holds this; `FLXC` and the schema's hash, so that stores in other schemas of

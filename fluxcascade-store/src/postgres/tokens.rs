@@ -54,10 +54,11 @@ impl TokenStore for PostgresStore {
         self.change(CLAIM, &values).await
     }
 
-    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
-        const RELEASE: &str =
-            "UPDATE tokens SET claimed_until = NULL WHERE tenant = $1 AND connection = $2";
-        let values: [Value<'_>; 2] = [&key.tenant.as_str(), &key.connection.as_str()];
+    async fn release_refresh(&self, key: &TokenKey, until: Timestamp) -> Result<(), StoreError> {
+        const RELEASE: &str = "UPDATE tokens SET claimed_until = NULL
+             WHERE tenant = $1 AND connection = $2 AND claimed_until = $3";
+        let values: [Value<'_>; 3] =
+            [&key.tenant.as_str(), &key.connection.as_str(), &until.micros()];
         self.change(RELEASE, &values).await.map(|_| ())
     }
 }

@@ -1,11 +1,11 @@
 //! Which mappings are due, and what connections may still be asked.
 //!
-//! A mapping's turn is changed under the lock of the mapping's row alone. A claim passes over rows
-//! that are locked, so that it waits for nobody, and of two claims at once each takes others. Claims of
-//! all tenants read all turns: a database that is distributed by tenant takes claims that name
-//! mappings of one.
+//! A mapping's turn is changed under the lock of the mapping's row, but for being woken, which a link
+//! of another mapping does. A claim passes over rows that are locked, so that it waits for nobody, and of
+//! two claims at once each takes others. Claims of all tenants read all turns: a database that is
+//! distributed by tenant takes claims that name mappings of one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,22 +26,32 @@ use crate::columns::{int, natural, size};
 use crate::rules::Standing;
 use crate::turns::{self, Standby, WOKEN};
 
-/// What is due and nobody's at this moment.
+/// Those of the named mappings that are on the schedule.
+const NAMED: &str = "SELECT m.tenant, m.name, t.due, t.every, m.fence, m.lease_until, m.number
+     FROM unnest($1::text[], $2::text[]) p (tenant, name)
+     CROSS JOIN LATERAL (SELECT m.tenant, m.name, m.fence, m.lease_until, m.number FROM mappings m
+         WHERE m.tenant = p.tenant AND m.name = p.name OFFSET 0) m
+     CROSS JOIN LATERAL (SELECT t.due, t.every FROM turns t
+         WHERE t.tenant = m.tenant AND t.mapping = m.number OFFSET 0) t";
+
+/// One mapping, if it is still due and nobody's at this moment.
+const ONE: &str = "SELECT t.tenant, m.name, t.due, t.every, m.fence, m.lease_until, t.mapping
+     FROM turns t JOIN mappings m ON m.tenant = t.tenant AND m.number = t.mapping
+     WHERE t.tenant = $1 AND t.mapping = $2 AND coalesce(m.lease_until, t.due) <= $3
+     FOR UPDATE SKIP LOCKED";
+
+/// What is due and nobody's at this moment, of all tenants.
 const DUE: &str = "SELECT t.tenant, m.name, t.due, t.every, m.fence, m.lease_until, t.mapping
      FROM turns t JOIN mappings m ON m.tenant = t.tenant AND m.number = t.mapping
-     WHERE ($1::text[] IS NULL
-         OR (t.tenant, m.name) IN (SELECT * FROM unnest($1::text[], $2::text[])))
-     AND coalesce(m.lease_until, t.due) <= $3
-     ORDER BY t.due, t.tenant, m.name LIMIT $4 FOR UPDATE SKIP LOCKED";
+     WHERE coalesce(m.lease_until, t.due) <= $1
+     ORDER BY t.due, t.tenant, m.name LIMIT $2 FOR UPDATE SKIP LOCKED";
 
-/// How much is due, and when the next one is that is not.
-const NEXT: &str = "SELECT count(*) FILTER (WHERE coalesce(m.lease_until, t.due) <= $3),
+/// How much is due of all tenants, and when the next one is that is not.
+const NEXT: &str = "SELECT count(*) FILTER (WHERE coalesce(m.lease_until, t.due) <= $1),
          min(CASE WHEN m.lease_until IS NULL THEN t.due
-             WHEN t.due > $3 THEN least(t.due, m.lease_until) ELSE m.lease_until END)
-             FILTER (WHERE coalesce(m.lease_until, t.due) > $3)
-     FROM turns t JOIN mappings m ON m.tenant = t.tenant AND m.number = t.mapping
-     WHERE $1::text[] IS NULL
-         OR (t.tenant, m.name) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
+             WHEN t.due > $1 THEN least(t.due, m.lease_until) ELSE m.lease_until END)
+             FILTER (WHERE coalesce(m.lease_until, t.due) > $1)
+     FROM turns t JOIN mappings m ON m.tenant = t.tenant AND m.number = t.mapping";
 
 /// Who holds leases of mappings that read a connection: the worker, or the mapping itself where its
 /// lease was not claimed.
@@ -119,14 +129,13 @@ impl Budgets for PostgresStore {
 
 impl Ledger {
     async fn schedule(&self, scheduled: &Scheduled) -> Result<(), Fault> {
-        let sql = "SELECT due FROM turns WHERE tenant = $1 AND mapping = $2";
-        let rows = self.rows(sql, &[]).await?;
-        let before = rows.first().map(|row| row.try_get(0)).transpose()?;
-        let due = turns::scheduled(before.map(Timestamp::from_micros), scheduled);
+        // In one statement: a link of another mapping may wake this one meanwhile.
+        let [first, again] = [None, Some(Timestamp::from_micros(i64::MAX))]
+            .map(|before| turns::scheduled(before, scheduled).micros());
         self.run(
-            "INSERT INTO turns (tenant, mapping, due, every) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant, mapping) DO UPDATE SET due = $3, every = $4",
-            &[&due.micros(), &micros(scheduled.every)],
+            "INSERT INTO turns (tenant, mapping, due, every) VALUES ($1, $2, $3, $5)
+             ON CONFLICT (tenant, mapping) DO UPDATE SET due = least(turns.due, $4), every = $5",
+            &[&first, &again, &micros(scheduled.every)],
         )
         .await?;
         self.session.ring().await
@@ -173,20 +182,55 @@ fn micros(duration: Duration) -> i64 {
 }
 
 async fn claim(session: Arc<Session>, claim: &ClaimRequest) -> Result<Claimed, Fault> {
-    let among = claim.among.as_deref();
-    let tenants: Option<Vec<&str>> =
-        among.map(|among| among.iter().map(|key| key.tenant.as_str()).collect());
-    let names: Option<Vec<&str>> =
-        among.map(|among| among.iter().map(|key| key.mapping.as_str()).collect());
+    match &claim.among {
+        Some(named) => claim_named(&session, claim, named).await,
+        None => claim_any(&session, claim).await,
+    }
+}
+
+/// Looks the mappings up by their names, and locks those that it takes one by one: what others have on
+/// the schedule is neither read nor locked.
+async fn claim_named(
+    session: &Session,
+    claim: &ClaimRequest,
+    named: &[MappingKey],
+) -> Result<Claimed, Fault> {
+    let named: BTreeSet<&MappingKey> = named.iter().collect();
+    let tenants: Vec<&str> = named.iter().map(|key| key.tenant.as_str()).collect();
+    let of: Vec<&str> = named.iter().map(|key| key.mapping.as_str()).collect();
+    let rows = session.rows(NAMED, &[&tenants, &of]).await?;
+    let (mut all, mut numbers) = (Vec::with_capacity(rows.len()), BTreeMap::new());
+    for row in &rows {
+        let one = standby(row)?;
+        numbers.insert(one.mapping.clone(), row.try_get::<_, i32>(6)?);
+        all.push(one);
+    }
+    let (due, next) = turns::choose(all, claim.now, usize::MAX);
+    let mut leases = Vec::new();
+    let mut left = 0;
+    for one in &due {
+        let number = numbers.get(&one.mapping).ok_or_else(|| Fault::damaged("schedule"))?;
+        let values: [Value<'_>; 3] = [&one.mapping.tenant.as_str(), number, &claim.now.micros()];
+        let found =
+            if leases.len() < claim.limit { session.rows(ONE, &values).await? } else { Vec::new() };
+        match found.first() {
+            Some(row) => leases.push(take(session, claim, row).await?),
+            None => left += 1,
+        }
+    }
+    Ok(Claimed { leases, next: if left > 0 { Some(turns::soon(claim.now)) } else { next } })
+}
+
+async fn claim_any(session: &Session, claim: &ClaimRequest) -> Result<Claimed, Fault> {
     let now = claim.now.micros();
-    let found = session.rows(DUE, &[&tenants, &names, &now, &size(claim.limit)]).await?;
-    let next = session.rows(NEXT, &[&tenants, &names, &now]).await?;
+    let found = session.rows(DUE, &[&now, &size(claim.limit)]).await?;
+    let next = session.rows(NEXT, &[&now]).await?;
     let next = next.first().ok_or_else(|| Fault::damaged("schedule"))?;
     let due: i64 = next.try_get(0)?;
     let next = if due > size(found.len()) { Some(turns::soon(claim.now)) } else { time(next, 1)? };
     let mut leases = Vec::with_capacity(found.len());
     for row in &found {
-        leases.push(take(&session, claim, row).await?);
+        leases.push(take(session, claim, row).await?);
     }
     Ok(Claimed { leases, next })
 }

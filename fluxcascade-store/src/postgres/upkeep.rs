@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use fluxcascade_core::codec::decode;
 use fluxcascade_core::model::{
     Conflict, ConnectionName, Hold, HoldReason, LinkId, LogRow, MappingKey, MappingName,
-    ObjectType, OperationId, RecordId, Side, TenantId, Timestamp,
+    ObjectType, OperationId, RecordId, Side, Sides, TenantId, Timestamp,
 };
 use fluxcascade_core::store::{
     Prune, Pruned, Receipt, Removed, Retained, StoreError, Subject, Upkeep,
@@ -18,10 +18,10 @@ use fluxcascade_core::store::{
 
 use super::PostgresStore;
 use super::fault::Fault;
-use super::ledger::{Ledger, Places, hash, link_id, record};
+use super::ledger::{self, Ledger, Places, hash, link_id, record};
 use super::session::{Access, Session, Value};
 use super::{forgotten, tokens};
-use crate::columns::{side_number, size};
+use crate::columns::{int, natural, side_number, size};
 use crate::rules::{self, Kept};
 use crate::upkeep::{self, Loose, Place};
 
@@ -49,45 +49,44 @@ impl Upkeep for PostgresStore {
 
 impl Ledger {
     async fn prune(&self, prune: &Prune) -> Result<Pruned, Fault> {
-        let (limit, skip) = (size(prune.limit), size(prune.skip));
+        let (limit, from) = (size(prune.limit), int(prune.from));
         let before = prune.before;
-        let (looked, old) = match prune.what {
+        let pruned = match prune.what {
             Retained::Log => {
-                let sql = "SELECT place, entry FROM log WHERE tenant = $1 AND mapping = $2
-                     ORDER BY place LIMIT $3 OFFSET $4";
-                let rows = self.rows(sql, &[&limit, &skip]).await?;
-                let mut old: Vec<i64> = Vec::new();
+                let sql = "SELECT place, entry FROM log
+                     WHERE tenant = $1 AND mapping = $2 AND place >= $4 ORDER BY place LIMIT $3";
+                let rows = self.rows(sql, &[&limit, &from]).await?;
+                let (mut looked, mut old) = (Vec::new(), Vec::<i64>::new());
                 for row in &rows {
+                    looked.push(natural(row.try_get(0)?)?);
                     let entry: LogRow = decode("log row", row.try_get(1)?)?;
                     if upkeep::log_is_old(&entry, before) {
                         old.push(row.try_get(0)?);
                     }
                 }
-                let sql = "DELETE FROM log WHERE tenant = $1 AND mapping = $2 AND place = ANY($3)";
-                self.run(sql, &[&old]).await?;
-                (rows.len(), old.len())
+                self.run(LOG_AT, &[&old]).await?;
+                upkeep::pruned_to(prune, &looked, old.len())
             }
             Retained::Conflicts => {
-                let sql = "SELECT conflict FROM conflicts
-                     WHERE tenant = $1 AND mapping = $2 AND place > 0
-                     ORDER BY place LIMIT $3 OFFSET $4";
-                let rows = self.rows(sql, &[&limit, &skip]).await?;
-                let mut old: Vec<Vec<u8>> = Vec::new();
+                let sql = "SELECT place, conflict FROM conflicts
+                     WHERE tenant = $1 AND mapping = $2 AND place > 0 AND place >= $4
+                     ORDER BY place LIMIT $3";
+                let rows = self.rows(sql, &[&limit, &from]).await?;
+                let (mut looked, mut old) = (Vec::new(), Vec::<Vec<u8>>::new());
                 for row in &rows {
-                    let conflict: Conflict = decode("conflict", row.try_get(0)?)?;
+                    looked.push(natural(row.try_get(0)?)?);
+                    let conflict: Conflict = decode("conflict", row.try_get(1)?)?;
                     if upkeep::conflict_is_old(&conflict, before) {
                         old.push(conflict.id.0.to_vec());
                     }
                 }
-                let sql =
-                    "DELETE FROM conflicts WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)";
-                self.run(sql, &[&old]).await?;
-                (rows.len(), old.len())
+                self.run(CONFLICTS_AT, &[&old]).await?;
+                upkeep::pruned_to(prune, &looked, old.len())
             }
             Retained::DeadLetters => {
                 let reason = HoldReason::Rejected.word();
                 let sql = super::holds::OF_REASON;
-                let rows = self.rows(sql, &[&reason, &limit, &skip]).await?;
+                let rows = self.rows(sql, &[&reason, &limit, &from]).await?;
                 let mut old = Vec::new();
                 for row in &rows {
                     let hold: Hold = decode("hold", row.try_get(0)?)?;
@@ -96,10 +95,10 @@ impl Ledger {
                     }
                 }
                 self.change_holds(&old, &[]).await?;
-                (rows.len(), old.len())
+                upkeep::pruned(prune, rows.len(), old.len())
             }
         };
-        Ok(upkeep::pruned(prune, looked, old))
+        Ok(pruned)
     }
 
     /// The object types that a side is read from.
@@ -189,7 +188,7 @@ impl Ledger {
         let ids: Vec<&[u8]> = links.iter().map(|link| &link.0[..]).collect();
         removed.holds += self.run(HOLDS_OF_LINKS, &[&ids]).await?;
         removed.links += self.run(LINKS, &[&ids]).await?;
-        removed.conflicts += self.remove_conflicts_of(&links).await?;
+        self.remove_former(&links, &mut removed).await?;
         Ok(removed)
     }
 
@@ -213,21 +212,35 @@ impl Ledger {
         Ok(ids.len() as u64)
     }
 
-    /// Rows of a link from before it followed a record that its own was merged into.
-    async fn remove_conflicts_of(&self, links: &BTreeSet<LinkId>) -> Result<u64, Fault> {
-        if links.is_empty() {
-            return Ok(0);
-        }
-        let sql = "SELECT conflict FROM conflicts WHERE tenant = $1 AND mapping = $2";
-        let mut ids: Vec<Vec<u8>> = Vec::new();
-        for row in self.rows(sql, &[]).await? {
-            let conflict: Conflict = decode("conflict", row.try_get(0)?)?;
-            if links.contains(&conflict.link) {
-                ids.push(conflict.id.0.to_vec());
+    /// Rows of links from before they followed what their records were merged into.
+    async fn remove_former(
+        &self,
+        links: &BTreeSet<LinkId>,
+        removed: &mut Removed,
+    ) -> Result<(), Fault> {
+        let ids: Vec<&[u8]> = links.iter().map(|link| &link.0[..]).collect();
+        let sql = "DELETE FROM former WHERE tenant = $1 AND mapping = $2 AND link = ANY($3)
+             RETURNING side, record";
+        for row in self.rows(sql, &[&ids]).await? {
+            let (side, record) = ledger::place(&row, 0)?;
+            let record = record.as_str();
+            let (mut log, mut conflicts): (Vec<i64>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+            for row in self.rows(FORMER_LOG[side], &[&record]).await? {
+                let entry: LogRow = decode("log row", row.try_get(1)?)?;
+                if entry.link.is_some_and(|link| links.contains(&link)) {
+                    log.push(row.try_get(0)?);
+                }
             }
+            for row in self.rows(FORMER_CONFLICTS[side], &[&record]).await? {
+                let conflict: Conflict = decode("conflict", row.try_get(0)?)?;
+                if links.contains(&conflict.link) {
+                    conflicts.push(conflict.id.0.to_vec());
+                }
+            }
+            removed.log += self.run(LOG_AT, &[&log]).await?;
+            removed.conflicts += self.run(CONFLICTS_AT, &[&conflicts]).await?;
         }
-        let sql = "DELETE FROM conflicts WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)";
-        self.run(sql, &[&ids]).await
+        Ok(())
     }
 
     /// Makes holds due that name records which were forgotten in a mapping.
@@ -280,6 +293,20 @@ const CONFLICTS: [&str; 2] = [
     "DELETE FROM conflicts WHERE tenant = $1 AND mapping = $2 AND source = $3 AND place > 0",
     "DELETE FROM conflicts WHERE tenant = $1 AND mapping = $2 AND target = $3 AND place > 0",
 ];
+/// Rows that name a record.
+const FORMER_LOG: Sides<&str> = Sides {
+    source: "SELECT place, entry FROM log WHERE tenant = $1 AND mapping = $2 AND source = $3",
+    target: "SELECT place, entry FROM log WHERE tenant = $1 AND mapping = $2 AND target = $3",
+};
+const FORMER_CONFLICTS: Sides<&str> = Sides {
+    source: "SELECT conflict FROM conflicts
+        WHERE tenant = $1 AND mapping = $2 AND source = $3 AND place > 0",
+    target: "SELECT conflict FROM conflicts
+        WHERE tenant = $1 AND mapping = $2 AND target = $3 AND place > 0",
+};
+const LOG_AT: &str = "DELETE FROM log WHERE tenant = $1 AND mapping = $2 AND place = ANY($3)";
+const CONFLICTS_AT: &str =
+    "DELETE FROM conflicts WHERE tenant = $1 AND mapping = $2 AND id = ANY($3)";
 const CLAIMS: &str = "DELETE FROM claims WHERE tenant = $1 AND mapping = $2 AND record = $3";
 const HOLDS_OF_LINKS: &str = "DELETE FROM holds
      WHERE tenant = $1 AND mapping = $2 AND kind < 2 AND on_link = ANY($3)";
@@ -343,22 +370,39 @@ async fn forget(
     Ok(receipt)
 }
 
-/// All mappings of a tenant, locked.
+/// All mappings of a tenant, locked, and no other one begins until this call ends. What has a mapping's
+/// lock may be waiting at the gate, so that all that are there are locked first; one that began meanwhile
+/// is locked behind the gate.
 async fn mappings(
     session: &Arc<Session>,
     tenant: &TenantId,
 ) -> Result<BTreeMap<MappingName, Reached>, Fault> {
-    let sql = "SELECT name FROM mappings WHERE tenant = $1 ORDER BY name";
     let mut found = BTreeMap::new();
+    lock_more(session, tenant, &mut found).await?;
+    ledger::begin_alone(session, tenant).await?;
+    lock_more(session, tenant, &mut found).await?;
+    Ok(found)
+}
+
+/// Locks the mappings of a tenant that are not yet.
+async fn lock_more(
+    session: &Arc<Session>,
+    tenant: &TenantId,
+    found: &mut BTreeMap<MappingName, Reached>,
+) -> Result<(), Fault> {
+    let sql = "SELECT name FROM mappings WHERE tenant = $1 ORDER BY name";
     for row in session.rows(sql, &[&tenant.as_str()]).await? {
         let mapping = MappingName::new(row.try_get::<_, &str>(0)?);
         let mapping = mapping.map_err(|_| Fault::damaged("mapping name"))?;
+        if found.contains_key(&mapping) {
+            continue;
+        }
         let key = MappingKey { tenant: tenant.clone(), mapping: mapping.clone() };
         if let Some(ledger) = Ledger::find(session, &key).await? {
             found.insert(mapping, Reached { ledger, forgotten: BTreeSet::new() });
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The places of a record in all mappings that read its object type.

@@ -68,9 +68,12 @@ impl<S: Rows + Upkeep + TokenStore> Sealed<S> {
     ///
     /// Stop all that syncs the tenant first, and never sync it without the layer again: an engine that
     /// is given the store below takes what is sealed for values. Until all is sealed, every other call
-    /// of the layer for the tenant is refused as `Misuse`; afterwards rows that are not sealed are
-    /// refused, as in a store that was sealed from its first day on. Nothing is made anew that the
-    /// engine knows records by, so that the next run finds all as it was.
+    /// of the layer that reads or writes values of the tenant is refused as `Misuse`; afterwards rows
+    /// that are not sealed are refused, as in a store that was sealed from its first day on. Nothing is
+    /// made anew that the engine knows records by, so that the next run finds all as it was.
+    ///
+    /// Keep in the keyring every key that an earlier step sealed with: what does not open is taken for a
+    /// value that only looks sealed, and sealed once more.
     ///
     /// Credentials are sealed by every step. The last step overwrites what the rows were before, which
     /// takes as long as copying the store: a SQLite file is written anew. A server's files are not in
@@ -97,8 +100,9 @@ impl<S: Rows + Upkeep + TokenStore> Sealed<S> {
     /// ```
     ///
     /// # Errors
-    /// `Busy` if a sync is under way, or another process adopts the tenant too; `Locked` or `Damaged`
-    /// if something that is sealed cannot be opened; or if the store fails. What was sealed stays so.
+    /// `Busy` if a sync is under way, something else changes rows, or another process adopts the tenant
+    /// too; `Locked` or `Damaged` if the tenant's secret cannot be opened; or if the store fails. What
+    /// was sealed stays so.
     pub async fn adopt(
         &self,
         tenant: &TenantId,
@@ -244,14 +248,28 @@ impl<S: Rows + Upkeep + TokenStore> Sealed<S> {
         let (opener, sealer) = (self.opener(mapping), self.sealer(prints, mapping));
         let mut rewrites = Vec::new();
         for from in rows {
-            if texts(&from.row).into_iter().all(|text| text.is_some_and(envelope::is_sealed_text)) {
-                // Sealed by a step that was cut off, or without a value: it must open.
-                open_row(&opener, &from.row)?;
-            } else {
-                rewrites.push(Rewrite { to: seal_row(&sealer, &from.row)?, from: from.clone() });
+            let looks_sealed =
+                texts(&from.row).into_iter().all(|text| text.is_some_and(envelope::is_sealed_text));
+            // What opens was sealed by a step that was cut off, or has no value. What does not is a value
+            // that somebody has made look like that.
+            if looks_sealed && open_row(&opener, &from.row).is_ok() {
+                continue;
             }
+            rewrites.push(Rewrite { to: seal_row(&sealer, &from.row)?, from: from.clone() });
         }
-        if rewrites.is_empty() { Ok(0) } else { self.inner.rewrite(mapping, &rewrites).await }
+        if rewrites.is_empty() {
+            return Ok(0);
+        }
+        let written = self.inner.rewrite(mapping, &rewrites).await?;
+        if written < rewrites.len() as u64 {
+            return Err(StoreError::new(
+                StoreErrorKind::Busy,
+                format!(
+                    "rows of mapping {mapping} are changed while they are sealed: stop what uses the store without its layer, and go on"
+                ),
+            ));
+        }
+        Ok(written)
     }
 
     async fn seal_credentials(

@@ -135,6 +135,10 @@ impl Debug for SealingKey {
 /// To rotate, draw a key, make it the current one, keep the one before as an older one, and call
 /// [`rewrap`](super::Sealed::rewrap) until it says that it is done. Then the older one can go.
 ///
+/// Where several processes share the store, give them all the new key as an older one first
+/// ([`with_older`](Keyring::with_older)), and make it the current one after that: a process without it
+/// is refused what the others have sealed with it.
+///
 /// ```
 /// use fluxcascade_store::sealed::{Keyring, SealingKey};
 ///

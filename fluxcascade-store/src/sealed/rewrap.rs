@@ -17,6 +17,9 @@ use super::row::RowId;
 use super::seal::Sealer;
 use super::{RESERVED, Sealed, envelope};
 
+/// How often a page is looked at whose rows are changed meanwhile.
+const LOOKS: usize = 16;
+
 /// How far the rewrapping of a tenant is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewrap {
@@ -51,9 +54,9 @@ impl<S: Rows + TokenStore> Sealed<S> {
     /// at in one step, and says how far it is. Begin with `None`, and go on with what the step before
     /// said. The first step does all credentials.
     ///
-    /// It may run beside syncs: a row that was written meanwhile is left as it is, for whoever wrote
-    /// it has sealed it with the key that is current there. Once all processes have the new key, and a
-    /// rewrap that was begun after that is done, nothing needs the older keys.
+    /// It may run beside syncs: a row that was changed meanwhile is read again. Where that goes on and
+    /// on, the step ends, and the next one begins there. Once all processes seal with the new key, and
+    /// a rewrap that was begun after that is done, nothing needs the older keys.
     ///
     /// ```
     /// use fluxcascade_core::model::TenantId;
@@ -99,9 +102,11 @@ impl<S: Rows + TokenStore> Sealed<S> {
         let mut left = limit.max(1);
         while let Some(here) = at.take() {
             let mapping = MappingKey { tenant: tenant.clone(), mapping: here.mapping.clone() };
-            let rows = self.inner.rows(&mapping, here.table, here.after.as_ref(), left).await?;
+            let Some(rows) = self.rewrap_page(&mapping, &here, left, &mut done).await? else {
+                at = Some(here);
+                break;
+            };
             done.looked += rows.len() as u64;
-            done.rewrapped += self.rewrap_rows(&mapping, &rows).await?;
             let full = rows.len() == left;
             left -= rows.len();
             at = match rows.last() {
@@ -116,13 +121,35 @@ impl<S: Rows + TokenStore> Sealed<S> {
         Ok(done)
     }
 
+    /// The next rows, all of them sealed as they are to be: one that the store changed by itself between
+    /// the look and the writing (an answer, a conflict that was judged) keeps what was sealed before, and
+    /// is looked at once more. `None`: they are changed too often for that.
+    async fn rewrap_page(
+        &self,
+        mapping: &MappingKey,
+        here: &Rewrap,
+        limit: usize,
+        done: &mut Rewrapped,
+    ) -> Result<Option<Vec<MarkedRow>>, StoreError> {
+        for _ in 0..LOOKS {
+            let rows = self.inner.rows(mapping, here.table, here.after.as_ref(), limit).await?;
+            let (asked, written) = self.rewrap_rows(mapping, &rows).await?;
+            done.rewrapped += written;
+            if asked == written {
+                return Ok(Some(rows));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many rows were to be written anew, and how many were.
     async fn rewrap_rows(
         &self,
         mapping: &MappingKey,
         rows: &[MarkedRow],
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, u64), StoreError> {
         if rows.is_empty() {
-            return Ok(0);
+            return Ok((0, 0));
         }
         self.look_at(mapping).await?;
         let prints = self.prints(mapping).await?;
@@ -132,14 +159,14 @@ impl<S: Rows + TokenStore> Sealed<S> {
         };
         let older: Vec<_> = rows.iter().filter(is_older).collect();
         if older.is_empty() {
-            return Ok(0);
+            return Ok((0, 0));
         }
         let anew = |from: &&MarkedRow| -> Result<Rewrite, StoreError> {
             let to = seal_row(&sealer, &open_row(&opener, &from.row)?)?;
             Ok(Rewrite { from: (*from).clone(), to })
         };
         let rewrites: Vec<_> = older.iter().map(anew).collect::<Result<_, _>>()?;
-        self.inner.rewrite(mapping, &rewrites).await
+        Ok((rewrites.len() as u64, self.inner.rewrite(mapping, &rewrites).await?))
     }
 
     async fn rewrap_credentials(
@@ -245,7 +272,7 @@ pub(super) fn after_table(here: &Rewrap, mappings: &[MappingName]) -> Option<Rew
 
 /// What is forgotten or let go is so without being opened: also when a key is lost.
 #[async_trait]
-impl<S: Upkeep + TokenStore> Upkeep for Sealed<S> {
+impl<S: Upkeep + Rows + TokenStore> Upkeep for Sealed<S> {
     async fn forget(&self, subject: &Subject, now: Timestamp) -> Result<Receipt, StoreError> {
         self.inner.forget(subject, now).await
     }

@@ -10,14 +10,14 @@ use fluxcascade_core::model::{
     Work, WorkKey,
 };
 use fluxcascade_core::store::{
-    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, RunStart, Store,
+    Begun, CommitBatch, Counts, Feed, FeedKey, Hint, Intake, Lease, Page, Rows, RunStart, Store,
     StoreError, Taken, TokenStore, WorkRequest,
 };
 
 use super::Sealed;
 
 #[async_trait]
-impl<S: Store + TokenStore> Store for Sealed<S> {
+impl<S: Rows + TokenStore> Store for Sealed<S> {
     async fn lease(
         &self,
         mapping: &MappingKey,
@@ -82,6 +82,7 @@ impl<S: Store + TokenStore> Store for Sealed<S> {
     }
 
     async fn work(&self, lease: &Lease, request: &WorkRequest) -> Result<Vec<Work>, StoreError> {
+        self.known(&lease.mapping.tenant).await?;
         let opener = self.opener(&lease.mapping);
         let found = self.inner.work(lease, request).await?;
         found.into_iter().map(|work| opener.work(work)).collect()
@@ -104,6 +105,7 @@ impl<S: Store + TokenStore> Store for Sealed<S> {
     }
 
     async fn gather(&self, lease: &Lease, keys: &[WorkKey]) -> Result<Vec<Work>, StoreError> {
+        self.known(&lease.mapping.tenant).await?;
         let opener = self.opener(&lease.mapping);
         let found = self.inner.gather(lease, keys).await?;
         found.into_iter().map(|work| opener.work(work)).collect()
@@ -172,12 +174,14 @@ impl<S: Store + TokenStore> Store for Sealed<S> {
         after: Option<LinkId>,
         limit: usize,
     ) -> Result<Vec<Link>, StoreError> {
+        self.known(&mapping.tenant).await?;
         let opener = self.opener(mapping);
         let links = self.inner.links(mapping, after, limit).await?;
         links.into_iter().map(|link| opener.link(link)).collect()
     }
 
     async fn log(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<LogRow>, StoreError> {
+        self.known(&mapping.tenant).await?;
         let opener = self.opener(mapping);
         self.inner.log(mapping, page).await?.iter().map(|row| opener.log(row)).collect()
     }
@@ -187,16 +191,19 @@ impl<S: Store + TokenStore> Store for Sealed<S> {
         mapping: &MappingKey,
         page: &Page,
     ) -> Result<Vec<Conflict>, StoreError> {
+        self.known(&mapping.tenant).await?;
         let opener = self.opener(mapping);
         self.inner.conflicts(mapping, page).await?.iter().map(|row| opener.conflict(row)).collect()
     }
 
     async fn holds(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<Hold>, StoreError> {
+        self.known(&mapping.tenant).await?;
         let opener = self.opener(mapping);
         self.inner.holds(mapping, page).await?.iter().map(|hold| opener.hold(hold)).collect()
     }
 
     async fn runs(&self, mapping: &MappingKey, page: &Page) -> Result<Vec<RunRow>, StoreError> {
+        self.known(&mapping.tenant).await?;
         let opener = self.opener(mapping);
         self.inner.runs(mapping, page).await?.into_iter().map(|run| opener.run(run)).collect()
     }
@@ -217,7 +224,7 @@ impl Asked {
     }
 }
 
-impl<S: Store + TokenStore> Sealed<S> {
+impl<S: Rows + TokenStore> Sealed<S> {
     /// The holds that answers are to. An answer names the version of the hold that a person saw, and
     /// the store below knows its shell's alone.
     async fn asked(

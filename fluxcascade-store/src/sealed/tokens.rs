@@ -5,16 +5,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxcascade_core::model::Timestamp;
 use fluxcascade_core::store::{
-    Store, StoreError, StoreErrorKind, StoredToken, TokenKey, TokenStore,
+    Rows, StoreError, StoreErrorKind, StoredToken, TokenKey, TokenStore,
 };
 
 use super::row::RowId;
 use super::{RESERVED, Sealed, envelope};
 
 #[async_trait]
-impl<S: Store + TokenStore> TokenStore for Sealed<S> {
+impl<S: Rows + TokenStore> TokenStore for Sealed<S> {
     async fn token(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
         not_reserved(key)?;
+        self.known(&key.tenant).await?;
         let Some(stored) = self.inner.token(key).await? else { return Ok(None) };
         let row = RowId::token(key, stored.generation);
         let secret = envelope::open(&self.ring, &row, &stored.secret)?;
@@ -45,9 +46,9 @@ impl<S: Store + TokenStore> TokenStore for Sealed<S> {
         self.inner.claim_refresh(key, now, ttl).await
     }
 
-    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
+    async fn release_refresh(&self, key: &TokenKey, until: Timestamp) -> Result<(), StoreError> {
         not_reserved(key)?;
-        self.inner.release_refresh(key).await
+        self.inner.release_refresh(key, until).await
     }
 }
 

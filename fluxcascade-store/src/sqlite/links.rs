@@ -61,6 +61,10 @@ fn stays(old: Option<Standing<'_>>, (status, records): Standing<'_>) -> bool {
     old.is_some_and(|(was, had)| had == records && ends(was) == ends(status))
 }
 
+/// A record that a link had.
+const LEFT: &str =
+    "INSERT OR IGNORE INTO former (mapping, link, side, record) VALUES (?1, ?2, ?3, ?4)";
+
 /// The records that a link has: a tombstone has none.
 fn live(link: Option<Standing<'_>>) -> impl Iterator<Item = (Side, &RecordId)> {
     let live = link.filter(|(status, _)| *status != LinkStatus::Tombstone);
@@ -144,6 +148,9 @@ impl Ledger<'_> {
             let old = old.as_ref().map(|(status, records)| (*status, records));
             let now = (link.status, &link.records);
             activated.extend(rules::activated(old, now));
+            for (side, record) in rules::left(old.map(|(_, records)| records), &link.records) {
+                self.run(LEFT, params![self.mapping, link.id.0, side.number(), record.as_str()])?;
+            }
             if !stays(old, now) {
                 freed.extend(live(old));
                 taken.extend(live(Some(now)).map(|place| (place, link.id)));

@@ -25,8 +25,9 @@ impl Rows for SqliteStore {
     async fn mappings(&self, tenant: &TenantId) -> Result<Vec<MappingName>, StoreError> {
         let tenant = tenant.clone();
         let call = move |transaction: &Transaction<'_>| {
-            let mut statement = transaction
-                .prepare_cached("SELECT name FROM mappings WHERE tenant = ?1 ORDER BY name")?;
+            let mut statement = transaction.prepare_cached(
+                "SELECT name FROM mappings WHERE tenant = ?1 AND fence > 0 ORDER BY name",
+            )?;
             let names = statement.query_map([tenant.as_str()], |row| row.get::<_, String>(0))?;
             let read = |name: Result<String, _>| -> Result<MappingName, Fault> {
                 MappingName::new(name?).map_err(|_| Fault::damaged("mapping name"))
@@ -123,24 +124,26 @@ fn place(mark: &RowMark) -> i64 {
     mark.0.as_slice().try_into().map_or(i64::MAX, i64::from_be_bytes)
 }
 
-/// Rows after a place: the place comes first.
-fn select(table: Table) -> &'static str {
+/// Rows after a place: the place comes first. Where no index has a mapping's rows in the order of their
+/// places (`+mapping`), the table is gone through in it, past the rows of other mappings: any other way
+/// reads all of the mapping's for each page, and sorts them.
+pub(super) fn select(table: Table) -> &'static str {
     match table {
         Table::Inbox => {
             "SELECT place, side, record, sequence, revision, not_before, attempts, observation
-             FROM inbox WHERE mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+             FROM inbox WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
         }
         Table::Links => {
             "SELECT place, id, status, source, target, source_base, target_base, ending
-             FROM links WHERE mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+             FROM links WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
         }
         Table::Operations => {
             "SELECT place, operation FROM operations
-             WHERE mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+             WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
         }
         Table::Holds => {
             "SELECT place, hold FROM holds
-             WHERE mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+             WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
         }
         Table::Conflicts => {
             "SELECT place, conflict FROM conflicts
@@ -155,6 +158,12 @@ fn select(table: Table) -> &'static str {
              WHERE mapping = ?1 AND number > ?2 ORDER BY number LIMIT ?3"
         }
     }
+}
+
+/// The row at a place.
+pub(super) fn one(table: Table) -> String {
+    let all = select(table).split_once(" ORDER BY ").map_or("", |(all, _)| all);
+    all.replace("place > ?2", "place = ?2").replace("number > ?2", "number = ?2")
 }
 
 fn table_of(row: &Row) -> Table {
@@ -192,11 +201,15 @@ impl Ledger<'_> {
         self.all(select(table), params![self.mapping, after, size(limit)], |row| read(table, row))
     }
 
+    fn row_at(&self, table: Table, at: i64) -> Result<Option<MarkedRow>, Fault> {
+        self.one(&one(table), params![self.mapping, at], |row| read(table, row))
+    }
+
     /// Writes a row anew if it is as it was; says how many it wrote.
     fn rewrite_row(&self, rewrite: &Rewrite) -> Result<u64, Fault> {
         let at = place(&rewrite.from.mark);
-        let there = self.rows(table_of(&rewrite.from.row), at - 1, 1)?;
-        if there.first() != Some(&rewrite.from) {
+        let there = self.row_at(table_of(&rewrite.from.row), at)?;
+        if there.as_ref() != Some(&rewrite.from) {
             return Ok(0);
         }
         let written = match &rewrite.to {

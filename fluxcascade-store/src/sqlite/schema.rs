@@ -15,10 +15,11 @@ use super::fault::Fault;
 pub(super) const APPLICATION_ID: i32 = 0x464C_5843;
 
 /// What brings a file from each schema to the next; the last one's place is the current schema.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_claims_sweeps_answers.sql"),
     include_str!("../../migrations/0003_turns.sql"),
+    include_str!("../../migrations/0004_former_records.sql"),
 ];
 
 /// The statements in this backend, with room to grow.

@@ -5,7 +5,7 @@ use fluxcascade_core::model::{
     ConnectionName, Endpoint, MappingName, ObjectType, RunNumber, RunRow, RunStatus, Side, Sides,
     TenantId,
 };
-use fluxcascade_core::store::{StoreErrorKind, TokenKey, TokenStore};
+use fluxcascade_core::store::{StoreErrorKind, Table, TokenKey, TokenStore};
 use fluxcascade_core::testkit::conformance::store::nouns;
 
 mod failing;
@@ -111,7 +111,7 @@ async fn everything_but_an_intake_waits_for_the_disk() {
     check("replace_token", after_an_intake(&store, &lease, call).await);
     let call = store.claim_refresh(&key, at(0), ttl);
     check("claim_refresh", after_an_intake(&store, &lease, call).await);
-    let call = store.release_refresh(&key);
+    let call = store.release_refresh(&key, at(0) + ttl);
     check("release_refresh", after_an_intake(&store, &lease, call).await);
     check("release", after_an_intake(&store, &lease, store.release(&lease)).await);
 }
@@ -337,6 +337,29 @@ async fn what_waits_on_a_record_is_found_without_reading_all() {
     for plan in plans(&store, statements).await {
         assert!(!plan.contains("(mapping=?)"), "{plan}");
         assert!(!plan.replace("SCAN CONSTANT ROW", "").contains("SCAN "), "{plan}");
+    }
+}
+
+/// Rows that are rewrapped, pruned or shown newest first are read page by page, and one by its place.
+#[tokio::test]
+async fn rows_are_read_in_the_order_of_their_places_without_sorting() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("sync.db")).await.unwrap();
+    let pages = Table::ALL.map(rows::select).to_vec();
+    let newest = "SELECT conflict FROM conflicts WHERE mapping = ? ORDER BY place DESC LIMIT ?";
+    let more = vec![upkeep::LOG, upkeep::CONFLICTS, newest];
+    for plan in plans(&store, [pages, more].concat()).await {
+        assert!(!plan.contains("TEMP B-TREE") && !plan.starts_with("SCAN"), "{plan}");
+    }
+    let explain = |session: &mut worker::Session| {
+        Table::ALL.map(|table| plan(&session.connection, &rows::one(table)))
+    };
+    for plan in store.worker.run(explain).await.unwrap() {
+        assert!(plan.contains("rowid=?") || plan.contains("PRIMARY KEY"), "{plan}");
+    }
+    // A tombstone of two records is found by one of them, whatever number of them there are.
+    for plan in plans(&store, vec![work::SHARED]).await {
+        assert!(plan.contains("links_ended_by_source (mapping=? AND source=?)"), "{plan}");
     }
 }
 

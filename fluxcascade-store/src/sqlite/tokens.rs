@@ -74,14 +74,15 @@ impl TokenStore for SqliteStore {
         self.worker.call(Access::Write, claim).await
     }
 
-    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
+    async fn release_refresh(&self, key: &TokenKey, until: Timestamp) -> Result<(), StoreError> {
         let key = key.clone();
         let release = move |transaction: &Transaction<'_>| {
             transaction
                 .prepare_cached(
-                    "UPDATE tokens SET claimed_until = NULL WHERE tenant = ?1 AND connection = ?2",
+                    "UPDATE tokens SET claimed_until = NULL
+                     WHERE tenant = ?1 AND connection = ?2 AND claimed_until = ?3",
                 )?
-                .execute(params![key.tenant.as_str(), key.connection.as_str()])?;
+                .execute(params![key.tenant.as_str(), key.connection.as_str(), until.micros()])?;
             Ok(())
         };
         self.worker.call(Access::Write, release).await

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use fluxcascade_core::codec::decode;
 use fluxcascade_core::model::{
     Conflict, ConnectionName, Hold, HoldReason, Link, LinkId, LogRow, MappingKey, MappingName,
-    ObjectType, OperationId, RecordId, Side, TenantId, Timestamp,
+    ObjectType, OperationId, RecordId, Side, Sides, TenantId, Timestamp,
 };
 use fluxcascade_core::store::{
     Prune, Pruned, Receipt, Removed, Retained, StoreError, Subject, Upkeep,
@@ -19,7 +19,7 @@ use super::forgotten::keep;
 use super::ledger::{self, Ledger, blob};
 use super::tokens;
 use super::worker::Access;
-use crate::columns::size;
+use crate::columns::{int, natural, size};
 use crate::upkeep::{self, Loose, Place};
 
 #[async_trait]
@@ -47,10 +47,10 @@ impl Upkeep for SqliteStore {
 }
 
 /// What a step of pruning looks at, and how a row of it goes.
-const LOG: &str =
-    "SELECT place, entry FROM log WHERE mapping = ?1 ORDER BY place LIMIT ?2 OFFSET ?3";
-const CONFLICTS: &str =
-    "SELECT place, conflict FROM conflicts WHERE mapping = ?1 ORDER BY place LIMIT ?2 OFFSET ?3";
+pub(super) const LOG: &str =
+    "SELECT place, entry FROM log WHERE mapping = ?1 AND place >= ?3 ORDER BY place LIMIT ?2";
+pub(super) const CONFLICTS: &str = "SELECT place, conflict FROM conflicts
+     WHERE mapping = ?1 AND place >= ?3 ORDER BY place LIMIT ?2";
 const REFUSED: &str = "SELECT place, hold FROM holds WHERE mapping = ?1 AND reason = ?4
      ORDER BY kind, on_link, side, name LIMIT ?2 OFFSET ?3";
 
@@ -70,24 +70,34 @@ const UNLINKED_HOLDERS: &str = "SELECT k.record FROM match_keys k
      AND NOT k.archived AND NOT EXISTS (SELECT 1 FROM linked d
          WHERE d.mapping = k.mapping AND d.side = k.side AND d.record = k.record)";
 
+/// Rows that name a record.
+const FORMER_LOG: Sides<&str> = Sides {
+    source: "SELECT place, entry FROM log WHERE mapping = ?1 AND source = ?2",
+    target: "SELECT place, entry FROM log WHERE mapping = ?1 AND target = ?2",
+};
+const FORMER_CONFLICTS: Sides<&str> = Sides {
+    source: "SELECT place, conflict FROM conflicts WHERE mapping = ?1 AND source = ?2",
+    target: "SELECT place, conflict FROM conflicts WHERE mapping = ?1 AND target = ?2",
+};
+
 impl Ledger<'_> {
     fn prune(&self, prune: &Prune) -> Result<Pruned, Fault> {
-        let (limit, skip) = (size(prune.limit), size(prune.skip));
+        let (limit, from) = (size(prune.limit), int(prune.from));
         let before = prune.before;
         let looked: Vec<(i64, bool)> = match prune.what {
-            Retained::Log => self.all(LOG, params![self.mapping, limit, skip], |row| {
+            Retained::Log => self.all(LOG, params![self.mapping, limit, from], |row| {
                 let entry: LogRow = decode("log row", &blob(row, 1)?)?;
                 Ok((row.get(0)?, upkeep::log_is_old(&entry, before)))
             })?,
             Retained::Conflicts => {
-                self.all(CONFLICTS, params![self.mapping, limit, skip], |row| {
+                self.all(CONFLICTS, params![self.mapping, limit, from], |row| {
                     let conflict: Conflict = decode("conflict", &blob(row, 1)?)?;
                     Ok((row.get(0)?, upkeep::conflict_is_old(&conflict, before)))
                 })?
             }
             Retained::DeadLetters => {
                 let reason = HoldReason::Rejected.word();
-                self.all(REFUSED, params![self.mapping, limit, skip, reason], |row| {
+                self.all(REFUSED, params![self.mapping, limit, from, reason], |row| {
                     let hold: Hold = decode("hold", &blob(row, 1)?)?;
                     Ok((row.get(0)?, upkeep::letter_is_old(&hold, before)))
                 })?
@@ -102,7 +112,13 @@ impl Ledger<'_> {
         for place in &old {
             self.run(delete, [place])?;
         }
-        Ok(upkeep::pruned(prune, looked.len(), old.len()))
+        Ok(match prune.what {
+            Retained::Log | Retained::Conflicts => {
+                let places = looked.iter().map(|(place, _)| natural(*place));
+                upkeep::pruned_to(prune, &places.collect::<Result<Vec<_>, _>>()?, old.len())
+            }
+            Retained::DeadLetters => upkeep::pruned(prune, looked.len(), old.len()),
+        })
     }
 
     /// The object types that a side is read from.
@@ -203,7 +219,7 @@ impl Ledger<'_> {
             removed.links +=
                 self.run("DELETE FROM links WHERE mapping = ?1 AND id = ?2", place)? as u64;
         }
-        removed.conflicts += self.remove_conflicts_of(&links)?;
+        self.remove_former(&links, &mut removed)?;
         Ok(removed)
     }
 
@@ -230,24 +246,36 @@ impl Ledger<'_> {
         Ok(ids.len() as u64)
     }
 
-    /// Rows of a link from before it followed a record that its own was merged into.
-    fn remove_conflicts_of(&self, links: &BTreeSet<LinkId>) -> Result<u64, Fault> {
-        if links.is_empty() {
-            return Ok(0);
+    /// Rows of links from before they followed what their records were merged into.
+    fn remove_former(&self, links: &BTreeSet<LinkId>, removed: &mut Removed) -> Result<(), Fault> {
+        for link in links {
+            let former: Vec<(Side, RecordId)> = self.all(
+                "SELECT side, record FROM former WHERE mapping = ?1 AND link = ?2",
+                params![self.mapping, link.0],
+                |row| Ok((ledger::side(row, 0)?, ledger::record(row, 1)?)),
+            )?;
+            for (side, record) in former {
+                let place = params![self.mapping, record.as_str()];
+                let of_link = self.all(FORMER_LOG[side], place, |row| {
+                    let entry: LogRow = decode("log row", &blob(row, 1)?)?;
+                    Ok((entry.link == Some(*link)).then_some(row.get::<_, i64>(0)?))
+                })?;
+                for place in of_link.into_iter().flatten() {
+                    removed.log += self.run("DELETE FROM log WHERE place = ?1", [place])? as u64;
+                }
+                let of_link = self.all(FORMER_CONFLICTS[side], place, |row| {
+                    let conflict: Conflict = decode("conflict", &blob(row, 1)?)?;
+                    Ok((conflict.link == *link).then_some(row.get::<_, i64>(0)?))
+                })?;
+                for place in of_link.into_iter().flatten() {
+                    removed.conflicts +=
+                        self.run("DELETE FROM conflicts WHERE place = ?1", [place])? as u64;
+                }
+            }
+            let sql = "DELETE FROM former WHERE mapping = ?1 AND link = ?2";
+            self.run(sql, params![self.mapping, link.0])?;
         }
-        let rows = self.all(
-            "SELECT place, conflict FROM conflicts WHERE mapping = ?1",
-            [self.mapping],
-            |row| {
-                let conflict: Conflict = decode("conflict", &blob(row, 1)?)?;
-                Ok(links.contains(&conflict.link).then_some(row.get::<_, i64>(0)?))
-            },
-        )?;
-        let places: Vec<i64> = rows.into_iter().flatten().collect();
-        for place in &places {
-            self.run("DELETE FROM conflicts WHERE place = ?1", [place])?;
-        }
-        Ok(places.len() as u64)
+        Ok(())
     }
 
     /// Makes holds due that name records which were forgotten in a mapping.

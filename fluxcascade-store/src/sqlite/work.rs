@@ -51,6 +51,19 @@ pub(super) const DUE_RECORDS: [&str; 2] = [
      AND not_before <= ?4 AND kind = 2 ORDER BY side, name LIMIT ?5",
 ];
 
+/// Whether another record that counts has one of a record's keys under an earlier rule.
+pub(super) const SHARED: &str = "SELECT EXISTS (
+    SELECT 1 FROM match_keys own
+    JOIN match_keys other ON other.mapping = own.mapping AND other.rule = own.rule
+        AND other.fingerprint = own.fingerprint
+    WHERE own.mapping = ?1 AND own.side = ?2 AND own.record = ?3 AND own.rule < ?4
+        AND (other.side <> own.side OR other.record <> own.record)
+        AND (other.archived = 0 OR (other.side <> own.side AND NOT EXISTS (
+            SELECT 1 FROM links ended INDEXED BY links_ended_by_source
+            WHERE ended.mapping = own.mapping AND ended.status = 2
+                AND ended.source = iif(own.side = 0, own.record, other.record)
+                AND ended.target = iif(own.side = 0, other.record, own.record)))))";
+
 impl Ledger<'_> {
     pub(super) fn work(&self, request: &WorkRequest) -> Result<Vec<Work>, Fault> {
         let mut work = Vec::new();
@@ -218,21 +231,10 @@ impl Ledger<'_> {
         if rule == 0 {
             return Ok(false);
         }
-        let shared = self.all(
-            "SELECT EXISTS (
-                SELECT 1 FROM match_keys own
-                JOIN match_keys other ON other.mapping = own.mapping AND other.rule = own.rule
-                    AND other.fingerprint = own.fingerprint
-                WHERE own.mapping = ?1 AND own.side = ?2 AND own.record = ?3 AND own.rule < ?4
-                    AND (other.side <> own.side OR other.record <> own.record)
-                    AND (other.archived = 0 OR (other.side <> own.side AND NOT EXISTS (
-                        SELECT 1 FROM links ended
-                        WHERE ended.mapping = own.mapping AND ended.status = 2
-                            AND ended.source = iif(own.side = 0, own.record, other.record)
-                            AND ended.target = iif(own.side = 0, other.record, own.record)))))",
-            params![self.mapping, side.number(), record.as_str(), rule],
-            |row| Ok(row.get::<_, bool>(0)?),
-        )?;
+        let shared =
+            self.all(SHARED, params![self.mapping, side.number(), record.as_str(), rule], |row| {
+                Ok(row.get::<_, bool>(0)?)
+            })?;
         Ok(shared.first().copied().unwrap_or(false))
     }
 }

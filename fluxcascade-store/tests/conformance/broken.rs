@@ -56,6 +56,8 @@ struct State {
     /// The last call, if it asked for work.
     asked: Option<(MappingKey, WorkRequest)>,
     secret: Vec<u8>,
+    /// Until when each credential was last claimed.
+    refreshing: BTreeMap<TokenKey, Timestamp>,
     /// When each mapping is due by time.
     scheduled: BTreeMap<MappingKey, Scheduled>,
     /// Leases that were claimed and not given back.
@@ -426,10 +428,18 @@ impl TokenStore for Broken {
         // As if it ended ten seconds early.
         let rule = "while_a_claim_holds_another_claim_of_the_same_key_is_refused";
         let early = if self.breaks(rule) { Duration::from_secs(10) } else { Duration::ZERO };
-        self.inner.claim_refresh(&self.key(key), now, ttl.saturating_sub(early)).await
+        let given =
+            self.inner.claim_refresh(&self.key(key), now, ttl.saturating_sub(early)).await?;
+        if given {
+            self.state().refreshing.insert(key.clone(), now + ttl);
+        }
+        Ok(given)
     }
 
-    async fn release_refresh(&self, key: &TokenKey) -> Result<(), StoreError> {
-        self.inner.release_refresh(&self.key(key)).await
+    async fn release_refresh(&self, key: &TokenKey, until: Timestamp) -> Result<(), StoreError> {
+        let latest = self.state().refreshing.get(key).copied();
+        let rule = "a_claim_that_is_given_back_late_leaves_a_later_one";
+        let until = latest.filter(|_| self.breaks(rule)).unwrap_or(until);
+        self.inner.release_refresh(&self.key(key), until).await
     }
 }

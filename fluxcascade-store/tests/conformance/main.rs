@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 #[cfg(feature = "sealed")]
-use fluxcascade_core::store::{Budgets, Schedule, TokenStore, Upkeep};
+use fluxcascade_core::store::{Budgets, Rows, Schedule, TokenStore, Upkeep};
 use fluxcascade_core::store_conformance;
 use fluxcascade_core::testkit::block_on;
 use fluxcascade_core::testkit::conformance::store::{
@@ -61,7 +61,7 @@ store_conformance! { #[tokio::test] mod postgres { open: on_a_server } }
 #[cfg(feature = "sealed")]
 fn sealing<S>(store: S) -> Parts
 where
-    S: Upkeep + TokenStore + Schedule + Budgets,
+    S: Upkeep + Rows + TokenStore + Schedule + Budgets,
 {
     use fluxcascade_store::sealed::{Keyring, Sealed, SealingKey};
     below(Sealed::new(store, Keyring::new(SealingKey::new("1", &[7; 32]).unwrap())))
@@ -71,7 +71,7 @@ where
 #[cfg(feature = "sealed")]
 fn below<S>(store: fluxcascade_store::Sealed<S>) -> Parts
 where
-    S: Upkeep + TokenStore + Schedule + Budgets,
+    S: Upkeep + Rows + TokenStore + Schedule + Budgets,
 {
     let store = Arc::new(store);
     Parts::of(&store).tokens(&store).schedule(&store).budgets(&store).upkeep(&store)
@@ -118,7 +118,7 @@ store_conformance! { #[tokio::test] mod sealed_postgres { open: sealed_on_a_serv
 #[cfg(feature = "sealed")]
 fn sealing_some<S>(store: S) -> Parts
 where
-    S: Upkeep + TokenStore + Schedule + Budgets,
+    S: Upkeep + Rows + TokenStore + Schedule + Budgets,
 {
     use fluxcascade_core::mapping::{FieldPair, Mapping};
     use fluxcascade_core::testkit::conformance::store::nouns::{field, pair};
@@ -190,7 +190,7 @@ fn a_rule_without_its_means_does_not_apply() {
     let left_out =
         verdicts.iter().filter(|verdict| matches!(verdict, Ok(Verdict::DoesNotApply(_))));
     // What is durable, and what is about tokens, schedules, budgets, upkeep and rows.
-    assert_eq!(left_out.count(), 7 + 17 + 4 + 13 + 7);
+    assert_eq!(left_out.count(), 8 + 17 + 4 + 14 + 7);
     assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
 }
 

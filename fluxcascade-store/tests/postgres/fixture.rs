@@ -33,10 +33,11 @@ use crate::opening::{client, relations};
 use crate::server::{Place, programs};
 
 /// What made each schema of the one before.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_turns.sql"),
     include_str!("../../migrations/postgres/0003_key_indexes.sql"),
+    include_str!("../../migrations/postgres/0004_former_records.sql"),
 ];
 
 const CURRENT: usize = MIGRATIONS.len();

@@ -8,6 +8,7 @@ mod budget;
 mod failing;
 mod fixture;
 mod insisting;
+mod meanwhile;
 mod opening;
 mod plans;
 mod refusing;

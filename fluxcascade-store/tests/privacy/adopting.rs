@@ -2,13 +2,15 @@
 //! anywhere: nothing of it is lost, and nothing of it is legible afterwards.
 
 use fluxcascade_core::model::{ConnectionName, TenantId};
-use fluxcascade_core::store::{Rows, Store, StoreErrorKind, StoredToken, Table, TokenKey};
+use fluxcascade_core::store::{
+    Page, Rows, Store, StoreErrorKind, StoredToken, Table, TokenKey, TokenStore,
+};
 use fluxcascade_core::testkit::conformance::store::nouns::*;
 use fluxcascade_store::sealed::{Adopted, Keyring, Sealed};
 use fluxcascade_store::{MemoryStore, SqliteStore};
 
 use crate::planted::{found_in, raw};
-use crate::whole::{answered, content, fill};
+use crate::whole::{answered, content, fill, token_key};
 use crate::{Kept, key, sealed};
 use fluxcascade_core::testkit::conformance::store::nouns::subject;
 
@@ -67,9 +69,15 @@ async fn adopts<S: Kept>(reopen: impl AsyncFn(Option<S>) -> S) -> Sealed<S> {
             break;
         }
         store = sealed(reopen(Some(store.into_inner())).await);
-        let refused = store.lease(&contacts(), at(900), TTL).await.unwrap_err();
-        assert_eq!(refused.kind, StoreErrorKind::Misuse, "{refused}");
-        assert!(refused.message.contains("not sealed whole yet"), "{refused}");
+        for refused in [
+            store.lease(&contacts(), at(900), TTL).await.unwrap_err(),
+            store.links(&contacts(), None, 9).await.unwrap_err(),
+            store.log(&contacts(), &Page::all()).await.unwrap_err(),
+            store.token(&token_key("default")).await.unwrap_err(),
+        ] {
+            assert_eq!(refused.kind, StoreErrorKind::Misuse, "{refused}");
+            assert!(refused.message.contains("not sealed whole yet"), "{refused}");
+        }
         assert!(store.rewrap(&TenantId::default(), None, 9).await.is_err());
     }
     assert_eq!(rows, SEALED);
@@ -212,4 +220,53 @@ async fn keys_rotate_while_and_after_a_store_is_sealed_later() {
     store.rewrap(&TenantId::new("other").unwrap(), None, 99).await.unwrap();
     let store = Sealed::new(store.into_inner(), Keyring::new(key("two", 2)));
     assert_eq!(content(&store).await.unwrap(), before);
+}
+
+/// The layer's secret is not drawn for a new mapping, or for none, over what is there in the clear.
+#[tokio::test]
+async fn nothing_is_begun_with_the_layer_where_something_is_not_sealed() {
+    let hubspot = TokenKey {
+        tenant: TenantId::default(),
+        connection: ConnectionName::new("hubspot").unwrap(),
+    };
+    let with_rows = MemoryStore::new();
+    let lease = leased(&with_rows).await.unwrap();
+    with_rows.commit(&lease, &links([link(1)])).await.unwrap();
+    with_rows.release(&lease).await.unwrap();
+    let with_credentials = MemoryStore::new();
+    with_credentials.replace_token(&hubspot, 0, b"planted").await.unwrap();
+    for bare in [with_rows, with_credentials] {
+        let store = sealed(bare);
+        let refused = store.lease(&mapping("deals"), at(0), TTL).await.unwrap_err();
+        assert!(refused.message.contains("Sealed::adopt"), "{refused}");
+        adopt_all(&store, "default").await;
+        let lease = store.lease(&mapping("deals"), at(0), TTL).await.unwrap();
+        store.release(&lease).await.unwrap();
+        store.links(&contacts(), None, 9).await.unwrap();
+        store.token(&hubspot).await.unwrap();
+    }
+}
+
+/// Whoever may edit a contact can give it such a value.
+#[tokio::test]
+async fn a_value_that_looks_sealed_is_sealed_as_any_other() {
+    use base64::Engine as _;
+    use fluxcascade_core::model::{Observation, Side, Slot, Value, Values, Version};
+
+    let mut bytes = b"FLX\x01\x01z".to_vec();
+    bytes.extend([7; 40]);
+    let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let values = Values::new([Slot::Present(Value::from(text.as_str()))]);
+    let shown = Observation::listed(record("s1"), values, Version::default());
+    let bare = MemoryStore::new();
+    let lease = leased(&bare).await.unwrap();
+    let rows = [fluxcascade_core::store::IntakeRow { observation: shown.clone(), ..row("s1", 1) }];
+    bare.intake(&lease, &page(Side::Source, rows)).await.unwrap();
+    bare.release(&lease).await.unwrap();
+    let store = sealed(bare);
+    assert_eq!(adopt_all(&store, "default").await.0, 1);
+    let lease = leased(&store).await.unwrap();
+    let work = store.work(&lease, &all_work(at(9))).await.unwrap();
+    let entry = work[0].entries.source.as_ref().unwrap();
+    assert_eq!(entry.observation.as_ref(), Some(&shown));
 }

@@ -1,6 +1,8 @@
 //! P30: a wrong or a lost key is one clear error, and nothing is written.
 
-use fluxcascade_core::store::{Rows, Store, StoreError, StoreErrorKind, Table, TokenStore};
+use fluxcascade_core::store::{
+    ClaimRequest, Rows, Schedule, Scheduled, Store, StoreError, StoreErrorKind, Table, TokenStore,
+};
 use fluxcascade_core::testkit::conformance::store::nouns::*;
 use fluxcascade_store::sealed::{KeyError, Keyring, Sealed, SealingKey};
 use fluxcascade_store::{MemoryStore, SqliteStore};
@@ -9,7 +11,7 @@ use crate::whole::{content, fill, token_key};
 use crate::{key, sealed};
 
 /// What the calls say that begin everything else.
-async fn refusals<S: Store + TokenStore>(store: &Sealed<S>) -> Vec<StoreError> {
+async fn refusals<S: Rows + TokenStore>(store: &Sealed<S>) -> Vec<StoreError> {
     vec![
         store.lease(&contacts(), at(900), TTL).await.unwrap_err(),
         store.fingerprint_key(&contacts()).await.unwrap_err(),
@@ -41,6 +43,31 @@ async fn a_wrong_key_is_told_from_a_lost_one_and_neither_writes() {
         drop(store);
         assert_eq!(std::fs::read(&path).unwrap(), before, "nothing is written");
     }
+}
+
+/// What it claimed would wait a whole period, for workers that have the key.
+#[tokio::test]
+async fn a_worker_with_a_wrong_key_takes_no_turn() {
+    let store = sealed(MemoryStore::new());
+    store.release(&leased(&store).await.unwrap()).await.unwrap();
+    let every = std::time::Duration::from_secs(300);
+    let scheduled = Scheduled { mapping: contacts(), every, first: at(0) };
+    store.schedule(&scheduled).await.unwrap();
+    let claim = |name: &str, among| ClaimRequest {
+        worker: worker(name),
+        among,
+        now: at(10),
+        ttl: TTL,
+        limit: 9,
+    };
+    let wrong = Sealed::new(store.into_inner(), Keyring::new(key("one", 9)));
+    for among in [None, Some(vec![contacts()])] {
+        let refused = wrong.claim(&claim("wrong", among)).await.unwrap_err();
+        assert_eq!(refused.kind, StoreErrorKind::Locked, "{refused}");
+    }
+    let right = sealed(wrong.into_inner());
+    let claimed = right.claim(&claim("right", None)).await.unwrap();
+    assert_eq!(claimed.leases.len(), 1);
 }
 
 /// The same on a server, whose rows stay as they are.

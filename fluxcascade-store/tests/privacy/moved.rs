@@ -149,6 +149,25 @@ async fn the_base_of_one_side_does_not_open_as_the_other_side_s() {
     assert!(error.message.contains("target"), "{error}");
 }
 
+/// The same link, at the same revision: only whose it is is another.
+#[tokio::test]
+async fn what_is_sealed_for_a_mapping_or_a_tenant_does_not_open_in_another() {
+    let bare = two_of_everything().await;
+    let moved = links(bare.links(&contacts(), None, 9).await.unwrap());
+    let others = [mapping("deals"), mapping_of("other", "contacts")];
+    for other in &others {
+        let lease = bare.lease(other, at(900), TTL).await.unwrap();
+        bare.commit(&lease, &moved).await.unwrap();
+        bare.release(&lease).await.unwrap();
+    }
+    let store = sealed(bare);
+    store.links(&contacts(), None, 9).await.unwrap();
+    for other in &others {
+        let error = store.links(other, None, 9).await.unwrap_err();
+        assert!(error.message.contains("was changed or moved"), "{other}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn a_credential_does_not_open_for_another_tenant_or_generation() {
     let store = two_of_everything().await;

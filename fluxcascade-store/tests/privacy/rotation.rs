@@ -69,3 +69,51 @@ async fn keys_rotate_on_a_server() {
     let Some(place) = crate::server::Place::or_skip() else { return };
     rotates(fluxcascade_store::PostgresStore::open(&place.options()).await.unwrap()).await;
 }
+
+/// The answer keeps the hold's text, which is sealed with the older key, between the look and the writing.
+#[cfg(feature = "postgres")]
+#[tokio::test]
+async fn a_rewrap_beside_an_answer_leaves_nothing_of_the_older_key() {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use fluxcascade_core::model::{Answer, AnswerOutcome, AnswerTo, Choice};
+    use fluxcascade_core::store::CommitBatch;
+    use fluxcascade_store::PostgresStore;
+
+    let Some(place) = crate::server::Place::or_skip() else { return };
+    let open = async || PostgresStore::open(&place.options()).await.unwrap();
+    let store = sealed(open().await);
+    let lease = leased(&store).await.unwrap();
+    let held = pair_hold(1, "name", None);
+    let batch = CommitBatch { holds: vec![held.clone()], ..links([link(1)]) };
+    store.commit(&lease, &batch).await.unwrap();
+    store.release(&lease).await.unwrap();
+
+    let both = || Keyring::new(key("two", 2)).with_older(key("one", 1)).unwrap();
+    let one = Arc::new(Sealed::new(open().await, both()));
+    let two = Arc::new(Sealed::new(open().await, both()));
+    let mut at_rows = two.rewrap(&TenantId::default(), None, 1).await.unwrap().next;
+    // Both wait for the mapping: first the answer, then the rewrap, which has looked at the hold.
+    let raw = place.hold_locked("mappings").await;
+    let answering = {
+        let answer = Answer { choice: Choice::Leave, at: at(7) };
+        let to = AnswerTo { hold: held.key.clone(), version: held.version(), answer };
+        let one = Arc::clone(&one);
+        tokio::spawn(async move { one.answer(&contacts(), &[to]).await })
+    };
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let rewrapping = tokio::spawn(async move {
+        while let Some(next) = at_rows {
+            at_rows = two.rewrap(&TenantId::default(), Some(&next), 1_000).await.unwrap().next;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    raw.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(answering.await.unwrap().unwrap(), [AnswerOutcome::Stored]);
+    rewrapping.await.unwrap();
+
+    let store = Sealed::new(open().await, Keyring::new(key("two", 2)));
+    let lease = store.lease(&contacts(), at(900), TTL).await.unwrap();
+    store.work(&lease, &all_work(at(900))).await.unwrap();
+}

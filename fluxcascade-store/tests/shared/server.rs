@@ -127,6 +127,24 @@ impl Place {
         }
     }
 
+    /// A connection of the test's own.
+    #[allow(dead_code, reason = "not each test program needs it")]
+    pub(crate) async fn connect(&self) -> tokio_postgres::Client {
+        let (client, connection) =
+            tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Has the rows of a table locked until it commits.
+    #[allow(dead_code, reason = "not each test program needs it")]
+    pub(crate) async fn hold_locked(&self, table: &str) -> tokio_postgres::Client {
+        let client = self.connect().await;
+        let lock = format!("BEGIN; SELECT 1 FROM {}.{table} FOR UPDATE", self.schema);
+        client.batch_execute(&lock).await.unwrap();
+        client
+    }
+
     /// How the schema is opened.
     pub(crate) fn options(&self) -> PostgresOptions {
         PostgresOptions::new(&self.url).schema(&self.schema).connections(4)

@@ -28,7 +28,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// The schema that this version writes.
-const CURRENT: u32 = 3;
+const CURRENT: u32 = 4;
 
 fn fixture(schema: u32) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join("fixtures");

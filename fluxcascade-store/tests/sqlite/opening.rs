@@ -148,7 +148,7 @@ async fn refused(path: &Path) -> (StoreErrorKind, String) {
 async fn a_file_of_a_later_schema_is_refused_and_left_as_it_is() {
     let (_folder, path) = place();
     drop(SqliteStore::open(&path).await.unwrap());
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 5).unwrap();
     let (kind, message) = refused(&path).await;
     assert_eq!(kind, StoreErrorKind::Newer);
     assert!(message.contains("use the version that wrote it, or a newer one"), "{message}");

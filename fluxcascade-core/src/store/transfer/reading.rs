@@ -1,10 +1,13 @@
 //! Reading an export: line by line, and what is wrong with it.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Read};
 
 use super::line::{FORMAT, Line, LinkLine};
 use super::{TransferError, Transferred};
-use crate::model::{Layout, LinkId, MappingKey, Revision, RunNumber, Side};
+use crate::model::{
+    Layout, LinkId, LinkStatus, MappingKey, RecordId, Revision, RunNumber, Side, Sides,
+};
 
 /// No line is longer: a value has 1 MiB at most, and few records have more than one that long.
 const LONGEST: u64 = 256 << 20;
@@ -72,6 +75,8 @@ struct Seen<'a> {
     revisions: Vec<Revision>,
     links: u64,
     last: Option<LinkId>,
+    /// Prints of the records that have a link so far.
+    linked: Sides<HashSet<[u8; 16]>>,
     ended: bool,
     wrong: Vec<String>,
 }
@@ -85,6 +90,7 @@ impl<'a> Seen<'a> {
             revisions,
             links: 0,
             last: None,
+            linked: Sides::default(),
             ended: false,
             wrong: Vec::new(),
         }
@@ -145,6 +151,14 @@ impl<'a> Seen<'a> {
             Ok(link) => link,
             Err(why) => return self.wrong.push(format!("line {number}: link {id}: {why}")),
         };
+        let live = Some(&link).filter(|link| link.status != LinkStatus::Tombstone);
+        for (side, record) in live.into_iter().flat_map(|link| link.records.iter()) {
+            if !self.linked[side].insert(print(record)) {
+                self.wrong.push(format!(
+                    "line {number}: link {id} is another one of {side} record {record}: keep one of them"
+                ));
+            }
+        }
         for (side, base) in link.bases.iter() {
             let mut revisions = self.revisions.iter();
             let of = revisions.find(|revision| revision.number == base.revision);
@@ -170,6 +184,13 @@ impl<'a> Seen<'a> {
             _ => Err(TransferError::Invalid(self.wrong)),
         }
     }
+}
+
+/// Records are told apart by this, so that a million of them take little room.
+fn print(record: &RecordId) -> [u8; 16] {
+    let mut print = [0; 16];
+    print.copy_from_slice(&blake3::hash(record.as_str().as_bytes()).as_bytes()[..16]);
+    print
 }
 
 /// So many places a base of this layout has.

@@ -290,6 +290,7 @@ macro_rules! __store_rules {
                 a_token_is_replaced_only_at_its_generation
                 of_two_replacements_of_the_same_generation_one_is_refused
                 while_a_claim_holds_another_claim_of_the_same_key_is_refused
+                a_claim_that_is_given_back_late_leaves_a_later_one
                 a_token_is_the_tenant_s_and_the_connection_s
                 a_secret_is_not_shown
             }
@@ -325,6 +326,7 @@ macro_rules! __store_rules {
             }
             upkeep forgetting {
                 of_a_forgotten_record_nothing_is_found_any_more
+                what_the_log_and_the_conflicts_have_of_a_forgotten_link_from_before_it_followed_merges_is_gone
                 other_records_links_and_tenants_keep_everything
                 a_page_or_a_hint_does_not_bring_a_forgotten_record_back
                 leases_of_the_mappings_that_it_is_in_are_lost

@@ -5,8 +5,9 @@ use fluxcascade_core::model::{
     ConnectionName, LogRow, MappingKey, MappingName, Side, TenantId, Timestamp, WorkKey,
 };
 use fluxcascade_core::store::{
-    CommitBatch, MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark, Rows,
-    Store, StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore, Upkeep,
+    CommitBatch, Lease, MarkedRow, Page, Prune, Pruned, Receipt, Retained, Rewrite, Row, RowMark,
+    Rows, Store, StoreError, StoreErrorKind, StoredToken, Subject, Table, TokenKey, TokenStore,
+    Upkeep,
 };
 use fluxcascade_core::testkit::conformance::store::nouns::{TTL, all_work, mapping_of};
 
@@ -20,8 +21,14 @@ impl Upkeep for Broken {
         if self.breaks("of_a_forgotten_record_nothing_is_found_any_more") {
             for lease in &leases {
                 let rows = self.inner.log(&lease.mapping, &Page::all()).await?;
-                self.state().kept_log.extend(rows);
+                let names = |row: &LogRow| {
+                    row.records.iter().any(|(_, record)| record.as_ref() == Some(&subject.record))
+                };
+                self.state().kept_log.extend(rows.into_iter().filter(names));
             }
+        }
+        if self.breaks(FORMER) {
+            self.keep_former_log(&leases).await?;
         }
         if self.breaks(MADE) || self.breaks(MADE_LATER) {
             self.close_creates().await?;
@@ -76,11 +83,30 @@ impl Upkeep for Broken {
     }
 }
 
+const FORMER: &str = "what_the_log_and_the_conflicts_have_of_a_forgotten_link_from_before_it_followed_merges_is_gone";
 const MADE: &str = "a_record_that_is_there_without_a_link_alone_with_a_match_key_of_an_open_create_for_it_is_what_that_create_made";
 const MADE_LATER: &str =
     "where_there_is_none_yet_the_next_new_record_that_a_page_shows_with_such_a_key_is_forgotten";
 
 impl Broken {
+    /// Log rows of records that have no link any more are not found by what is forgotten.
+    async fn keep_former_log(&self, leases: &[Lease]) -> Result<(), StoreError> {
+        for Lease { mapping, .. } in leases {
+            for row in self.inner.log(mapping, &Page::all()).await? {
+                let mut linked = 0;
+                for (side, record) in row.records.iter() {
+                    let record: Vec<_> = record.iter().cloned().collect();
+                    let found = self.inner.linked(mapping, side, &record).await?;
+                    linked += found.into_iter().flatten().count();
+                }
+                if linked == 0 {
+                    self.state().kept_log.push(row);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Closes what is open where nothing is linked: where a create may have made something already, or
     /// where it has not.
     async fn close_creates(&self) -> Result<(), StoreError> {
@@ -104,13 +130,14 @@ impl Broken {
     async fn hide(&self, mapping: &MappingKey, prune: &Prune) -> Result<Pruned, StoreError> {
         let mut rows = self.shown(self.inner.log(mapping, &Page::all()).await?);
         rows.reverse();
-        let looked: Vec<_> = rows.into_iter().skip(prune.skip).take(prune.limit).collect();
+        let from = usize::try_from(prune.from).unwrap_or(usize::MAX);
+        let looked: Vec<_> = rows.into_iter().skip(from).take(prune.limit).collect();
         let full = looked.len() >= prune.limit;
         let (old, kept): (Vec<_>, Vec<_>) =
             looked.into_iter().partition(|row| row.at < prune.before);
         let removed = old.len() as u64;
         self.state().hidden.extend(old);
-        Ok(Pruned { removed, next: full.then_some(prune.skip + kept.len()) })
+        Ok(Pruned { removed, next: full.then_some(prune.from + kept.len() as u64) })
     }
 
     /// The log as it is shown.

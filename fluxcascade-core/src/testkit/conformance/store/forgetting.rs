@@ -6,7 +6,7 @@ use super::nouns::*;
 use super::work::of_record;
 use super::{Checked, Found, ensure, nth, refused, same, there};
 use crate::model::{
-    Awaited, Hold, HoldKey, LinkStatus, MappingKey, Side, Timestamp, Work, WorkKey,
+    Awaited, Hold, HoldKey, LinkStatus, LogRow, MappingKey, Side, Timestamp, Work, WorkKey,
 };
 use crate::store::{
     Begun, CommitBatch, Counts, Hint, Intake, Lease, Page, Removed, Store, StoreErrorKind, Subject,
@@ -116,6 +116,34 @@ pub(super) async fn of_a_forgotten_record_nothing_is_found_any_more(store: &dyn 
     let deals = store.lease(&mapping("deals"), at(0), TTL).await?;
     let create = claiming(create(9, Side::Target, "d1", &[]), &[8]);
     same!(store.begin(&deals, &[create]).await?, [Begun::Yes]);
+    Ok(())
+}
+
+pub(super) async fn what_the_log_and_the_conflicts_have_of_a_forgotten_link_from_before_it_followed_merges_is_gone(
+    store: &dyn Upkeep,
+) -> Checked {
+    let lease = leased(store).await?;
+    store.intake(&lease, &page(Side::Source, [row("s1", 1), row("s2", 1)])).await?;
+    let told = CommitBatch {
+        conflicts: vec![conflict(1, 1), conflict(2, 1)],
+        log: vec![
+            log_row(1, Some("s1"), Some("t1"), "before"),
+            LogRow { link: Some(link_id(2)), ..log_row(1, Some("s2"), Some("t2"), "another's") },
+        ],
+        ..links([link(1), link(2)])
+    };
+    store.commit(&lease, &told).await?;
+    // First the one record was merged into another, and later its partner was.
+    store.commit(&lease, &links([link_between(1, "s8", "t1")])).await?;
+    store.commit(&lease, &links([link_between(1, "s8", "t8")])).await?;
+    let receipt = store.forget(&subject("s8"), at(50)).await?;
+    let left = store.log(&contacts(), &Page::all()).await?;
+    let notes: Vec<&str> = left.iter().map(|row| row.note.as_str()).collect();
+    same!(notes, ["another's"], "the notes of the log");
+    let left = store.conflicts(&contacts(), &Page::all()).await?;
+    same!(left.iter().map(|row| row.link).collect::<Vec<_>>(), [link_id(2)], "whose conflicts");
+    let removed = there("what was removed", receipt.removed.get(&contacts().mapping))?;
+    same!((removed.log, removed.conflicts), (1, 1), "log and conflict rows of the receipt");
     Ok(())
 }
 

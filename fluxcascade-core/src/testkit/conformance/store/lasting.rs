@@ -123,7 +123,7 @@ async fn let_go(store: &dyn Upkeep) -> Result<(), Found> {
     let log = vec![log_row(1, None, Some("t8"), "old"), young];
     store.commit(&lease, &CommitBatch { log, ..links([link(1)]) }).await?;
     store.release(&lease).await?;
-    let oldest = Prune { what: Retained::Log, before: at(50), skip: 0, limit: 9 };
+    let oldest = Prune { what: Retained::Log, before: at(50), from: 0, limit: 9 };
     same!(store.prune(&contacts(), &oldest).await?.removed, 1, "rows that were let go");
     store.forget(&subject("s1"), at(9)).await?;
     Ok(())

@@ -10,10 +10,10 @@ async fn step(
     store: &dyn Upkeep,
     what: Retained,
     before: Timestamp,
-    skip: usize,
+    from: u64,
     limit: usize,
 ) -> Result<Pruned, Found> {
-    Ok(store.prune(&contacts(), &Prune { what, before, skip, limit }).await?)
+    Ok(store.prune(&contacts(), &Prune { what, before, from, limit }).await?)
 }
 
 fn dead_letter(id: &str, since: i64) -> Hold {
@@ -104,14 +104,14 @@ pub(super) async fn steps_that_go_on_where_the_last_one_ended_reach_every_row(
 ) -> Checked {
     fill(store, &aged()).await?;
     for (what, gone) in [(Retained::Log, 3), (Retained::Conflicts, 3), (Retained::DeadLetters, 1)] {
-        let (mut removed, mut skip) = (0, Some(0));
+        let (mut removed, mut next) = (0, Some(0));
         for _ in 0..9 {
-            let Some(at_row) = skip else { break };
-            let done = step(store, what, at(25), at_row, 1).await?;
+            let Some(from) = next else { break };
+            let done = step(store, what, at(25), from, 1).await?;
             removed += done.removed;
-            skip = done.next;
+            next = done.next;
         }
-        same!((removed, skip), (gone, None), "all steps over {what:?}");
+        same!((removed, next), (gone, None), "all steps over {what:?}");
     }
     Ok(())
 }

@@ -59,10 +59,22 @@ pub(super) async fn while_a_claim_holds_another_claim_of_the_same_key_is_refused
     same!(store.replace_token(&key, 0, b"first").await?, true);
     same!(store.claim_refresh(&key, at(299), TTL).await?, false, "after a replacement");
     same!(store.claim_refresh(&key, at(300), TTL).await?, true, "after its end");
-    store.release_refresh(&key).await?;
+    store.release_refresh(&key, at(600)).await?;
     same!(store.claim_refresh(&key, at(301), TTL).await?, true, "after it was given back");
     let token = there("token", store.token(&key).await?)?;
     same!(token.generation, 1, "the generation");
+    Ok(())
+}
+
+pub(super) async fn a_claim_that_is_given_back_late_leaves_a_later_one(
+    store: &dyn TokenStore,
+) -> Checked {
+    let key = key("default", Side::Target);
+    store.replace_token(&key, 0, b"first").await?;
+    same!(store.claim_refresh(&key, at(0), TTL).await?, true);
+    same!(store.claim_refresh(&key, at(301), TTL).await?, true, "after its end");
+    store.release_refresh(&key, at(300)).await?;
+    same!(store.claim_refresh(&key, at(302), TTL).await?, false, "while the second refreshes");
     Ok(())
 }
 
@@ -75,7 +87,7 @@ pub(super) async fn a_token_is_the_tenant_s_and_the_connection_s(
     for other in [key("other", Side::Target), key("default", Side::Source)] {
         same!(store.token(&other).await?, None);
         same!(store.claim_refresh(&other, at(0), TTL).await?, true, "a claim of another key");
-        store.release_refresh(&other).await?;
+        store.release_refresh(&other, at(300)).await?;
     }
     same!(store.claim_refresh(&mine, at(0), TTL).await?, false);
     Ok(())
