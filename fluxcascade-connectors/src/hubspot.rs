@@ -1,8 +1,8 @@
-//! HubSpot: contacts, by its CRM API. Other object types, and webhooks, come later.
+//! HubSpot: contacts, by its CRM API. Other object types come later.
 //!
 //! - `config` has the settings, `client` the requests, `wire` what they carry, `error` the one
 //!   place that makes errors of answers, `convert` the one place where HubSpot meets the model.
-//! - `changes`, `read` and `write` are what a [`Connector`] does.
+//! - `changes`, `read` and `write` are what a [`Connector`] does, `webhook` reads what HubSpot sends.
 //!
 //! [`HubSpot::requests`] counts by these kinds: `account`, `schema`, `list`, `search`, `read` (a
 //! batch by id), `resolve` (one id, after a merge), `create`, `update`.
@@ -15,6 +15,7 @@ mod error;
 mod read;
 #[cfg(test)]
 mod tests;
+mod webhook;
 mod wire;
 mod write;
 
@@ -55,6 +56,7 @@ pub struct HubSpot {
     catalog: tokio::sync::Mutex<Option<Catalog>>,
     look_back: Duration,
     search_lag: Duration,
+    webhooks: Option<webhook::Webhooks>,
 }
 
 #[derive(Debug, Clone)]
@@ -188,6 +190,9 @@ impl Connector for HubSpot {
     }
 
     fn extensions(&self) -> Extensions<'_> {
-        Extensions::none()
+        match &self.webhooks {
+            Some(webhooks) => Extensions::none().webhooks(webhooks),
+            None => Extensions::none(),
+        }
     }
 }

@@ -45,6 +45,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod version;
+mod webhook;
 mod wire;
 mod write;
 
@@ -73,6 +74,7 @@ pub struct Jobber {
     reading: changes::Reading,
     edits_per_request: usize,
     find_lag: Duration,
+    webhooks: Option<webhook::Webhooks>,
 }
 
 impl Jobber {
@@ -151,6 +153,9 @@ impl Connector for Jobber {
     }
 
     fn extensions(&self) -> Extensions<'_> {
-        Extensions::none()
+        match &self.webhooks {
+            Some(webhooks) => Extensions::none().webhooks(webhooks),
+            None => Extensions::none(),
+        }
     }
 }

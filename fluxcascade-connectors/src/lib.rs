@@ -17,6 +17,10 @@ pub mod http;
 pub mod hubspot;
 #[cfg(feature = "jobber")]
 pub mod jobber;
+#[cfg(any(feature = "hubspot", feature = "jobber"))]
+// As above.
+#[allow(dead_code)]
+mod signature;
 #[cfg(feature = "sim")]
 pub mod sim;
 

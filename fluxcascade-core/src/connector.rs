@@ -4,6 +4,7 @@
 
 mod capability;
 mod error;
+mod webhook;
 
 use std::fmt::Debug;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use capability::{Capabilities, Consistency, DeleteSignal};
 pub use error::{ConnectorError, ErrorKind};
+pub use webhook::{Delivery, DeliveryError, Notice, WebhookSource};
 
 pub use crate::model::Cursor;
 use crate::model::{
@@ -369,12 +371,14 @@ pub trait FieldHistory: Debug + Send + Sync {
 
 /// Powers that a connector may have beyond reading and writing.
 ///
-/// Webhooks, provisioning and bulk reads come here.
+/// Provisioning and bulk reads come here.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Extensions<'a> {
     /// When each field was changed.
     pub field_history: Option<&'a dyn FieldHistory>,
+    /// What it sends when something changed.
+    pub webhooks: Option<&'a dyn WebhookSource>,
 }
 
 impl<'a> Extensions<'a> {
@@ -387,6 +391,13 @@ impl<'a> Extensions<'a> {
     #[must_use]
     pub fn field_history(mut self, history: &'a dyn FieldHistory) -> Self {
         self.field_history = Some(history);
+        self
+    }
+
+    /// With webhooks.
+    #[must_use]
+    pub fn webhooks(mut self, source: &'a dyn WebhookSource) -> Self {
+        self.webhooks = Some(source);
         self
     }
 }

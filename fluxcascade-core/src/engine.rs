@@ -33,6 +33,7 @@ mod send;
 mod told;
 mod verify;
 mod waiting;
+mod webhook;
 mod what_if;
 mod worker;
 
@@ -49,6 +50,7 @@ pub use forget::ForgetError;
 pub use options::RunRequest;
 pub use patterns::{ConflictNumbers, ConflictPatterns};
 pub use verify::{Divergence, Example, Finding, Reason, Verification};
+pub use webhook::{Heard, WebhookError};
 pub use what_if::{Change, KeptBase, PairChange, Setting, SettingChange, WhatIf};
 pub use worker::Turn;
 

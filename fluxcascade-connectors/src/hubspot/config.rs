@@ -13,8 +13,10 @@ use serde::{Deserialize, Deserializer};
 use super::HubSpot;
 use super::client::Api;
 use super::error::HubSpotDialect;
+use super::webhook::Webhooks;
 use crate::config::{ConfigError, Problems};
 use crate::http::{Client, HttpSettings, Limit, Meter, SharedBudget};
+use crate::signature::Secret;
 
 /// Where HubSpot's API is.
 const BASE_URL: &str = "https://api.hubapi.com";
@@ -53,6 +55,9 @@ pub struct HubSpotConfig {
     /// What the account takes, where workers share its budget.
     #[serde(default)]
     pub limits: HubSpotLimits,
+    /// The client secret of the app whose webhooks are taken; none are without it.
+    #[serde(default, deserialize_with = "maybe_secret")]
+    pub webhook_secret: Option<SecretString>,
 }
 
 /// How many requests HubSpot takes, by the account's plan: see "API usage guidelines and limits" in
@@ -109,6 +114,10 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
     String::deserialize(deserializer).map(SecretString::from)
 }
 
+fn maybe_secret<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(d)?.map(SecretString::from))
+}
+
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
@@ -153,6 +162,7 @@ impl HubSpotBuilder {
             search_lag: search_lag(),
             http: HttpSettings::default(),
             limits: HubSpotLimits::default(),
+            webhook_secret: None,
         })
     }
 
@@ -198,6 +208,12 @@ impl HubSpotBuilder {
         self
     }
 
+    /// Takes the webhooks of the app with this client secret, which they are signed with.
+    pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Self {
+        self.config.webhook_secret = Some(secret.into());
+        self
+    }
+
     /// Shares the account's limits with other workers: each request waits for its part of them.
     pub fn budget(mut self, budget: SharedBudget) -> Self {
         self.budget = Some(budget);
@@ -233,6 +249,7 @@ impl HubSpotBuilder {
                 catalog: tokio::sync::Mutex::new(None),
                 look_back: config.look_back,
                 search_lag: config.search_lag,
+                webhooks: config.webhook_secret.map(|secret| Webhooks::new(Secret::new(secret))),
             }),
             _ => Err(problems.into_error()),
         }
@@ -261,6 +278,9 @@ impl HubSpotConfig {
             if !path.starts_with('/') || path.ends_with('/') || path.contains(['?', '#']) {
                 problems.add(format!("`paths.{name}` must be like /crm/v3/objects"));
             }
+        }
+        if self.webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
+            problems.add("`webhook_secret` is empty; take it from the app's settings in HubSpot");
         }
         if self.limits.ten_secondly == 0 || self.limits.search_secondly == 0 {
             problems.add("`limits` must each be at least 1");

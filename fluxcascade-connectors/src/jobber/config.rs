@@ -13,9 +13,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::changes::Reading;
 use super::client::{Api, Credential};
+use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
 use crate::config::{ConfigError, Problems};
 use crate::http::{HttpSettings, Limit, Meter, SharedBudget};
+use crate::signature::Secret;
 
 /// The API version that this adapter was written for.
 pub const VERSION: &str = "2026-05-12";
@@ -57,6 +59,9 @@ pub struct JobberConfig {
     pub http: HttpSettings,
     /// What the account takes, where workers share its budget.
     pub limits: JobberLimits,
+    /// The client secret of the app whose webhooks are taken; none are without it.
+    #[serde(deserialize_with = "secret")]
+    pub webhook_secret: Option<SecretString>,
 }
 
 /// How many requests Jobber takes of an app for an account: 2,500 in five minutes, as the page "API rate
@@ -94,6 +99,7 @@ impl Default for JobberConfig {
             find_lag: Duration::from_secs(600),
             http: HttpSettings::default(),
             limits: JobberLimits::default(),
+            webhook_secret: None,
         }
     }
 }
@@ -111,6 +117,7 @@ impl fmt::Debug for JobberConfig {
             .field("find_lag", &self.find_lag)
             .field("http", &self.http)
             .field("limits", &self.limits)
+            .field("webhook_secret", &self.webhook_secret.as_ref().map(|_| "[redacted]"))
             .finish()
     }
 }
@@ -146,6 +153,9 @@ impl JobberConfig {
         }
         if self.look_back < Duration::from_secs(1) {
             problems.add("`look_back` must be at least 1 s, the step of jobber's times");
+        }
+        if self.webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
+            problems.add("`webhook_secret` is empty; take the client secret of the app in Jobber");
         }
         if self.limits.five_minutely == 0 {
             problems.add("`limits` must each be at least 1");
@@ -248,6 +258,13 @@ impl JobberBuilder {
         self
     }
 
+    /// Takes the webhooks of the app with this client secret, which they are signed with.
+    #[must_use]
+    pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Self {
+        self.config.webhook_secret = Some(secret.into());
+        self
+    }
+
     /// Shares the account's limits with other workers: each request waits for its part of them.
     #[must_use]
     pub fn budget(mut self, budget: SharedBudget) -> Self {
@@ -283,6 +300,7 @@ impl JobberBuilder {
                 reading: Reading { page_size: config.page_size, look_back: config.look_back },
                 edits_per_request: config.edits_per_request,
                 find_lag: config.find_lag,
+                webhooks: config.webhook_secret.map(|secret| Webhooks::new(Secret::new(secret))),
             }),
             _ => Err(problems.into_error()),
         }

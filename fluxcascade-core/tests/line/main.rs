@@ -23,6 +23,7 @@ mod groups;
 mod guards;
 mod halves;
 mod hidden;
+mod hooks;
 mod keeping;
 mod kept;
 mod keyless;
