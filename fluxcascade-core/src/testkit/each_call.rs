@@ -318,7 +318,7 @@ macro_rules! each_call_of_upkeep {
                 mapping: &$crate::model::MappingKey,
                 prune: &$crate::store::Prune,
             ) -> Result<$crate::store::Pruned, $crate::store::StoreError> {
-                $around!(self, writes, prune(mapping, prune))
+                $around!(self, prunes, prune(mapping, prune))
             }
 
             async fn scrub(&self) -> Result<(), $crate::store::StoreError> {

@@ -158,6 +158,9 @@ macro_rules! told {
     (writes) => {
         lost
     };
+    (prunes) => {
+        lost
+    };
 }
 
 macro_rules! may_fail {

@@ -1,7 +1,8 @@
 //! A caller that makes calls again which failed.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -11,8 +12,10 @@ use super::super::each_call::{
     each_call_of_budgets, each_call_of_rows, each_call_of_schedule, each_call_of_store,
     each_call_of_tokens, each_call_of_upkeep,
 };
+use crate::model::{MappingKey, Timestamp};
 use crate::store::{
-    Budgets, Rows, Schedule, Store, StoreError, StoreErrorKind, TokenStore, Upkeep,
+    Budgets, Prune, Pruned, Retained, Rows, Schedule, Store, StoreError, StoreErrorKind,
+    TokenStore, Upkeep,
 };
 
 /// What became of a call that failed. Who made it fail knows.
@@ -98,12 +101,15 @@ pub struct Insisting<S, M> {
     model: M,
     trouble: Arc<dyn Trouble>,
     turn: Mutex<()>,
+    /// Where the model goes on with pruning, by where the store does: each has its own numbers.
+    places: std::sync::Mutex<HashMap<(MappingKey, Retained, u64), u64>>,
 }
 
 impl<S, M> Insisting<S, M> {
     /// A new store that gets into trouble, and a new one that does not.
     pub fn new(store: Arc<S>, model: M, trouble: impl Trouble) -> Self {
-        Self { store, model, trouble: Arc::new(trouble), turn: Mutex::new(()) }
+        let (turn, places) = (Mutex::new(()), std::sync::Mutex::default());
+        Self { store, model, trouble: Arc::new(trouble), turn, places }
     }
 
     async fn insist<'a, T>(
@@ -154,7 +160,60 @@ impl<S, M> Insisting<S, M> {
     }
 }
 
+impl<S: Upkeep, M: Upkeep> Insisting<S, M> {
+    fn places(&self) -> MutexGuard<'_, HashMap<(MappingKey, Retained, u64), u64>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn prune_insisting(
+        &self,
+        mapping: &MappingKey,
+        prune: &Prune,
+    ) -> Result<Pruned, StoreError> {
+        let known = self.places().get(&(mapping.clone(), prune.what, prune.from)).copied();
+        let of_model = Prune { from: known.unwrap_or(prune.from), ..prune.clone() };
+        let told = std::sync::Mutex::new(None);
+        let call = || self.store.prune(mapping, prune);
+        let model = || -> BoxFuture<'_, Result<Pruned, StoreError>> {
+            Box::pin(async {
+                let done = self.model.prune(mapping, &of_model).await?;
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = done.next;
+                let next = match done.next {
+                    Some(_) => Some(self.behind_kept(mapping, prune, done.removed).await?),
+                    None => None,
+                };
+                Ok(Pruned { next, ..done })
+            })
+        };
+        let done = self.insist("prune", Sort::Writes, call, model).await?;
+        let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some((next, of_model)) = done.next.zip(told) {
+            self.places().insert((mapping.clone(), prune.what, next), of_model);
+        }
+        Ok(done)
+    }
+
+    /// Where the store goes on after a step whose answer was lost: a step that removes nothing looks at
+    /// what that one has kept.
+    async fn behind_kept(
+        &self,
+        mapping: &MappingKey,
+        prune: &Prune,
+        removed: u64,
+    ) -> Result<u64, StoreError> {
+        let limit = prune.limit - usize::try_from(removed).unwrap_or(prune.limit);
+        if limit == 0 {
+            return Ok(prune.from);
+        }
+        let look = Prune { before: Timestamp::from_micros(i64::MIN), limit, ..prune.clone() };
+        Ok(self.store.prune(mapping, &look).await?.next.unwrap_or(prune.from))
+    }
+}
+
 macro_rules! insists {
+    ($store:ident, prunes, prune ( $mapping:expr, $prune:expr )) => {
+        $store.prune_insisting($mapping, $prune).await
+    };
     ($store:ident, waits, $method:ident ( $($argument:expr),* )) => {
         $store.wait(stringify!($method), || $store.store.$method($($argument),*)).await
     };
