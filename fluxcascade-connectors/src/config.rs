@@ -2,6 +2,10 @@
 //! adapters' own.
 
 use std::fmt;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
 
 /// Everything that is wrong with the settings of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,4 +64,18 @@ impl Problems {
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
+}
+
+/// Reads a duration that a file has in whole milliseconds.
+#[cfg_attr(not(any(feature = "hubspot", feature = "jobber")), allow(dead_code))]
+pub(crate) fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u64::deserialize(from).map(Duration::from_millis)
+}
+
+/// Reads a secret that may be missing.
+#[cfg_attr(not(any(feature = "hubspot", feature = "jobber")), allow(dead_code))]
+pub(crate) fn maybe_secret<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(SecretString::from))
 }

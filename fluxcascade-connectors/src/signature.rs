@@ -6,6 +6,7 @@ use fluxcascade_core::connector::{Delivery, DeliveryError};
 use fluxcascade_core::model::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -53,6 +54,17 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
     }
     Some(bytes)
+}
+
+/// What a delivery says, once its signature is right. Where it cannot be read is told, and nothing of it.
+pub(crate) fn said<T: DeserializeOwned>(
+    delivery: &Delivery<'_>,
+    what: &str,
+) -> Result<T, DeliveryError> {
+    serde_json::from_slice(delivery.body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        DeliveryError::Malformed(format!("no {what} (line {line}, column {column})"))
+    })
 }
 
 /// Refuses what is larger than anything that a system sends.

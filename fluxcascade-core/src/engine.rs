@@ -326,6 +326,12 @@ impl Engine {
         })
     }
 
+    /// The connections, for people.
+    fn connection_names(&self) -> String {
+        let names = self.inner.connections.keys().map(ConnectionName::as_str);
+        names.collect::<Vec<_>>().join(", ")
+    }
+
     fn tell(&self, event: &Event) {
         if let Some(observer) = &self.inner.observer {
             observer(event);

@@ -14,10 +14,12 @@ pub(crate) const WOKEN: Timestamp = Timestamp::from_micros(i64::MIN);
 
 /// When a mapping that is scheduled is due, if it was due at `before` already.
 pub(crate) fn scheduled(before: Option<Timestamp>, scheduled: &Scheduled) -> Timestamp {
-    match before {
-        None => scheduled.first,
-        Some(due) => due.min(scheduled.first + scheduled.every),
-    }
+    before.map_or(scheduled.first, |due| due.min(latest(scheduled)))
+}
+
+/// No mapping that is scheduled again is due later than this.
+pub(crate) fn latest(scheduled: &Scheduled) -> Timestamp {
+    scheduled.first + scheduled.every
 }
 
 /// For what is due and was not taken: a time after now.

@@ -14,7 +14,7 @@ use super::HubSpot;
 use super::client::Api;
 use super::error::HubSpotDialect;
 use super::webhook::Webhooks;
-use crate::config::{ConfigError, Problems};
+use crate::config::{ConfigError, Problems, maybe_secret, millis};
 use crate::http::{Client, HttpSettings, Limit, Meter, SharedBudget};
 use crate::signature::Secret;
 
@@ -112,14 +112,6 @@ impl Default for HubSpotPaths {
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     String::deserialize(deserializer).map(SecretString::from)
-}
-
-fn maybe_secret<'de, D: Deserializer<'de>>(d: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(d)?.map(SecretString::from))
-}
-
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_millis)
 }
 
 fn base_url() -> String {
@@ -249,7 +241,7 @@ impl HubSpotBuilder {
                 catalog: tokio::sync::Mutex::new(None),
                 look_back: config.look_back,
                 search_lag: config.search_lag,
-                webhooks: config.webhook_secret.map(|secret| Webhooks::new(Secret::new(secret))),
+                webhooks: config.webhook_secret.map(|secret| Webhooks(Secret::new(secret))),
             }),
             _ => Err(problems.into_error()),
         }

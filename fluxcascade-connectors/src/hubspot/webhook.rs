@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::convert::id_of_number;
 use super::wire::Id;
-use crate::signature::{Secret, check_age, check_size};
+use crate::signature::{Secret, check_age, check_size, said};
 
 /// How old a delivery with a time may be; of HubSpot's documentation.
 const OLDEST: Duration = Duration::from_secs(5 * 60);
@@ -43,15 +43,9 @@ const DECODED: [(&str, &str); 12] = [
 
 /// The webhooks of an app.
 #[derive(Debug)]
-pub(super) struct Webhooks {
-    secret: Secret,
-}
+pub(super) struct Webhooks(pub(super) Secret);
 
 impl Webhooks {
-    pub(super) fn new(secret: Secret) -> Self {
-        Self { secret }
-    }
-
     /// HubSpot signs CRM events in the first and in the third way at once. The third one has a time, so
     /// that it counts where it is there.
     fn check(&self, delivery: &Delivery<'_>) -> Result<(), DeliveryError> {
@@ -64,7 +58,7 @@ impl Webhooks {
                 Some("v2") => &[delivery.method.as_bytes(), delivery.url.as_bytes(), delivery.body],
                 Some(_) | None => &[delivery.body],
             };
-            self.secret.has_hashed(parts, signature)
+            self.0.has_hashed(parts, signature)
         };
         if is_right { Ok(()) } else { Err(DeliveryError::Forged) }
     }
@@ -80,7 +74,7 @@ impl Webhooks {
         let is_over = |url: &str| {
             let method = delivery.method.as_bytes();
             let parts = [method, url.as_bytes(), delivery.body, time.as_bytes()];
-            self.secret.has_signed(&parts, &signature)
+            self.0.has_signed(&parts, &signature)
         };
         Ok(is_over(&decoded) || is_over(delivery.url))
     }
@@ -93,10 +87,7 @@ fn decoded(url: &str) -> String {
 impl WebhookSource for Webhooks {
     fn read(&self, delivery: &Delivery<'_>) -> Result<Vec<Notice>, DeliveryError> {
         self.check(delivery)?;
-        let events: Vec<Event> = serde_json::from_slice(delivery.body).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            DeliveryError::Malformed(format!("no list of events ({place})"))
-        })?;
+        let events: Vec<Event> = said(delivery, "list of events")?;
         let notices: BTreeSet<Notice> = events.iter().flat_map(Event::notices).collect();
         Ok(notices.into_iter().collect())
     }
@@ -193,7 +184,7 @@ mod tests {
     const SIGNED_AT: i64 = 1_700_000_000_000;
 
     fn webhooks() -> Webhooks {
-        Webhooks::new(Secret::new(SecretString::from(SECRET.to_owned())))
+        Webhooks(Secret::new(SecretString::from(SECRET.to_owned())))
     }
 
     fn delivery<'a>(

@@ -9,13 +9,13 @@ use fluxcascade_core::model::SystemName;
 use fluxcascade_core::store::Budget;
 use fluxcascade_core::{Clock, SystemClock};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::changes::Reading;
 use super::client::{Api, Credential};
 use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
-use crate::config::{ConfigError, Problems};
+use crate::config::{ConfigError, Problems, maybe_secret, millis};
 use crate::http::{HttpSettings, Limit, Meter, SharedBudget};
 use crate::signature::Secret;
 
@@ -39,7 +39,7 @@ const BASE_URL: &str = "https://api.getjobber.com";
 #[serde(deny_unknown_fields, default)]
 pub struct JobberConfig {
     /// The access token of the account.
-    #[serde(deserialize_with = "secret")]
+    #[serde(deserialize_with = "maybe_secret")]
     pub token: Option<SecretString>,
     /// The API version, a day. Jobber serves each for 12 months at least.
     pub version: String,
@@ -60,7 +60,7 @@ pub struct JobberConfig {
     /// What the account takes, where workers share its budget.
     pub limits: JobberLimits,
     /// The client secret of the app whose webhooks are taken; none are without it.
-    #[serde(deserialize_with = "secret")]
+    #[serde(deserialize_with = "maybe_secret")]
     pub webhook_secret: Option<SecretString>,
 }
 
@@ -300,17 +300,9 @@ impl JobberBuilder {
                 reading: Reading { page_size: config.page_size, look_back: config.look_back },
                 edits_per_request: config.edits_per_request,
                 find_lag: config.find_lag,
-                webhooks: config.webhook_secret.map(|secret| Webhooks::new(Secret::new(secret))),
+                webhooks: config.webhook_secret.map(|secret| Webhooks(Secret::new(secret))),
             }),
             _ => Err(problems.into_error()),
         }
     }
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
-}
-
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_millis)
 }

@@ -9,7 +9,7 @@ use fluxcascade_core::connector::{Delivery, DeliveryError, Notice, WebhookSource
 use fluxcascade_core::model::{ObjectType, RecordId};
 use serde::Deserialize;
 
-use crate::signature::{Secret, check_size};
+use crate::signature::{Secret, check_size, said};
 
 const SIGNATURE: &str = "X-Jobber-Hmac-SHA256";
 
@@ -26,20 +26,14 @@ const OBJECTS: [(&str, &str); 7] = [
 
 /// The webhooks of an app.
 #[derive(Debug)]
-pub(super) struct Webhooks {
-    secret: Secret,
-}
+pub(super) struct Webhooks(pub(super) Secret);
 
 impl Webhooks {
-    pub(super) fn new(secret: Secret) -> Self {
-        Self { secret }
-    }
-
     fn check(&self, delivery: &Delivery<'_>) -> Result<(), DeliveryError> {
         check_size(delivery)?;
         let signature = delivery.header(SIGNATURE).ok_or(DeliveryError::NotSigned(SIGNATURE))?;
         let signature = STANDARD.decode(signature).map_err(|_| DeliveryError::Forged)?;
-        let is_right = self.secret.has_signed(&[delivery.body], &signature);
+        let is_right = self.0.has_signed(&[delivery.body], &signature);
         if is_right { Ok(()) } else { Err(DeliveryError::Forged) }
     }
 }
@@ -66,10 +60,7 @@ struct Event {
 impl WebhookSource for Webhooks {
     fn read(&self, delivery: &Delivery<'_>) -> Result<Vec<Notice>, DeliveryError> {
         self.check(delivery)?;
-        let said: Said = serde_json::from_slice(delivery.body).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            DeliveryError::Malformed(format!("no event of a webhook ({place})"))
-        })?;
+        let said: Said = said(delivery, "event of a webhook")?;
         let Event { topic, account_id: account, item_id } = said.data.web_hook_event;
         let (of, _) = topic.split_once('_').unwrap_or_default();
         let Some((_, object)) = OBJECTS.iter().find(|(topic, _)| *topic == of) else {
@@ -94,7 +85,7 @@ mod tests {
     const SECRET: &str = "my app's OAuth client secret";
 
     fn read(body: &[u8], signature: Option<&str>) -> Result<Vec<Notice>, DeliveryError> {
-        let webhooks = Webhooks::new(Secret::new(SecretString::from(SECRET.to_owned())));
+        let webhooks = Webhooks(Secret::new(SecretString::from(SECRET.to_owned())));
         let headers: Vec<_> = signature.map(|text| (SIGNATURE, text)).into_iter().collect();
         let (method, url, received) = ("POST", "https://example.com/", Timestamp::from_secs(0));
         webhooks.read(&Delivery { method, url, headers: &headers, body, received })

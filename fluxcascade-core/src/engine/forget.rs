@@ -99,10 +99,9 @@ impl Engine {
         object: &str,
     ) -> Result<(ConnectionName, ObjectType), ForgetError> {
         let Some((name, _)) = self.inner.connections.get_key_value(connection) else {
-            let known = self.inner.connections.keys().map(ConnectionName::as_str);
             return Err(ForgetError::UnknownConnection {
                 connection: connection.to_owned(),
-                known: known.collect::<Vec<_>>().join(", "),
+                known: self.connection_names(),
             });
         };
         let ends = self.inner.mappings.values().flat_map(|mapping| {

@@ -96,10 +96,9 @@ impl Engine {
     ) -> Result<Heard, WebhookError> {
         let found = self.inner.connections.get_key_value(connection);
         let Some((name, behind)) = found else {
-            let known = self.inner.connections.keys().map(ConnectionName::as_str);
             return Err(WebhookError::UnknownConnection {
                 connection: connection.to_owned(),
-                known: known.collect::<Vec<_>>().join(", "),
+                known: self.connection_names(),
             });
         };
         let source = behind.connector.extensions().webhooks;

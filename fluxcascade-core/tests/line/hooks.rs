@@ -6,17 +6,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxcascade_core::Engine;
 use fluxcascade_core::connector::{
-    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Consistency,
-    Delivery, DeliveryError, Extensions, FetchRequest, FindRequest, Found, Notice, Reader,
-    WebhookSource, WriteOutcome, WriteRequest,
+    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Delivery,
+    DeliveryError, Extensions, FetchRequest, FindRequest, Found, Notice, Reader, WebhookSource,
+    WriteOutcome, WriteRequest,
 };
 use fluxcascade_core::engine::{Heard, WebhookError};
 use fluxcascade_core::model::{
     ObjectSchema, ObjectType, Observation, RecordId, SystemName, Timestamp,
 };
-use fluxcascade_core::testkit::{SimProfile, SimSystem};
+use fluxcascade_core::testkit::SimSystem;
 
-use crate::world::{World, contacts};
+use crate::scenario::listing_late;
+use crate::world::World;
 
 /// A system whose deliveries name an account and a record in a line each, behind a word.
 #[derive(Debug)]
@@ -95,15 +96,7 @@ async fn engine(world: &World) -> Engine {
 #[tokio::test]
 async fn a_delivery_makes_its_records_be_read_and_a_forged_or_foreign_one_does_not() {
     // A page shows an edit late: before that only what is hinted at is read.
-    let lag = Duration::from_secs(600);
-    let ordinary = SimProfile::default();
-    let capabilities = Capabilities {
-        list: Consistency::Lagging(lag),
-        look_back: lag,
-        ..ordinary.capabilities.clone()
-    };
-    let lagging = SimProfile { list_lag: lag, capabilities, ..ordinary };
-    let world = World::with(lagging, SimProfile::default(), contacts());
+    let world = listing_late(Duration::from_secs(600));
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.minutes(15);
     world.sync().await;

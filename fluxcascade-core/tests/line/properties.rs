@@ -12,6 +12,7 @@ use fluxcascade_core::resolver::Strategy;
 use fluxcascade_core::store::Hint;
 use fluxcascade_core::testkit::{CallKind, CrashPlan, CrashPoints, SimProfile, at_every_point};
 
+use crate::scenario::listing_late;
 use crate::world::{World, contacts};
 
 fn with(capabilities: Capabilities) -> SimProfile {
@@ -244,16 +245,7 @@ pub(crate) async fn the_report_tells_how_long_a_write_was_after_its_read() {
 /// what an event tells of is seen before any listing shows it.
 #[tokio::test]
 pub(crate) async fn hints_are_reasons_to_read_and_nothing_else() {
-    let lag = Duration::from_secs(600);
-    let lagging = SimProfile {
-        list_lag: lag,
-        ..with(Capabilities {
-            list: Consistency::Lagging(lag),
-            look_back: lag,
-            ..SimProfile::default().capabilities
-        })
-    };
-    let world = World::with(lagging, SimProfile::default(), contacts());
+    let world = listing_late(Duration::from_secs(600));
     let source = world.crm.insert([("email", "ann@x.io"), ("name", "Ann")]);
     world.minutes(15);
     world.sync().await;

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use fluxcascade_core::connector::{Capabilities, Consistency};
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{Mapping, MappingBuilder};
 use fluxcascade_core::model::{Choice, RecordId};
 use fluxcascade_core::testkit::SimProfile;
 use fluxcascade_core::{Strategy, SyncReport};
 
-use crate::world::World;
+use crate::world::{World, contacts};
 
 pub(crate) fn plain(mapping: MappingBuilder) -> World {
     World::with(SimProfile::default(), SimProfile::default(), mapping)
@@ -17,6 +19,18 @@ pub(crate) fn plain(mapping: MappingBuilder) -> World {
 
 pub(crate) fn able(mapping: MappingBuilder) -> World {
     crate::deletes::world(mapping)
+}
+
+/// A world whose source lists what was edited as late as this.
+pub(crate) fn listing_late(lag: Duration) -> World {
+    let ordinary = SimProfile::default();
+    let capabilities = Capabilities {
+        list: Consistency::Lagging(lag),
+        look_back: lag,
+        ..ordinary.capabilities.clone()
+    };
+    let lagging = SimProfile { list_lag: lag, capabilities, ..ordinary };
+    World::with(lagging, SimProfile::default(), contacts())
 }
 
 /// People with an e-mail as key, which is the only pair yet.

@@ -5,7 +5,7 @@
 //! two claims at once each takes others. Claims of all tenants read all turns: a database that is
 //! distributed by tenant takes claims that name mappings of one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::rules::Standing;
 use crate::turns::{self, Standby, WOKEN};
 
 /// Those of the named mappings that are on the schedule.
-const NAMED: &str = "SELECT m.tenant, m.name, t.due, t.every, m.fence, m.lease_until, m.number
+const NAMED: &str = "SELECT m.tenant, m.name, t.due, t.every, m.fence, m.lease_until
      FROM unnest($1::text[], $2::text[]) p (tenant, name)
      CROSS JOIN LATERAL (SELECT m.tenant, m.name, m.fence, m.lease_until, m.number FROM mappings m
          WHERE m.tenant = p.tenant AND m.name = p.name OFFSET 0) m
@@ -37,7 +37,7 @@ const NAMED: &str = "SELECT m.tenant, m.name, t.due, t.every, m.fence, m.lease_u
 /// One mapping, if it is still due and nobody's at this moment.
 const ONE: &str = "SELECT t.tenant, m.name, t.due, t.every, m.fence, m.lease_until, t.mapping
      FROM turns t JOIN mappings m ON m.tenant = t.tenant AND m.number = t.mapping
-     WHERE t.tenant = $1 AND t.mapping = $2 AND coalesce(m.lease_until, t.due) <= $3
+     WHERE m.tenant = $1 AND m.name = $2 AND coalesce(m.lease_until, t.due) <= $3
      FOR UPDATE SKIP LOCKED";
 
 /// What is due and nobody's at this moment, of all tenants.
@@ -130,12 +130,14 @@ impl Budgets for PostgresStore {
 impl Ledger {
     async fn schedule(&self, scheduled: &Scheduled) -> Result<(), Fault> {
         // In one statement: a link of another mapping may wake this one meanwhile.
-        let [first, again] = [None, Some(Timestamp::from_micros(i64::MAX))]
-            .map(|before| turns::scheduled(before, scheduled).micros());
         self.run(
             "INSERT INTO turns (tenant, mapping, due, every) VALUES ($1, $2, $3, $5)
              ON CONFLICT (tenant, mapping) DO UPDATE SET due = least(turns.due, $4), every = $5",
-            &[&first, &again, &micros(scheduled.every)],
+            &[
+                &scheduled.first.micros(),
+                &turns::latest(scheduled).micros(),
+                &micros(scheduled.every),
+            ],
         )
         .await?;
         self.session.ring().await
@@ -199,18 +201,13 @@ async fn claim_named(
     let tenants: Vec<&str> = named.iter().map(|key| key.tenant.as_str()).collect();
     let of: Vec<&str> = named.iter().map(|key| key.mapping.as_str()).collect();
     let rows = session.rows(NAMED, &[&tenants, &of]).await?;
-    let (mut all, mut numbers) = (Vec::with_capacity(rows.len()), BTreeMap::new());
-    for row in &rows {
-        let one = standby(row)?;
-        numbers.insert(one.mapping.clone(), row.try_get::<_, i32>(6)?);
-        all.push(one);
-    }
+    let all = rows.iter().map(standby).collect::<Result<_, _>>()?;
     let (due, next) = turns::choose(all, claim.now, usize::MAX);
     let mut leases = Vec::new();
     let mut left = 0;
-    for one in &due {
-        let number = numbers.get(&one.mapping).ok_or_else(|| Fault::damaged("schedule"))?;
-        let values: [Value<'_>; 3] = [&one.mapping.tenant.as_str(), number, &claim.now.micros()];
+    for Standby { mapping, .. } in &due {
+        let values: [Value<'_>; 3] =
+            [&mapping.tenant.as_str(), &mapping.mapping.as_str(), &claim.now.micros()];
         let found =
             if leases.len() < claim.limit { session.rows(ONE, &values).await? } else { Vec::new() };
         match found.first() {

@@ -124,46 +124,37 @@ fn place(mark: &RowMark) -> i64 {
     mark.0.as_slice().try_into().map_or(i64::MAX, i64::from_be_bytes)
 }
 
-/// Rows after a place: the place comes first. Where no index has a mapping's rows in the order of their
-/// places (`+mapping`), the table is gone through in it, past the rows of other mappings: any other way
-/// reads all of the mapping's for each page, and sorts them.
-pub(super) fn select(table: Table) -> &'static str {
+/// Rows of a mapping by their places, which come first. Where no index has a mapping's rows in the order
+/// of their places (`+mapping`), the table is gone through in it, past the rows of other mappings: any
+/// other way reads all of the mapping's for each page, and sorts them.
+fn by_place(table: Table) -> &'static str {
     match table {
         Table::Inbox => {
             "SELECT place, side, record, sequence, revision, not_before, attempts, observation
-             FROM inbox WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+             FROM inbox WHERE +mapping = ?1 AND place"
         }
         Table::Links => {
             "SELECT place, id, status, source, target, source_base, target_base, ending
-             FROM links WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+             FROM links WHERE +mapping = ?1 AND place"
         }
         Table::Operations => {
-            "SELECT place, operation FROM operations
-             WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
+            "SELECT place, operation FROM operations WHERE +mapping = ?1 AND place"
         }
-        Table::Holds => {
-            "SELECT place, hold FROM holds
-             WHERE +mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
-        }
-        Table::Conflicts => {
-            "SELECT place, conflict FROM conflicts
-             WHERE mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
-        }
-        Table::Log => {
-            "SELECT place, entry FROM log
-             WHERE mapping = ?1 AND place > ?2 ORDER BY place LIMIT ?3"
-        }
-        Table::Runs => {
-            "SELECT number, run FROM runs
-             WHERE mapping = ?1 AND number > ?2 ORDER BY number LIMIT ?3"
-        }
+        Table::Holds => "SELECT place, hold FROM holds WHERE +mapping = ?1 AND place",
+        Table::Conflicts => "SELECT place, conflict FROM conflicts WHERE mapping = ?1 AND place",
+        Table::Log => "SELECT place, entry FROM log WHERE mapping = ?1 AND place",
+        Table::Runs => "SELECT number, run FROM runs WHERE mapping = ?1 AND number",
     }
 }
 
+/// The rows after a place.
+pub(super) fn after(table: Table) -> String {
+    format!("{} > ?2 ORDER BY 1 LIMIT ?3", by_place(table))
+}
+
 /// The row at a place.
-pub(super) fn one(table: Table) -> String {
-    let all = select(table).split_once(" ORDER BY ").map_or("", |(all, _)| all);
-    all.replace("place > ?2", "place = ?2").replace("number > ?2", "number = ?2")
+pub(super) fn at(table: Table) -> String {
+    format!("{} = ?2", by_place(table))
 }
 
 fn table_of(row: &Row) -> Table {
@@ -198,11 +189,12 @@ fn read(table: Table, row: &rusqlite::Row<'_>) -> Result<MarkedRow, Fault> {
 
 impl Ledger<'_> {
     fn rows(&self, table: Table, after: i64, limit: usize) -> Result<Vec<MarkedRow>, Fault> {
-        self.all(select(table), params![self.mapping, after, size(limit)], |row| read(table, row))
+        let sql = self::after(table);
+        self.all(&sql, params![self.mapping, after, size(limit)], |row| read(table, row))
     }
 
-    fn row_at(&self, table: Table, at: i64) -> Result<Option<MarkedRow>, Fault> {
-        self.one(&one(table), params![self.mapping, at], |row| read(table, row))
+    fn row_at(&self, table: Table, place: i64) -> Result<Option<MarkedRow>, Fault> {
+        self.one(&at(table), params![self.mapping, place], |row| read(table, row))
     }
 
     /// Writes a row anew if it is as it was; says how many it wrote.

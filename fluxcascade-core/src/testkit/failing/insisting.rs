@@ -201,7 +201,7 @@ impl<S: Upkeep, M: Upkeep> Insisting<S, M> {
         prune: &Prune,
         removed: u64,
     ) -> Result<u64, StoreError> {
-        let limit = prune.limit - usize::try_from(removed).unwrap_or(prune.limit);
+        let limit = prune.limit.saturating_sub(usize::try_from(removed).unwrap_or(usize::MAX));
         if limit == 0 {
             return Ok(prune.from);
         }
