@@ -4,6 +4,7 @@
 //! - `hubspot` has contacts, `jobber` has clients; each sits behind a feature of its name.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
+//! - `signature` is what the webhooks of all of them are checked by.
 //! - `sim`, behind the feature of its name, has the systems as servers on this machine.
 //!
 //! Deciding what is written is not here: that is `fluxcascade-core`.
