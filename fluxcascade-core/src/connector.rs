@@ -4,6 +4,8 @@
 
 mod capability;
 mod error;
+mod provision;
+mod subscribe;
 mod webhook;
 
 use std::fmt::Debug;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use capability::{Capabilities, Consistency, DeleteSignal};
 pub use error::{ConnectorError, ErrorKind};
+pub use provision::{ExternalIdField, Provisioner};
+pub use subscribe::{SubscribeRequest, Subscription, Subscriptions};
 pub use webhook::{Delivery, DeliveryError, Notice, WebhookSource};
 
 pub use crate::model::Cursor;
@@ -370,8 +374,6 @@ pub trait FieldHistory: Debug + Send + Sync {
 }
 
 /// Powers that a connector may have beyond reading and writing.
-///
-/// Provisioning and bulk reads come here.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Extensions<'a> {
@@ -379,6 +381,10 @@ pub struct Extensions<'a> {
     pub field_history: Option<&'a dyn FieldHistory>,
     /// What it sends when something changed.
     pub webhooks: Option<&'a dyn WebhookSource>,
+    /// Where it is told what to send.
+    pub subscriptions: Option<&'a dyn Subscriptions>,
+    /// Fields for the other side's ids, made on request.
+    pub provisioner: Option<&'a dyn Provisioner>,
 }
 
 impl<'a> Extensions<'a> {
@@ -398,6 +404,20 @@ impl<'a> Extensions<'a> {
     #[must_use]
     pub fn webhooks(mut self, source: &'a dyn WebhookSource) -> Self {
         self.webhooks = Some(source);
+        self
+    }
+
+    /// With a way to be told what webhooks to send.
+    #[must_use]
+    pub fn subscriptions(mut self, subscriptions: &'a dyn Subscriptions) -> Self {
+        self.subscriptions = Some(subscriptions);
+        self
+    }
+
+    /// With fields that can be made.
+    #[must_use]
+    pub fn provisioner(mut self, provisioner: &'a dyn Provisioner) -> Self {
+        self.provisioner = Some(provisioner);
         self
     }
 }

@@ -25,6 +25,9 @@ const USER_AGENT: &str = concat!("fluxcascade/", env!("CARGO_PKG_VERSION"));
 pub(crate) enum Method {
     Get,
     Post,
+    Put,
+    Patch,
+    Delete,
 }
 
 /// What a call carries.
@@ -300,6 +303,9 @@ impl Client {
         let mut request = match call.method {
             Method::Get => self.inner.get(url),
             Method::Post => self.inner.post(url),
+            Method::Put => self.inner.put(url),
+            Method::Patch => self.inner.patch(url),
+            Method::Delete => self.inner.delete(url),
         };
         if !call.query.is_empty() {
             request = request.query(&call.query);
