@@ -12,6 +12,7 @@ mod answer;
 mod budget;
 mod client;
 mod count;
+mod post;
 mod retry;
 mod settings;
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use settings::HttpSettings;
 pub(crate) use answer::Answer;
 pub(crate) use budget::{Limit, Meter};
 pub(crate) use client::{Body, Call, Client, Method};
+pub(crate) use post::Poster;
 pub(crate) use retry::{Dialect, Failure, Fate, Verdict};

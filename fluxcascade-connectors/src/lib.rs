@@ -10,7 +10,7 @@
 //! Deciding what is written is not here: that is `fluxcascade-core`.
 
 pub mod config;
-#[cfg(any(feature = "hubspot", feature = "jobber"))]
+#[cfg(any(feature = "hubspot", feature = "jobber", feature = "sim"))]
 // An adapter alone does not use every part of the layer that it shares.
 #[allow(dead_code, unused_imports)]
 pub mod http;

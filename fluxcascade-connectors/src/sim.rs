@@ -15,6 +15,7 @@
 //! | `GET /__sim/requests` | the request log; `DELETE` clears it |
 //! | `POST /__sim/faults` | a new [`FaultPlan`]: `{"seed":1,"rules":[{"path":"/crm/*","when":{"next":2},"effect":"lost_answer"}]}` |
 //! | `POST /__sim/throttle` | the next request meets the vendor's limit; `{"requests":3}`: the next three |
+//! | `POST /__sim/webhooks` | sends what is due now; `{"mishaps":["drop","repeat","overtaken"]}`: what happens to the next ones |
 //! | `GET /__sim/clock` | the simulator's time |
 //! | `POST /__sim/clock` | moves it: `{"advance_seconds":60}` or `{"set":"2026-03-01T14:00:00Z"}` |
 
@@ -35,6 +36,9 @@ pub mod hubspot;
 #[cfg(feature = "jobber")]
 pub mod jobber;
 mod log;
+// Until both simulators send.
+#[allow(dead_code)]
+mod outbox;
 mod people;
 mod server;
 mod stream;
@@ -42,6 +46,7 @@ mod stream;
 pub use clock::{OffsetClock, SteeredClock};
 pub use fault::{Effect, FaultPlan, FaultRule, When};
 pub use log::LoggedRequest;
+pub use outbox::Mishap;
 pub use people::Person;
 pub use server::Sim;
 

@@ -156,10 +156,7 @@ impl Client {
         dialect: Box<dyn Dialect>,
     ) -> Result<Self, String> {
         let base = base_url(base)?;
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Fails only if another thread was faster, and then there is one.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
+        install_tls();
         let inner = reqwest::Client::builder()
             .user_agent(USER_AGENT)
             .timeout(settings.request_timeout)
@@ -327,6 +324,14 @@ impl Client {
                 request.form(&fields)
             }
         }
+    }
+}
+
+/// Sees to it that there is something to make TLS with: the library brings nothing of its own.
+pub(super) fn install_tls() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Fails only if another thread was faster, and then there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 use fluxcascade_core::Timestamp;
 use serde_json::Value as Json;
+
+use super::outbox::Outbox;
 
 /// A system that can be simulated: what it does with a request, and how it refuses one.
 #[async_trait]
@@ -17,6 +20,11 @@ pub(crate) trait Vendor: Debug + Send + Sync + 'static {
 
     /// The vendor's answer to a request over its limit.
     fn over_limit(&self, call: &Call) -> Reply;
+
+    /// Where its webhooks wait, if it sends any.
+    fn outbox(&self) -> Option<&Arc<Outbox>> {
+        None
+    }
 
     /// The vendor's answer with this status, when something is wrong on its side.
     fn failure(&self, call: &Call, status: u16) -> Reply;

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::call::{Call, Reply};
+use super::outbox::{Mishap, Outbox};
 use super::server::Desk;
 
 /// How to move the clock.
@@ -31,7 +32,24 @@ fn one() -> u64 {
     1
 }
 
-pub(super) fn answer(desk: &Desk, call: &Call) -> Reply {
+/// What happens to the next deliveries.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Webhooks {
+    #[serde(default)]
+    mishaps: Vec<Mishap>,
+}
+
+pub(super) async fn answer(desk: &Desk, outbox: Option<&Outbox>, call: &Call) -> Reply {
+    let reply = steer(desk, outbox, call).await;
+    if let Some(outbox) = outbox {
+        // The clock may have been moved.
+        outbox.ring();
+    }
+    reply
+}
+
+async fn steer(desk: &Desk, outbox: Option<&Outbox>, call: &Call) -> Reply {
     let what = call.path.trim_start_matches("/__sim/");
     let done = match (&call.method, what) {
         (&Method::GET, "requests") => Ok(json!({ "requests": desk.requests() })),
@@ -47,6 +65,14 @@ pub(super) fn answer(desk: &Desk, call: &Call) -> Reply {
             desk.throttle(throttle.requests);
             json!({ "requests": throttle.requests })
         }),
+        (&Method::POST, "webhooks") => match (taken(call), outbox) {
+            (Ok(Webhooks { mishaps }), Some(outbox)) => {
+                outbox.mishaps(mishaps);
+                Ok(json!({ "delivered": outbox.settle().await }))
+            }
+            (Ok(_), None) => Err("this simulator sends no webhooks".to_owned()),
+            (Err(error), _) => Err(error),
+        },
         (&Method::GET, "clock") => Ok(json!({ "now": desk.now() })),
         (&Method::POST, "clock") => taken(call).and_then(|by| move_clock(desk, &by)),
         _ => return Reply::json(404, &json!({ "error": "there is no such control" })),

@@ -18,6 +18,7 @@ use super::call::{Call, Reply, Vendor};
 use super::fault::{Effect, FaultPlan, FaultRule, Faults, When};
 use super::hook::Hook;
 use super::log::{LoggedRequest, RequestLog};
+use super::outbox::{Mishap, Outbox};
 use super::stream::{CutListener, Scissors};
 use super::{SimConfig, SimError, SteeredClock, control, http_date, lock};
 
@@ -31,6 +32,7 @@ const HANG_LIMIT: Duration = Duration::from_secs(60);
 pub struct Sim<V> {
     vendor: Arc<V>,
     desk: Arc<Desk>,
+    outbox: Option<Arc<Outbox>>,
     address: SocketAddr,
     _stop: watch::Sender<()>,
 }
@@ -136,6 +138,22 @@ impl<V> Sim<V> {
         lock(&self.desk.hooks).push(Hook::new(path.into(), body.into(), happens));
     }
 
+    /// Sends the webhooks that are due now, and says how many deliveries were taken. They are also sent
+    /// without it, soon after what they tell of.
+    pub async fn deliver(&self) -> usize {
+        match &self.outbox {
+            Some(outbox) => outbox.settle().await,
+            None => 0,
+        }
+    }
+
+    /// What happens to the next webhooks, one each.
+    pub fn webhook_mishaps(&self, mishaps: impl IntoIterator<Item = Mishap>) {
+        if let Some(outbox) = &self.outbox {
+            outbox.mishaps(mishaps);
+        }
+    }
+
     /// The system behind the server.
     pub(crate) fn vendor(&self) -> &V {
         &self.vendor
@@ -162,6 +180,10 @@ impl<V> Sim<V> {
             hooks: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(());
+        let outbox = vendor.outbox().map(Arc::clone);
+        if let Some(outbox) = &outbox {
+            tokio::spawn(deliver(Arc::clone(outbox), stopped.clone()));
+        }
         let counter = Counter {
             vendor: Arc::<V>::clone(&vendor),
             desk: Arc::clone(&desk),
@@ -171,7 +193,7 @@ impl<V> Sim<V> {
         let service = router.into_make_service_with_connect_info::<Scissors>();
         let server = axum::serve(CutListener(listener), service);
         tokio::spawn(server.with_graceful_shutdown(until(stopped)).into_future());
-        Ok(Self { vendor, desk, address, _stop: stop })
+        Ok(Self { vendor, desk, outbox, address, _stop: stop })
     }
 }
 
@@ -179,6 +201,14 @@ impl<V> Sim<V> {
 async fn until(mut stopped: watch::Receiver<()>) {
     // Nothing is ever sent: the only change is that the sender goes.
     while stopped.changed().await.is_ok() {}
+}
+
+/// Sends webhooks until the simulator is dropped.
+async fn deliver(outbox: Arc<Outbox>, stopped: watch::Receiver<()>) {
+    tokio::select! {
+        () = outbox.run() => {}
+        () = until(stopped) => {}
+    }
 }
 
 /// Where requests are taken.
@@ -206,7 +236,8 @@ async fn answer(
         return stamped(&desk, Reply::typed(413, "text/plain", "the body is over 8 MiB"));
     };
     if call.path.starts_with("/__sim/") {
-        return stamped(&desk, control::answer(&desk, &call));
+        let reply = control::answer(&desk, vendor.outbox().map(Arc::as_ref), &call).await;
+        return stamped(&desk, reply);
     }
     desk.go_ahead(&call);
     let effect = lock(&desk.faults).meet(&call);
