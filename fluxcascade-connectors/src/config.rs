@@ -1,11 +1,17 @@
 //! What is wrong with an adapter's settings, all of it at once. The settings themselves are the
 //! adapters' own.
 
+#[cfg(any(feature = "hubspot", feature = "jobber"))]
+mod common;
+
 use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
+
+#[cfg(any(feature = "hubspot", feature = "jobber"))]
+pub(crate) use common::{Common, common_setters};
 
 /// Everything that is wrong with the settings of an adapter.
 #[derive(Debug, Clone, PartialEq, Eq)]

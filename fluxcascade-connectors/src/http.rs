@@ -5,13 +5,24 @@
 //! been carried out. What an answer *means* is the vendor's: each adapter brings one `Dialect`,
 //! its only place that makes errors out of status, headers and body.
 //!
-//! There is no OAuth here, no paging, and no JSON beyond reading an answer: those differ between
-//! vendors.
+//! - `credential` and [`oauth`] sign calls: a token that stays, or one that is renewed in time, by one of
+//!   all tasks and processes.
+//! - `budget` holds a connection to the vendor's limits, and leaves a part of them to others;
+//!   `breaker` leaves a system in peace that fails again and again; `retry` sends again where that is safe.
+//! - [`HttpClient`] is the host's own, if it brings one; [`RequestObserver`] is told of every request.
+//!
+//! There is no paging here, and no JSON beyond reading an answer: those differ between vendors.
 
 mod answer;
+mod breaker;
 mod budget;
+mod call;
 mod client;
 mod count;
+mod credential;
+mod failed;
+mod host;
+pub mod oauth;
 mod post;
 mod retry;
 mod settings;
@@ -20,11 +31,16 @@ mod tests;
 mod timed;
 
 pub use budget::SharedBudget;
-pub use count::RequestCounts;
+pub use count::{RequestCounts, RequestEvent, RequestObserver};
+pub use credential::{ConnectionState, ConnectionStatus};
+pub use host::HttpClient;
+pub use reqwest;
 pub use settings::HttpSettings;
 
 pub(crate) use answer::Answer;
-pub(crate) use budget::{Limit, Meter};
-pub(crate) use client::{Body, Call, Client, Method};
+pub(crate) use budget::{Covers, Leave, Limit, Meter, Reported};
+pub(crate) use call::{Asker, Body, Call, Method};
+pub(crate) use client::{Client, Surroundings};
+pub(crate) use credential::Credential;
 pub(crate) use post::Poster;
 pub(crate) use retry::{Dialect, Failure, Fate, Verdict};

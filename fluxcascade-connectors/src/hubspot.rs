@@ -35,7 +35,8 @@ pub use config::{HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSpotPaths};
 use client::Api;
 use error::Scrub;
 
-use crate::http::RequestCounts;
+use crate::http::oauth::OAuth;
+use crate::http::{ConnectionStatus, RequestCounts};
 
 /// One account of HubSpot.
 ///
@@ -85,6 +86,16 @@ impl HubSpot {
     /// How many requests were sent so far, by kind.
     pub fn requests(&self) -> RequestCounts {
         self.api.requests()
+    }
+
+    /// How an account is connected; none with a fixed token.
+    pub fn oauth(&self) -> Option<OAuth<'_>> {
+        self.api.http().oauth()
+    }
+
+    /// How the connection stands: by the stored credential, and by what the last call met. Nothing is sent.
+    pub async fn status(&self) -> ConnectionStatus {
+        self.api.http().status().await
     }
 
     async fn read_schema(&self, object: &ObjectType) -> Result<Arc<ObjectSchema>, ConnectorError> {

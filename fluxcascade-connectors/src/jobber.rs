@@ -61,7 +61,8 @@ use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName}
 pub use config::{JobberBuilder, JobberConfig, JobberLimits, VERSION};
 pub use version::VersionNotice;
 
-use crate::http::RequestCounts;
+use crate::http::oauth::OAuth;
+use crate::http::{ConnectionStatus, RequestCounts};
 
 /// What the system calls itself.
 const SYSTEM: &str = "jobber";
@@ -81,6 +82,16 @@ impl Jobber {
     /// Sets up a connection.
     pub fn builder() -> JobberBuilder {
         JobberBuilder::default()
+    }
+
+    /// How an account is connected; none with a fixed token.
+    pub fn oauth(&self) -> Option<OAuth<'_>> {
+        self.api.http().oauth()
+    }
+
+    /// How the connection stands: by the stored credential, and by what the last call met. Nothing is sent.
+    pub async fn status(&self) -> ConnectionStatus {
+        self.api.http().status().await
     }
 
     /// How many requests were sent, by kind.

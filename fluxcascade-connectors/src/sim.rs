@@ -16,6 +16,7 @@
 //! | `POST /__sim/faults` | a new [`FaultPlan`]: `{"seed":1,"rules":[{"path":"/crm/*","when":{"next":2},"effect":"lost_answer"}]}` |
 //! | `POST /__sim/throttle` | the next request meets the vendor's limit; `{"requests":3}`: the next three |
 //! | `POST /__sim/webhooks` | sends what is due now; `{"mishaps":["drop","repeat","overtaken"]}`: what happens to the next ones |
+//! | `POST /__sim/oauth` | `{"do":"revoke"}`: the customer removes the app; `"expire"`: access tokens end now; `"deny"`: the next consent is refused |
 //! | `GET /__sim/clock` | the simulator's time |
 //! | `POST /__sim/clock` | moves it: `{"advance_seconds":60}` or `{"set":"2026-03-01T14:00:00Z"}` |
 
@@ -36,6 +37,7 @@ pub mod hubspot;
 #[cfg(feature = "jobber")]
 pub mod jobber;
 mod log;
+mod oauth;
 // Until both simulators send.
 #[allow(dead_code)]
 mod outbox;
@@ -46,6 +48,7 @@ mod stream;
 pub use clock::{OffsetClock, SteeredClock};
 pub use fault::{Effect, FaultPlan, FaultRule, When};
 pub use log::LoggedRequest;
+pub use oauth::SimApp;
 pub use outbox::Mishap;
 pub use people::Person;
 pub use server::Sim;
@@ -65,6 +68,8 @@ pub struct SimConfig {
     pub port: Option<u16>,
     /// The only access token that is taken; if there is none, any is.
     pub token: Option<SecretString>,
+    /// The app by which accounts are connected: with one, only tokens of its OAuth server are taken.
+    pub app: Option<SimApp>,
 }
 
 impl SimConfig {
@@ -75,7 +80,8 @@ impl SimConfig {
 
     /// Time by a clock that only the caller moves.
     pub fn with_clock(seed: u64, clock: Arc<dyn Clock>) -> Self {
-        Self { seed, clock, steering: None, faults: FaultPlan::default(), port: None, token: None }
+        let faults = FaultPlan::default();
+        Self { seed, clock, steering: None, faults, port: None, token: None, app: None }
     }
 
     /// Time by a clock that may also be moved over HTTP.
@@ -95,6 +101,13 @@ impl SimConfig {
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(SecretString::from(token.into()));
+        self
+    }
+
+    /// Takes only the tokens that this app is given, on the vendor's own paths.
+    #[must_use]
+    pub fn app(mut self, app: SimApp) -> Self {
+        self.app = Some(app);
         self
     }
 

@@ -1,5 +1,8 @@
-//! Asks a connection's shared budget before each request. How it is divided is the store's affair, and
-//! what a vendor's limits are is each adapter's.
+//! Asks a connection's limits before each request: those that it was told of, those that answers tell of,
+//! and, where workers share an account, what is left of all for this one. How that is divided is the
+//! store's affair, and what a vendor's limits are is each adapter's.
+
+mod pace;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +11,9 @@ use std::time::Duration;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{ConnectionName, TenantId, Timestamp, WorkerName};
 use fluxcascade_core::store::{Budget, Budgets, Draw};
+
+pub(crate) use pace::Reported;
+use pace::{Pace, Reserve};
 
 /// The budget that a connection's workers share: what the builders of adapters take, where several
 /// processes ask one account.
@@ -50,30 +56,55 @@ impl fmt::Debug for SharedBudget {
     }
 }
 
+/// What one of a vendor's limits is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Covers {
+    /// Calls of this kind alone.
+    Kind(&'static str),
+    /// All calls that no limit of their kind is of.
+    Others,
+    /// All calls.
+    All,
+    /// No calls as such: what calls cost, in units of the vendor's.
+    Units,
+}
+
 /// One of a vendor's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// What it is of: calls of this kind alone, or of all that no other limit is of.
-    pub(crate) of: Option<&'static str>,
-    pub(crate) budget: Budget,
-}
-
-impl Limit {
-    fn name(&self) -> &'static str {
-        self.of.unwrap_or("requests")
-    }
+    /// What answers and the shared budget call it.
+    pub(crate) name: &'static str,
+    pub(crate) covers: Covers,
+    /// What is known before anything was sent; none if only answers tell it.
+    pub(crate) budget: Option<Budget>,
 }
 
 /// A connection's limits, and what of them is at hand.
+#[derive(Debug)]
 pub(crate) struct Meter {
-    shared: SharedBudget,
-    limits: Vec<(Limit, Mutex<Hand>)>,
+    shared: Option<SharedBudget>,
+    limits: Vec<Metered>,
 }
 
-/// Requests that were drawn and not sent yet.
+#[derive(Debug)]
+struct Metered {
+    limit: Limit,
+    /// What may be spent of what was known at first: all workers must say the same.
+    told: Option<Budget>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    hand: Hand,
+    pace: Pace,
+}
+
+/// What was drawn of the shared budget and not spent yet.
 #[derive(Debug, Default)]
 struct Hand {
-    left: u32,
+    /// Less than nothing, if something that costs more than a share has left.
+    left: i64,
     until: Timestamp,
 }
 
@@ -86,68 +117,149 @@ pub(crate) enum Leave {
 }
 
 impl Meter {
-    pub(crate) fn new(shared: SharedBudget, limits: impl IntoIterator<Item = Limit>) -> Self {
-        let limits = limits.into_iter().map(|limit| (limit, Mutex::default())).collect();
-        Self { shared, limits }
+    /// Of these limits, of which so many hundredths are left to others.
+    pub(crate) fn new(
+        shared: Option<SharedBudget>,
+        limits: impl IntoIterator<Item = Limit>,
+        reserve_percent: u8,
+    ) -> Self {
+        let reserve = Reserve(reserve_percent);
+        let metered = |limit: Limit| {
+            let pace = Pace::new(limit.budget, reserve);
+            Metered {
+                limit,
+                told: pace.budget(),
+                state: Mutex::new(State { hand: Hand::default(), pace }),
+            }
+        };
+        Self { shared, limits: limits.into_iter().map(metered).collect() }
     }
 
-    /// Takes one request of this kind out of the budget.
+    /// Takes one request of this kind out of all limits that it is under.
     pub(crate) async fn take(&self, kind: &str, now: Timestamp) -> Result<Leave, ConnectorError> {
-        let of_kind = self.limits.iter().find(|(limit, _)| limit.of == Some(kind));
-        let Some((limit, hand)) =
-            of_kind.or_else(|| self.limits.iter().find(|(limit, _)| limit.of.is_none()))
-        else {
-            return Ok(Leave::Now);
+        let is_own = |metered: &Metered| match metered.limit.covers {
+            Covers::Kind(own) => own == kind,
+            Covers::Others | Covers::All | Covers::Units => false,
         };
-        if lock(hand).take(now) {
+        let has_own = self.limits.iter().any(is_own);
+        let covering = self.limits.iter().filter(|metered| match metered.limit.covers {
+            Covers::Kind(_) => is_own(metered),
+            Covers::Others => !has_own,
+            Covers::All => true,
+            Covers::Units => false,
+        });
+        let covering: Vec<&Metered> = covering.collect();
+        self.take_of(&covering, 1, now).await
+    }
+
+    /// Takes this many units out of the shared limit of this name. Without others to share it with,
+    /// what answers say of it is enough.
+    pub(crate) async fn spend(
+        &self,
+        name: &str,
+        units: u32,
+        now: Timestamp,
+    ) -> Result<Leave, ConnectorError> {
+        if self.shared.is_none() {
             return Ok(Leave::Now);
         }
-        let draw = Draw {
-            tenant: self.shared.tenant.clone(),
-            connection: self.shared.connection.clone(),
-            limit: limit.name().to_owned(),
-            worker: self.shared.worker.clone(),
-            budget: limit.budget,
-            now,
-            wanted: limit.budget.requests.div_ceil(20),
+        let named: Vec<&Metered> =
+            self.limits.iter().filter(|metered| metered.limit.name == name).collect();
+        self.take_of(&named, units, now).await
+    }
+
+    async fn take_of(
+        &self,
+        limits: &[&Metered],
+        units: u32,
+        now: Timestamp,
+    ) -> Result<Leave, ConnectorError> {
+        // All of them are looked at before anything is taken of one.
+        let own = limits.iter().filter_map(|metered| lock(&metered.state).pace.wait(units, now));
+        if let Some(until) = own.max() {
+            return Ok(Leave::Later(until));
+        }
+        if let Some(shared) = &self.shared {
+            for metered in limits {
+                if let Leave::Later(again) = metered.draw(shared, units, now).await? {
+                    return Ok(Leave::Later(again));
+                }
+            }
+        }
+        for metered in limits {
+            let mut state = lock(&metered.state);
+            state.pace.spend(units, now);
+            state.hand.left -= i64::from(units);
+        }
+        Ok(Leave::Now)
+    }
+
+    /// Keeps what an answer says of a limit.
+    pub(crate) fn learn(&self, reported: &Reported, now: Timestamp) {
+        for metered in self.limits.iter().filter(|metered| metered.limit.name == reported.limit) {
+            lock(&metered.state).pace.learn(reported, now);
+        }
+    }
+}
+
+impl Metered {
+    /// Sees to it that something of the shared budget is at hand. What costs more than a share leaves all
+    /// the same once there is something, and what it cost is drawn before the next.
+    async fn draw(
+        &self,
+        shared: &SharedBudget,
+        units: u32,
+        now: Timestamp,
+    ) -> Result<Leave, ConnectorError> {
+        let Some(budget) = self.told else { return Ok(Leave::Now) };
+        let missing = {
+            let hand = &lock(&self.state).hand;
+            if hand.left > 0 && now <= hand.until {
+                return Ok(Leave::Now);
+            }
+            i64::from(units) - hand.left.min(0)
         };
-        let drawn = self.shared.store.draw(&draw).await.map_err(|error| {
+        let draw = Draw {
+            tenant: shared.tenant.clone(),
+            connection: shared.connection.clone(),
+            limit: self.limit.name.to_owned(),
+            worker: shared.worker.clone(),
+            budget,
+            now,
+            wanted: budget.requests.div_ceil(20).max(u32::try_from(missing).unwrap_or(u32::MAX)),
+        };
+        let drawn = shared.store.draw(&draw).await.map_err(|error| {
             let why = format!("the connection's budget could not be asked: {error}");
             ConnectorError::new(ErrorKind::Transient, why)
         })?;
         if drawn.granted == 0 {
             return Ok(Leave::Later(drawn.again));
         }
-        *lock(hand) = Hand { left: drawn.granted, until: drawn.until };
+        let hand = &mut lock(&self.state).hand;
+        *hand = Hand { left: hand.left.min(0) + i64::from(drawn.granted), until: drawn.until };
         // It is looked at again: drawing may have taken longer than what was drawn is good for.
         Ok(Leave::Later(now))
     }
 }
 
-impl Hand {
-    fn take(&mut self, now: Timestamp) -> bool {
-        let has = self.left > 0 && now <= self.until;
-        if has {
-            self.left -= 1;
-        }
-        has
-    }
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // Numbers, each of which is whole.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lock(hand: &Mutex<Hand>) -> MutexGuard<'_, Hand> {
-    // Two numbers, each of which is whole.
-    hand.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The error for a request that the budget has no room for in time.
-pub(crate) fn exhausted(kind: &str, wait: Duration) -> ConnectorError {
+/// The error for a request that a limit has no room for in time.
+pub(super) fn exhausted(kind: &str, wait: Duration) -> ConnectorError {
     ConnectorError {
         retry_after: Some(wait),
         ..ConnectorError::new(
             ErrorKind::RateLimited,
             format!(
-                "the {kind} request was not sent: the workers' share of the connection's budget is spent"
+                "the {kind} request was not sent: what this connection may spend of the account's limits \
+                 is spent, and the rest is left to others (`reserve_percent`)"
             ),
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

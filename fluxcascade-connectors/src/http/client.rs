@@ -1,130 +1,51 @@
 //! Sends calls to one host. What the answers mean is not decided here.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::model::Timestamp;
+use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
-use reqwest::{Url, redirect, retry as library_retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::Answer;
+use super::breaker::{Breaker, Health};
 use super::budget::{Leave, Meter, exhausted};
-use super::count::{Counter, RequestCounts};
-use super::retry::{Dialect, Failure, Fate, Repeat, Verdict, schedule};
+use super::call::{Asker, Body, Call, Method};
+use super::count::{Counter, RequestCounts, RequestEvent, RequestObserver};
+use super::credential::{Credential, Grant};
+use super::failed::{Lost, lost, may_repeat, not_sent, too_large, too_late};
+use super::host::HttpClient;
+use super::oauth;
+use super::retry::{Dialect, Failure, Fate, Verdict, schedule};
 use super::settings::{HttpSettings, base_url};
-use super::timed::{Timed, TooLate};
+use super::timed::Timed;
 
-const USER_AGENT: &str = concat!("fluxcascade/", env!("CARGO_PKG_VERSION"));
-
-/// The verbs that adapters use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
-    Get,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-/// What a call carries.
-pub(crate) enum Body {
-    Nothing,
-    /// JSON text.
-    Json(Vec<u8>),
-    /// A form; its values may be secrets.
-    Form(Vec<(&'static str, SecretString)>),
-}
-
-/// One thing asked of a vendor. It may take several requests.
-pub(crate) struct Call {
-    method: Method,
-    path: String,
-    query: Vec<(&'static str, String)>,
-    headers: Vec<(&'static str, String)>,
-    body: Body,
-    bearer: Option<SecretString>,
-    kind: &'static str,
-    repeat: Repeat,
-    not_after: Option<Timestamp>,
-}
-
-impl Call {
-    /// A read: it may be repeated freely. The kind is what requests are counted by.
-    pub(crate) fn read(kind: &'static str, method: Method, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: Body::Nothing,
-            bearer: None,
-            kind,
-            repeat: Repeat::Safely,
-            not_after: None,
-        }
-    }
-
-    /// A write: it is repeated only if it surely was not carried out, and no attempt leaves after
-    /// `not_after`.
-    pub(crate) fn write(
-        kind: &'static str,
-        method: Method,
-        path: impl Into<String>,
-        not_after: Option<Timestamp>,
-    ) -> Self {
-        Self { repeat: Repeat::OnlyIfNotSent, not_after, ..Self::read(kind, method, path) }
-    }
-
-    /// Adds a part of the query.
-    #[must_use]
-    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
-        self
-    }
-
-    /// Adds a header that is no secret.
-    #[must_use]
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// What it carries.
-    #[must_use]
-    pub(crate) fn body(mut self, body: Body) -> Self {
-        self.body = body;
-        self
-    }
-
-    /// Whose call it is.
-    #[must_use]
-    pub(crate) fn bearer(mut self, token: SecretString) -> Self {
-        self.bearer = Some(token);
-        self
-    }
-}
-
-/// Shows where a call goes; never its query, headers or body.
-impl fmt::Debug for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Call({} {:?} {}, {:?})", self.kind, self.method, self.path, self.repeat)
-    }
+/// What a connection runs with, whatever its vendor.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The host's, if it is not to be our own.
+    pub(crate) client: Option<HttpClient>,
+    pub(crate) observer: Option<Arc<dyn RequestObserver>>,
 }
 
 /// Sends calls to one host and to no other: no redirect is followed, no proxy is taken from the
 /// environment.
 pub(crate) struct Client {
-    inner: reqwest::Client,
+    inner: HttpClient,
     base: Url,
     clock: Arc<dyn Clock>,
     dialect: Box<dyn Dialect>,
     settings: HttpSettings,
+    credential: Credential,
     counter: Counter,
-    meter: Option<Meter>,
+    meter: Meter,
+    breaker: Breaker,
+    /// What the last call met that says something of the connection.
+    trouble: Mutex<Option<ConnectorError>>,
 }
 
 impl fmt::Debug for Client {
@@ -132,16 +53,9 @@ impl fmt::Debug for Client {
         f.debug_struct("Client")
             .field("base", &self.base.as_str())
             .field("settings", &self.settings)
+            .field("credential", &self.credential)
             .finish_non_exhaustive()
     }
-}
-
-/// Why an attempt gave no answer.
-enum Lost {
-    /// Nothing reached the vendor.
-    BeforeSending(ConnectorError),
-    /// It may have reached the vendor.
-    AfterSending(ConnectorError),
 }
 
 impl Client {
@@ -152,31 +66,34 @@ impl Client {
     pub(crate) fn new(
         base: &str,
         settings: HttpSettings,
-        clock: Arc<dyn Clock>,
+        surroundings: Surroundings,
+        credential: Credential,
         dialect: Box<dyn Dialect>,
     ) -> Result<Self, String> {
         let base = base_url(base)?;
-        install_tls();
-        let inner = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .timeout(settings.request_timeout)
-            .connect_timeout(settings.connect_timeout)
-            // Servers drop idle connections after a minute or so; a write on a dropped one would
-            // have an unknown fate.
-            .pool_idle_timeout(Duration::from_secs(20))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(library_retry::never())
-            .no_proxy()
-            .gzip(true)
-            .build()
-            .map_err(|_| "no TLS client could be set up on this machine".to_owned())?;
-        Ok(Self { inner, base, clock, dialect, settings, counter: Counter::default(), meter: None })
+        let Surroundings { clock, client, observer } = surroundings;
+        let inner = client.map_or_else(|| HttpClient::own(&settings), Ok)?;
+        let patience = settings.request_timeout;
+        let breaker = Breaker::new(settings.breaker_failures, settings.breaker_pause, patience);
+        let (counter, meter) = (Counter::new(observer), Meter::new(None, [], 0));
+        let trouble = Mutex::default();
+        Ok(Self {
+            inner,
+            base,
+            clock,
+            dialect,
+            settings,
+            credential,
+            counter,
+            meter,
+            breaker,
+            trouble,
+        })
     }
 
-    /// Asks this budget before each request.
+    /// Keeps to these limits.
     #[must_use]
-    pub(crate) fn metered(self, meter: Option<Meter>) -> Self {
+    pub(crate) fn metered(self, meter: Meter) -> Self {
         Self { meter, ..self }
     }
 
@@ -190,6 +107,42 @@ impl Client {
         self.counter.read()
     }
 
+    /// The limits.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The limits on time and repeats.
+    pub(crate) fn settings(&self) -> &HttpSettings {
+        &self.settings
+    }
+
+    /// Whose requests these are.
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// What the last call met that says something of the connection: a credential that is not taken, or a
+    /// system that fails until it is left in peace.
+    pub(super) fn trouble(&self) -> Option<ConnectorError> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let counts = trouble.kind == ErrorKind::Auth || self.breaker.is_open(self.clock.now());
+        counts.then_some(trouble)
+    }
+
+    fn note(&self, judged: &Result<Answer, Failure>) {
+        let trouble = match judged {
+            Err(failure)
+                if matches!(failure.error.kind, ErrorKind::Auth | ErrorKind::Transient) =>
+            {
+                Some(failure.error.clone())
+            }
+            Ok(_) | Err(_) => None,
+        };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.breaker.note(health(judged), self.clock.now());
+    }
+
     /// Sends a call until it succeeds, or sending it again is unsafe, useless or too late.
     ///
     /// # Errors
@@ -198,19 +151,34 @@ impl Client {
         let mut waits = schedule();
         let mut waited = Duration::ZERO;
         let mut attempt = 1;
+        let mut renewed = false;
+        let mut last: Option<Failure> = None;
         loop {
+            let grant = self.grant(call).await.map_err(not_sent)?;
             waited += self.await_budget(call, waited).await?;
             if call.not_after.is_some_and(|end| self.clock.now() > end) {
                 return Err(not_sent(too_late(call)));
             }
-            let failure = match self.attempt(call, attempt).await {
+            if let Err(rests) = self.breaker.admit(call.kind, self.clock.now()) {
+                let retry_after = rests.retry_after;
+                let mut failure = last.unwrap_or_else(|| not_sent(rests));
+                failure.error.retry_after = retry_after;
+                return Err(failure);
+            }
+            let failure = match self.attempt(call, &grant, attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            if self.may_renew(&failure, &grant) && !renewed {
+                // A refused credential did nothing, so that this is safe for a write, too.
+                self.renew(&grant).await.map_err(not_sent)?;
+                renewed = true;
+                continue;
+            }
             let wait = failure.error.retry_after.or_else(|| waits.next()).unwrap_or_default();
             let end = call.not_after.filter(|end| self.clock.now() + wait > *end);
             if !may_repeat(call, &failure)
-                || attempt >= self.settings.max_attempts
+                || attempt >= self.settings.max_attempts.min(call.attempts)
                 || waited.saturating_add(wait) > self.settings.max_wait
                 || end.is_some()
             {
@@ -219,16 +187,39 @@ impl Client {
             self.clock.sleep(wait).await;
             waited += wait;
             attempt += 1;
+            last = Some(failure);
         }
     }
 
-    /// Waits until the budget has room for a request; how long that was.
+    /// What the call is signed with.
+    async fn grant(&self, call: &Call) -> Result<Grant, ConnectorError> {
+        match &call.asker {
+            Asker::Nobody => Ok(Grant::none()),
+            Asker::Bearer(token) => Ok(Grant::fixed(token.clone())),
+            Asker::Connection => Box::pin(self.credential.grant(self)).await,
+        }
+    }
+
+    fn may_renew(&self, failure: &Failure, grant: &Grant) -> bool {
+        failure.fate == Fate::Refused
+            && failure.error.kind == ErrorKind::Auth
+            && self.credential.may_renew(grant, self.clock.now())
+    }
+
+    async fn renew(&self, grant: &Grant) -> Result<(), ConnectorError> {
+        Box::pin(self.credential.renew(self, grant)).await
+    }
+
+    /// Waits until the limits have room for a request; how long that was.
     async fn await_budget(&self, call: &Call, waited: Duration) -> Result<Duration, Failure> {
-        let Some(meter) = &self.meter else { return Ok(Duration::ZERO) };
         let mut slept = Duration::ZERO;
+        if matches!(call.asker, Asker::Nobody) {
+            // Tokens are not given under the account's limits.
+            return Ok(slept);
+        }
         loop {
             let now = self.clock.now();
-            let left = meter.take(call.kind, now).await;
+            let left = self.meter.take(call.kind, now).await;
             let Leave::Later(again) = left.map_err(not_sent)? else { return Ok(slept) };
             let wait = again.since(now);
             let is_late = call.not_after.is_some_and(|end| again > end);
@@ -240,16 +231,46 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, call: &Call, attempt: u32) -> Result<Answer, Failure> {
-        let answer = match self.exchange(call).await {
-            Ok(answer) => answer,
-            Err(Lost::BeforeSending(error)) => return Err(not_sent(error)),
+    async fn attempt(&self, call: &Call, grant: &Grant, attempt: u32) -> Result<Answer, Failure> {
+        let began = self.clock.now();
+        let outcome = self.exchange(call, grant).await;
+        let (status, received) = match &outcome {
+            Ok(answer) => (Some(answer.status), answer.body.len()),
+            Err(_) => (None, 0),
+        };
+        let now = self.clock.now();
+        let took = now.since(began);
+        self.counter.tell(&RequestEvent { kind: call.kind, attempt, status, took, received });
+        let judged = match outcome {
+            // That says nothing of the system.
+            Err(Lost::Late(error)) => return Err(not_sent(error)),
+            Ok(answer) => match self.judge(call, &answer, attempt) {
+                None => Ok(answer),
+                Some((fate, error)) => Err(Failure { fate, error, answer: Some(Box::new(answer)) }),
+            },
+            Err(Lost::BeforeSending(error)) => Err(not_sent(error)),
             Err(Lost::AfterSending(error)) => {
-                return Err(Failure { fate: Fate::Unknown, error, answer: None });
+                Err(Failure { fate: Fate::Unknown, error, answer: None })
             }
         };
-        let (fate, mut error) = match self.dialect.judge(&answer, attempt) {
-            Verdict::Accepted => return Ok(answer),
+        if !matches!(call.asker, Asker::Bearer(_)) {
+            self.note(&judged);
+        }
+        judged
+    }
+
+    /// What the answer means, if it is not what was asked for.
+    fn judge(&self, call: &Call, answer: &Answer, attempt: u32) -> Option<(Fate, ConnectorError)> {
+        let now = self.clock.now();
+        for reported in self.dialect.limits(answer) {
+            self.meter.learn(&reported, now);
+        }
+        let verdict = match call.asker {
+            Asker::Nobody => oauth::judge(answer),
+            Asker::Connection | Asker::Bearer(_) => self.dialect.judge(answer, attempt),
+        };
+        let (fate, mut error) = match verdict {
+            Verdict::Accepted => return None,
             Verdict::Refused(error) => (Fate::Refused, error),
             Verdict::Later(error) => (Fate::NotSent, error),
             Verdict::Unclear(error) => (Fate::Unknown, error),
@@ -258,19 +279,23 @@ impl Client {
         if error.is_transient() {
             error.retry_after = error.retry_after.or_else(|| answer.retry_after());
         }
-        Err(Failure { fate, error, answer: Some(Box::new(answer)) })
+        Some((fate, error))
     }
 
     /// One request and its whole answer.
-    async fn exchange(&self, call: &Call) -> Result<Answer, Lost> {
-        let request = self.request(call).build().map_err(|_| {
+    async fn exchange(&self, call: &Call, grant: &Grant) -> Result<Answer, Lost> {
+        self.inner.check().map_err(Lost::BeforeSending)?;
+        let request = self.request(call, grant).build().map_err(|_| {
             Lost::BeforeSending(ConnectorError::new(
                 ErrorKind::Permanent,
                 format!("the {} request could not be made from these settings", call.kind),
             ))
         })?;
         self.counter.count(call.kind);
-        let mut response = self.inner.execute(request).await.map_err(|error| lost(call, &error))?;
+        let asked = request.url().clone();
+        let sent = self.inner.inner().execute(request).await;
+        let mut response = sent.map_err(|error| lost(call, &error))?;
+        self.inner.check_origin(&asked, response.url()).map_err(Lost::AfterSending)?;
         let status = response.status().as_u16();
         let headers = text_headers(response.headers());
         let mut body = Vec::new();
@@ -293,24 +318,26 @@ impl Client {
         }
     }
 
-    fn request(&self, call: &Call) -> reqwest::RequestBuilder {
+    fn request(&self, call: &Call, grant: &Grant) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         // Setting the path cannot change the host, whatever is in it.
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.path));
+        let inner = self.inner.inner();
         let mut request = match call.method {
-            Method::Get => self.inner.get(url),
-            Method::Post => self.inner.post(url),
-            Method::Put => self.inner.put(url),
-            Method::Patch => self.inner.patch(url),
-            Method::Delete => self.inner.delete(url),
-        };
+            Method::Get => inner.get(url),
+            Method::Post => inner.post(url),
+            Method::Put => inner.put(url),
+            Method::Patch => inner.patch(url),
+            Method::Delete => inner.delete(url),
+        }
+        .timeout(self.settings.request_timeout);
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
-        if let Some(token) = &call.bearer {
+        if let Some(token) = grant.token() {
             request = request.bearer_auth(token.expose_secret());
         }
         match &call.body {
@@ -320,77 +347,22 @@ impl Client {
             }
             Body::Form(fields) => {
                 let fields: Vec<(&str, &str)> =
-                    fields.iter().map(|(name, value)| (*name, value.expose_secret())).collect();
+                    fields.iter().map(|(name, value)| (*name, exposed(value))).collect();
                 request.form(&fields)
             }
         }
     }
 }
 
-/// Sees to it that there is something to make TLS with: the library brings nothing of its own.
-pub(super) fn install_tls() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Fails only if another thread was faster, and then there is one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
+fn exposed(secret: &SecretString) -> &str {
+    secret.expose_secret()
 }
 
-/// Whether sending the call again is safe, and may help.
-fn may_repeat(call: &Call, failure: &Failure) -> bool {
-    if !failure.error.is_transient() {
-        return false;
-    }
-    match (failure.fate, call.repeat) {
-        (Fate::NotSent, _) | (Fate::Unknown, Repeat::Safely) => true,
-        (Fate::Unknown, Repeat::OnlyIfNotSent) | (Fate::Refused, _) => false,
-    }
-}
-
-fn not_sent(error: ConnectorError) -> Failure {
-    Failure { fate: Fate::NotSent, error, answer: None }
-}
-
-fn too_late(call: &Call) -> ConnectorError {
-    ConnectorError::new(
-        ErrorKind::Transient,
-        format!("the {} request was not sent: its time to leave was over", call.kind),
-    )
-}
-
-fn too_large(call: &Call, status: u16, settings: &HttpSettings) -> ConnectorError {
-    ConnectorError {
-        status: Some(status),
-        ..ConnectorError::new(
-            ErrorKind::Protocol,
-            format!(
-                "the answer to the {} request has more than {} bytes; raise `max_answer_bytes` if \
-                 that is right",
-                call.kind, settings.max_answer_bytes
-            ),
-        )
-    }
-}
-
-/// Sorts a fault of the network by whether the vendor may have got the request. The library's own
-/// text is left out, it has the address with its query in it.
-fn lost(call: &Call, error: &reqwest::Error) -> Lost {
-    let kind = call.kind;
-    let transient = |text: String| ConnectorError::new(ErrorKind::Transient, text);
-    if TooLate::is_cause_of(error) {
-        Lost::BeforeSending(too_late(call))
-    } else if error.is_builder() {
-        let text = format!("the {kind} request could not be made from these settings");
-        Lost::BeforeSending(ConnectorError::new(ErrorKind::Permanent, text))
-    } else if error.is_connect() {
-        let text = format!("no connection for the {kind} request; check network and base address");
-        Lost::BeforeSending(transient(text))
-    } else if error.is_timeout() {
-        Lost::AfterSending(transient(format!("no answer to the {kind} request in time")))
-    } else if error.is_decode() {
-        let text = format!("the answer to the {kind} request could not be unpacked");
-        Lost::AfterSending(ConnectorError::new(ErrorKind::Protocol, text))
-    } else {
-        Lost::AfterSending(transient(format!("the connection broke during the {kind} request")))
+/// What the outcome of an attempt says of the system's health. One that is over its limit is well.
+fn health(judged: &Result<Answer, Failure>) -> Health {
+    match judged {
+        Err(failure) if failure.error.kind == ErrorKind::Transient => Health::Failed,
+        Ok(_) | Err(_) => Health::Answered,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Url, redirect};
 
-use super::client::install_tls;
+use super::host::install_tls;
 use super::settings::is_loopback;
 
 /// Posts to endpoints on this machine, and to no other.

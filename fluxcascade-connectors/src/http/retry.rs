@@ -11,6 +11,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use fluxcascade_core::connector::ConnectorError;
 
 use super::answer::Answer;
+use super::budget::Reported;
 
 /// When the same call may be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,9 @@ pub(crate) enum Verdict {
 pub(crate) trait Dialect: Debug + Send + Sync {
     /// What the answer to this attempt (the first is 1) means.
     fn judge(&self, answer: &Answer, attempt: u32) -> Verdict;
+
+    /// What the answer says of the vendor's limits.
+    fn limits(&self, answer: &Answer) -> Vec<Reported>;
 }
 
 /// The waits between a call's attempts: 0.5 s, doubling up to 16 s, without jitter, so that the

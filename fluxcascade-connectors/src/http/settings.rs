@@ -35,6 +35,15 @@ pub struct HttpSettings {
     /// How long one call may wait between its attempts, all waits together.
     #[serde(with = "millis", rename = "max_wait_ms")]
     pub max_wait: Duration,
+    /// The hundredths of every limit of the vendor that are never spent, so that the account's other
+    /// programs keep working; 0 to 90.
+    pub reserve_percent: u8,
+    /// After so many attempts on end that failed for the system's own reasons, nothing is sent for a
+    /// while; 1 to 1000.
+    pub breaker_failures: u32,
+    /// For how long; then one request tries. At most one hour.
+    #[serde(with = "millis", rename = "breaker_pause_ms")]
+    pub breaker_pause: Duration,
 }
 
 impl HttpSettings {
@@ -57,6 +66,15 @@ impl HttpSettings {
         if self.max_attempts == 0 || self.max_attempts > 20 {
             problems.add("`max_attempts` must be 1 to 20");
         }
+        if self.reserve_percent > 90 {
+            problems.add("`reserve_percent` must be 0 to 90");
+        }
+        if self.breaker_failures == 0 || self.breaker_failures > 1000 {
+            problems.add("`breaker_failures` must be 1 to 1000");
+        }
+        if self.breaker_pause > Duration::from_secs(3600) {
+            problems.add("`breaker_pause` must be at most one hour");
+        }
     }
 }
 
@@ -68,6 +86,9 @@ impl Default for HttpSettings {
             max_answer_bytes: 16 << 20,
             max_attempts: 5,
             max_wait: Duration::from_secs(60),
+            reserve_percent: 10,
+            breaker_failures: 10,
+            breaker_pause: Duration::from_secs(30),
         }
     }
 }

@@ -20,6 +20,12 @@ use super::*;
 struct ByStatus;
 
 impl Dialect for ByStatus {
+    fn limits(&self, answer: &Answer) -> Vec<Reported> {
+        let left = answer.header("x-left").and_then(|left| left.parse().ok());
+        let reported = |left| Reported { limit: "all", of: None, left, holds_for: WINDOW };
+        left.map(reported).into_iter().collect()
+    }
+
     fn judge(&self, answer: &Answer, _attempt: u32) -> Verdict {
         let error = |kind| ConnectorError::new(kind, "no");
         match answer.status {
@@ -31,12 +37,19 @@ impl Dialect for ByStatus {
     }
 }
 
+const WINDOW: Duration = Duration::from_secs(10);
 const NOON: Timestamp = Timestamp::from_secs(1_772_366_400);
 
 fn client(base: &str, settings: HttpSettings) -> (Client, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::starting(NOON));
     let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-    (Client::new(base, settings, shared, Box::new(ByStatus)).unwrap(), clock)
+    (connected(base, settings, shared).unwrap(), clock)
+}
+
+fn connected(base: &str, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Client, String> {
+    let around = Surroundings { clock, client: None, observer: None };
+    let credential = Credential::Fixed(SecretString::from("s3cret"));
+    Client::new(base, settings, around, credential, Box::new(ByStatus))
 }
 
 async fn answering(templates: &[ResponseTemplate]) -> MockServer {
@@ -75,7 +88,6 @@ async fn a_call_carries_its_token_query_headers_and_body() {
     let call = Call::read("things", Method::Post, "/things")
         .query("after", "a b&c")
         .header("x-version", "7")
-        .bearer(SecretString::from("s3cret"))
         .body(Body::Form(vec![
             ("grant_type", SecretString::from("refresh_token")),
             ("token", SecretString::from("a+b")),
@@ -143,13 +155,13 @@ impl Clock for Frozen {
 #[tokio::test]
 async fn a_write_that_stood_still_after_the_last_look_at_the_clock_does_not_leave() {
     let server = answering(&[status(200)]).await;
-    for after in 1..3 {
+    for after in 4..6 {
         let clock = Arc::new(Frozen { looks: AtomicUsize::new(0), after });
         let settings = HttpSettings::default();
-        let client = Client::new(&server.uri(), settings, clock, Box::new(ByStatus)).unwrap();
+        let client = connected(&server.uri(), settings, clock).unwrap();
         let sent = client.send(&write(NOON + Duration::from_secs(60))).await;
         let received = server.received_requests().await.unwrap().len();
-        if after == 1 {
+        if after == 4 {
             let failure = sent.unwrap_err();
             assert_eq!((failure.fate, received), (Fate::NotSent, 0), "{}", failure.error);
             assert!(failure.error.to_string().contains("its time to leave was over"));
@@ -239,7 +251,7 @@ async fn a_redirect_is_not_followed() {
     let elsewhere = answering(&[status(200)]).await;
     let server = answering(&[status(302).insert_header("Location", elsewhere.uri())]).await;
     let (client, _) = client(&server.uri(), HttpSettings::default());
-    let call = Call::read("read", Method::Get, "/r").bearer(SecretString::from("s3cret"));
+    let call = Call::read("read", Method::Get, "/r");
     let failure = client.send(&call).await.unwrap_err();
     assert_eq!(failure.error.status, Some(302));
     assert!(elsewhere.received_requests().await.unwrap().is_empty());
@@ -288,7 +300,7 @@ async fn a_wait_beyond_all_measure_is_cut() {
 fn a_base_address_is_https_or_on_this_machine() {
     let build = |base: &str| {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::starting(NOON));
-        Client::new(base, HttpSettings::default(), clock, Box::new(ByStatus)).map(|_| ())
+        connected(base, HttpSettings::default(), clock).map(|_| ())
     };
     for good in
         ["https://api.example.com", "http://127.0.0.1:80", "http://[::1]:9", "http://localhost/x"]

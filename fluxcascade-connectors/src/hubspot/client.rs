@@ -5,7 +5,6 @@ use std::fmt;
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{ObjectType, RecordId, Timestamp};
-use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -47,7 +46,6 @@ pub(super) struct Dated<T> {
 /// HubSpot's API with one account's token.
 pub(super) struct Api {
     http: Client,
-    token: SecretString,
     paths: HubSpotPaths,
 }
 
@@ -58,8 +56,13 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    pub(super) fn new(http: Client, token: SecretString, paths: HubSpotPaths) -> Self {
-        Self { http, token, paths }
+    pub(super) fn new(http: Client, paths: HubSpotPaths) -> Self {
+        Self { http, paths }
+    }
+
+    /// What requests leave through.
+    pub(super) fn http(&self) -> &Client {
+        &self.http
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -157,16 +160,14 @@ impl Api {
         let path = format!("{}/{object}/batch/{last}", self.paths.objects);
         let body =
             json(batch).map_err(|error| Failure { fate: Fate::Refused, error, answer: None })?;
-        let call = Call::write(kind, Method::Post, path, Some(not_after))
-            .body(body)
-            .bearer(self.token.clone());
+        let call = Call::write(kind, Method::Post, path, Some(not_after)).body(body);
         let answer = self.http.send(&call).await?;
         // Something was carried out, but what cannot be read.
         answer.json().map_err(|error| Failure { fate: Fate::Unknown, error, answer: None })
     }
 
     async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<Dated<T>, ConnectorError> {
-        let answer: Answer = self.http.send(&call.bearer(self.token.clone())).await?;
+        let answer: Answer = self.http.send(&call).await?;
         Ok(Dated { content: answer.json()?, date: answer.date() })
     }
 }

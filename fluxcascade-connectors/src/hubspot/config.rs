@@ -1,25 +1,28 @@
 //! The adapter's settings, for a file and for code, with one check for both.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::clock::{Clock, SystemClock};
 use fluxcascade_core::model::SystemName;
 use fluxcascade_core::store::Budget;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::HubSpot;
 use super::client::Api;
-use super::error::HubSpotDialect;
+use super::error::{self, DAILY, HubSpotDialect, REQUESTS, SEARCHES};
 use super::webhook::Webhooks;
-use crate::config::{ConfigError, Problems, maybe_secret, millis};
-use crate::http::{Client, HttpSettings, Limit, Meter, SharedBudget};
+use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
+use crate::http::oauth::{Challenge, Life, OAuthApp, Rotation, Scopes, Vendor};
+use crate::http::{Client, Covers, Credential, HttpSettings, Limit, Meter};
 use crate::signature::Secret;
 
 /// Where HubSpot's API is.
 const BASE_URL: &str = "https://api.hubapi.com";
+/// Where HubSpot asks people for their consent.
+const AUTHORIZE_URL: &str = "https://app.hubspot.com/oauth/authorize";
+/// Access tokens live half an hour, and the answers say so.
+const LIFE: Life = Life { unless_told: Duration::from_secs(1800) };
 
 /// Settings as a configuration file has them; [`HubSpot::builder`] is the same in code.
 ///
@@ -34,9 +37,15 @@ const BASE_URL: &str = "https://api.hubapi.com";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubSpotConfig {
-    /// The access token of a private app or a service key.
-    #[serde(deserialize_with = "secret")]
-    pub token: SecretString,
+    /// The access token of a private app or a service key; none with `oauth`.
+    #[serde(default, deserialize_with = "maybe_secret")]
+    pub token: Option<SecretString>,
+    /// The app by which accounts are connected; none with `token`.
+    #[serde(default)]
+    pub oauth: Option<OAuthApp>,
+    /// Where browsers are sent to connect an account.
+    #[serde(default = "authorize_url")]
+    pub authorize_url: String,
     /// Where the API is.
     #[serde(default = "base_url")]
     pub base_url: String,
@@ -78,11 +87,18 @@ impl Default for HubSpotLimits {
 }
 
 impl HubSpotLimits {
-    fn all(self) -> [Limit; 2] {
-        let budget = |requests, seconds| Budget { requests, window: Duration::from_secs(seconds) };
+    fn all(self) -> [Limit; 3] {
+        let budget =
+            |requests, seconds| Some(Budget { requests, window: Duration::from_secs(seconds) });
         [
-            Limit { of: Some("search"), budget: budget(self.search_secondly, 1) },
-            Limit { of: None, budget: budget(self.ten_secondly, 10) },
+            Limit {
+                name: SEARCHES,
+                covers: Covers::Kind("search"),
+                budget: budget(self.search_secondly, 1),
+            },
+            Limit { name: REQUESTS, covers: Covers::Others, budget: budget(self.ten_secondly, 10) },
+            // How much it is, and what is left of it, is in the answers.
+            Limit { name: DAILY, covers: Covers::All, budget: None },
         ]
     }
 }
@@ -98,6 +114,10 @@ pub struct HubSpotPaths {
     pub properties: String,
     /// The account's details.
     pub account: String,
+    /// Where tokens are given.
+    pub token: String,
+    /// Where a refresh token is given back.
+    pub revoke: String,
 }
 
 impl Default for HubSpotPaths {
@@ -106,16 +126,18 @@ impl Default for HubSpotPaths {
             objects: "/crm/v3/objects".to_owned(),
             properties: "/crm/v3/properties".to_owned(),
             account: "/account-info/v3/details".to_owned(),
+            token: "/oauth/v3/token".to_owned(),
+            revoke: "/oauth/v3/token/revoke".to_owned(),
         }
     }
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(SecretString::from)
-}
-
 fn base_url() -> String {
     BASE_URL.to_owned()
+}
+
+fn authorize_url() -> String {
+    AUTHORIZE_URL.to_owned()
 }
 
 fn look_back() -> Duration {
@@ -130,8 +152,7 @@ fn search_lag() -> Duration {
 #[must_use]
 pub struct HubSpotBuilder {
     config: HubSpotConfig,
-    clock: Arc<dyn Clock>,
-    budget: Option<SharedBudget>,
+    common: Common,
 }
 
 impl fmt::Debug for HubSpotBuilder {
@@ -142,12 +163,14 @@ impl fmt::Debug for HubSpotBuilder {
 
 impl HubSpotBuilder {
     pub(super) fn new(config: HubSpotConfig) -> Self {
-        Self { config, clock: Arc::new(SystemClock), budget: None }
+        Self { config, common: Common::default() }
     }
 
     pub(super) fn empty() -> Self {
         Self::new(HubSpotConfig {
-            token: SecretString::from(String::new()),
+            token: None,
+            oauth: None,
+            authorize_url: authorize_url(),
             base_url: base_url(),
             paths: HubSpotPaths::default(),
             look_back: look_back(),
@@ -160,7 +183,7 @@ impl HubSpotBuilder {
 
     /// The access token of a private app or a service key.
     pub fn token(mut self, token: impl Into<SecretString>) -> Self {
-        self.config.token = token.into();
+        self.config.token = Some(token.into());
         self
     }
 
@@ -206,38 +229,40 @@ impl HubSpotBuilder {
         self
     }
 
-    /// Shares the account's limits with other workers: each request waits for its part of them.
-    pub fn budget(mut self, budget: SharedBudget) -> Self {
-        self.budget = Some(budget);
+    /// Where browsers are sent to connect an account, if not to `https://app.hubspot.com`.
+    pub fn authorize_url(mut self, url: impl Into<String>) -> Self {
+        self.config.authorize_url = url.into();
         self
     }
 
-    /// The clock for waits and for the time after which nothing is sent, if not the machine's.
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
+    common_setters!();
 
     /// The adapter. Nothing is sent yet.
     ///
     /// # Errors
     /// With everything that is wrong with the settings.
     pub fn build(self) -> Result<HubSpot, ConfigError> {
-        let Self { config, clock, budget } = self;
-        let meter = budget.map(|budget| Meter::new(budget, config.limits.all()));
+        let Self { config, common } = self;
         let mut problems = Problems::of("HubSpot");
         config.check(&mut problems);
+        let vendor = || config.vendor();
+        let (token, app) = (config.token.clone(), config.oauth.clone());
+        let credential = common.credential(token, app, vendor, &mut problems);
+        let reserve = config.http.reserve_percent;
+        let meter = Meter::new(common.budget.clone(), config.limits.all(), reserve);
         let http = problems.check(Client::new(
             &config.base_url,
             config.http,
-            clock,
+            common.surroundings(),
+            // Without one there is a problem, and the client goes away again.
+            credential.unwrap_or(Credential::Fixed(SecretString::default())),
             Box::new(HubSpotDialect),
         ));
         let system = problems.check(SystemName::new("hubspot").map_err(|e| e.to_string()));
         match (http, system) {
             (Some(http), Some(system)) if problems.is_empty() => Ok(HubSpot {
                 system,
-                api: Api::new(http.metered(meter), config.token, config.paths),
+                api: Api::new(http.metered(meter), config.paths),
                 catalog: tokio::sync::Mutex::new(None),
                 look_back: config.look_back,
                 search_lag: config.search_lag,
@@ -249,14 +274,22 @@ impl HubSpotBuilder {
 }
 
 impl HubSpotConfig {
+    fn vendor(&self) -> Vendor {
+        Vendor {
+            name: "HubSpot",
+            authorize_url: self.authorize_url.clone(),
+            token_path: self.paths.token.clone(),
+            revoke_path: Some(self.paths.revoke.clone()),
+            challenge: Challenge::Sha256,
+            scopes: Scopes::Asked,
+            rotation: Rotation::Stays,
+            life: LIFE,
+            is_dead: error::is_dead_grant,
+        }
+    }
+
     fn check(&self, problems: &mut Problems) {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        let token = self.token.expose_secret();
-        if token.is_empty() {
-            problems.add("`token` is missing; take it from the private app's settings in HubSpot");
-        } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            problems.add("`token` has spaces or other characters that no token has; copy it anew");
-        }
         // A shorter look-back would not cover even one slow request.
         if self.look_back < Duration::from_secs(60) || self.look_back > DAY {
             problems.add("`look_back` must be 1 minute to 24 hours");
@@ -264,9 +297,14 @@ impl HubSpotConfig {
         if self.search_lag > DAY {
             problems.add("`search_lag` must be at most 24 hours");
         }
-        let HubSpotPaths { objects, properties, account } = &self.paths;
-        for (name, path) in [("objects", objects), ("properties", properties), ("account", account)]
-        {
+        let HubSpotPaths { objects, properties, account, token, revoke } = &self.paths;
+        for (name, path) in [
+            ("objects", objects),
+            ("properties", properties),
+            ("account", account),
+            ("token", token),
+            ("revoke", revoke),
+        ] {
             if !path.starts_with('/') || path.ends_with('/') || path.contains(['?', '#']) {
                 problems.add(format!("`paths.{name}` must be like /crm/v3/objects"));
             }

@@ -9,7 +9,7 @@ use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{FieldName, RecordId};
 
 use super::wire::{ErrorBody, InvalidProperty, Texts};
-use crate::http::{Answer, Dialect, Verdict};
+use crate::http::{Answer, Dialect, Reported, Verdict};
 
 /// As many characters of HubSpot's words are looked at.
 const WORDS_READ: usize = 4000;
@@ -24,7 +24,54 @@ const DAILY_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(super) struct HubSpotDialect;
 
+/// Requests of all kinds but searches, in ten seconds.
+pub(super) const REQUESTS: &str = "requests";
+/// Searches, in a second.
+pub(super) const SEARCHES: &str = "search";
+/// Everything, in a day of the account's.
+pub(super) const DAILY: &str = "daily";
+
+/// What HubSpot's headers say of its limits: of the ten seconds on every answer but a search's, of the day
+/// on those of private apps. A refusal says which limit was met.
+fn limits(answer: &Answer) -> Vec<Reported> {
+    let number = |name: &str| answer.header(name).and_then(|text| text.trim().parse::<u32>().ok());
+    let interval = interval(answer);
+    let mut told = Vec::new();
+    if let Some(left) = number("x-hubspot-ratelimit-remaining") {
+        let of = number("x-hubspot-ratelimit-max");
+        told.push(Reported { limit: REQUESTS, of, left, holds_for: interval });
+    }
+    if let Some(left) = number("x-hubspot-ratelimit-daily-remaining") {
+        let of = number("x-hubspot-ratelimit-daily");
+        told.push(Reported { limit: DAILY, of, left, holds_for: DAILY_WAIT });
+    }
+    if answer.status == 429 {
+        let body: ErrorBody = answer.json().unwrap_or_default();
+        let none = |limit, holds_for| Reported { limit, of: None, left: 0, holds_for };
+        told.extend(match body.policy_name.as_deref() {
+            Some("DAILY") => Some(none(DAILY, DAILY_WAIT)),
+            Some("SECONDLY") => Some(none(SEARCHES, Duration::from_secs(1))),
+            Some("TEN_SECONDLY_ROLLING") => Some(none(REQUESTS, interval)),
+            Some(_) | None => None,
+        });
+    }
+    told
+}
+
+/// The window of the limit that the headers are about.
+fn interval(answer: &Answer) -> Duration {
+    answer
+        .header("x-hubspot-ratelimit-interval-milliseconds")
+        .and_then(|text| text.parse().ok())
+        .map_or(Duration::from_secs(10), Duration::from_millis)
+        .min(DAILY_WAIT)
+}
+
 impl Dialect for HubSpotDialect {
+    fn limits(&self, answer: &Answer) -> Vec<Reported> {
+        limits(answer)
+    }
+
     fn judge(&self, answer: &Answer, attempt: u32) -> Verdict {
         let body: ErrorBody = match answer.status {
             200..300 if answer.is_json() => return Verdict::Accepted,
@@ -87,6 +134,20 @@ impl Dialect for HubSpotDialect {
             )),
         }
     }
+}
+
+/// Whether HubSpot refused a refresh token for good. It says so in the form of OAuth, and in its own.
+pub(super) fn is_dead_grant(answer: &Answer) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        error: Option<String>,
+        status: Option<String>,
+    }
+    let refusal: Option<Refusal> = answer.json().ok();
+    refusal.is_some_and(|refusal| {
+        refusal.error.as_deref() == Some("invalid_grant")
+            || refusal.status.as_deref() == Some("BAD_REFRESH_TOKEN")
+    })
 }
 
 /// The error of one row of a batch that was answered as a whole.
@@ -219,10 +280,7 @@ fn moving(body: &ErrorBody, answer: &Answer) -> ConnectorError {
 /// budget.
 fn rate_limited(body: &ErrorBody, answer: &Answer, attempt: u32) -> ConnectorError {
     let policy = body.policy_name.as_deref().unwrap_or_default();
-    let interval = answer
-        .header("x-hubspot-ratelimit-interval-milliseconds")
-        .and_then(|text| text.parse().ok())
-        .map_or(Duration::from_secs(10), Duration::from_millis);
+    let interval = interval(answer);
     let (what, retry_after) = match policy {
         "DAILY" => (
             "HubSpot's daily number of requests is used up; it comes back at the account's midnight",

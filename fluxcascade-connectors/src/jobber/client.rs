@@ -1,13 +1,10 @@
 //! Sends documents to Jobber: version header, token, points. What is in them is not known here.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::Timestamp;
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -17,7 +14,8 @@ use super::error::JobberDialect;
 use super::version::{ServedVersion, VersionNotice};
 use super::wire::{Envelope, Field, GraphError};
 use crate::http::{
-    Answer, Body, Call, Client, Failure, Fate, HttpSettings, Meter, Method, RequestCounts,
+    Answer, Body, Call, Client, Credential, Failure, Fate, HttpSettings, Meter, Method,
+    RequestCounts, Surroundings,
 };
 
 /// Where the API stands below the base address.
@@ -25,29 +23,6 @@ const PATH: &str = "/api/graphql";
 
 /// How often a document waits for its points before it is sent all the same.
 const WAITS: u32 = 8;
-
-/// Who asks.
-pub(super) enum Credential {
-    /// An access token that does not change.
-    AccessToken(SecretString),
-}
-
-/// Never shows the secret.
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Credential::AccessToken(_) => f.write_str("AccessToken([redacted])"),
-        }
-    }
-}
-
-impl Credential {
-    fn bearer(&self) -> SecretString {
-        match self {
-            Credential::AccessToken(token) => token.clone(),
-        }
-    }
-}
 
 /// Whether a document may be sent again, and until when.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +37,6 @@ pub(super) struct Api {
     http: Client,
     bucket: Arc<Bucket>,
     served: Arc<ServedVersion>,
-    credential: Credential,
     max_wait: Duration,
 }
 
@@ -96,19 +70,25 @@ impl Api {
         version: String,
         credential: Credential,
         settings: HttpSettings,
-        clock: Arc<dyn Clock>,
+        surroundings: Surroundings,
     ) -> Result<Self, String> {
-        let bucket = Arc::new(Bucket::new(Arc::clone(&clock)));
+        let clock = Arc::clone(&surroundings.clock);
+        let bucket = Arc::new(Bucket::new(clock, settings.reserve_percent));
         let served = Arc::new(ServedVersion::new(version));
         let dialect = JobberDialect { bucket: Arc::clone(&bucket), served: Arc::clone(&served) };
         let max_wait = settings.max_wait;
-        let http = Client::new(base_url, settings, clock, Box::new(dialect))?;
-        Ok(Self { http, bucket, served, credential, max_wait })
+        let http = Client::new(base_url, settings, surroundings, credential, Box::new(dialect))?;
+        Ok(Self { http, bucket, served, max_wait })
     }
 
-    /// Asks this budget before each request.
+    /// What requests leave through.
+    pub(super) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    /// Keeps to these limits.
     #[must_use]
-    pub(super) fn metered(self, meter: Option<Meter>) -> Self {
+    pub(super) fn metered(self, meter: Meter) -> Self {
         Self { http: self.http.metered(meter), ..self }
     }
 
@@ -140,8 +120,7 @@ impl Api {
         };
         let call = call
             .header("x-jobber-graphql-version", self.served.asked())
-            .body(Body::Json(document.body()))
-            .bearer(self.credential.bearer());
+            .body(Body::Json(document.body()));
         match self.http.send(&call).await {
             Ok(answer) => self.reply(document, &answer).map_err(|error| Failure {
                 fate: Fate::Unknown,

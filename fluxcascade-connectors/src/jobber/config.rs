@@ -2,27 +2,31 @@
 //! checked by the same code, which finds everything that is wrong at once.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::model::SystemName;
 use fluxcascade_core::store::Budget;
-use fluxcascade_core::{Clock, SystemClock};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::changes::Reading;
-use super::client::{Api, Credential};
+use super::client::Api;
+use super::error;
 use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
-use crate::config::{ConfigError, Problems, maybe_secret, millis};
-use crate::http::{HttpSettings, Limit, Meter, SharedBudget};
+use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
+use crate::http::oauth::{Challenge, Life, OAuthApp, Rotation, Scopes, Vendor};
+use crate::http::{Covers, Credential, HttpSettings, Limit, Meter};
 use crate::signature::Secret;
 
 /// The API version that this adapter was written for.
 pub const VERSION: &str = "2026-05-12";
 
 const BASE_URL: &str = "https://api.getjobber.com";
+const AUTHORIZE_PATH: &str = "/api/oauth/authorize";
+const TOKEN_PATH: &str = "/api/oauth/token";
+/// Access tokens live an hour; the answers do not say so, the tokens do (JWT).
+const LIFE: Life = Life { unless_told: Duration::from_secs(3600) };
 
 /// The settings of a connection to Jobber.
 ///
@@ -38,9 +42,11 @@ const BASE_URL: &str = "https://api.getjobber.com";
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobberConfig {
-    /// The access token of the account.
+    /// The access token of the account; none with `oauth`. It lives an hour.
     #[serde(deserialize_with = "maybe_secret")]
     pub token: Option<SecretString>,
+    /// The app by which accounts are connected; none with `token`.
+    pub oauth: Option<OAuthApp>,
     /// The API version, a day. Jobber serves each for 12 months at least.
     pub version: String,
     /// Where Jobber is; to be changed for tests only.
@@ -82,8 +88,8 @@ impl Default for JobberLimits {
 
 impl JobberLimits {
     fn all(self) -> [Limit; 1] {
-        let window = Duration::from_secs(300);
-        [Limit { of: None, budget: Budget { requests: self.five_minutely, window } }]
+        let budget = Budget { requests: self.five_minutely, window: Duration::from_secs(300) };
+        [Limit { name: "requests", covers: Covers::Others, budget: Some(budget) }]
     }
 }
 
@@ -91,6 +97,7 @@ impl Default for JobberConfig {
     fn default() -> Self {
         Self {
             token: None,
+            oauth: None,
             version: VERSION.to_owned(),
             base_url: BASE_URL.to_owned(),
             page_size: 50,
@@ -109,6 +116,7 @@ impl fmt::Debug for JobberConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobberConfig")
             .field("token", &self.token.as_ref().map(|_| "[redacted]"))
+            .field("oauth", &self.oauth)
             .field("version", &self.version)
             .field("base_url", &self.base_url)
             .field("page_size", &self.page_size)
@@ -131,14 +139,22 @@ impl JobberConfig {
         JobberBuilder::from(self).build()
     }
 
-    fn check(&self, problems: &mut Problems) {
-        match &self.token {
-            None => problems.add("`token` is missing; give the account's access token"),
-            Some(token) if !is_header_text(token.expose_secret()) => {
-                problems.add("`token` is empty, or has characters that no token has");
-            }
-            Some(_) => {}
+    fn vendor(&self) -> Vendor {
+        Vendor {
+            name: "Jobber",
+            authorize_url: format!("{}{AUTHORIZE_PATH}", self.base_url.trim_end_matches('/')),
+            token_path: TOKEN_PATH.to_owned(),
+            // There is a mutation for it, and the app's page in Jobber.
+            revoke_path: None,
+            challenge: Challenge::None,
+            scopes: Scopes::OfTheApp,
+            rotation: Rotation::Rotates,
+            life: LIFE,
+            is_dead: error::is_dead_grant,
         }
+    }
+
+    fn check(&self, problems: &mut Problems) {
         let is_version = self.version.len() <= 32
             && !self.version.is_empty()
             && self.version.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -164,10 +180,6 @@ impl JobberConfig {
     }
 }
 
-fn is_header_text(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
-}
-
 /// Sets up a connection to Jobber.
 ///
 /// ```
@@ -176,10 +188,10 @@ fn is_header_text(text: &str) -> bool {
 /// assert_eq!(problems.problems().len(), 2, "{problems}");
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct JobberBuilder {
     config: JobberConfig,
-    clock: Arc<dyn Clock>,
-    budget: Option<SharedBudget>,
+    common: Common,
 }
 
 impl Default for JobberBuilder {
@@ -190,107 +202,90 @@ impl Default for JobberBuilder {
 
 impl From<JobberConfig> for JobberBuilder {
     fn from(config: JobberConfig) -> Self {
-        Self { config, clock: Arc::new(SystemClock), budget: None }
+        Self { config, common: Common::default() }
     }
 }
 
 impl JobberBuilder {
     /// The access token of the account.
-    #[must_use]
     pub fn token(mut self, token: impl Into<SecretString>) -> Self {
         self.config.token = Some(token.into());
         self
     }
 
     /// The API version; see [`JobberConfig::version`].
-    #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.config.version = version.into();
         self
     }
 
     /// Where Jobber is; see [`JobberConfig::base_url`].
-    #[must_use]
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.config.base_url = base_url.into();
         self
     }
 
     /// Clients on a page; see [`JobberConfig::page_size`].
-    #[must_use]
     pub fn page_size(mut self, page_size: usize) -> Self {
         self.config.page_size = page_size;
         self
     }
 
     /// Edits in one request; see [`JobberConfig::edits_per_request`].
-    #[must_use]
     pub fn edits_per_request(mut self, edits: usize) -> Self {
         self.config.edits_per_request = edits;
         self
     }
 
     /// How far behind its mark a read of changes begins; see [`JobberConfig::look_back`].
-    #[must_use]
     pub fn look_back(mut self, look_back: Duration) -> Self {
         self.config.look_back = look_back;
         self
     }
 
     /// How late a search may show a client; see [`JobberConfig::find_lag`].
-    #[must_use]
     pub fn find_lag(mut self, find_lag: Duration) -> Self {
         self.config.find_lag = find_lag;
         self
     }
 
     /// Limits of the HTTP layer.
-    #[must_use]
     pub fn http(mut self, http: HttpSettings) -> Self {
         self.config.http = http;
         self
     }
 
     /// What the account takes in all, where workers share its budget.
-    #[must_use]
     pub fn limits(mut self, limits: JobberLimits) -> Self {
         self.config.limits = limits;
         self
     }
 
     /// Takes the webhooks of the app with this client secret, which they are signed with.
-    #[must_use]
     pub fn webhook_secret(mut self, secret: impl Into<SecretString>) -> Self {
         self.config.webhook_secret = Some(secret.into());
         self
     }
 
-    /// Shares the account's limits with other workers: each request waits for its part of them.
-    #[must_use]
-    pub fn budget(mut self, budget: SharedBudget) -> Self {
-        self.budget = Some(budget);
-        self
-    }
-
-    /// The clock that the connector waits by; the machine's unless set.
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
+    common_setters!();
 
     /// The connector.
     ///
     /// # Errors
     /// With everything that is wrong with the settings.
     pub fn build(self) -> Result<Jobber, ConfigError> {
-        let Self { config, clock, budget } = self;
-        let meter = budget.map(|budget| Meter::new(budget, config.limits.all()));
+        let Self { config, common } = self;
         let mut problems = Problems::of(SYSTEM);
         config.check(&mut problems);
-        let token = config.token.unwrap_or_default();
-        let credential = Credential::AccessToken(token);
-        let api = Api::new(&config.base_url, config.version, credential, config.http, clock);
+        let vendor = || config.vendor();
+        let (token, app) = (config.token.clone(), config.oauth.clone());
+        let credential = common.credential(token, app, vendor, &mut problems);
+        // Without one there is a problem, and the client goes away again.
+        let credential = credential.unwrap_or(Credential::Fixed(SecretString::default()));
+        let reserve = config.http.reserve_percent;
+        let meter = Meter::new(common.budget.clone(), config.limits.all(), reserve);
+        let around = common.surroundings();
+        let api = Api::new(&config.base_url, config.version, credential, config.http, around);
         let api = problems.check(api.map(|api| api.metered(meter)));
         let system = problems.check(SystemName::new(SYSTEM).map_err(|error| error.to_string()));
         match (api, system) {

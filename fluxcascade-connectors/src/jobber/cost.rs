@@ -20,6 +20,8 @@ const SHAPES: usize = 64;
 #[derive(Debug)]
 pub(super) struct Bucket {
     clock: Arc<dyn Clock>,
+    /// So many hundredths of the points are left to others.
+    reserve_percent: u8,
     state: Mutex<State>,
 }
 
@@ -41,8 +43,8 @@ pub(super) enum Admission {
 }
 
 impl Bucket {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::new(State::default()) }
+    pub(super) fn new(clock: Arc<dyn Clock>, reserve_percent: u8) -> Self {
+        Self { clock, reserve_percent, state: Mutex::new(State::default()) }
     }
 
     /// Keeps what an answer says of the bucket.
@@ -72,7 +74,10 @@ impl Bucket {
                 return Admission::Never(too_costly(cost, level.maximum_available));
             }
             let available = refilled(level, at, now);
-            if let Some(wait) = wait(cost, available, level.restore_rate) {
+            // A query that costs more than what the reserve leaves goes when the bucket is full.
+            let kept = level.maximum_available * f64::from(self.reserve_percent) / 100.0;
+            let needed = (cost + kept).min(level.maximum_available);
+            if let Some(wait) = wait(needed, available, level.restore_rate) {
                 return Admission::Wait(wait);
             }
             let level = ThrottleStatus { currently_available: available - cost, ..level };
@@ -137,7 +142,7 @@ mod tests {
     #[test]
     fn a_query_whose_cost_is_known_waits_until_its_points_are_there() {
         let clock = Arc::new(ManualClock::starting(Timestamp::from_secs(0)));
-        let bucket = Bucket::new(Arc::<ManualClock>::clone(&clock));
+        let bucket = Bucket::new(Arc::<ManualClock>::clone(&clock), 0);
         assert_eq!(bucket.admit(1), Admission::Go, "nothing is known yet");
         bucket.learn_level(Some(level(100.0)));
         bucket.learn_cost(1, 340.0);
@@ -155,7 +160,7 @@ mod tests {
     #[test]
     fn the_bucket_does_not_fill_beyond_its_size_and_what_is_larger_never_leaves() {
         let clock = Arc::new(ManualClock::starting(Timestamp::from_secs(0)));
-        let bucket = Bucket::new(Arc::<ManualClock>::clone(&clock));
+        let bucket = Bucket::new(Arc::<ManualClock>::clone(&clock), 0);
         bucket.learn_level(Some(level(900.0)));
         clock.advance(Duration::from_secs(3600));
         assert_eq!(bucket.wait_for(1000.0), None);
@@ -167,7 +172,7 @@ mod tests {
     #[test]
     fn only_so_many_shapes_are_remembered() {
         let clock = Arc::new(ManualClock::starting(Timestamp::from_secs(0)));
-        let bucket = Bucket::new(clock);
+        let bucket = Bucket::new(clock, 0);
         (0..1000).for_each(|shape| bucket.learn_cost(shape, 1.0));
         assert!(bucket.state.lock().unwrap().costs.len() <= SHAPES);
     }

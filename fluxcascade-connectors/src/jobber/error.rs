@@ -13,7 +13,7 @@ use super::cost::{Bucket, too_costly};
 use super::fields::{ClientField, Contact};
 use super::version::ServedVersion;
 use super::wire::{Envelope, Field, GraphError, Segment, UserError};
-use crate::http::{Answer, Dialect, Verdict};
+use crate::http::{Answer, Dialect, Reported, Verdict};
 
 /// Jobber's way of answering.
 #[derive(Debug)]
@@ -22,7 +22,28 @@ pub(super) struct JobberDialect {
     pub(super) served: Arc<ServedVersion>,
 }
 
+/// Whether Jobber refused a refresh token for good: it is used, or the account let go of the app. What it
+/// says of an app that it does not know is another error.
+pub(super) fn is_dead_grant(answer: &Answer) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        error: Option<String>,
+    }
+    let refusal: Option<Refusal> = answer.json().ok();
+    match refusal.and_then(|refusal| refusal.error).as_deref() {
+        Some("invalid_grant") => true,
+        Some("invalid_client" | "unauthorized_client" | "invalid_request") => false,
+        // `The provided refresh token is not valid.`, in JSON or as plain text.
+        Some(_) | None => answer.status == 401,
+    }
+}
+
 impl Dialect for JobberDialect {
+    /// Points are in the bodies, where `judge` takes them from.
+    fn limits(&self, _answer: &Answer) -> Vec<Reported> {
+        Vec::new()
+    }
+
     fn judge(&self, answer: &Answer, _attempt: u32) -> Verdict {
         let envelope = answer.is_json().then(|| answer.json::<Envelope>());
         if let Some(Ok(envelope)) = &envelope {

@@ -1,7 +1,7 @@
 //! A request as a simulator sees it, its answer, and the wall between the server and a vendor.
 
 use std::borrow::Cow;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method};
 use fluxcascade_core::Timestamp;
 use serde_json::Value as Json;
 
+use super::oauth::Habits;
 use super::outbox::Outbox;
 
 /// A system that can be simulated: what it does with a request, and how it refuses one.
@@ -20,6 +21,9 @@ pub(crate) trait Vendor: Debug + Send + Sync + 'static {
 
     /// The vendor's answer to a request over its limit.
     fn over_limit(&self, call: &Call) -> Reply;
+
+    /// What its OAuth server does.
+    fn habits(&self) -> Habits;
 
     /// Where its webhooks wait, if it sends any.
     fn outbox(&self) -> Option<&Arc<Outbox>> {
@@ -68,6 +72,20 @@ impl Call {
         let token = token.trim();
         (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
     }
+}
+
+/// A text as a part of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a text cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 /// The pairs of a form or a query, decoded.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::call::{Call, Reply};
+use super::oauth::OAuthServer;
 use super::outbox::{Mishap, Outbox};
 use super::server::Desk;
 
@@ -40,8 +41,22 @@ struct Webhooks {
     mishaps: Vec<Mishap>,
 }
 
-pub(super) async fn answer(desk: &Desk, outbox: Option<&Outbox>, call: &Call) -> Reply {
-    let reply = steer(desk, outbox, call).await;
+/// What happens to the app's grants.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "do")]
+enum Grants {
+    Revoke,
+    Expire,
+    Deny,
+}
+
+pub(super) async fn answer(
+    desk: &Desk,
+    outbox: Option<&Outbox>,
+    oauth: Option<&OAuthServer>,
+    call: &Call,
+) -> Reply {
+    let reply = steer(desk, outbox, oauth, call).await;
     if let Some(outbox) = outbox {
         // The clock may have been moved.
         outbox.ring();
@@ -49,7 +64,12 @@ pub(super) async fn answer(desk: &Desk, outbox: Option<&Outbox>, call: &Call) ->
     reply
 }
 
-async fn steer(desk: &Desk, outbox: Option<&Outbox>, call: &Call) -> Reply {
+async fn steer(
+    desk: &Desk,
+    outbox: Option<&Outbox>,
+    oauth: Option<&OAuthServer>,
+    call: &Call,
+) -> Reply {
     let what = call.path.trim_start_matches("/__sim/");
     let done = match (&call.method, what) {
         (&Method::GET, "requests") => Ok(json!({ "requests": desk.requests() })),
@@ -71,6 +91,20 @@ async fn steer(desk: &Desk, outbox: Option<&Outbox>, call: &Call) -> Reply {
                 Ok(json!({ "delivered": outbox.settle().await }))
             }
             (Ok(_), None) => Err("this simulator sends no webhooks".to_owned()),
+            (Err(error), _) => Err(error),
+        },
+        (&Method::POST, "oauth") => match (taken(call), oauth) {
+            (Ok(grants), Some(oauth)) => {
+                match grants {
+                    Grants::Revoke => oauth.revoke(),
+                    Grants::Expire => oauth.expire(),
+                    Grants::Deny => oauth.deny_next(),
+                }
+                Ok(json!({}))
+            }
+            (Ok(_), None) => {
+                Err("this simulator has no app, and takes tokens as they are".to_owned())
+            }
             (Err(error), _) => Err(error),
         },
         (&Method::GET, "clock") => Ok(json!({ "now": desk.now() })),

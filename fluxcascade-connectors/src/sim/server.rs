@@ -18,6 +18,7 @@ use super::call::{Call, Reply, Vendor};
 use super::fault::{Effect, FaultPlan, FaultRule, Faults, When};
 use super::hook::Hook;
 use super::log::{LoggedRequest, RequestLog};
+use super::oauth::{Guarded, OAuthServer};
 use super::outbox::{Mishap, Outbox};
 use super::stream::{CutListener, Scissors};
 use super::{SimConfig, SimError, SteeredClock, control, http_date, lock};
@@ -33,6 +34,7 @@ pub struct Sim<V> {
     vendor: Arc<V>,
     desk: Arc<Desk>,
     outbox: Option<Arc<Outbox>>,
+    oauth: Option<Arc<OAuthServer>>,
     address: SocketAddr,
     _stop: watch::Sender<()>,
 }
@@ -147,6 +149,21 @@ impl<V> Sim<V> {
         }
     }
 
+    /// The customer removes the app: all its tokens are dead. Nothing happens without an app.
+    pub fn revoke_grants(&self) {
+        self.oauth.iter().for_each(|oauth| oauth.revoke());
+    }
+
+    /// All access tokens end now. Nothing happens without an app.
+    pub fn expire_tokens(&self) {
+        self.oauth.iter().for_each(|oauth| oauth.expire());
+    }
+
+    /// The next one who is asked for consent refuses it. Nothing happens without an app.
+    pub fn deny_next_consent(&self) {
+        self.oauth.iter().for_each(|oauth| oauth.deny_next());
+    }
+
     /// What happens to the next webhooks, one each.
     pub fn webhook_mishaps(&self, mishaps: impl IntoIterator<Item = Mishap>) {
         if let Some(outbox) = &self.outbox {
@@ -184,8 +201,11 @@ impl<V> Sim<V> {
         if let Some(outbox) = &outbox {
             tokio::spawn(deliver(Arc::clone(outbox), stopped.clone()));
         }
+        let oauth = config.app.map(|app| OAuthServer::new(app, vendor.habits(), config.seed));
+        let oauth = oauth.map(Arc::new);
         let counter = Counter {
-            vendor: Arc::<V>::clone(&vendor),
+            vendor: guarded(Arc::<V>::clone(&vendor), oauth.clone()),
+            oauth: oauth.clone(),
             desk: Arc::clone(&desk),
             stopped: stopped.clone(),
         };
@@ -193,7 +213,7 @@ impl<V> Sim<V> {
         let service = router.into_make_service_with_connect_info::<Scissors>();
         let server = axum::serve(CutListener(listener), service);
         tokio::spawn(server.with_graceful_shutdown(until(stopped)).into_future());
-        Ok(Self { vendor, desk, outbox, address, _stop: stop })
+        Ok(Self { vendor, desk, outbox, oauth, address, _stop: stop })
     }
 }
 
@@ -211,9 +231,18 @@ async fn deliver(outbox: Arc<Outbox>, stopped: watch::Receiver<()>) {
     }
 }
 
+/// The system, behind its OAuth server if it has one.
+fn guarded(vendor: Arc<dyn Vendor>, oauth: Option<Arc<OAuthServer>>) -> Arc<dyn Vendor> {
+    match oauth {
+        Some(oauth) => Arc::new(Guarded { vendor, oauth }),
+        None => vendor,
+    }
+}
+
 /// Where requests are taken.
 #[derive(Debug, Clone)]
 struct Counter {
+    oauth: Option<Arc<OAuthServer>>,
     vendor: Arc<dyn Vendor>,
     desk: Arc<Desk>,
     stopped: watch::Receiver<()>,
@@ -231,12 +260,13 @@ async fn answer(
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
-    let Counter { vendor, desk, stopped } = counter;
+    let Counter { oauth, vendor, desk, stopped } = counter;
     let Some(call) = read(&desk, request).await else {
         return stamped(&desk, Reply::typed(413, "text/plain", "the body is over 8 MiB"));
     };
     if call.path.starts_with("/__sim/") {
-        let reply = control::answer(&desk, vendor.outbox().map(Arc::as_ref), &call).await;
+        let reply =
+            control::answer(&desk, vendor.outbox().map(Arc::as_ref), oauth.as_deref(), &call).await;
         return stamped(&desk, reply);
     }
     desk.go_ahead(&call);

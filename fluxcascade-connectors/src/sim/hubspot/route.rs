@@ -1,6 +1,8 @@
 //! Which request is what: credentials, limits, paths of both families. What each does is in the
 //! modules beside this one.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use axum::http::Method;
 use secrecy::ExposeSecret;
@@ -13,6 +15,7 @@ use super::refusal::HubSpotRefusal;
 use super::{HubSpotSystem, schema, search, single};
 use crate::sim::call::{Call, Reply, Vendor};
 use crate::sim::lock;
+use crate::sim::oauth::{Habits, TokenForm, UsedRefresh};
 
 #[async_trait]
 impl Vendor for HubSpotSystem {
@@ -54,6 +57,10 @@ impl Vendor for HubSpotSystem {
         portal.budget.refusal(met, &words)
     }
 
+    fn habits(&self) -> Habits {
+        HABITS
+    }
+
     fn failure(&self, _: &Call, status: u16) -> Reply {
         let words = correlation(&mut lock(&self.portal));
         Reply::json(
@@ -76,6 +83,26 @@ impl HubSpotSystem {
         }
     }
 }
+
+/// HubSpot's OAuth server, of which only the consent is on another host.
+const HABITS: Habits = Habits {
+    authorize: &["/oauth/authorize"],
+    token: &["/oauth/v3/token", "/oauth/v1/token", "/oauth/2026-03/token"],
+    revoke: &["/oauth/v3/token/revoke", "/oauth/2026-03/token/revoke"],
+    life: Duration::from_secs(1800),
+    form: TokenForm::Opaque,
+    used: UsedRefresh::Stays,
+    dead: || {
+        let what = "refresh token is invalid, expired or revoked";
+        let body = json!({ "error": "invalid_grant", "error_description": what,
+            "status": "BAD_REFRESH_TOKEN", "message": what });
+        Reply::json(400, &body)
+    },
+    unknown_app: || {
+        let what = "missing or unknown client id";
+        Reply::json(400, &json!({ "status": "BAD_CLIENT_ID", "message": what }))
+    },
+};
 
 /// A correlation id, in the shape of a UUID.
 fn correlation(portal: &mut Portal) -> String {

@@ -1,6 +1,8 @@
 //! `POST /api/graphql`: what Jobber checks before a query runs, and what it puts around the answer.
 //! What a query means is in `schema`.
 
+use std::time::Duration;
+
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, Response, ServerError, Variables};
@@ -14,6 +16,7 @@ use super::version::Served;
 use super::{JobberAccount, cost};
 use crate::sim::call::{Call, Reply, Vendor};
 use crate::sim::jobber::cost::Spent;
+use crate::sim::oauth::{Habits, TokenForm, UsedRefresh};
 
 /// Where the vendor answers.
 pub(super) const PATH: &str = "/api/graphql";
@@ -22,6 +25,18 @@ const LIMITS_PAGE: &str = "https://developer.getjobber.com/docs/using_jobbers_ap
 /// Longer and deeper documents are not parsed.
 const MAX_QUERY: usize = 256 * 1024;
 const MAX_NESTING: usize = 100;
+
+/// Jobber's OAuth server: refresh tokens rotate, and no answer says when an access token ends.
+const HABITS: Habits = Habits {
+    authorize: &["/api/oauth/authorize"],
+    token: &["/api/oauth/token"],
+    revoke: &[],
+    life: Duration::from_secs(3600),
+    form: TokenForm::Jwt,
+    used: UsedRefresh::Rotates,
+    dead: || message(401, "The provided refresh token is not valid."),
+    unknown_app: || Reply::json(401, &json!({ "error": "invalid_client" })),
+};
 
 /// A request's body, understood as far as can be.
 struct Query {
@@ -68,6 +83,10 @@ impl Vendor for JobberAccount {
         let available = self.account.state().bucket.available(call.at);
         let bill = Bill { requested: available.saturating_add(1), actual: 0 };
         self.throttled(call, bill, served.as_ref())
+    }
+
+    fn habits(&self) -> Habits {
+        HABITS
     }
 
     fn failure(&self, _call: &Call, status: u16) -> Reply {

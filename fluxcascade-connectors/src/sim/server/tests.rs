@@ -9,6 +9,7 @@ use fluxcascade_core::clock::ManualClock;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::sim::oauth::Habits;
 
 #[derive(Debug, Default)]
 struct Tally(AtomicU64);
@@ -18,6 +19,10 @@ impl Vendor for Tally {
     async fn perform(&self, _: &Call) -> Reply {
         let done = 1 + self.0.fetch_add(1, Ordering::SeqCst);
         Reply::json(200, &json!({ "done": done }))
+    }
+
+    fn habits(&self) -> Habits {
+        unreachable!("it has no app")
     }
 
     fn over_limit(&self, _: &Call) -> Reply {

@@ -1,0 +1,124 @@
+//! One thing asked of a vendor: what is sent, whether it may be sent again, and until when. Sending it is
+//! the client's.
+
+use std::fmt;
+
+use fluxcascade_core::model::Timestamp;
+use secrecy::SecretString;
+
+use super::retry::Repeat;
+
+/// The verbs that adapters use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// What a call carries.
+pub(crate) enum Body {
+    Nothing,
+    /// JSON text.
+    Json(Vec<u8>),
+    /// A form; its values may be secrets.
+    Form(Vec<(&'static str, SecretString)>),
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Asker {
+    /// The connection, with its credential.
+    Connection,
+    /// Whoever has what is in the body, or nobody.
+    Nobody,
+    /// Somebody else, with a token of their own.
+    Bearer(SecretString),
+}
+
+/// One thing asked of a vendor. It may take several requests.
+pub(crate) struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Body,
+    pub(super) asker: Asker,
+    pub(super) kind: &'static str,
+    pub(super) repeat: Repeat,
+    pub(super) not_after: Option<Timestamp>,
+    /// Sent so often at most, if that is less than the settings say.
+    pub(super) attempts: u32,
+}
+
+impl Call {
+    /// A read: it may be repeated freely. The kind is what requests are counted by.
+    pub(crate) fn read(kind: &'static str, method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Body::Nothing,
+            asker: Asker::Connection,
+            kind,
+            repeat: Repeat::Safely,
+            not_after: None,
+            attempts: u32::MAX,
+        }
+    }
+
+    /// A write: it is repeated only if it surely was not carried out, and no attempt leaves after
+    /// `not_after`.
+    pub(crate) fn write(
+        kind: &'static str,
+        method: Method,
+        path: impl Into<String>,
+        not_after: Option<Timestamp>,
+    ) -> Self {
+        Self { repeat: Repeat::OnlyIfNotSent, not_after, ..Self::read(kind, method, path) }
+    }
+
+    /// Adds a part of the query.
+    #[must_use]
+    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// Adds a header that is no secret.
+    #[must_use]
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub(crate) fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Sent once, whatever comes of it.
+    #[must_use]
+    pub(crate) fn once(self) -> Self {
+        Self { attempts: 1, ..self }
+    }
+
+    /// Whose call it is, if not the connection's.
+    #[must_use]
+    pub(crate) fn asked_by(mut self, asker: Asker) -> Self {
+        self.asker = asker;
+        self
+    }
+}
+
+/// Shows where a call goes; never its query, headers or body.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({} {:?} {}, {:?})", self.kind, self.method, self.path, self.repeat)
+    }
+}

@@ -1,0 +1,150 @@
+//! What a connection's calls are signed with, and how that stands. Getting and renewing tokens is
+//! [`oauth`](super::oauth)'s.
+
+use std::fmt;
+
+use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use fluxcascade_core::model::Timestamp;
+use secrecy::SecretString;
+
+use super::client::Client;
+use super::oauth::{OAuth, Renewing};
+
+/// A connection's credential.
+pub(crate) enum Credential {
+    /// A token that stays what it is.
+    Fixed(SecretString),
+    /// Tokens that end and are renewed.
+    OAuth(Box<Renewing>),
+}
+
+/// Never shows the secret.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Credential::Fixed(_) => f.write_str("Fixed([redacted])"),
+            Credential::OAuth(renewing) => renewing.fmt(f),
+        }
+    }
+}
+
+/// What one attempt is signed with.
+#[derive(Debug, Clone)]
+pub(super) struct Grant {
+    token: Option<SecretString>,
+    /// Which of the stored ones it is; 0 if it is none of them.
+    pub(super) generation: u64,
+    /// When it was given.
+    pub(super) since: Timestamp,
+}
+
+impl Grant {
+    /// Nothing.
+    pub(super) fn none() -> Self {
+        Self { token: None, generation: 0, since: Timestamp::from_secs(0) }
+    }
+
+    /// A token that is not renewed.
+    pub(super) fn fixed(token: SecretString) -> Self {
+        Self { token: Some(token), ..Self::none() }
+    }
+
+    /// A token of this generation.
+    pub(super) fn stored(token: SecretString, generation: u64, since: Timestamp) -> Self {
+        Self { token: Some(token), generation, since }
+    }
+
+    pub(super) fn token(&self) -> Option<&SecretString> {
+        self.token.as_ref()
+    }
+}
+
+impl Credential {
+    /// What to sign with now: renewed, if it is about to end.
+    pub(super) async fn grant(&self, client: &Client) -> Result<Grant, ConnectorError> {
+        match self {
+            Credential::Fixed(token) => Ok(Grant::fixed(token.clone())),
+            Credential::OAuth(renewing) => renewing.grant(client).await,
+        }
+    }
+
+    /// Whether a grant that was refused may be renewed.
+    pub(super) fn may_renew(&self, grant: &Grant, now: Timestamp) -> bool {
+        match self {
+            Credential::Fixed(_) => false,
+            Credential::OAuth(_) => Renewing::may_renew(grant, now),
+        }
+    }
+
+    /// Renews a grant that was refused.
+    pub(super) async fn renew(&self, client: &Client, grant: &Grant) -> Result<(), ConnectorError> {
+        match self {
+            Credential::Fixed(_) => Ok(()),
+            Credential::OAuth(renewing) => renewing.renew(client, grant.generation).await,
+        }
+    }
+}
+
+/// How a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// Its credential is taken, as far as is known.
+    Active,
+    /// A person has to connect the account anew.
+    Expired,
+    /// The system is not to be reached, or fails; it is tried again by itself.
+    Error,
+}
+
+/// How a connection stands, and why, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionStatus {
+    /// How it stands.
+    pub state: ConnectionState,
+    /// What happened and what to do; none if it is active.
+    pub why: Option<String>,
+}
+
+impl ConnectionStatus {
+    pub(super) fn active() -> Self {
+        Self { state: ConnectionState::Active, why: None }
+    }
+
+    pub(super) fn of(error: &ConnectorError) -> Self {
+        let state = match error.kind {
+            ErrorKind::Auth => ConnectionState::Expired,
+            ErrorKind::Permission
+            | ErrorKind::RateLimited
+            | ErrorKind::NotFound
+            | ErrorKind::Validation
+            | ErrorKind::PreconditionFailed
+            | ErrorKind::PositionLost
+            | ErrorKind::Transient
+            | ErrorKind::Permanent
+            | ErrorKind::Protocol => ConnectionState::Error,
+        };
+        Self { state, why: Some(error.to_string()) }
+    }
+}
+
+impl Client {
+    /// How an account is connected; none with a fixed token.
+    pub(crate) fn oauth(&self) -> Option<OAuth<'_>> {
+        match self.credential() {
+            Credential::Fixed(_) => None,
+            Credential::OAuth(renewing) => Some(OAuth::new(self, renewing)),
+        }
+    }
+
+    /// How the connection stands: by the stored credential, and by what the last call met. Nothing is sent.
+    pub(crate) async fn status(&self) -> ConnectionStatus {
+        let stored = match self.credential() {
+            Credential::Fixed(_) => Ok(()),
+            Credential::OAuth(renewing) => renewing.check().await,
+        };
+        match stored.err().or_else(|| self.trouble()) {
+            Some(error) => ConnectionStatus::of(&error),
+            None => ConnectionStatus::active(),
+        }
+    }
+}
