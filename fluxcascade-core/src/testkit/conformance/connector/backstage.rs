@@ -71,6 +71,9 @@ pub struct Fixture {
     pub fields: [FieldName; 2],
     /// Values that each new record needs besides.
     pub required: Vec<(FieldName, Value)>,
+    /// Which of these fields people fill and the connector cannot write. The rules of writing them
+    /// do not apply.
+    pub read_only: Vec<FieldName>,
     /// The id of a record that never was, in the system's own form.
     pub unknown: RecordId,
     /// How many keys were handed out.
@@ -87,8 +90,15 @@ impl Fixture {
         fields: [FieldName; 2],
         unknown: RecordId,
     ) -> Self {
-        let (required, keys) = (Vec::new(), AtomicUsize::new(0));
-        Self { connector, object, backstage, key, fields, required, unknown, keys }
+        let (required, read_only, keys) = (Vec::new(), Vec::new(), AtomicUsize::new(0));
+        Self { connector, object, backstage, key, fields, required, read_only, unknown, keys }
+    }
+
+    /// The same with a field that only people fill, for objects with few fields of text.
+    #[must_use]
+    pub fn cannot_write(mut self, field: FieldName) -> Self {
+        self.read_only.push(field);
+        self
     }
 
     /// The same with a value that each new record needs.

@@ -9,7 +9,7 @@ use crate::connector::{
     FindRequest, Found as Hit, Position, Write, WriteAction, WriteOutcome, WriteRequest,
 };
 use crate::model::{
-    FieldName, Observation, OperationId, Projection, RecordId, Slot, State, Value, Version,
+    FieldName, Observation, OperationId, Projection, RecordId, SeenBy, Slot, State, Value, Version,
 };
 
 /// Pages after which a read that does not end is given up.
@@ -178,7 +178,25 @@ impl Fixture {
         let mut fields = self.required.clone();
         fields.push((self.key.clone(), key));
         fields.push((self.fields[0].clone(), Value::from(first)));
+        fields.retain(|(field, _)| !self.read_only.contains(field));
         write(WriteAction::Create, fields)
+    }
+
+    /// Whether the connector can write the second field.
+    pub(super) fn writes_second(&self) -> bool {
+        !self.read_only.contains(&self.fields[1])
+    }
+
+    /// Where a read begins that shows an edit of the first field, and a record that was made, since
+    /// this position: there, or, if the schema says that no incremental read shows them, at the
+    /// start.
+    pub(super) async fn since(&self, position: &Position) -> Result<Position, Found> {
+        let schema = self.connector.schema(&self.object).await?;
+        let seen_by = schema.field(&self.fields[0]).map(|field| field.seen_by);
+        Ok(match seen_by {
+            Some(SeenBy::Webhook | SeenBy::Sweep) => Position::Start,
+            Some(SeenBy::Incremental) | None => position.clone(),
+        })
     }
 
     /// Writes the first field, or the second.

@@ -22,7 +22,7 @@ pub(super) async fn a_later_change_is_returned_by_the_next_read(at: &Fixture) ->
         at.minute().await;
         at.edit(&edited, round).await;
         at.settle().await;
-        let pass = at.pass(&next, 2).await?;
+        let pass = at.pass(&at.since(&next).await?, 2).await?;
         ensure!(shows(&pass, &made, round), "a record that was made is not returned");
         ensure!(shows(&pass, &edited, round), "a record that was edited is not returned");
         next = pass.next;
@@ -44,7 +44,7 @@ pub(super) async fn a_change_during_a_full_read_is_returned_by_it_or_by_the_next
     at.minute().await;
     let rest = at.pass(&Position::After(first.cursor), 2).await?;
     at.settle().await;
-    let mut after = at.pass(&rest.next, 2).await?;
+    let mut after = at.pass(&at.since(&rest.next).await?, 2).await?;
     after.seen.extend(rest.seen);
     for person in people.iter().chain([&made]) {
         ensure!(shows(&after, person, "Meanwhile"), "a change of {person} is not returned");
@@ -70,7 +70,7 @@ pub(super) async fn a_row_that_shows_late_is_returned_within_the_look_back(
     // Reads on while the row is not shown yet must not pass it by.
     for wait in [0, 1, 1, 1, 2, 2, 3].map(|tenths| lag * tenths / 10) {
         at.backstage.wait(wait).await;
-        let pass = at.pass(&next, 100).await?;
+        let pass = at.pass(&at.since(&next).await?, 100).await?;
         made_seen |= shows(&pass, &made, "Late");
         edit_seen |= shows(&pass, &edited, "Late");
         next = pass.next;
