@@ -17,6 +17,7 @@
 //! | `POST /__sim/throttle` | the next request meets the vendor's limit; `{"requests":3}`: the next three |
 //! | `POST /__sim/webhooks` | sends what is due now; `{"mishaps":["drop","repeat","overtaken"]}`: what happens to the next ones |
 //! | `POST /__sim/oauth` | `{"do":"revoke"}`: the customer removes the app; `"expire"`: access tokens end now; `"deny"`: the next consent is refused |
+//! | `GET`, `POST`, `PATCH`, `DELETE /__sim/records/…` | people's doings: see [`hubspot`] and [`jobber`] |
 //! | `GET /__sim/clock` | the simulator's time |
 //! | `POST /__sim/clock` | moves it: `{"advance_seconds":60}` or `{"set":"2026-03-01T14:00:00Z"}` |
 

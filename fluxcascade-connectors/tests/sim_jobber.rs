@@ -1,6 +1,8 @@
 //! The simulator of Jobber as a plain HTTP client meets it. Nothing of the adapter is used.
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "sim_jobber/doings.rs"]
+mod doings;
 #[path = "sim_jobber/limits.rs"]
 mod limits;
 #[path = "sim_jobber/reads.rs"]

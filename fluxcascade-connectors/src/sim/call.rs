@@ -32,6 +32,11 @@ pub(crate) trait Vendor: Debug + Send + Sync + 'static {
 
     /// The vendor's answer with this status, when something is wrong on its side.
     fn failure(&self, call: &Call, status: u16) -> Reply;
+
+    /// What people do in the system, asked for below `/__sim`; none if there is no such control.
+    fn control(&self, _call: &Call) -> Option<Reply> {
+        None
+    }
 }
 
 /// A request, read whole.

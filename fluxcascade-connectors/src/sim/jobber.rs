@@ -1,9 +1,21 @@
-//! Jobber as a server on 127.0.0.1: its GraphQL endpoint over one account's clients, with its
-//! costs, limits and habits.
+//! Jobber as a server on 127.0.0.1: its GraphQL endpoint over one account, with its costs, limits
+//! and habits.
 //!
-//! Simulated: the account, clients with their e-mails, phones, tags and billing address, their
-//! archive. Deliberately not: quotes, jobs, visits, invoices, contacts, custom fields, webhooks
-//! and the OAuth server.
+//! Simulated: the account; clients with their e-mails, phones, tags and billing address, and their
+//! archive; properties, requests, quotes, jobs, visits and invoices; custom fields of all kinds;
+//! webhooks, really sent and signed. Deliberately not: contacts, notes, payments, schedules and
+//! what a calendar would do to a status, items after a create, taxes, and the OAuth server.
+//!
+//! Below `/__sim/records` people's own doings can be had over HTTP, by the names of the structs'
+//! fields as JSON has them (`firstName`, `billingAddress`):
+//!
+//! | request | meaning |
+//! | --- | --- |
+//! | `GET /__sim/records/jobs` | all jobs; likewise `clients`, `properties`, `requests`, `quotes`, `visits`, `invoices`, `customFields` |
+//! | `POST /__sim/records/clients` | makes one, and answers its `id`; a property needs a `clientId` |
+//! | `GET /__sim/records/clients/ID` | one of them |
+//! | `PATCH /__sim/records/clients/ID` | edits it: `{"isArchived":true}`, `{"companyName":"Lee Ltd"}` |
+//! | `DELETE /__sim/records/clients/ID` | deletes it for good |
 //!
 //! Where the vendor documents nothing, the simulator decides, mostly for the more awkward of two
 //! ways, and an adapter must not rely on it:
@@ -12,6 +24,9 @@
 //! - null and the empty text clear a field;
 //! - an edit of the billing address replaces it whole, unless [`JobberOptions`] says otherwise;
 //! - a search finds a write up to ten seconds late, unless [`JobberOptions`] says otherwise;
+//! - an edit of a property moves its client's time, unless [`JobberOptions`] says otherwise;
+//! - lists of work come with what changed last first; a property where there is a job stays;
+//! - instants are taken in the zone `Etc/UTC` alone where Jobber takes local times;
 //! - of a list's deltas the edits come first, then the deletes, then the adds;
 //! - `first` and `last` over 100 are taken as 100; without a sort, rows come as they were made;
 //! - asking for no version is asking for one that does not exist.
@@ -22,15 +37,21 @@
 
 mod change;
 mod client;
+mod control;
 mod cost;
+mod custom;
 mod endpoint;
 mod input;
+mod ledger;
 mod listing;
+mod people;
 mod phone;
 mod schema;
 mod search;
 mod state;
 mod version;
+mod webhook;
+mod work;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -42,9 +63,15 @@ use secrecy::SecretString;
 pub use client::{
     ClientTitle, JobberAddress, JobberClient, JobberEmail, JobberPhone, JobberProperty, Receives,
 };
-pub use state::Lag;
+pub use custom::{CustomFieldAppliesTo, JobberCustomField, JobberCustomValue};
+pub use state::{Lag, PropertyEdits};
 pub use version::ApiVersion;
+pub use work::{
+    CustomValues, InvoiceStatusTypeEnum, JobStatusTypeEnum, JobberInvoice, JobberJob, JobberQuote,
+    JobberRecord, JobberRequest, JobberVisit, QuoteStatusTypeEnum, RequestStatusTypeEnum,
+};
 
+use super::outbox::Outbox;
 use super::{Person, Sim, SimConfig, SimError, lock};
 use cost::Bucket;
 use schema::JobberSchema;
@@ -83,6 +110,10 @@ pub struct JobberOptions {
     pub search_lag: Lag,
     /// What an edit of a billing address does to the parts that it does not name.
     pub address_edit: AddressEdit,
+    /// What an edit of a property does to the time of its client.
+    pub property_edits: PropertyEdits,
+    /// The app's client secret, by which webhooks are signed.
+    pub client_secret: String,
     /// The most points that are there for queries.
     pub maximum_available: u64,
     /// The points that come back every second.
@@ -110,6 +141,8 @@ impl Default for JobberOptions {
             list_lag: Lag::NONE,
             search_lag: Lag::between(Duration::ZERO, Duration::from_secs(10)),
             address_edit: AddressEdit::Replaces,
+            property_edits: PropertyEdits::MoveTheClient,
+            client_secret: "simulated client secret".to_owned(),
             maximum_available: 10_000,
             restore_rate: 500,
             requests_per_window: 2_500,
@@ -144,6 +177,8 @@ struct Account {
     requests_per_window: u32,
     address_edit: AddressEdit,
     seed: u64,
+    client_secret: String,
+    outbox: Arc<Outbox>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
@@ -174,7 +209,8 @@ impl JobberSim {
     /// If the port cannot be listened on.
     pub async fn start_with(config: SimConfig, options: JobberOptions) -> Result<Self, SimError> {
         let bucket = Bucket::full(options.maximum_available, options.restore_rate);
-        let state = State::new(config.seed, options.list_lag, options.search_lag, bucket);
+        let mut state = State::new(config.seed, options.list_lag, options.search_lag, bucket);
+        state.property_edits = options.property_edits;
         let account = Arc::new(Account {
             number: options.account_number,
             name: options.account_name,
@@ -182,6 +218,8 @@ impl JobberSim {
             requests_per_window: options.requests_per_window,
             address_edit: options.address_edit,
             seed: config.seed,
+            client_secret: options.client_secret,
+            outbox: Arc::new(Outbox::new(Arc::clone(&config.clock))),
             clock: Arc::clone(&config.clock),
             state: Mutex::new(state),
         });
@@ -223,8 +261,7 @@ impl JobberSim {
 
     /// A user makes a client, now by the simulator's clock. Returns its id.
     pub fn create_client(&self, client: JobberClient) -> String {
-        let account = &self.vendor().account;
-        account.state().insert(client, account.now(), Shown::Lagging).id.clone()
+        self.change(|state, now| state.insert(client, now, Shown::Lagging).id.clone())
     }
 
     /// A client as it is stored.
@@ -245,19 +282,18 @@ impl JobberSim {
         id: &str,
         edit: impl FnOnce(&mut JobberClient),
     ) -> Option<JobberClient> {
-        let account = &self.vendor().account;
-        let now = account.now();
         // One step: what the API writes meanwhile must not be undone.
-        let mut state = account.state();
-        let mut client = state.client(id)?.as_ref().clone();
-        edit(&mut client);
-        let stored = state.replace(id, client, now)?;
-        Some(stored.as_ref().clone())
+        self.change(|state, now| {
+            let mut client = state.client(id)?.as_ref().clone();
+            edit(&mut client);
+            let stored = state.replace(id, client, now)?;
+            Some(stored.as_ref().clone())
+        })
     }
 
     /// A user deletes a client, which only Jobber's own pages can do. What it was.
     pub fn delete_client(&self, id: &str) -> Option<JobberClient> {
-        let removed = self.vendor().account.state().remove(id)?;
+        let removed = self.change(|state, now| state.remove(id, now))?;
         Some(removed.as_ref().clone())
     }
 

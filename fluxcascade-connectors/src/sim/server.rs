@@ -265,8 +265,13 @@ async fn answer(
         return stamped(&desk, Reply::typed(413, "text/plain", "the body is over 8 MiB"));
     };
     if call.path.starts_with("/__sim/") {
-        let reply =
-            control::answer(&desk, vendor.outbox().map(Arc::as_ref), oauth.as_deref(), &call).await;
+        let reply = match vendor.control(&call) {
+            Some(reply) => reply,
+            None => {
+                let outbox = vendor.outbox().map(Arc::as_ref);
+                control::answer(&desk, outbox, oauth.as_deref(), &call).await
+            }
+        };
         return stamped(&desk, reply);
     }
     desk.go_ahead(&call);

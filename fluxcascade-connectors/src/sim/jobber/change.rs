@@ -2,6 +2,7 @@
 //! Jobber refuses. All or nothing; no state but the client, no time.
 
 mod list;
+pub(super) mod work;
 
 use async_graphql::MaybeUndefined;
 
@@ -31,7 +32,7 @@ impl Refusal {
     }
 
     /// A refusal of one field of the argument `input`.
-    fn of(field: &str, message: impl Into<String>) -> Self {
+    pub(super) fn of(field: &str, message: impl Into<String>) -> Self {
         Self { message: message.into(), path: vec!["input".to_owned(), field.to_owned()] }
     }
 }
@@ -46,6 +47,11 @@ impl Ids {
     /// Begins with this number.
     pub(super) fn starting(next: u64) -> Self {
         Self { next }
+    }
+
+    /// The number that comes next.
+    pub(super) fn peek(&self) -> u64 {
+        self.next
     }
 
     /// The next number.
@@ -100,7 +106,12 @@ pub(super) fn create(
         let mut address = JobberAddress::default();
         set_address(&mut address, property.address, "properties", &mut refusals);
         let id = ids.next(Kind::Property);
-        client.properties.push(JobberProperty { id, name: property.name, address });
+        client.properties.push(JobberProperty {
+            id,
+            name: property.name,
+            address,
+            ..JobberProperty::default()
+        });
     }
     list::check_length("properties", client.properties.len(), &mut refusals);
     finish(client, refusals)

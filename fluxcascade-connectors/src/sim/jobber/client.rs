@@ -6,8 +6,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fluxcascade_core::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::phone;
+use super::work::CustomValues;
 
 /// A client of the simulated account.
 ///
@@ -19,7 +21,8 @@ use super::phone;
 /// assert_eq!(ann.name(), "Ann Lee");
 /// assert!(ann.emails[0].primary);
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "the vendor's object has as many")]
 pub struct JobberClient {
     /// The `EncodedId`; given by the simulator, empty before.
@@ -52,6 +55,8 @@ pub struct JobberClient {
     pub properties: Vec<JobberProperty>,
     /// What the client is sent.
     pub receives: Receives,
+    /// Values of custom fields.
+    pub custom_fields: CustomValues,
     /// When it was made: whole seconds of the simulator's clock.
     pub created_at: Timestamp,
     /// When it was last changed: whole seconds of the simulator's clock.
@@ -59,7 +64,8 @@ pub struct JobberClient {
 }
 
 /// What a client is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "Jobber has five independent switches")]
 pub struct Receives {
     /// After a job.
@@ -87,7 +93,8 @@ impl Default for Receives {
 }
 
 /// How a client is addressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, async_graphql::Enum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ClientTitle {
     /// Doctor.
     Dr,
@@ -115,7 +122,8 @@ impl ClientTitle {
 }
 
 /// An e-mail address of a client.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct JobberEmail {
     /// The `EncodedId`; given by the simulator, empty before.
     pub id: String,
@@ -128,7 +136,8 @@ pub struct JobberEmail {
 }
 
 /// A phone number of a client.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct JobberPhone {
     /// The `EncodedId`; given by the simulator, empty before.
     pub id: String,
@@ -150,7 +159,8 @@ impl JobberPhone {
 }
 
 /// A postal address; a part that is absent is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct JobberAddress {
     /// The first line.
     pub street1: String,
@@ -188,7 +198,8 @@ impl JobberAddress {
 }
 
 /// A place where work is done for a client.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct JobberProperty {
     /// The `EncodedId`; given by the simulator, empty before.
     pub id: String,
@@ -196,6 +207,8 @@ pub struct JobberProperty {
     pub name: Option<String>,
     /// Where it is.
     pub address: JobberAddress,
+    /// Values of custom fields.
+    pub custom_fields: CustomValues,
 }
 
 impl JobberClient {
@@ -298,6 +311,13 @@ pub(super) enum Kind {
     Phone,
     Property,
     Tag,
+    Request,
+    Quote,
+    Job,
+    Visit,
+    Invoice,
+    CustomField,
+    Webhook,
 }
 
 impl Kind {
@@ -309,6 +329,13 @@ impl Kind {
             Kind::Phone => "ClientPhoneNumber",
             Kind::Property => "Property",
             Kind::Tag => "Tag",
+            Kind::Request => "Request",
+            Kind::Quote => "Quote",
+            Kind::Job => "Job",
+            Kind::Visit => "Visit",
+            Kind::Invoice => "Invoice",
+            Kind::CustomField => "CustomFieldConfiguration",
+            Kind::Webhook => "WebhookEndpoint",
         }
     }
 }

@@ -12,8 +12,20 @@ use fluxcascade_core::Timestamp;
 use super::listing::PAGE;
 
 /// The schema's fields that are connections.
-const CONNECTIONS: [&str; 5] =
-    ["clients", "clientEmails", "clientPhones", "clientProperties", "tags"];
+const CONNECTIONS: [&str; 12] = [
+    "clients",
+    "clientEmails",
+    "clientPhones",
+    "clientProperties",
+    "tags",
+    "properties",
+    "requests",
+    "quotes",
+    "jobs",
+    "visits",
+    "invoices",
+    "customFieldConfigurations",
+];
 /// Deeper selections are not priced: the schema refuses them.
 const MAX_DEPTH: usize = 64;
 

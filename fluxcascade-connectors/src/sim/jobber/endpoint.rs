@@ -1,6 +1,7 @@
 //! `POST /api/graphql`: what Jobber checks before a query runs, and what it puts around the answer.
 //! What a query means is in `schema`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::parse_query;
@@ -13,10 +14,11 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::version::Served;
-use super::{JobberAccount, cost};
+use super::{JobberAccount, control, cost};
 use crate::sim::call::{Call, Reply, Vendor};
 use crate::sim::jobber::cost::Spent;
 use crate::sim::oauth::{Habits, TokenForm, UsedRefresh};
+use crate::sim::outbox::Outbox;
 
 /// Where the vendor answers.
 pub(super) const PATH: &str = "/api/graphql";
@@ -61,6 +63,8 @@ struct GraphQlBody {
 struct Bill {
     requested: u64,
     actual: u64,
+    /// What is said to be left, if that is not what is left.
+    left: Option<u64>,
 }
 
 #[async_trait]
@@ -73,15 +77,28 @@ impl Vendor for JobberAccount {
         if !self.account.state().gate.admits(limit, call.at) {
             return too_many();
         }
-        match self.run(call).await {
+        let reply = match self.run(call).await {
             Ok(reply) | Err(reply) => reply,
-        }
+        };
+        self.account.tell();
+        reply
+    }
+
+    fn outbox(&self) -> Option<&Arc<Outbox>> {
+        Some(&self.account.outbox)
+    }
+
+    fn control(&self, call: &Call) -> Option<Reply> {
+        control::answer(&self.account, call)
     }
 
     fn over_limit(&self, call: &Call) -> Reply {
         let served = self.served(call).ok();
-        let available = self.account.state().bucket.available(call.at);
-        let bill = Bill { requested: available.saturating_add(1), actual: 0 };
+        let mut state = self.account.state();
+        // Another program has drawn some meanwhile: what is never there is never waited for.
+        let left = state.bucket.available(call.at).min(state.bucket.maximum().saturating_sub(1));
+        drop(state);
+        let bill = Bill { requested: left.saturating_add(1), actual: 0, left: Some(left) };
         self.throttled(call, bill, served.as_ref())
     }
 
@@ -115,7 +132,7 @@ impl JobberAccount {
         let requested =
             document.as_ref().map_or(0, |it| cost::requested(it, operation, &variables));
         if self.account.state().bucket.spend(requested, call.at) == Spent::No {
-            let bill = Bill { requested, actual: 0 };
+            let bill = Bill { requested, actual: 0, left: None };
             return Err(self.throttled(call, bill, Some(&served)));
         }
         let mut request = Request::new(body.query).variables(variables);
@@ -128,7 +145,7 @@ impl JobberAccount {
         let response = self.schema.0.execute(request).await;
         let actual = cost::actual(&response.data).min(requested);
         self.account.state().bucket.refund(requested - actual);
-        let bill = Bill { requested, actual };
+        let bill = Bill { requested, actual, left: None };
         Ok(self.answer(call, &response, bill, &served))
     }
 
@@ -174,7 +191,7 @@ impl JobberAccount {
 
     fn extensions(&self, call: &Call, bill: Bill, served: Option<&Served>) -> Json {
         let mut state = self.account.state();
-        let available = state.bucket.available(call.at);
+        let available = bill.left.unwrap_or_else(|| state.bucket.available(call.at));
         let mut extensions = json!({
             "cost": {
                 "requestedQueryCost": bill.requested,

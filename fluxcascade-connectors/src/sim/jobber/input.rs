@@ -1,14 +1,17 @@
 //! The inputs of Jobber's schema: arguments of mutations, filters and sorts. Their meaning is in
 //! `change` and `listing`.
 
+pub(super) mod work;
+
 use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, MaybeUndefined};
 use async_graphql::{Scalar, ScalarType, Value};
 use fluxcascade_core::Timestamp;
 
 use super::client::{ClientTitle, JobberPhone};
+use work::{CustomFieldCreateInput, CustomFieldEditInput};
 
 /// An opaque id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct EncodedId(pub(super) String);
 
 #[Scalar]
@@ -235,12 +238,14 @@ pub(super) struct AddressAttributes {
 pub(super) struct PropertyAttributes {
     pub(super) address: AddressAttributes,
     pub(super) name: Option<String>,
+    pub(super) custom_fields: Option<Vec<CustomFieldCreateInput>>,
 }
 
 #[derive(Debug, Clone, Default, InputObject)]
 pub(super) struct ClientCreateInput {
     pub(super) billing_address: Option<AddressAttributes>,
     pub(super) company_name: MaybeUndefined<String>,
+    pub(super) custom_fields: Option<Vec<CustomFieldCreateInput>>,
     pub(super) emails: Option<Vec<EmailCreateAttributes>>,
     pub(super) first_name: MaybeUndefined<String>,
     pub(super) is_company: Option<bool>,
@@ -259,6 +264,9 @@ pub(super) struct ClientCreateInput {
 pub(super) struct ClientEditInput {
     pub(super) billing_address: Option<AddressAttributes>,
     pub(super) company_name: MaybeUndefined<String>,
+    pub(super) custom_fields: Option<Vec<CustomFieldEditInput>>,
+    pub(super) properties_to_add: Option<Vec<PropertyAttributes>>,
+    pub(super) properties_to_delete: Option<Vec<EncodedId>>,
     pub(super) emails_to_add: Option<Vec<EmailCreateAttributes>>,
     pub(super) emails_to_delete: Option<Vec<EncodedId>>,
     pub(super) emails_to_edit: Option<Vec<EmailUpdateAttributes>>,

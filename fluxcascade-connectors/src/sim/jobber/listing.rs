@@ -46,6 +46,22 @@ impl Order {
         Self { by, descending: sort.direction == SortDirectionEnum::Descending }
     }
 
+    /// What changed last comes first.
+    pub(super) const RECENT: Order = Order { by: By::UpdatedAt, descending: true };
+
+    /// By the time that rows are placed at.
+    pub(super) fn by_change(direction: SortDirectionEnum) -> Self {
+        Self { by: By::UpdatedAt, descending: direction == SortDirectionEnum::Descending }
+    }
+
+    /// The place of a row with this time in this order.
+    pub(super) fn timed(self, at: Timestamp, number: u64) -> Place {
+        match self.by {
+            By::UpdatedAt => Place::timed(at, number),
+            By::Id | By::FirstName | By::LastName | By::PrimaryName => Place::made(number),
+        }
+    }
+
     /// The place of a client in this order.
     pub(super) fn place(self, number: u64, client: &JobberClient) -> Place {
         let key = match self.by {
@@ -67,6 +83,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place of a row that is ordered by a time.
+    pub(super) fn timed(at: Timestamp, number: u64) -> Self {
+        Self { key: Key::Time(at), number }
+    }
+
     /// The place of a row that is ordered as it was made.
     pub(super) fn made(number: u64) -> Self {
         Self { key: Key::None, number }

@@ -5,12 +5,19 @@
 #![expect(clippy::unused_async, reason = "async-graphql takes async resolvers only")]
 
 mod connection;
+mod custom;
+mod lists;
 mod null;
 mod object;
+mod webhook;
+mod work;
+mod write;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, EmptySubscription, Error, Object, Result, Schema, SimpleObject};
+use async_graphql::{
+    Context, EmptySubscription, Error, MergedObject, Object, Result, Schema, SimpleObject,
+};
 use fluxcascade_core::Timestamp;
 
 use super::Account;
@@ -34,7 +41,7 @@ pub(super) type JobberSchema = Schema<Query, Mutation, EmptySubscription>;
 
 /// Makes the schema over an account.
 pub(super) fn over(account: Arc<Account>) -> JobberSchema {
-    Schema::build(Query, Mutation, EmptySubscription)
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .data(account)
         .extension(null::NullWhatFails)
         .limit_depth(MAX_DEPTH)
@@ -60,11 +67,26 @@ struct AccountNode {
 }
 
 /// What can be read.
-#[derive(Debug)]
-pub(super) struct Query;
+#[derive(Debug, Default, MergedObject)]
+#[graphql(name = "Query")]
+pub(super) struct Query(ClientQuery, lists::WorkQuery, custom::CustomQuery);
+
+/// What can be written. Several in one document are done one after the other.
+#[derive(Debug, Default, MergedObject)]
+#[graphql(name = "Mutation")]
+pub(super) struct Mutation(
+    ClientMutation,
+    write::WorkMutation,
+    custom::CustomMutation,
+    webhook::WebhookMutation,
+);
+
+/// Reads the account and its clients.
+#[derive(Debug, Default)]
+struct ClientQuery;
 
 #[Object]
-impl Query {
+impl ClientQuery {
     async fn account(&self, ctx: &Context<'_>) -> Result<Option<AccountNode>> {
         let account = account(ctx)?;
         Ok(Some(AccountNode {
@@ -235,12 +257,12 @@ macro_rules! payload {
 
 payload!(ClientArchivePayload, ClientCreatePayload, ClientEditPayload, ClientUnarchivePayload);
 
-/// What can be written. Several in one document are done one after the other.
-#[derive(Debug)]
-pub(super) struct Mutation;
+/// Writes clients.
+#[derive(Debug, Default)]
+struct ClientMutation;
 
 #[Object]
-impl Mutation {
+impl ClientMutation {
     async fn client_archive(
         &self,
         ctx: &Context<'_>,
@@ -257,9 +279,7 @@ impl Mutation {
         input: ClientCreateInput,
     ) -> Result<ClientCreatePayload> {
         let account = account(ctx)?;
-        let mut state = account.state();
-        let made = change::create(input, &mut state.ids);
-        Ok(made.map(|client| state.insert(client, account.now(), Shown::Lagging)).into())
+        Ok(create(account, input).into())
     }
 
     async fn client_edit(
@@ -283,15 +303,35 @@ impl Mutation {
     }
 }
 
+fn create(
+    account: &Account,
+    mut input: ClientCreateInput,
+) -> Result<Arc<JobberClient>, Vec<Refusal>> {
+    let mut state = account.state();
+    let customs = input.custom_fields.take();
+    let mut client = change::create(input, &mut state.ids)?;
+    change::work::client_customs(&state.ledger, &mut client.custom_fields, customs, None)?;
+    Ok(state.insert(client, account.now(), Shown::Lagging))
+}
+
 fn edit(
     account: &Account,
     id: &EncodedId,
-    input: ClientEditInput,
+    mut input: ClientEditInput,
 ) -> Result<Arc<JobberClient>, Vec<Refusal>> {
     let mut state = account.state();
     let Some(client) = state.client(&id.0).map(Arc::clone) else {
         return Err(vec![Refusal::unknown_client()]);
     };
-    let client = change::edit(&client, input, account.address_edit, &mut state.ids)?;
+    let customs = input.custom_fields.take();
+    let (added, deleted) = (input.properties_to_add.take(), input.properties_to_delete.take());
+    let mut client = change::edit(&client, input, account.address_edit, &mut state.ids)?;
+    change::work::client_customs(&state.ledger, &mut client.custom_fields, None, customs)?;
+    for property in added.unwrap_or_default() {
+        client.properties.push(change::work::property(&state.ledger, property)?);
+    }
+    for id in deleted.unwrap_or_default() {
+        change::work::remove_property(&state.ledger, &mut client, &id.0)?;
+    }
     state.replace(&id.0, client, account.now()).ok_or_else(|| vec![Refusal::unknown_client()])
 }

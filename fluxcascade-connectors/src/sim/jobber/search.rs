@@ -1,6 +1,7 @@
 //! What a `searchTerm` finds: loosely, as people type. Who is searched is `state`'s.
 
 use super::client::{JobberAddress, JobberClient, JobberEmail, JobberPhone};
+use super::custom::JobberCustomValue;
 use super::input::ClientSearchField;
 use super::phone;
 
@@ -60,7 +61,7 @@ impl Term {
     }
 }
 
-/// The client's texts in these fields, in lower case. There are no notes and no custom fields.
+/// The client's texts in these fields, in lower case. There are no notes.
 fn texts(client: &JobberClient, fields: &[ClientSearchField]) -> Vec<String> {
     let mut texts = Vec::new();
     for field in fields {
@@ -82,7 +83,10 @@ fn texts(client: &JobberClient, fields: &[ClientSearchField]) -> Vec<String> {
                 texts.extend(client.billing_address.iter().map(line));
                 texts.extend(client.properties.iter().map(|place| line(&place.address)));
             }
-            ClientSearchField::Notes | ClientSearchField::CustomFields => {}
+            ClientSearchField::CustomFields => {
+                texts.extend(client.custom_fields.values().filter_map(JobberCustomValue::text));
+            }
+            ClientSearchField::Notes => {}
         }
     }
     texts.iter().map(|text| text.to_lowercase()).collect()

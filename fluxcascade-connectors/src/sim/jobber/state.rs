@@ -8,8 +8,11 @@ use std::time::Duration;
 use fluxcascade_core::Timestamp;
 
 use super::change::{Ids, Refusal};
-use super::client::{JobberClient, Kind, decode_id, encode_id};
+use super::client::{JobberClient, JobberProperty, Kind, decode_id, encode_id};
 use super::cost::{Bucket, Gate};
+use super::custom::JobberCustomField;
+use super::ledger::{Ledger, Own};
+use super::webhook::Endpoint;
 use crate::sim::draw::below;
 
 /// Jobber's times are whole seconds.
@@ -68,6 +71,38 @@ pub(super) struct State {
     pub(super) gate: Gate,
     /// Fields that the app may not see, as (type, field).
     pub(super) hidden: Arc<[(String, String)]>,
+    /// What is done for clients.
+    pub(super) ledger: Ledger,
+    /// The client of each property.
+    properties: BTreeMap<String, u64>,
+    pub(super) property_edits: PropertyEdits,
+    /// What happened since it was last asked.
+    pub(super) events: Vec<Event>,
+    /// Who is told of it.
+    pub(super) endpoints: Vec<Endpoint>,
+}
+
+/// What an edit of a property does to the time of its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PropertyEdits {
+    /// It moves it.
+    MoveTheClient,
+    /// It leaves it, so that no read of changes shows the edit.
+    LeaveTheClient,
+}
+
+/// Something that happened to a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Event {
+    pub(super) topic: String,
+    pub(super) item: String,
+    pub(super) at: Timestamp,
+}
+
+impl Event {
+    fn of(object: &str, what: &str, item: &str, at: Timestamp) -> Self {
+        Self { topic: format!("{object}_{what}"), item: item.to_owned(), at }
+    }
 }
 
 #[derive(Debug)]
@@ -119,6 +154,117 @@ impl State {
             bucket,
             gate: Gate::default(),
             hidden: Arc::new([]),
+            ledger: Ledger::default(),
+            properties: BTreeMap::new(),
+            property_edits: PropertyEdits::MoveTheClient,
+            events: Vec::new(),
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// A property, with its client.
+    pub(super) fn property(&self, id: &str) -> Option<(&JobberProperty, &Arc<JobberClient>)> {
+        let client = &self.rows.get(self.properties.get(id)?)?.live;
+        let property = client.properties.iter().find(|of| of.id == id)?;
+        Some((property, client))
+    }
+
+    /// Edits a property; its client is stored anew.
+    pub(super) fn edit_property(
+        &mut self,
+        id: &str,
+        now: Timestamp,
+        edit: impl FnOnce(&mut JobberProperty),
+    ) -> Option<()> {
+        let (_, client) = self.property(id)?;
+        let mut client = client.as_ref().clone();
+        let own = client.properties.iter_mut().find(|of| of.id == id)?;
+        edit(own);
+        id.clone_into(&mut own.id);
+        let of = client.id.clone();
+        self.replace(&of, client, now).map(drop)
+    }
+
+    /// Gives a client a property. Its id.
+    pub(super) fn add_property(
+        &mut self,
+        client: &str,
+        property: JobberProperty,
+        now: Timestamp,
+    ) -> Option<String> {
+        let mut of = self.client(client)?.as_ref().clone();
+        of.properties.push(JobberProperty { id: String::new(), ..property });
+        let stored = self.replace(client, of, now)?;
+        stored.properties.last().map(|property| property.id.clone())
+    }
+
+    /// Takes a property from its client.
+    pub(super) fn remove_property(&mut self, id: &str, now: Timestamp) -> Option<JobberProperty> {
+        let (property, client) = self.property(id)?;
+        let (property, mut client) = (property.clone(), client.as_ref().clone());
+        client.properties.retain(|of| of.id != id);
+        let of = client.id.clone();
+        self.replace(&of, client, now)?;
+        Some(property)
+    }
+
+    /// Stores new work, now.
+    pub(super) fn insert_work<T: Own>(&mut self, mut record: T, now: Timestamp) -> Arc<T> {
+        record.number(self.ids.peek());
+        let row = T::table_mut(&mut self.ledger).insert(record, &mut self.ids, now);
+        self.events.push(Event::of(T::KIND.topic(), "CREATE", row.id(), now));
+        row
+    }
+
+    /// Stores changed work.
+    pub(super) fn replace_work<T: Own>(
+        &mut self,
+        id: &str,
+        record: T,
+        now: Timestamp,
+    ) -> Option<Arc<T>> {
+        let table = T::table_mut(&mut self.ledger);
+        let before = table.get(id).map(Arc::clone)?;
+        let row = table.replace(id, record, now)?;
+        if row != before {
+            self.events.push(Event::of(T::KIND.topic(), "UPDATE", id, now));
+        }
+        Some(row)
+    }
+
+    /// Removes work for good.
+    pub(super) fn remove_work<T: Own>(&mut self, id: &str, now: Timestamp) -> Option<Arc<T>> {
+        let row = T::table_mut(&mut self.ledger).remove(id)?;
+        self.events.push(Event::of(T::KIND.topic(), "DESTROY", id, now));
+        Some(row)
+    }
+
+    /// Stores the configuration of a custom field. Its id.
+    pub(super) fn add_custom_field(&mut self, of: JobberCustomField) -> String {
+        self.ledger.add_custom_field(of, &mut self.ids)
+    }
+
+    /// Notes which client has which property, and what happened to them.
+    fn note_properties(
+        &mut self,
+        number: u64,
+        before: &[JobberProperty],
+        after: &[JobberProperty],
+        now: Timestamp,
+    ) {
+        for of in after {
+            self.properties.insert(of.id.clone(), number);
+            match before.iter().find(|old| old.id == of.id) {
+                None => self.events.push(Event::of("PROPERTY", "CREATE", &of.id, now)),
+                Some(old) if old != of => {
+                    self.events.push(Event::of("PROPERTY", "UPDATE", &of.id, now));
+                }
+                Some(_) => {}
+            }
+        }
+        for old in before.iter().filter(|old| !after.iter().any(|of| of.id == old.id)) {
+            self.properties.remove(&old.id);
+            self.events.push(Event::of("PROPERTY", "DESTROY", &old.id, now));
         }
     }
 
@@ -171,6 +317,13 @@ impl State {
         let row = Row { live: Arc::clone(&live), listed: View::default(), found: View::default() };
         self.rows.insert(number, row);
         self.show(number, now, shown);
+        let told = self.events.len();
+        self.events.push(Event::of("CLIENT", "CREATE", &live.id, now));
+        self.note_properties(number, &[], &live.properties, now);
+        if shown == Shown::AtOnce {
+            // It has been there for long.
+            self.events.truncate(told);
+        }
         live
     }
 
@@ -191,8 +344,16 @@ impl State {
         if client == *row.live {
             return Some(Arc::clone(&row.live));
         }
-        client.updated_at = now.floor_to(GRANULARITY);
+        let before = Arc::clone(&row.live);
+        let mut rest = client.clone();
+        rest.properties.clone_from(&before.properties);
+        if rest != *before || self.property_edits == PropertyEdits::MoveTheClient {
+            client.updated_at = now.floor_to(GRANULARITY);
+            self.events.push(Event::of("CLIENT", "UPDATE", id, now));
+        }
         row.live = Arc::new(client);
+        let live = Arc::clone(&row.live);
+        self.note_properties(number, &before.properties, &live.properties, now);
         self.show(number, now, Shown::Lagging);
         self.rows.get(&number).map(|row| Arc::clone(&row.live))
     }
@@ -216,8 +377,12 @@ impl State {
     }
 
     /// Removes a client for good, as a user can and the API cannot.
-    pub(super) fn remove(&mut self, id: &str) -> Option<Arc<JobberClient>> {
-        self.rows.remove(&decode_id(Kind::Client, id)?).map(|row| row.live)
+    pub(super) fn remove(&mut self, id: &str, now: Timestamp) -> Option<Arc<JobberClient>> {
+        let number = decode_id(Kind::Client, id)?;
+        let live = self.rows.remove(&number)?.live;
+        self.note_properties(number, &live.properties, &[], now);
+        self.events.push(Event::of("CLIENT", "DESTROY", id, now));
+        Some(live)
     }
 
     /// The id of a label.

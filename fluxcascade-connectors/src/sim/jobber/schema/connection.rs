@@ -2,7 +2,9 @@
 
 use async_graphql::{OutputType, SimpleObject};
 
+use super::custom::ConfigurationNode;
 use super::object::{ClientNode, EmailNode, PhoneNode, PropertyNode, TagNode};
+use super::work::{InvoiceNode, JobNode, QuoteNode, RequestNode, VisitNode};
 use crate::sim::jobber::listing::Page;
 
 #[derive(Debug, Clone, SimpleObject)]
@@ -20,6 +22,12 @@ pub(super) struct PageInfo {
 #[graphql(concrete(name = "ClientPhoneNumberConnection", params(PhoneNode)))]
 #[graphql(concrete(name = "PropertyConnection", params(PropertyNode)))]
 #[graphql(concrete(name = "TagConnection", params(TagNode)))]
+#[graphql(concrete(name = "RequestConnection", params(RequestNode)))]
+#[graphql(concrete(name = "QuoteConnection", params(QuoteNode)))]
+#[graphql(concrete(name = "JobConnection", params(JobNode)))]
+#[graphql(concrete(name = "VisitConnection", params(VisitNode)))]
+#[graphql(concrete(name = "InvoiceConnection", params(InvoiceNode)))]
+#[graphql(concrete(name = "CustomFieldConfigurationConnection", params(ConfigurationNode)))]
 pub(super) struct Connection<T>
 where
     T: OutputType,
@@ -38,6 +46,12 @@ where
 #[graphql(concrete(name = "ClientPhoneNumberEdge", params(PhoneNode)))]
 #[graphql(concrete(name = "PropertyEdge", params(PropertyNode)))]
 #[graphql(concrete(name = "TagEdge", params(TagNode)))]
+#[graphql(concrete(name = "RequestEdge", params(RequestNode)))]
+#[graphql(concrete(name = "QuoteEdge", params(QuoteNode)))]
+#[graphql(concrete(name = "JobEdge", params(JobNode)))]
+#[graphql(concrete(name = "VisitEdge", params(VisitNode)))]
+#[graphql(concrete(name = "InvoiceEdge", params(InvoiceNode)))]
+#[graphql(concrete(name = "CustomFieldConfigurationEdge", params(ConfigurationNode)))]
 pub(super) struct Edge<T: OutputType> {
     cursor: String,
     node: T,

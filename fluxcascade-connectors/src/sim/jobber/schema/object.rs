@@ -8,10 +8,12 @@ use async_graphql::{Context, Error, Object, Result, SimpleObject};
 
 use super::account;
 use super::connection::Connection;
+use super::custom::{self, ValueNode};
 use crate::sim::jobber::client::{
     ClientTitle, JobberAddress, JobberClient, JobberEmail, JobberPhone, JobberProperty, Kind,
     decode_id,
 };
+use crate::sim::jobber::custom::CustomFieldAppliesTo;
 use crate::sim::jobber::input::{EmailFilterInput, EncodedId, Iso8601DateTime, PhoneFilterInput};
 use crate::sim::jobber::listing::{self, Order, Place, Window};
 
@@ -62,6 +64,10 @@ impl ClientNode {
 
     async fn created_at(&self) -> Iso8601DateTime {
         Iso8601DateTime(self.0.created_at)
+    }
+
+    async fn custom_fields(&self, ctx: &Context<'_>) -> Result<Vec<ValueNode>> {
+        custom::values(ctx, CustomFieldAppliesTo::AllClients, &self.0.custom_fields)
     }
 
     async fn default_emails(&self) -> Vec<&str> {
@@ -313,7 +319,7 @@ pub(super) struct PropertyNode {
 }
 
 impl PropertyNode {
-    fn of(property: &JobberProperty, client: &Arc<JobberClient>) -> Self {
+    pub(super) fn of(property: &JobberProperty, client: &Arc<JobberClient>) -> Self {
         Self { property: property.clone(), client: Arc::clone(client) }
     }
 }
@@ -326,6 +332,10 @@ impl PropertyNode {
 
     async fn client(&self) -> Option<ClientNode> {
         Some(ClientNode::of(&self.client))
+    }
+
+    async fn custom_fields(&self, ctx: &Context<'_>) -> Result<Vec<ValueNode>> {
+        custom::values(ctx, CustomFieldAppliesTo::AllProperties, &self.property.custom_fields)
     }
 
     async fn id(&self) -> EncodedId {
