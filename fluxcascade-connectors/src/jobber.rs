@@ -1,4 +1,29 @@
-//! Jobber's clients, over its GraphQL API. What is common to all adapters is in [`crate::http`].
+//! Jobber's clients and the work for them, over its GraphQL API. What is common to all adapters is in
+//! [`crate::http`].
+//!
+//! # Objects
+//!
+//! | object | made | edited | put away | removed | its changes are read |
+//! | --- | --- | --- | --- | --- | --- |
+//! | `clients` | yes | yes | archived, restored | no | by `updatedAt` |
+//! | `properties` | for a client | yes | no | yes | through the clients that changed; see below |
+//! | `requests` | for a client | yes | archived, restored | no | by `updatedAt` |
+//! | `quotes` | for a client, at a property | yes | no | no | by `updatedAt` |
+//! | `jobs` | at a property | yes | no | no | newest first, down to the last read |
+//! | `visits` | for a job | yes | no | yes | new ones alone; see below |
+//! | `invoices` | for a client | yes | no | no | by `updatedAt` |
+//!
+//! References (`client`, `property`, `quote`, `request`, `job`) are [`Ref`](fluxcascade_core::model::Value::Ref)s
+//! and, but for a request's `property`, set when a record is made: a later edit of one is rejected with
+//! its name, unless it says what is there. A job or quote with a `client` and no `property` is made at the
+//! client's only property, else at the one that is its billing address, else rejected with what to map.
+//! A new job is invoiced once it is done, at a fixed price; new quotes and invoices have no items, and an
+//! invoice without `dueDate` is due when it is issued.
+//!
+//! Properties have no time of their last change, and of visits only `createdAt` is known: their fields
+//! are [`Webhook`](fluxcascade_core::model::SeenBy::Webhook) in the schema, and full reads find what no webhook
+//! told. Statuses that come with the calendar, and balances, are
+//! [`Sweep`](fluxcascade_core::model::SeenBy::Sweep). Times of visits are written in the zone `Etc/UTC`.
 //!
 //! # Fields of a client
 //!
@@ -18,30 +43,53 @@
 //! and does the least that makes the field show the value and leaves the other fields of the
 //! mapping as they are; entries that no such field shows are not deleted, and keep their address.
 //!
-//! # What is read of a client
+//! The fields of the other objects are those of Jobber's schema, an address and amounts with a dot
+//! (`address.city`, `amounts.total`). The schema lists what the served version has of them.
 //!
-//! - Archived is [`Archived`](fluxcascade_core::model::State::Archived), with its values. There is no
-//!   other delete to be seen.
-//! - A field that Jobber hides for want of a scope is absent, never blank. A client that it hides,
+//! # Custom fields
+//!
+//! Those of clients, properties, quotes, jobs and invoices are `customFields.<name>`, with the id of
+//! the configuration behind it (`customFields.Size.Z2lk…`) where several have the name; with its id a
+//! field is always found. Links and areas are maps. Texts and links can be cleared; Jobber has no
+//! known way to clear the others. A custom text field of clients can be looked up by. The schema is
+//! kept for an hour.
+//!
+//! The [`Provisioner`](fluxcascade_core::connector::Provisioner) makes a text field that people cannot
+//! edit and that is not carried over from one record to another.
+//!
+//! # What is read of a record
+//!
+//! - An archived client or request is [`Archived`](fluxcascade_core::model::State::Archived), with its
+//!   values. A closed job and an archived quote are not: their status says it.
+//! - What is deleted in Jobber is missing by id, and in full reads; webhooks tell of it.
+//! - A field that Jobber hides for want of a scope is absent, never blank. A record that it hides,
 //!   or of which it hides a field that cannot be null, is
 //!   [`OutOfScope`](fluxcascade_core::model::State::OutOfScope).
 //! - `balance` changes without `updatedAt`: only full reads show it, and the schema says so.
 //!
 //! # Requests
 //!
-//! They are counted by these kinds: `account`, `clients`, `search`, `fetch`, `edit`, `create`.
-//! Every query costs points of the account; one that is known to need more than there are waits.
+//! They are counted by these kinds: `account`, `schema`, the name of an object whose changes are read,
+//! `search`, `fetch`, `edit`, `create`, `field`, `webhook`. Every query costs points of the account; one
+//! that is known to need more than there are waits, and a page that costs more than the account ever has
+//! is halved until it fits.
 
 mod changes;
 mod client;
 mod config;
 mod convert;
 mod cost;
+mod custom;
 mod document;
 mod error;
 mod fields;
 mod lists;
+mod mutation;
+mod object;
+mod provision;
 mod read;
+mod schema;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -56,7 +104,8 @@ use fluxcascade_core::connector::{
     Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Consistency,
     DeleteSignal, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
 };
-use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName};
+use fluxcascade_core::model::{FieldName, ObjectSchema, ObjectType, Observation, SystemName};
+use object::{Archive, Object};
 
 pub use config::{JobberBuilder, JobberConfig, JobberLimits, VERSION};
 pub use version::VersionNotice;
@@ -67,7 +116,7 @@ use crate::http::{ConnectionStatus, RequestCounts};
 /// What the system calls itself.
 const SYSTEM: &str = "jobber";
 
-/// The clients of one Jobber account.
+/// One Jobber account.
 #[derive(Debug)]
 pub struct Jobber {
     api: client::Api,
@@ -75,6 +124,7 @@ pub struct Jobber {
     reading: changes::Reading,
     edits_per_request: usize,
     find_lag: Duration,
+    catalog: custom::Catalog,
     webhooks: Option<webhook::Webhooks>,
 }
 
@@ -112,7 +162,9 @@ impl Reader for Jobber {
         &self.system
     }
 
-    fn capabilities(&self, _object: &ObjectType) -> Capabilities {
+    fn capabilities(&self, object: &ObjectType) -> Capabilities {
+        let object = Object::named(object).ok();
+        let shelves = object.is_some_and(|object| object.archive() != Archive::Never);
         Capabilities {
             page: self.reading.page_size,
             read_batch: read::READ_BATCH,
@@ -122,9 +174,12 @@ impl Reader for Jobber {
             find: Consistency::Lagging(self.find_lag),
             fetch: Consistency::Consistent,
             look_back: self.reading.look_back,
-            deletes: DeleteSignal::Flag,
+            deletes: object.map_or(DeleteSignal::Absence, Object::delete_signal),
             conditional_writes: false,
             refuses_duplicates: false,
+            archives: shelves,
+            restores: shelves,
+            deletes_for_good: object.is_some_and(Object::can_be_deleted),
             ..Capabilities::default()
         }
     }
@@ -134,39 +189,57 @@ impl Reader for Jobber {
     }
 
     async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        fields::expect_clients(object)?;
-        Ok(fields::schema(object))
+        schema::read(&self.api, &self.catalog, object).await
     }
 
     async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
-        fields::expect_clients(&request.object)?;
-        changes::page(&self.api, self.reading, request).await
+        let names = request.projection.fields();
+        let known = self.fields(&request.object, names).await?;
+        let fields = known.all_named(names)?;
+        changes::page(&self.api, self.reading, known.object, &fields, &request).await
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
-        fields::expect_clients(&request.object)?;
-        read::fetch(&self.api, request).await
+        let names = request.projection.fields();
+        let known = self.fields(&request.object, names).await?;
+        let fields = known.all_named(names)?;
+        read::fetch(&self.api, known.object, &fields, request.records).await
     }
 
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        fields::expect_clients(&request.object)?;
-        read::find(&self.api, request).await
+        let names = request.projection.fields().iter().chain([&request.field]);
+        let known = self.fields(&request.object, names).await?;
+        read::find(&self.api, &known, request).await
+    }
+}
+
+impl Jobber {
+    /// The fields of an object, by whichever of these names are known.
+    async fn fields<'a>(
+        &self,
+        object: &ObjectType,
+        names: impl IntoIterator<Item = &'a FieldName>,
+    ) -> Result<custom::Fields, ConnectorError> {
+        self.catalog.fields(&self.api, Object::named(object)?, names).await
     }
 }
 
 #[async_trait]
 impl Connector for Jobber {
     async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
-        match fields::expect_clients(&request.object) {
-            Ok(()) => write::write(&self.api, self.edits_per_request, request).await,
+        let written = request.writes.iter().flat_map(|write| &write.fields).map(|(name, _)| name);
+        let names: Vec<&FieldName> = request.projection.fields().iter().chain(written).collect();
+        match self.fields(&request.object, names).await {
+            Ok(known) => write::write(&self.api, self.edits_per_request, &known, request).await,
             Err(error) => vec![WriteOutcome::NotSent(error); request.writes.len()],
         }
     }
 
     fn extensions(&self) -> Extensions<'_> {
+        let always = Extensions::none().provisioner(self).subscriptions(self);
         match &self.webhooks {
-            Some(webhooks) => Extensions::none().webhooks(webhooks),
-            None => Extensions::none(),
+            Some(webhooks) => always.webhooks(webhooks),
+            None => always,
         }
     }
 }

@@ -3,15 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, and their helpers")]
 
+#[path = "conformance/jobber.rs"]
+mod jobber;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fluxcascade_connectors::Jobber;
 use fluxcascade_connectors::http::HttpSettings;
 use fluxcascade_connectors::hubspot::HubSpot;
 use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim, Limits};
-use fluxcascade_connectors::sim::jobber::{JobberClient, JobberOptions, JobberSim};
 use fluxcascade_connectors::sim::{Effect, FaultRule, SimConfig, When};
 use fluxcascade_core::clock::{Clock, ManualClock};
 use fluxcascade_core::connector_conformance;
@@ -19,7 +20,6 @@ use fluxcascade_core::model::{FieldName, ObjectType, RecordId, Timestamp, Value}
 use fluxcascade_core::testkit::conformance::connector::{Backstage, Fixture, Outage, Possible};
 
 connector_conformance! { #[tokio::test] mod the_hubspot_adapter { fixture: hubspot } }
-connector_conformance! { #[tokio::test] mod the_jobber_adapter { fixture: jobber } }
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::starting("2026-03-01T14:00:00Z".parse().unwrap()))
@@ -95,75 +95,6 @@ impl Backstage for Portal {
         self.sim.add_fault(match outage {
             Outage::CreateAnswerLost => lost("*/batch/create"),
             Outage::UpdateAnswerLost => lost("*/batch/update"),
-            Outage::ChangesFail => FaultRule::new(When::Always, Effect::Status(503)),
-        });
-        Possible::Done
-    }
-}
-
-#[derive(Debug)]
-struct Office {
-    sim: JobberSim,
-    clock: Arc<ManualClock>,
-}
-
-async fn jobber() -> Fixture {
-    let clock = clock();
-    let config = SimConfig::steered(7, Arc::clone(&clock)).token("s3cret");
-    let sim = JobberSim::start_with(config, JobberOptions::default()).await.unwrap();
-    let builder = Jobber::builder().token("s3cret").base_url(sim.base_url());
-    let jobber = builder.clock(shared(&clock)).build().unwrap();
-    Fixture::new(
-        Arc::new(jobber),
-        ObjectType::new("clients").unwrap(),
-        Arc::new(Office { sim, clock }),
-        name("emails.primary"),
-        [name("firstName"), name("companyName")],
-        // gid://Jobber/Client/999999
-        RecordId::new("Z2lkOi8vSm9iYmVyL0NsaWVudC85OTk5OTk=").unwrap(),
-    )
-}
-
-#[async_trait]
-impl Backstage for Office {
-    async fn insert(&self, fields: Vec<(FieldName, Value)>) -> RecordId {
-        let mut client = JobberClient::person("", "Client");
-        for (field, value) in fields {
-            client = match field.as_str() {
-                "emails.primary" => client.with_email(text(&value)),
-                "firstName" => JobberClient { first_name: text(&value), ..client },
-                other => panic!("no client is made with {other}"),
-            };
-        }
-        RecordId::new(self.sim.create_client(client)).unwrap()
-    }
-
-    async fn edit(&self, record: &RecordId, field: &FieldName, value: Value) {
-        let edited = self.sim.edit_client(record.as_str(), |client| match field.as_str() {
-            "firstName" => client.first_name = text(&value),
-            "companyName" => client.company_name = Some(text(&value)),
-            other => panic!("nobody edits {other}"),
-        });
-        edited.unwrap();
-    }
-
-    async fn delete(&self, record: &RecordId) {
-        self.sim.edit_client(record.as_str(), |client| client.is_archived = true).unwrap();
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    async fn wait(&self, time: Duration) {
-        self.clock.advance(time);
-    }
-
-    async fn break_next(&self, outage: Outage) -> Possible {
-        let lost = |part| FaultRule::new(When::Next(1), Effect::LostAnswer).body(part);
-        self.sim.add_fault(match outage {
-            Outage::CreateAnswerLost => lost("clientCreate"),
-            Outage::UpdateAnswerLost => lost("clientEdit"),
             Outage::ChangesFail => FaultRule::new(When::Always, Effect::Status(503)),
         });
         Possible::Done

@@ -2,6 +2,15 @@
 //! traits. Single answers and faults are tested beside the adapter.
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+#[path = "jobber_sim/account.rs"]
+mod account;
+#[path = "jobber_sim/office.rs"]
+mod office;
+#[path = "jobber_sim/traps.rs"]
+mod traps;
+#[path = "jobber_sim/work.rs"]
+mod work;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -299,8 +308,9 @@ fn assert_only_changed(before: &State, after: &State, written: &str) {
     }
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn list_edits_leave_the_entries_that_are_not_mapped() {
+async fn list_deltas_with_ids_leave_the_entries_that_are_not_mapped() {
     let stage = Stage::start().await;
     let mut ann = JobberClient::person("Ann", "Lee");
     ann.emails = vec![
@@ -332,8 +342,9 @@ async fn list_edits_leave_the_entries_that_are_not_mapped() {
     assert_eq!((kept.address.as_str(), kept.description.as_str()), ("b@lee.example", "Assistant"));
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn a_refused_address_is_rejected_with_its_field() {
+async fn user_errors_under_200_are_rejections_that_name_their_fields() {
     let stage = Stage::start().await;
     let outcome = stage
         .write(WriteAction::Create, &[("firstName", "Ann"), ("emails.primary", "nowhere")])
@@ -358,8 +369,9 @@ async fn deleted_and_unknown_clients_are_missing_and_archived_ones_deleted() {
     assert!(matches!(outcome, WriteOutcome::Rejected { .. }), "{outcome:?}");
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn a_hidden_field_is_absent_and_its_list_is_not_edited() {
+async fn a_null_that_means_hidden_by_permission_is_absent_and_its_list_is_not_edited() {
     let stage = Stage::start().await;
     let id = stage.sim.seed_people(1).remove(0);
     stage.sim.hide_field("Client", "companyName");
@@ -435,8 +447,9 @@ async fn a_create_whose_answer_is_lost_is_unknown_and_made_once() {
     assert_eq!(stage.sim.clients().len(), 1);
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn a_page_for_people_is_waited_out_by_a_read() {
+async fn an_html_page_under_200_is_waited_out_by_a_read() {
     let stage = Stage::start().await;
     stage.sim.seed_people(3);
     let rule = FaultRule::new(When::Next(2), Effect::Status(200));
@@ -460,19 +473,16 @@ async fn a_small_bucket_is_waited_for_and_soon_nothing_is_refused() {
     assert!(answers.len() <= 8, "{} requests for five pages", answers.len());
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn a_page_that_can_never_be_paid_for_is_an_error_at_once() {
+async fn a_query_whose_cost_exceeds_the_bucket_shrinks_its_page_and_reads_on() {
     let options =
         JobberOptions { maximum_available: 200, restore_rate: 50, ..JobberOptions::default() };
     let stage = Stage::with(options, 50).await;
-    let request = ChangesRequest {
-        object: clients(),
-        projection: projection(),
-        position: Position::Start,
-        limit: 50,
-    };
-    let error = stage.jobber.changes(request).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Permanent);
-    assert!(error.message.contains("`page_size`"), "{error}");
-    assert_eq!(stage.jobber.requests().total(), 1);
+    stage.sim.seed_people(30);
+    let (seen, cursor) = stage.pass(Position::Start).await;
+    assert_eq!(ids(&seen).len(), 30);
+    let never = stage.sim.requests().len();
+    stage.pass(Position::After(cursor)).await;
+    assert_eq!(stage.sim.requests().len(), never + 1, "what fits is known by now");
 }

@@ -1,15 +1,24 @@
 //! Reading what changed: full reads and windows of time, page by page, and the cursor between.
 //!
-//! Both go by `updatedAt`, oldest first. A read takes its mark from Jobber's own clock at its
-//! first answer, less the look-back, and the next read begins there. A window ends at that same
-//! first answer's time, so that edits made while it is read do not prolong it. A full read has no
-//! end: a client edited meanwhile moves to it, and is read there.
+//! A read takes its mark from Jobber's own clock at its first answer, less the look-back, and the
+//! next read begins there, whatever times the rows had. A window ends at that same first answer's
+//! time, so that edits made while it is read do not prolong it. A full read has no end: a record
+//! edited meanwhile is read there, or in the next window. What each object offers:
+//!
+//! - Clients, by `updatedAt`, and visits, by `createdAt`, are filtered and sorted, oldest first.
+//! - Requests, quotes and invoices are filtered by `updatedAt`, and come in Jobber's order.
+//! - Jobs are sorted by `updatedAt`, newest first, with no filter: a window is read down to the
+//!   first row that is older than it. A job that is edited meanwhile moves to the front, and is in
+//!   the next window.
+//! - Properties have no time: a full read lists them, a window those of the clients that changed.
 //!
 //! Pages are followed by Jobber's cursor. If that cursor is a mere position in the list, each edit
 //! of a client that was read already moves the rest one place up, and one client is skipped. So
-//! wherever it costs little, the next page begins anew at the time of the last row, one second
-//! back, which also makes it unimportant whether bounds are inclusive; a cursor is followed only
-//! among many rows of about the same second.
+//! wherever the order is by time and it costs little, the next page begins anew at the time of the
+//! last row, one second back, which also makes it unimportant whether bounds are inclusive; a
+//! cursor is followed only among many rows of about the same second.
+
+mod of_clients;
 
 use std::time::Duration;
 
@@ -21,8 +30,10 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Api, Reply};
 use super::convert::{self, GRANULARITY};
+use super::cost;
 use super::document::{Document, Listing};
-use super::fields::{ClientField, known_fields};
+use super::fields::Field;
+use super::object::{Feed, Object};
 use super::read;
 use super::wire::PageInfo;
 
@@ -34,6 +45,13 @@ const FORMAT: u32 = 1;
 pub(super) struct Reading {
     pub(super) page_size: usize,
     pub(super) look_back: Duration,
+}
+
+/// Whether the rows of a list come in the order of their times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ordered {
+    OldestFirst,
+    Otherwise,
 }
 
 /// A place in the changes: what a cursor says.
@@ -52,6 +70,12 @@ struct Place {
     after: Option<String>,
     /// The newest row seen: stands in for the mark where answers have no `Date`.
     newest: Option<Timestamp>,
+    /// Clients whose properties go on, with Jobber's cursor among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pending: Vec<(String, String)>,
+    /// Whether the clients are all listed, and only those are left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    listed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +99,8 @@ impl Place {
             to: None,
             after: None,
             newest: None,
+            pending: Vec::new(),
+            listed: false,
         }
     }
 
@@ -109,11 +135,16 @@ impl Place {
         }
     }
 
-    /// Moves on after a page whose rows have these times.
-    fn advance(&mut self, rows: &[Timestamp], info: PageInfo) -> Result<(), ConnectorError> {
+    /// Moves on after a page whose rows have these times; by them, if they are in order.
+    fn advance(
+        &mut self,
+        order: Ordered,
+        rows: &[Timestamp],
+        info: PageInfo,
+    ) -> Result<(), ConnectorError> {
         let last = rows.iter().max().copied();
         self.newest = self.newest.max(last);
-        let anchor = last.map(|last| last - GRANULARITY);
+        let anchor = last.filter(|_| order == Ordered::OldestFirst).map(|last| last - GRANULARITY);
         let again = rows.iter().filter(|at| Some(**at) >= anchor).count();
         if anchor > self.from && again * 10 <= rows.len() {
             self.from = anchor;
@@ -123,7 +154,7 @@ impl Place {
         if info.end_cursor.is_none() || info.end_cursor == self.after {
             return Err(ConnectorError::new(
                 ErrorKind::Protocol,
-                "jobber says that there are more clients but not where; try again later",
+                "jobber says that there are more rows but not where; try again later",
             ));
         }
         self.after = info.end_cursor;
@@ -144,6 +175,11 @@ impl Place {
         }
     }
 
+    /// What of the list is asked for next.
+    fn listing(&self, first: usize) -> Listing<'_> {
+        Listing { first, after: self.after.as_deref(), from: self.from, to: self.to }
+    }
+
     fn cursor(&self) -> Result<Cursor, ConnectorError> {
         let text = serde_json::to_string(self).map_err(|_| {
             ConnectorError::new(ErrorKind::Protocol, "the position in jobber's changes is lost")
@@ -156,60 +192,91 @@ impl Place {
 pub(super) async fn page(
     api: &Api,
     reading: Reading,
-    request: ChangesRequest,
+    object: Object,
+    fields: &[Field],
+    request: &ChangesRequest,
 ) -> Result<ChangesPage, ConnectorError> {
-    let fields = known_fields(request.projection.fields())?;
-    let mut place = Place::of(&request.position)?;
+    let place = Place::of(&request.position)?;
     let first = request.limit.clamp(1, reading.page_size);
-    let reply = ask(api, &fields, first, &mut place).await?;
-    place.begin(reply.date, reading.look_back);
-    let list = read::connection(&reply)?;
-    let clients = read::listed(&list, &reply.errors, &fields)?;
-    let rows: Vec<Timestamp> = clients
-        .iter()
-        .filter_map(|(seen, _)| seen.client.as_ref().and_then(convert::updated_at))
-        .collect();
-    let more = list.page_info.has_next_page;
-    if more {
-        place.advance(&rows, list.page_info)?;
-    } else {
-        place = place.finish(reading.look_back);
-    }
-    Ok(ChangesPage {
-        observations: clients
-            .into_iter()
-            .map(|(seen, _)| seen.observation(Provenance::Listed))
-            .collect(),
-        cursor: place.cursor()?,
-        more,
-    })
-}
-
-/// Asks for the page. How long Jobber's cursors live is not documented: where one is refused, the
-/// page begins anew at its lower bound.
-async fn ask(
-    api: &Api,
-    fields: &[ClientField],
-    first: usize,
-    place: &mut Place,
-) -> Result<Reply, ConnectorError> {
-    let answer = api.read(&listing(fields, first, place)).await;
-    match answer {
-        Err(error)
-            if place.after.is_some()
-                && matches!(error.kind, ErrorKind::Validation | ErrorKind::Permanent)
-                && error.code.as_deref() != Some("THROTTLED") =>
-        {
-            place.after = None;
-            api.read(&listing(fields, first, place)).await
+    match (object.feed(), place.phase) {
+        (Feed::OfClients, Phase::Window) => {
+            of_clients::page(api, reading, fields, first, place).await
         }
-        answer => answer,
+        (Feed::Sorted | Feed::Filtered | Feed::Newest, _)
+        | (Feed::OfClients, Phase::Full | Phase::Idle) => {
+            Listed { api, reading, object, fields }.page(first, place).await
+        }
     }
 }
 
-fn listing(fields: &[ClientField], first: usize, place: &Place) -> Document {
-    let listing = Listing { first, after: place.after.as_deref(), from: place.from, to: place.to };
-    Document::clients(fields, listing)
+/// A list that is read page by page.
+struct Listed<'a> {
+    api: &'a Api,
+    reading: Reading,
+    object: Object,
+    fields: &'a [Field],
+}
+
+impl Listed<'_> {
+    async fn page(&self, first: usize, mut place: Place) -> Result<ChangesPage, ConnectorError> {
+        let object = self.object;
+        let reply = self.ask(first, &mut place).await?;
+        place.begin(reply.date, self.reading.look_back);
+        let list = read::connection(&reply, object)?;
+        let mut rows = read::listed(&list, &reply.errors, object, self.fields)?;
+        let time = |seen: &convert::Seen| convert::changed_at(&seen.record, object);
+        let times: Vec<Timestamp> = rows.iter().filter_map(|(seen, _)| time(seen)).collect();
+        let is_old = |at: Timestamp| place.from.is_some_and(|from| at < from);
+        // Only the order says where a window of jobs ends.
+        let ends = object.feed() == Feed::Newest && times.iter().any(|at| is_old(*at));
+        if ends {
+            rows.retain(|(seen, _)| !time(seen).is_some_and(is_old));
+        }
+        let more = list.page_info.has_next_page && !ends;
+        if more {
+            place.advance(order(object), &times, list.page_info)?;
+        } else {
+            place.newest = place.newest.max(times.iter().max().copied());
+            place = place.finish(self.reading.look_back);
+        }
+        let observed = |(seen, _): (convert::Seen, _)| seen.observation(Provenance::Listed);
+        Ok(ChangesPage {
+            observations: rows.into_iter().map(observed).collect(),
+            cursor: place.cursor()?,
+            more,
+        })
+    }
+
+    /// Asks for the page. How long Jobber's cursors live is not documented: where one is refused,
+    /// the page begins anew at its lower bound.
+    async fn ask(&self, first: usize, place: &mut Place) -> Result<Reply, ConnectorError> {
+        let mut first = first;
+        let answer = cost::shrinking(self.api, &mut first, |first| self.list(first, place)).await;
+        match answer {
+            Err(error) if place.after.is_some() && may_be_the_cursor(&error) => {
+                place.after = None;
+                self.api.read(&self.list(first, place)).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn list(&self, first: usize, place: &Place) -> Document {
+        Document::list(self.object, self.fields, place.listing(first))
+    }
+}
+
+/// Whether a refusal may be one of the cursor.
+fn may_be_the_cursor(error: &ConnectorError) -> bool {
+    matches!(error.kind, ErrorKind::Validation | ErrorKind::Permanent)
+        && !cost::is_too_costly(error)
+}
+
+fn order(object: Object) -> Ordered {
+    match object.feed() {
+        Feed::Sorted => Ordered::OldestFirst,
+        Feed::Filtered | Feed::Newest | Feed::OfClients => Ordered::Otherwise,
+    }
 }
 
 #[cfg(test)]

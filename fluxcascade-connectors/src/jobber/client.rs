@@ -96,6 +96,11 @@ impl Api {
         self.http.requests()
     }
 
+    /// The time by the connector's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.http.clock().now()
+    }
+
     pub(super) fn version_notice(&self) -> Option<VersionNotice> {
         self.served.notice()
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::changes::Reading;
 use super::client::Api;
+use super::custom::Catalog;
 use super::error;
 use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
@@ -295,6 +296,7 @@ impl JobberBuilder {
                 reading: Reading { page_size: config.page_size, look_back: config.look_back },
                 edits_per_request: config.edits_per_request,
                 find_lag: config.find_lag,
+                catalog: Catalog::default(),
                 webhooks: config.webhook_secret.map(|secret| Webhooks(Secret::new(secret))),
             }),
             _ => Err(problems.into_error()),

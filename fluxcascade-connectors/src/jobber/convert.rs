@@ -1,29 +1,33 @@
-//! Where Jobber's clients become the engine's observations. The other way, from a write to
+//! Where Jobber's records become the engine's observations. The other way, from a write to
 //! Jobber's inputs, is [`input`].
 //!
-//! What an answer hides is never read as blank: a field under an error is absent, a client under
+//! What an answer hides is never read as blank: a field under an error is absent, a record under
 //! one is out of scope, or unreadable.
 
+mod custom;
 pub(super) mod input;
 
 use std::time::Duration;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::model::value::MAX_VALUE_BYTES;
+use fluxcascade_core::model::value::{MAX_VALUE_BYTES, Reference};
 use fluxcascade_core::model::{
-    FieldName, Observation, Provenance, RecordId, Slot, State, Timestamp, Value, Values, Version,
+    FieldName, ObjectType, Observation, Provenance, RecordId, Slot, State, Timestamp, Value,
+    Values, Version,
 };
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::error;
-use super::fields::{ClientField, Contact, TITLES};
+use super::fields::{Contact, Field as Of, Known, Shape, TITLES};
 use super::lists::{self, Entry};
-use super::wire::{Client, Field, GraphError, Identified, Segment};
+use super::object::{Archive, Object};
+use super::wire::{Address, Email, Field, GraphError, Identified, Phone, Record, Segment};
 
 /// The step of Jobber's clock: `updatedAt` has whole seconds.
 pub(super) const GRANULARITY: Duration = Duration::from_secs(1);
 
-/// The keys of a client that an answer's errors are about.
+/// The keys of a record that an answer's errors are about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Hidden {
     keys: Vec<String>,
@@ -32,7 +36,7 @@ pub(super) struct Hidden {
 }
 
 impl Hidden {
-    /// What the errors say of the client at this path.
+    /// What the errors say of the record at this path.
     pub(super) fn at(errors: &[GraphError], path: &[Segment]) -> Self {
         let mut hidden = Self::default();
         for error in errors {
@@ -56,39 +60,37 @@ impl Hidden {
     }
 }
 
-/// A client and what is known of it.
+/// A record and what is known of it.
 pub(super) struct Seen {
-    pub(super) record: RecordId,
+    pub(super) id: RecordId,
     pub(super) state: State,
-    /// The client itself, if it could be read.
-    pub(super) client: Option<Client>,
+    pub(super) record: Record,
 }
 
 impl Seen {
     pub(super) fn observation(self, provenance: Provenance) -> Observation {
-        Observation { record: self.record, state: self.state, provenance }
+        Observation { record: self.id, state: self.state, provenance }
     }
 }
 
-/// Reads a client of an answer.
+/// Reads a record of an answer.
 ///
 /// # Errors
 /// If not even its id can be read.
 pub(super) fn seen(
     raw: &RawValue,
     hidden: &Hidden,
-    fields: &[ClientField],
+    object: Object,
+    fields: &[Of],
 ) -> Result<Seen, ConnectorError> {
-    let identified: Identified = serde_json::from_str(raw.get())
-        .map_err(|_| ConnectorError::new(ErrorKind::Protocol, "jobber sent a client without id"))?;
-    let record = record_id(&identified.id)?;
-    Ok(match serde_json::from_str::<Client>(raw.get()) {
-        Ok(client) => Seen { record, state: state(&client, hidden, fields), client: Some(client) },
-        Err(error) => {
-            let why = format!("jobber's answer has another form, at column {}", error.column());
-            Seen { record, state: State::Unreadable(why), client: None }
-        }
-    })
+    let record = Record::read(raw).ok_or_else(|| {
+        ConnectorError::new(
+            ErrorKind::Protocol,
+            format!("jobber sent a {} without id", object.one()),
+        )
+    })?;
+    let id = record_id(&record.id)?;
+    Ok(Seen { id, state: state(&record, hidden, object, fields), record })
 }
 
 /// An id of Jobber's, as opaque as it came.
@@ -98,7 +100,7 @@ pub(super) fn record_id(id: &str) -> Result<RecordId, ConnectorError> {
     })
 }
 
-/// What is known of a client that the answer has as `null`.
+/// What is known of a record that the answer has as `null`.
 pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
     let mut about = errors.iter().filter(|error| error.path.starts_with(path)).peekable();
     if about.peek().is_none() {
@@ -106,7 +108,7 @@ pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
     }
     let errors: Vec<&GraphError> = about.collect();
     if errors.iter().any(|error| error::is_hidden(error)) {
-        // Also where a field that is never null was hidden, and took the client with it.
+        // Also where a field that is never null was hidden, and took the record with it.
         return State::OutOfScope;
     }
     match error::kind(errors[0]) {
@@ -123,17 +125,33 @@ pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
     }
 }
 
-fn state(client: &Client, hidden: &Hidden, fields: &[ClientField]) -> State {
-    if client.is_archived.value() == Some(&true) {
-        let shown = |field: &ClientField| slot(client, hidden, *field).unwrap_or_default();
+fn state(record: &Record, hidden: &Hidden, object: Object, fields: &[Of]) -> State {
+    let is_archived = match object.archive() {
+        Archive::Never => Ok(false),
+        Archive::Flag(key) => record.field(key).map(|flag| flag.value() == Some(&true)),
+        Archive::Status(key) => {
+            let status: Result<Field<String>, String> = record.field(key);
+            status.map(|status| status.value().is_some_and(|status| status == "archived"))
+        }
+    };
+    if is_archived == Ok(true) {
+        let shown = |field: &Of| slot(record, hidden, field).unwrap_or_default();
         return State::Archived(Values::new(fields.iter().map(shown).collect::<Vec<_>>()));
     }
     let slots: Result<Vec<Slot>, String> =
-        fields.iter().map(|field| slot(client, hidden, *field)).collect();
-    match (slots, version(client.updated_at.value().map(String::as_str))) {
-        (Ok(slots), Ok(version)) => State::Known { values: Values::new(slots), version },
-        (Err(why), _) | (_, Err(why)) => State::Unreadable(why),
+        fields.iter().map(|field| slot(record, hidden, field)).collect();
+    match (is_archived, slots, version_of(record, object)) {
+        (Ok(_), Ok(slots), Ok(version)) => State::Known { values: Values::new(slots), version },
+        (Err(why), _, _) | (_, Err(why), _) | (_, _, Err(why)) => State::Unreadable(why),
     }
+}
+
+fn version_of(record: &Record, object: Object) -> Result<Version, String> {
+    if !object.has_version() {
+        return Ok(Version::default());
+    }
+    let updated_at: Field<String> = record.field("updatedAt")?;
+    version(updated_at.value().map(String::as_str))
 }
 
 /// The version that an `updatedAt` is.
@@ -142,66 +160,109 @@ pub(super) fn version(updated_at: Option<&str>) -> Result<Version, String> {
     time("updatedAt", text).map(|at| Version::modified(at, GRANULARITY))
 }
 
-/// When a client was changed, if that can be read.
-pub(super) fn updated_at(client: &Client) -> Option<Timestamp> {
-    client.updated_at.value()?.parse().ok()
+/// The time by which changes of the object are read, if that can be read.
+pub(super) fn changed_at(record: &Record, object: Object) -> Option<Timestamp> {
+    record.field::<String>(object.time()?).ok()?.value()?.parse().ok()
 }
 
 /// What an answer has of a field.
-pub(super) fn slot(client: &Client, hidden: &Hidden, field: ClientField) -> Result<Slot, String> {
-    let key = field.key();
-    match field {
-        ClientField::FirstName => text(key, &client.first_name, hidden),
-        ClientField::LastName => text(key, &client.last_name, hidden),
-        ClientField::CompanyName => text(key, &client.company_name, hidden),
-        ClientField::WebUri => text(key, &client.jobber_web_uri, hidden),
-        ClientField::Title => {
-            read(key, &client.title, hidden, |title| Ok(Value::Choice(title_code(title))))
+pub(super) fn slot(record: &Record, hidden: &Hidden, field: &Of) -> Result<Slot, String> {
+    let known = match field {
+        Of::Known(known) => known,
+        Of::Custom(custom) => return self::custom::slot(record, hidden, custom),
+    };
+    let at = At { record, hidden, known };
+    match known.shape {
+        Shape::Text | Shape::Email | Shape::Phone => at.read(|text| bounded(known.name, text)),
+        Shape::Choice(_) => at.read(|code| Ok(Value::Choice(code))),
+        Shape::Title => at.read(|title: String| Ok(Value::Choice(title_code(&title)))),
+        Shape::Bool => at.read(|yes| Ok(Value::Bool(yes))),
+        Shape::Int => at.read(|number| Ok(Value::Int(number))),
+        Shape::Decimal => at.read(|raw: Box<RawValue>| decimal(known.name, &raw)),
+        Shape::Instant | Shape::Scheduled => {
+            at.read(|text: String| time(known.name, &text).map(Value::Instant))
         }
-        ClientField::IsCompany => flag(key, &client.is_company, hidden),
-        ClientField::IsLead => flag(key, &client.is_lead, hidden),
-        ClientField::IsArchived => flag(key, &client.is_archived, hidden),
-        ClientField::Balance => read(key, &client.balance, hidden, |raw| {
-            let number = raw.get().trim_matches('"').parse();
-            number.map(Value::Decimal).map_err(|_| "balance is no decimal number".to_owned())
+        Shape::Part(part) => at.read(|mut address: Address| {
+            let line = address.remove(part.key()).flatten();
+            line.map_or(Ok(Value::Null), |line| bounded(known.name, line))
         }),
-        ClientField::CreatedAt => instant(key, &client.created_at, hidden),
-        ClientField::UpdatedAt => instant(key, &client.updated_at, hidden),
-        ClientField::Address(part) => {
-            read(key, &client.billing_address, hidden, |address| match address.get(part.key()) {
-                Some(Some(line)) => bounded(field, line),
-                Some(None) | None => Ok(Value::Null),
+        Shape::Amount(amount) => {
+            at.read(|mut amounts: std::collections::BTreeMap<String, Option<Box<RawValue>>>| {
+                let amount = amounts.remove(amount).flatten();
+                amount.map_or(Ok(Value::Null), |amount| decimal(known.name, &amount))
             })
         }
-        ClientField::Contact(contact, place) => {
-            read(key, &entries(client, contact), hidden, |entries| {
-                match lists::shown(entries, place) {
-                    Some(entry) => bounded(field, &entry.text),
-                    None => Ok(Value::Null),
-                }
-            })
+        Shape::Ref(object) => at.read(|of: Identified| reference(object, &of.id)),
+        Shape::Contact(contact, place) => {
+            let entries = entries(record, contact)?;
+            if hidden.has(known.key, &entries) {
+                return Ok(Slot::Absent);
+            }
+            let entries = entries.value().map_or(&[][..], Vec::as_slice);
+            match lists::shown(entries, place) {
+                Some(entry) => bounded(known.name, entry.text.clone()).map(Slot::Present),
+                None => Ok(Slot::Present(Value::Null)),
+            }
         }
     }
 }
 
+/// A field at its place in an answer.
+struct At<'a> {
+    record: &'a Record,
+    hidden: &'a Hidden,
+    known: &'a Known,
+}
+
+impl At<'_> {
+    fn read<T: DeserializeOwned>(
+        &self,
+        value: impl FnOnce(T) -> Result<Value, String>,
+    ) -> Result<Slot, String> {
+        let field: Field<T> = self.record.field(self.known.key)?;
+        if self.hidden.has(self.known.key, &field) {
+            return Ok(Slot::Absent);
+        }
+        match field {
+            Field::Value(found) => value(found).map(Slot::Present),
+            Field::Null | Field::Missing => Ok(Slot::Present(Value::Null)),
+        }
+    }
+}
+
+/// Another record, as a value.
+fn reference(object: Object, id: &str) -> Result<Value, String> {
+    let of = |problem: &dyn std::fmt::Display| format!("a reference is unusable: {problem}");
+    let object = ObjectType::new(object.many()).map_err(|problem| of(&problem))?;
+    let id = RecordId::new(id).map_err(|problem| of(&problem))?;
+    Ok(Value::Ref(Reference { object, id }))
+}
+
+/// A number as its digits say it.
+fn decimal(name: &str, raw: &RawValue) -> Result<Value, String> {
+    let digits = raw.get().trim_matches('"');
+    let number = digits.parse().or_else(|_| rust_decimal::Decimal::from_scientific(digits));
+    number.map(Value::Decimal).map_err(|_| format!("{name} is no decimal number"))
+}
+
 /// The entries of a list, with their descriptions understood.
-pub(super) fn entries(client: &Client, contact: Contact) -> Field<Vec<Entry>> {
-    match contact {
-        Contact::Email => mapped(&client.emails, |email| Entry {
-            id: Some(email.id.clone()),
-            text: email.address.clone().unwrap_or_default(),
+pub(super) fn entries(record: &Record, contact: Contact) -> Result<Field<Vec<Entry>>, String> {
+    Ok(match contact {
+        Contact::Email => mapped(record.field::<Vec<Email>>(contact.key())?, |email| Entry {
+            id: Some(email.id),
+            text: email.address.unwrap_or_default(),
             normalized: None,
             kind: contact.kind(email.description.as_deref().unwrap_or_default()),
             primary: email.primary.unwrap_or_default(),
         }),
-        Contact::Phone => mapped(&client.phones, |phone| Entry {
-            id: Some(phone.id.clone()),
-            text: phone.number.clone().unwrap_or_default(),
-            normalized: phone.normalized_phone_number.clone(),
+        Contact::Phone => mapped(record.field::<Vec<Phone>>(contact.key())?, |phone| Entry {
+            id: Some(phone.id),
+            text: phone.number.unwrap_or_default(),
+            normalized: phone.normalized_phone_number,
             kind: contact.kind(phone.description.as_deref().unwrap_or_default()),
             primary: phone.primary.unwrap_or_default(),
         }),
-    }
+    })
 }
 
 /// Jobber's code for a title, however it is written: `Mr.` is `MR`. What is no title of Jobber's
@@ -212,52 +273,23 @@ pub(super) fn title_code(text: &str) -> String {
 }
 
 /// The names of fields, as the engine has them.
-pub(super) fn names(fields: impl IntoIterator<Item = ClientField>) -> Vec<FieldName> {
+pub(super) fn names<'a>(fields: impl IntoIterator<Item = &'a Of>) -> Vec<FieldName> {
     fields.into_iter().filter_map(|field| FieldName::new(field.name()).ok()).collect()
 }
 
-fn mapped<T>(list: &Field<Vec<T>>, entry: impl Fn(&T) -> Entry) -> Field<Vec<Entry>> {
+fn mapped<T>(list: Field<Vec<T>>, entry: impl Fn(T) -> Entry) -> Field<Vec<Entry>> {
     match list {
         Field::Missing => Field::Missing,
         Field::Null => Field::Null,
-        Field::Value(items) => Field::Value(items.iter().map(entry).collect()),
+        Field::Value(items) => Field::Value(items.into_iter().map(entry).collect()),
     }
 }
 
-fn read<T>(
-    key: &str,
-    field: &Field<T>,
-    hidden: &Hidden,
-    value: impl FnOnce(&T) -> Result<Value, String>,
-) -> Result<Slot, String> {
-    if hidden.has(key, field) {
-        return Ok(Slot::Absent);
-    }
-    field.value().map_or(Ok(Value::Null), value).map(Slot::Present)
-}
-
-fn text(key: &str, field: &Field<String>, hidden: &Hidden) -> Result<Slot, String> {
-    read(key, field, hidden, |text| {
-        if text.len() > MAX_VALUE_BYTES {
-            return Err(format!("{key} has more than 1 MiB"));
-        }
-        Ok(Value::Text(text.clone()))
-    })
-}
-
-fn bounded(field: ClientField, text: &str) -> Result<Value, String> {
+fn bounded(name: &str, text: String) -> Result<Value, String> {
     if text.len() > MAX_VALUE_BYTES {
-        return Err(format!("{} has more than 1 MiB", field.name()));
+        return Err(format!("{name} has more than 1 MiB"));
     }
-    Ok(Value::Text(text.to_owned()))
-}
-
-fn flag(key: &str, field: &Field<bool>, hidden: &Hidden) -> Result<Slot, String> {
-    read(key, field, hidden, |yes| Ok(Value::Bool(*yes)))
-}
-
-fn instant(key: &str, field: &Field<String>, hidden: &Hidden) -> Result<Slot, String> {
-    read(key, field, hidden, |text| time(key, text).map(Value::Instant))
+    Ok(Value::Text(text))
 }
 
 fn time(key: &str, text: &str) -> Result<Timestamp, String> {

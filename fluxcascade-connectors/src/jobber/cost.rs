@@ -11,6 +11,8 @@ use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::Timestamp;
 
+use super::client::{Api, Reply};
+use super::document::Document;
 use super::wire::ThrottleStatus;
 
 /// How many shapes of query are remembered with their cost.
@@ -115,15 +117,41 @@ fn wait(cost: f64, available: f64, rate: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// This adapter's own code for a query that the bucket never holds.
+const TOO_COSTLY: &str = "TOO_COSTLY";
+
 /// A query that can never be answered.
 pub(super) fn too_costly(cost: f64, maximum: f64) -> ConnectorError {
-    ConnectorError::new(
-        ErrorKind::Permanent,
-        format!(
-            "the query costs {cost} points and the account never has more than {maximum}; lower \
-             `page_size` or `edits_per_request`"
-        ),
-    )
+    ConnectorError {
+        code: Some(TOO_COSTLY.to_owned()),
+        ..ConnectorError::new(
+            ErrorKind::Permanent,
+            format!(
+                "the query costs {cost} points and the account never has more than {maximum}; \
+                 map fewer fields of it"
+            ),
+        )
+    }
+}
+
+/// Whether a query was refused because the bucket never holds what it costs.
+pub(super) fn is_too_costly(error: &ConnectorError) -> bool {
+    error.code.as_deref() == Some(TOO_COSTLY)
+}
+
+/// Asks for a page, and for half of it as long as it costs more than the bucket ever holds. What
+/// fits is kept in `first`; what does not fit is known afterwards, and costs no second request.
+pub(super) async fn shrinking(
+    api: &Api,
+    first: &mut usize,
+    page: impl Fn(usize) -> Document,
+) -> Result<Reply, ConnectorError> {
+    loop {
+        match api.read(&page(*first)).await {
+            Err(error) if is_too_costly(&error) && *first > 1 => *first /= 2,
+            answer => return answer,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use fluxcascade_core::model::FieldName;
 
 use super::convert;
 use super::cost::{Bucket, too_costly};
-use super::fields::{ClientField, Contact};
+use super::fields::{Contact, Field as Of, Shape};
+use super::object::Object;
 use super::version::ServedVersion;
 use super::wire::{Envelope, Field, GraphError, Segment, UserError};
 use crate::http::{Answer, Dialect, Reported, Verdict};
@@ -213,10 +214,11 @@ pub(super) fn of_graph(error: &GraphError) -> ConnectorError {
 
 /// What a mutation refused, and the written fields that it named.
 pub(super) fn of_user_errors(
+    object: Object,
     errors: &[UserError],
-    written: &[ClientField],
+    written: &[Of],
 ) -> (Vec<FieldName>, ConnectorError) {
-    let mut named: Vec<ClientField> = Vec::new();
+    let mut named: Vec<&Of> = Vec::new();
     for error in errors {
         for field in fields_at(&error.path, written) {
             if !named.contains(&field) {
@@ -230,14 +232,14 @@ pub(super) fn of_user_errors(
         fields: fields.clone(),
         ..ConnectorError::new(
             ErrorKind::Validation,
-            format!("jobber refused the client: {}", said(&words.join("; "))),
+            format!("jobber refused the {}: {}", object.one(), said(&words.join("; "))),
         )
     };
     (fields, error)
 }
 
 /// The written fields that a path like `input.emailsToAdd.0.address` is about.
-fn fields_at(path: &[Segment], written: &[ClientField]) -> Vec<ClientField> {
+fn fields_at<'a>(path: &[Segment], written: &'a [Of]) -> Vec<&'a Of> {
     let keys: Vec<String> = path
         .iter()
         .filter_map(|segment| match segment {
@@ -245,25 +247,35 @@ fn fields_at(path: &[Segment], written: &[ClientField]) -> Vec<ClientField> {
             Segment::Index(_) => None,
         })
         .collect();
-    let is_about = |field: &ClientField| match field {
-        ClientField::Contact(contact, _) => keys.iter().any(|key| is_list(key, *contact)),
-        ClientField::Address(_) => keys.iter().any(|key| key == "billingAddress"),
-        ClientField::FirstName
-        | ClientField::LastName
-        | ClientField::CompanyName
-        | ClientField::IsCompany
-        | ClientField::Title
-        | ClientField::IsLead
-        | ClientField::IsArchived
-        | ClientField::Balance
-        | ClientField::WebUri
-        | ClientField::CreatedAt
-        | ClientField::UpdatedAt => keys.iter().any(|key| key == field.key()),
+    let is_about = |field: &&Of| match field {
+        Of::Known(known) => {
+            let input = [known.create, known.edit].into_iter().flatten();
+            // The last key of its place: the ones before are shared with other fields.
+            let mut own = input.filter_map(|place| place.rsplit('.').next()).chain([known.key]);
+            match known.shape {
+                Shape::Contact(contact, _) => keys.iter().any(|key| is_list(key, contact)),
+                Shape::Text
+                | Shape::Email
+                | Shape::Phone
+                | Shape::Bool
+                | Shape::Int
+                | Shape::Decimal
+                | Shape::Instant
+                | Shape::Scheduled
+                | Shape::Choice(_)
+                | Shape::Title
+                | Shape::Part(_)
+                | Shape::Amount(_)
+                | Shape::Ref(_) => own.any(|own| keys.iter().any(|key| key == own)),
+            }
+        }
+        Of::Custom(_) => keys.iter().any(|key| key == "customFields"),
     };
-    let about: Vec<ClientField> = written.iter().copied().filter(is_about).collect();
+    let about: Vec<&Of> = written.iter().filter(is_about).collect();
     // A path that goes into the address names one of its parts.
-    let is_part = |field: &ClientField| matches!(field, ClientField::Address(part) if keys.iter().any(|key| key == part.key()));
-    let parts: Vec<ClientField> = about.iter().copied().filter(is_part).collect();
+    let is_part =
+        |field: &&Of| field.part().is_some_and(|part| keys.iter().any(|key| key == part.key()));
+    let parts: Vec<&Of> = about.iter().copied().filter(is_part).collect();
     if parts.is_empty() { about } else { parts }
 }
 

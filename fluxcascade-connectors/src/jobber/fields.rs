@@ -1,15 +1,16 @@
-//! The fields of a client as the engine names them: one table for the schema, for what a query
-//! selects, and for where a value goes. How values are converted lives in [`super::convert`].
+//! The fields of Jobber's objects as the engine names them: one table per object for the schema,
+//! for what a query selects, and for where a value goes. How values are converted lives in
+//! [`super::convert`]; fields that an account has made itself come from [`super::custom`].
+
+mod table;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::model::{
-    FieldName, FieldSchema, FieldType, ObjectSchema, ObjectType, SeenBy,
-};
+use fluxcascade_core::model::{FieldName, FieldSchema, FieldType, ObjectType, SeenBy};
 
-/// The one object type of this adapter so far.
-pub(super) const CLIENTS: &str = "clients";
+use super::custom::CustomField;
+use super::object::Object;
 
 /// The titles that Jobber knows.
 pub(super) const TITLES: [&str; 5] = ["DR", "MISS", "MR", "MRS", "MS"];
@@ -40,7 +41,7 @@ pub(super) enum Place {
     Kind(Kind),
 }
 
-/// A part of the billing address.
+/// A part of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AddressPart {
     Street1,
@@ -51,22 +52,53 @@ pub(super) enum AddressPart {
     Country,
 }
 
-/// A field of a client.
+/// What a field is, and how it stands in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClientField {
-    FirstName,
-    LastName,
-    CompanyName,
-    IsCompany,
+pub(super) enum Shape {
+    Text,
+    Email,
+    Phone,
+    Bool,
+    Int,
+    Decimal,
+    Instant,
+    /// An instant that is written as a day and a time in a zone.
+    Scheduled,
+    /// One of these codes.
+    Choice(&'static [&'static str]),
+    /// How a client is addressed: `Mr.` is read, `MR` is written.
     Title,
-    IsLead,
-    IsArchived,
-    Address(AddressPart),
+    /// A part of the address at the key.
+    Part(AddressPart),
+    /// An amount among those at the key.
+    Amount(&'static str),
+    /// An entry of a list.
     Contact(Contact, Place),
-    Balance,
-    WebUri,
-    CreatedAt,
-    UpdatedAt,
+    /// Another record.
+    Ref(Object),
+}
+
+/// A field that every account has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    /// As the engine names it.
+    pub(super) name: &'static str,
+    /// The key in an answer under which the field, or the list or address that has it, stands.
+    pub(super) key: &'static str,
+    pub(super) shape: Shape,
+    /// Where it stands in the input of a create, keys with dots between; none: it cannot be set.
+    pub(super) create: Option<&'static str>,
+    /// The same of an edit.
+    pub(super) edit: Option<&'static str>,
+    pub(super) seen_by: SeenBy,
+    pub(super) required: bool,
+}
+
+/// A field of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Field {
+    Known(&'static Known),
+    Custom(Arc<CustomField>),
 }
 
 impl Contact {
@@ -141,185 +173,166 @@ impl AddressPart {
     }
 }
 
-/// Every field, in the order of the schema.
-const TABLE: [(&str, ClientField); 29] = {
-    use AddressPart as A;
-    use ClientField as F;
-    use Contact::{Email, Phone};
-    use Place::{Kind as Of, Primary};
-    [
-        ("firstName", F::FirstName),
-        ("lastName", F::LastName),
-        ("companyName", F::CompanyName),
-        ("isCompany", F::IsCompany),
-        ("title", F::Title),
-        ("isLead", F::IsLead),
-        ("isArchived", F::IsArchived),
-        ("billingAddress.street1", F::Address(A::Street1)),
-        ("billingAddress.street2", F::Address(A::Street2)),
-        ("billingAddress.city", F::Address(A::City)),
-        ("billingAddress.province", F::Address(A::Province)),
-        ("billingAddress.postalCode", F::Address(A::PostalCode)),
-        ("billingAddress.country", F::Address(A::Country)),
-        ("emails.primary", F::Contact(Email, Primary)),
-        ("emails.main", F::Contact(Email, Of(Kind::Main))),
-        ("emails.work", F::Contact(Email, Of(Kind::Work))),
-        ("emails.personal", F::Contact(Email, Of(Kind::Personal))),
-        ("emails.other", F::Contact(Email, Of(Kind::Other))),
-        ("phones.primary", F::Contact(Phone, Primary)),
-        ("phones.main", F::Contact(Phone, Of(Kind::Main))),
-        ("phones.work", F::Contact(Phone, Of(Kind::Work))),
-        ("phones.mobile", F::Contact(Phone, Of(Kind::Mobile))),
-        ("phones.home", F::Contact(Phone, Of(Kind::Home))),
-        ("phones.fax", F::Contact(Phone, Of(Kind::Fax))),
-        ("phones.other", F::Contact(Phone, Of(Kind::Other))),
-        ("balance", F::Balance),
-        ("jobberWebUri", F::WebUri),
-        ("createdAt", F::CreatedAt),
-        ("updatedAt", F::UpdatedAt),
-    ]
-};
-
-impl ClientField {
-    /// The field of this name.
-    pub(super) fn named(name: &FieldName) -> Option<ClientField> {
-        TABLE.iter().find(|(known, _)| *known == name.as_str()).map(|(_, field)| *field)
-    }
-
-    /// The name, as the engine has it.
-    pub(super) fn name(self) -> &'static str {
-        TABLE.iter().find(|(_, field)| *field == self).map_or("", |(name, _)| *name)
-    }
-
-    /// The key in an answer under which the field, or the list or address that has it, stands.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            ClientField::Address(_) => "billingAddress",
-            ClientField::Contact(contact, _) => contact.key(),
-            ClientField::FirstName
-            | ClientField::LastName
-            | ClientField::CompanyName
-            | ClientField::IsCompany
-            | ClientField::Title
-            | ClientField::IsLead
-            | ClientField::IsArchived
-            | ClientField::Balance
-            | ClientField::WebUri
-            | ClientField::CreatedAt
-            | ClientField::UpdatedAt => self.name(),
-        }
-    }
-
-    /// Whether it can only be read.
-    pub(super) fn is_read_only(self) -> bool {
-        match self {
-            ClientField::IsLead
-            | ClientField::IsArchived
-            | ClientField::Balance
-            | ClientField::WebUri
-            | ClientField::CreatedAt
-            | ClientField::UpdatedAt => true,
-            ClientField::FirstName
-            | ClientField::LastName
-            | ClientField::CompanyName
-            | ClientField::IsCompany
-            | ClientField::Title
-            | ClientField::Address(_)
-            | ClientField::Contact(..) => false,
-        }
-    }
-
-    /// How changes of it become known. An invoice moves the balance, not the client's time.
-    fn seen_by(self) -> SeenBy {
-        if self == ClientField::Balance { SeenBy::Sweep } else { SeenBy::Incremental }
-    }
-
+impl Known {
     /// Its type.
-    pub(super) fn field_type(self) -> FieldType {
-        match self {
-            ClientField::FirstName
-            | ClientField::LastName
-            | ClientField::CompanyName
-            | ClientField::Address(_)
-            | ClientField::WebUri => FieldType::Text,
-            ClientField::IsCompany | ClientField::IsLead | ClientField::IsArchived => {
-                FieldType::Bool
-            }
-            ClientField::Title => {
-                FieldType::Choice { options: TITLES.iter().map(|&t| t.to_owned()).collect() }
-            }
-            ClientField::Contact(Contact::Email, _) => FieldType::Email,
-            ClientField::Contact(Contact::Phone, _) => FieldType::Phone,
-            ClientField::Balance => FieldType::Decimal,
-            ClientField::CreatedAt | ClientField::UpdatedAt => FieldType::Instant,
+    fn field_type(&self) -> FieldType {
+        let choice = |options: &[&str]| FieldType::Choice {
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+        };
+        match self.shape {
+            Shape::Text | Shape::Part(_) => FieldType::Text,
+            Shape::Bool => FieldType::Bool,
+            Shape::Int => FieldType::Int,
+            Shape::Decimal | Shape::Amount(_) => FieldType::Decimal,
+            Shape::Instant | Shape::Scheduled => FieldType::Instant,
+            Shape::Choice(options) => choice(options),
+            Shape::Title => choice(&TITLES),
+            Shape::Email | Shape::Contact(Contact::Email, _) => FieldType::Email,
+            Shape::Phone | Shape::Contact(Contact::Phone, _) => FieldType::Phone,
+            // The name is one of this adapter's own.
+            Shape::Ref(object) => ObjectType::new(object.many())
+                .map_or(FieldType::Text, |object| FieldType::Ref { object }),
         }
     }
 
     /// What a query selects to read it.
-    fn selection(self) -> &'static str {
-        match self {
-            ClientField::Address(_) => {
-                "billingAddress { street1 street2 city province postalCode country }"
+    fn selection(&self) -> String {
+        match self.shape {
+            Shape::Part(_) => {
+                format!("{} {{ street1 street2 city province postalCode country }}", self.key)
             }
-            ClientField::Contact(Contact::Email, _) => "emails { id address description primary }",
-            ClientField::Contact(Contact::Phone, _) => {
-                "phones { id number normalizedPhoneNumber description primary }"
+            Shape::Contact(Contact::Email, _) => {
+                "emails { id address description primary }".to_owned()
             }
-            ClientField::FirstName
-            | ClientField::LastName
-            | ClientField::CompanyName
-            | ClientField::IsCompany
-            | ClientField::Title
-            | ClientField::IsLead
-            | ClientField::IsArchived
-            | ClientField::Balance
-            | ClientField::WebUri
-            | ClientField::CreatedAt
-            | ClientField::UpdatedAt => self.key(),
+            Shape::Contact(Contact::Phone, _) => {
+                "phones { id number normalizedPhoneNumber description primary }".to_owned()
+            }
+            // All amounts at once: two fields of a mapping then share a selection.
+            Shape::Amount(_) => format!("{} {{ {} }}", self.key, table::AMOUNTS),
+            Shape::Ref(_) => format!("{} {{ id }}", self.key),
+            Shape::Text
+            | Shape::Email
+            | Shape::Phone
+            | Shape::Bool
+            | Shape::Int
+            | Shape::Decimal
+            | Shape::Instant
+            | Shape::Scheduled
+            | Shape::Choice(_)
+            | Shape::Title => self.key.to_owned(),
         }
     }
 }
 
-/// Refuses what is not the clients.
-pub(super) fn expect_clients(object: &ObjectType) -> Result<(), ConnectorError> {
-    if object.as_str() == CLIENTS {
-        return Ok(());
+impl Field {
+    /// The field of this name that every account has.
+    pub(super) fn known(object: Object, name: &str) -> Option<Field> {
+        table::of(object).iter().find(|known| known.name == name).map(Field::Known)
     }
-    Err(ConnectorError::new(
-        ErrorKind::NotFound,
-        format!("jobber has no object type {object} here: use {CLIENTS}"),
-    ))
-}
 
-/// The fields of these names.
-pub(super) fn known_fields(names: &[FieldName]) -> Result<Vec<ClientField>, ConnectorError> {
-    names
-        .iter()
-        .map(|name| {
-            ClientField::named(name).ok_or_else(|| ConnectorError {
-                fields: vec![name.clone()],
-                ..ConnectorError::new(
-                    ErrorKind::Validation,
-                    format!("a jobber client has no field {name}: the schema lists what it has"),
-                )
-            })
-        })
-        .collect()
+    /// Every field that every account has, in the order of the schema.
+    pub(super) fn all_known(object: Object) -> impl Iterator<Item = Field> {
+        table::of(object).iter().map(Field::Known)
+    }
+
+    /// The name, as the engine has it.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Field::Known(known) => known.name,
+            Field::Custom(custom) => custom.name.as_str(),
+        }
+    }
+
+    /// The key in an answer under which the field, or the list or address that has it, stands.
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Field::Known(known) => known.key,
+            Field::Custom(_) => "customFields",
+        }
+    }
+
+    /// The key of this list, if the field is an entry of one.
+    pub(super) fn contact(&self) -> Option<(Contact, Place)> {
+        match self {
+            Field::Known(Known { shape: Shape::Contact(contact, place), .. }) => {
+                Some((*contact, *place))
+            }
+            Field::Known(_) | Field::Custom(_) => None,
+        }
+    }
+
+    /// Which part of an address it is, if it is one.
+    pub(super) fn part(&self) -> Option<AddressPart> {
+        match self {
+            Field::Known(Known { shape: Shape::Part(part), .. }) => Some(*part),
+            Field::Known(_) | Field::Custom(_) => None,
+        }
+    }
+
+    /// Whether it can be set when a record is made, and never again.
+    pub(super) fn is_create_only(&self) -> bool {
+        match self {
+            Field::Known(known) => known.create.is_some() && known.edit.is_none(),
+            Field::Custom(_) => false,
+        }
+    }
+
+    /// Whether it can only be read.
+    pub(super) fn is_read_only(&self) -> bool {
+        match self {
+            Field::Known(known) => known.create.is_none() && known.edit.is_none(),
+            Field::Custom(custom) => custom.read_only,
+        }
+    }
+
+    /// Its type.
+    pub(super) fn field_type(&self) -> FieldType {
+        match self {
+            Field::Known(known) => known.field_type(),
+            Field::Custom(custom) => custom.field_type(),
+        }
+    }
+
+    /// What the schema says of it.
+    pub(super) fn schema(&self) -> Option<FieldSchema> {
+        let schema = FieldSchema::new(FieldName::new(self.name()).ok()?, self.field_type());
+        let (seen_by, required) = match self {
+            Field::Known(known) => (known.seen_by, known.required),
+            // Which edits move a record's time is not documented, least of all for these.
+            Field::Custom(_) => (SeenBy::Webhook, false),
+        };
+        Some(FieldSchema { read_only: self.is_read_only(), seen_by, required, ..schema })
+    }
 }
 
 /// The fragment that reads these fields, and what every read needs: id, archived, time.
 ///
 /// Only what is asked for is selected: a query costs a point per field, and a field that Jobber
 /// takes away, or that the app has no scope for, then hurts nobody who does not use it.
-pub(super) fn fragment(fields: impl IntoIterator<Item = ClientField>) -> String {
-    let mut selections = vec!["id", "isArchived", "updatedAt"];
+pub(super) fn fragment<'a>(object: Object, fields: impl IntoIterator<Item = &'a Field>) -> String {
+    let mut selections: Vec<String> = vec!["id".to_owned()];
+    selections.extend(object.always().map(str::to_owned));
+    let mut customs: Vec<&str> = Vec::new();
     for field in fields {
-        let selection = field.selection();
+        let selection = match field {
+            Field::Known(known) => known.selection(),
+            Field::Custom(custom) => {
+                let selection = custom.kind.selection();
+                if !customs.contains(&selection) {
+                    customs.push(selection);
+                }
+                continue;
+            }
+        };
         if !selections.contains(&selection) {
             selections.push(selection);
         }
     }
-    let mut text = String::from("fragment ClientFields on Client {\n");
+    if !customs.is_empty() {
+        selections.push(format!("customFields {{ __typename {} }}", customs.join(" ")));
+    }
+    let name = object.type_name();
+    let mut text = format!("fragment {name}Fields on {name} {{\n");
     for selection in selections {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "  {selection}");
@@ -328,42 +341,47 @@ pub(super) fn fragment(fields: impl IntoIterator<Item = ClientField>) -> String 
     text
 }
 
-/// The clients as the engine sees them.
-pub(super) fn schema(object: &ObjectType) -> ObjectSchema {
-    let fields = TABLE.iter().filter_map(|(name, field)| {
-        let schema = FieldSchema::new(FieldName::new(name).ok()?, field.field_type());
-        let schema = if field.is_read_only() { schema.read_only() } else { schema };
-        Some(FieldSchema { seen_by: field.seen_by(), ..schema })
-    });
-    ObjectSchema { object: object.clone(), fields: fields.collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_field_is_found_by_its_name_and_has_one() {
-        let schema = schema(&ObjectType::new(CLIENTS).unwrap());
-        assert_eq!(schema.fields.len(), TABLE.len());
-        for field in &schema.fields {
-            let known = ClientField::named(&field.name).unwrap();
-            assert_eq!(known.name(), field.name.as_str());
-            assert_eq!(known.is_read_only(), field.read_only);
+        for object in Object::ALL {
+            let mut names = Vec::new();
+            for field in Field::all_known(object) {
+                assert_eq!(Field::known(object, field.name()), Some(field.clone()));
+                let schema = field.schema().unwrap();
+                assert_eq!(schema.read_only, field.is_read_only());
+                assert!(!names.contains(&schema.name), "{object:?} {}", schema.name);
+                names.push(schema.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_create_needs_can_be_written() {
+        for field in Object::ALL.into_iter().flat_map(Field::all_known) {
+            let Field::Known(known) = field else { panic!() };
+            assert!(!known.required || known.create.is_some(), "{}", known.name);
         }
     }
 
     #[test]
     fn a_query_selects_what_is_asked_for_once_and_always_id_archived_and_time() {
-        let text = fragment([
-            ClientField::Contact(Contact::Email, Place::Primary),
-            ClientField::Contact(Contact::Email, Place::Kind(Kind::Work)),
-            ClientField::UpdatedAt,
-        ]);
+        let fields = ["emails.primary", "emails.work", "updatedAt"];
+        let fields = fields.map(|name| Field::known(Object::Clients, name).unwrap());
         assert_eq!(
-            text,
+            fragment(Object::Clients, &fields),
             "fragment ClientFields on Client {\n  id\n  isArchived\n  updatedAt\n  \
              emails { id address description primary }\n}\n"
+        );
+        let fields = ["client", "amounts.total", "amounts.subtotal"];
+        let fields = fields.map(|name| Field::known(Object::Quotes, name).unwrap());
+        assert_eq!(
+            fragment(Object::Quotes, &fields),
+            "fragment QuoteFields on Quote {\n  id\n  updatedAt\n  client { id }\n  \
+             amounts { subtotal discountAmount taxAmount depositAmount total }\n}\n"
         );
     }
 

@@ -2,24 +2,26 @@
 
 use std::collections::HashMap;
 
-use fluxcascade_core::connector::{
-    Account, ConnectorError, ErrorKind, FetchRequest, FindRequest, Found,
-};
+use fluxcascade_core::connector::{Account, ConnectorError, ErrorKind, FindRequest, Found};
 use fluxcascade_core::model::{Observation, Provenance, RecordId, Slot, State, Value};
 use serde_json::value::RawValue;
 
 use super::client::{Api, Reply, Sending};
+use super::convert::input::Current;
 use super::convert::{self, Hidden, Seen};
+use super::cost;
+use super::custom::{CustomKind, Fields};
 use super::document::{Document, Search};
 use super::error;
-use super::fields::{ClientField, Contact, known_fields};
-use super::wire::{AccountAnswer, ByAlias, ClientsPage, Connection, GraphError, Segment};
+use super::fields::{Contact, Field};
+use super::object::Object;
+use super::wire::{AccountAnswer, ByAlias, Connection, GraphError, Segment};
 use crate::http::{Failure, Fate};
 
-/// Clients in one read by id.
+/// Records in one read by id.
 pub(super) const READ_BATCH: usize = 20;
 
-/// Clients on a page of a search, and pages that are read: a search that finds more is too vague
+/// Records on a page of a search, and pages that are read: a search that finds more is too vague
 /// to prove anything.
 const SEARCH_PAGE: usize = 50;
 const SEARCH_PAGES: usize = 10;
@@ -38,31 +40,34 @@ pub(super) async fn account(api: &Api) -> Result<Account, ConnectorError> {
 
 pub(super) async fn fetch(
     api: &Api,
-    request: FetchRequest,
+    object: Object,
+    fields: &[Field],
+    records: Vec<RecordId>,
 ) -> Result<Vec<Observation>, ConnectorError> {
-    let fields = known_fields(request.projection.fields())?;
-    let mut distinct = request.records.clone();
+    let mut distinct = records.clone();
     distinct.sort();
     distinct.dedup();
     let mut states: HashMap<RecordId, State> = HashMap::with_capacity(distinct.len());
     for ids in distinct.chunks(READ_BATCH) {
-        states.extend(batch(api, ids, &fields).await?);
+        states.extend(batch(api, object, ids, fields).await?);
     }
     let observation = |record: RecordId| {
         let state = states.get(&record).cloned().unwrap_or(State::Missing);
         Observation::fetched(record, state)
     };
-    Ok(request.records.into_iter().map(observation).collect())
+    Ok(records.into_iter().map(observation).collect())
 }
 
-/// Reads a batch. Where Jobber refuses the document, it may be for one id among them: they are
-/// asked for one by one, and an id that alone is bad input is an id that nobody has.
+/// Reads a batch. Where Jobber refuses the document, it may be for one id among them, or for what
+/// they cost together: they are asked for one by one, and an id that alone is bad input is an id
+/// that nobody has.
 async fn batch(
     api: &Api,
+    object: Object,
     ids: &[RecordId],
-    fields: &[ClientField],
+    fields: &[Field],
 ) -> Result<Vec<(RecordId, State)>, ConnectorError> {
-    let all = match by_id(api, ids, fields, Sending::Read).await {
+    let all = match by_id(api, object, ids, fields, Sending::Read).await {
         Err(failure) if ids.len() > 1 && is_separable(&failure) => Vec::new(),
         all => all?,
     };
@@ -71,7 +76,8 @@ async fn batch(
     }
     let mut states = Vec::with_capacity(ids.len());
     for id in ids {
-        let state = match by_id(api, std::slice::from_ref(id), fields, Sending::Read).await {
+        let one = by_id(api, object, std::slice::from_ref(id), fields, Sending::Read).await;
+        let state = match one {
             Err(failure) if failure.error.kind == ErrorKind::Validation => State::Missing,
             one => one?.pop().map_or(State::Missing, |looked| looked.state),
         };
@@ -90,25 +96,27 @@ pub(super) fn is_separable(failure: &Failure) -> bool {
 /// What was found under an id.
 pub(super) struct LookedUp {
     pub(super) state: State,
-    /// The client itself, and what is hidden of it, if there is one to be read.
-    pub(super) client: Option<(super::wire::Client, Hidden)>,
+    /// The record itself, and what is hidden of it, if there is one to be read.
+    pub(super) record: Option<Current>,
 }
 
-/// Reads up to [`READ_BATCH`] clients by id, in the order of the ids.
+/// Reads up to [`READ_BATCH`] records by id, in the order of the ids.
 pub(super) async fn by_id(
     api: &Api,
+    object: Object,
     ids: &[RecordId],
-    fields: &[ClientField],
+    fields: &[Field],
     sending: Sending,
 ) -> Result<Vec<LookedUp>, Failure> {
     let mut found = Vec::with_capacity(ids.len());
-    let reply = api.send(&Document::fetch(fields, ids), sending).await?;
+    let reply = api.send(&Document::fetch(object, fields, ids), sending).await?;
     let unread = |error| Failure { fate: Fate::Refused, error, answer: None };
-    let clients: ByAlias = reply.data().map_err(unread)?;
+    let records: ByAlias = reply.data().map_err(unread)?;
     for n in 0..ids.len() {
         let alias = format!("c{n}");
-        let raw = clients.get(&alias).and_then(Option::as_deref);
-        found.push(looked_up(raw, &reply.errors, &[Segment::Key(alias)], fields).map_err(unread)?);
+        let raw = records.get(&alias).and_then(Option::as_deref);
+        let path = [Segment::Key(alias)];
+        found.push(looked_up(raw, &reply.errors, &path, object, fields).map_err(unread)?);
     }
     Ok(found)
 }
@@ -117,35 +125,52 @@ fn looked_up(
     raw: Option<&RawValue>,
     errors: &[GraphError],
     path: &[Segment],
-    fields: &[ClientField],
+    object: Object,
+    fields: &[Field],
 ) -> Result<LookedUp, ConnectorError> {
     let Some(raw) = raw else {
-        return Ok(LookedUp { state: convert::state_of_null(errors, path), client: None });
+        return Ok(LookedUp { state: convert::state_of_null(errors, path), record: None });
     };
     let hidden = Hidden::at(errors, path);
-    let seen = convert::seen(raw, &hidden, fields)?;
-    Ok(LookedUp { state: seen.state, client: seen.client.map(|client| (client, hidden)) })
+    let seen = convert::seen(raw, &hidden, object, fields)?;
+    Ok(LookedUp { state: seen.state, record: Some(Current { record: seen.record, hidden }) })
 }
 
-pub(super) async fn find(api: &Api, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-    let fields = known_fields(request.projection.fields())?;
-    let field = known_fields(std::slice::from_ref(&request.field))?[0];
-    let within = searched(field).ok_or_else(|| ConnectorError {
+/// The records that hold a value, of those that Jobber's search gives as candidates.
+pub(super) async fn find(
+    api: &Api,
+    known: &Fields,
+    request: FindRequest,
+) -> Result<Vec<Found>, ConnectorError> {
+    let object = known.object;
+    let fields = known.all_named(request.projection.fields())?;
+    let field = known.all_named(std::slice::from_ref(&request.field))?.remove(0);
+    let within = searched(object, &field).ok_or_else(|| ConnectorError {
         fields: vec![request.field.clone()],
         ..ConnectorError::new(
             ErrorKind::Permanent,
             format!(
-                "jobber cannot look clients up by {}; use a name, an e-mail or a phone",
-                request.field
+                "jobber cannot look {} up by {}; {}",
+                object.many(),
+                request.field,
+                match object {
+                    Object::Clients => "use a name, an e-mail, a phone or a custom text field",
+                    Object::Visits => "its visits have no search",
+                    Object::Properties => "use name or address.street1",
+                    Object::Requests => "use title",
+                    Object::Jobs => "use title or jobNumber",
+                    Object::Quotes => "use title or quoteNumber",
+                    Object::Invoices => "use subject or invoiceNumber",
+                }
             ),
         )
     })?;
     let mut found = Vec::new();
     for (place, value) in request.values.iter().enumerate() {
-        let looking = Looking { api, fields: &fields, field, within, value };
-        let clients = looking.all().await?;
+        let looking = Looking { api, object, fields: &fields, field: &field, within, value };
+        let records = looking.all().await?;
         found.extend(
-            clients.into_iter().map(|seen| Found {
+            records.into_iter().map(|seen| Found {
                 value: place,
                 observation: seen.observation(Provenance::Listed),
             }),
@@ -155,42 +180,61 @@ pub(super) async fn find(api: &Api, request: FindRequest) -> Result<Vec<Found>, 
 }
 
 /// Where Jobber searches for a field's values.
-fn searched(field: ClientField) -> Option<&'static str> {
-    match field {
-        ClientField::Contact(Contact::Email, _) => Some("EMAILS"),
-        ClientField::Contact(Contact::Phone, _) => Some("PHONES"),
-        ClientField::FirstName | ClientField::LastName | ClientField::CompanyName => Some("NAMES"),
-        ClientField::IsCompany
-        | ClientField::Title
-        | ClientField::IsLead
-        | ClientField::IsArchived
-        | ClientField::Address(_)
-        | ClientField::Balance
-        | ClientField::WebUri
-        | ClientField::CreatedAt
-        | ClientField::UpdatedAt => None,
+#[derive(Debug, Clone, Copy)]
+enum Within {
+    /// Among these of a client's.
+    Fields(&'static str),
+    /// Wherever it does.
+    Anywhere,
+}
+
+fn searched(object: Object, field: &Field) -> Option<Within> {
+    let plain = match field {
+        Field::Custom(custom) => {
+            let is_text = object == Object::Clients && custom.kind == CustomKind::Text;
+            return is_text.then_some(Within::Fields("CUSTOM_FIELDS"));
+        }
+        Field::Known(known) => known.name,
+    };
+    match (object, field.contact(), plain) {
+        (Object::Clients, Some((Contact::Email, _)), _) => Some(Within::Fields("EMAILS")),
+        (Object::Clients, Some((Contact::Phone, _)), _) => Some(Within::Fields("PHONES")),
+        (Object::Clients, None, "firstName" | "lastName" | "companyName") => {
+            Some(Within::Fields("NAMES"))
+        }
+        (Object::Properties, _, "name" | "address.street1")
+        | (Object::Requests, _, "title")
+        | (Object::Jobs, _, "title" | "jobNumber")
+        | (Object::Quotes, _, "title" | "quoteNumber")
+        | (Object::Invoices, _, "subject" | "invoiceNumber") => Some(Within::Anywhere),
+        _ => None,
     }
 }
 
 /// A search for one value.
 struct Looking<'a> {
     api: &'a Api,
-    fields: &'a [ClientField],
-    field: ClientField,
-    within: &'static str,
+    object: Object,
+    fields: &'a [Field],
+    field: &'a Field,
+    within: Within,
     value: &'a Value,
 }
 
 impl Looking<'_> {
-    /// The clients whose field has the value. Jobber's search is fuzzy: it only gives candidates.
+    /// The records whose field has the value. Jobber's search is fuzzy: it only gives candidates.
     async fn all(&self) -> Result<Vec<Seen>, ConnectorError> {
-        let text = self.value.as_text().map(str::trim).unwrap_or_default();
+        let text = match (self.value.as_text(), self.value.as_decimal()) {
+            (Some(text), _) => text.trim().to_owned(),
+            (None, Some(number)) => number.normalize().to_string(),
+            (None, None) => String::new(),
+        };
         if text.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self.search(text).await?;
+        let found = self.search(&text).await?;
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let is_phone = matches!(self.field, ClientField::Contact(Contact::Phone, _));
+        let is_phone = matches!(self.field.contact(), Some((Contact::Phone, _)));
         // How the search reads a number's punctuation is not documented.
         if found.is_empty() && is_phone && !digits.is_empty() && digits != text {
             return self.search(&digits).await;
@@ -200,16 +244,23 @@ impl Looking<'_> {
 
     async fn search(&self, term: &str) -> Result<Vec<Seen>, ConnectorError> {
         let mut selected = self.fields.to_vec();
-        selected.push(self.field);
+        selected.push(self.field.clone());
         let mut found: Vec<Seen> = Vec::new();
         let mut after: Option<String> = None;
+        let mut first = SEARCH_PAGE;
         for _ in 0..SEARCH_PAGES {
-            let search =
-                Search { first: SEARCH_PAGE, after: after.as_deref(), term, within: self.within };
-            let reply = self.api.read(&Document::search(&selected, search)).await?;
-            let page = connection(&reply)?;
-            for (seen, hidden) in listed(&page, &reply.errors, self.fields)? {
-                let known = found.iter().any(|other| other.record == seen.record);
+            let ask = |first| {
+                let within = match self.within {
+                    Within::Fields(within) => Some(within),
+                    Within::Anywhere => None,
+                };
+                let search = Search { first, after: after.as_deref(), term, within };
+                Document::search(self.object, &selected, search)
+            };
+            let reply = cost::shrinking(self.api, &mut first, ask).await?;
+            let page = connection(&reply, self.object)?;
+            for (seen, hidden) in listed(&page, &reply.errors, self.object, self.fields)? {
+                let known = found.iter().any(|other| other.id == seen.id);
                 if !known && self.is_match(&seen, &hidden) {
                     found.push(seen);
                 }
@@ -222,58 +273,93 @@ impl Looking<'_> {
         Err(ConnectorError::new(
             ErrorKind::Permanent,
             format!(
-                "more than {} clients were found when one was looked up by {}; match by another \
-                 field",
+                "more than {} {} were found when one was looked up by {}; match by another field",
                 SEARCH_PAGE * SEARCH_PAGES,
+                self.object.many(),
                 self.field.name()
             ),
         ))
     }
 
     fn is_match(&self, seen: &Seen, hidden: &Hidden) -> bool {
-        let Some(client) = &seen.client else { return false };
-        match convert::slot(client, hidden, self.field) {
+        match convert::slot(&seen.record, hidden, self.field) {
             Ok(Slot::Present(value)) => value.equivalent(self.value, &self.field.field_type()),
             Ok(Slot::Absent) | Err(_) => false,
         }
     }
 }
 
-/// The list of clients in an answer.
-pub(super) fn connection(reply: &Reply) -> Result<Connection, ConnectorError> {
-    let page: ClientsPage = reply.data()?;
-    page.clients.ok_or_else(|| {
-        reply.errors.first().map_or_else(
-            || ConnectorError::new(ErrorKind::Protocol, "jobber listed no clients"),
+/// The list of records in an answer.
+pub(super) fn connection(reply: &Reply, object: Object) -> Result<Connection, ConnectorError> {
+    let data: ByAlias = reply.data()?;
+    let list = data.get(object.many()).and_then(Option::as_deref);
+    let Some(list) = list else {
+        return Err(reply.errors.first().map_or_else(
+            || {
+                ConnectorError::new(
+                    ErrorKind::Protocol,
+                    format!("jobber listed no {}", object.many()),
+                )
+            },
             error::of_graph,
+        ));
+    };
+    of_schema(list)
+}
+
+/// Reads what the schema says it is.
+pub(super) fn of_schema<T: serde::de::DeserializeOwned>(
+    raw: &RawValue,
+) -> Result<T, ConnectorError> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let place = format!("at line {} column {}", error.line(), error.column());
+        ConnectorError::new(
+            ErrorKind::Protocol,
+            format!("jobber's data has another form than its schema says, {place}"),
         )
     })
 }
 
-/// The clients of a list. One that is hidden whole has not even an id; it is left out, and the
+/// The records of a list. One that is hidden whole has not even an id; it is left out, and the
 /// next read by id says that it is out of scope.
 pub(super) fn listed(
     page: &Connection,
     errors: &[GraphError],
-    fields: &[ClientField],
+    object: Object,
+    fields: &[Field],
 ) -> Result<Vec<(Seen, Hidden)>, ConnectorError> {
-    let mut clients = Vec::with_capacity(page.nodes.len());
-    for (n, node) in page.nodes.iter().enumerate() {
-        let path =
-            [Segment::Key("clients".into()), Segment::Key("nodes".into()), Segment::Index(n)];
+    let path = [Segment::Key(object.many().to_owned()), Segment::Key("nodes".to_owned())];
+    listed_at(&page.nodes, errors, &path, object, fields)
+}
+
+/// The same of a list at this path.
+pub(super) fn listed_at(
+    nodes: &[Option<Box<RawValue>>],
+    errors: &[GraphError],
+    path: &[Segment],
+    object: Object,
+    fields: &[Field],
+) -> Result<Vec<(Seen, Hidden)>, ConnectorError> {
+    let mut records = Vec::with_capacity(nodes.len());
+    for (n, node) in nodes.iter().enumerate() {
+        let mut path = path.to_vec();
+        path.push(Segment::Index(n));
         match node {
             Some(raw) => {
                 let hidden = Hidden::at(errors, &path);
-                clients.push((convert::seen(raw, &hidden, fields)?, hidden));
+                records.push((convert::seen(raw, &hidden, object, fields)?, hidden));
             }
             None if convert::state_of_null(errors, &path) == State::OutOfScope => {}
             None => {
                 return Err(ConnectorError::new(
                     ErrorKind::Protocol,
-                    "jobber left a client out of a list without saying why; try again later",
+                    format!(
+                        "jobber left a {} out of a list without saying why; try again later",
+                        object.one()
+                    ),
                 ));
             }
         }
     }
-    Ok(clients)
+    Ok(records)
 }

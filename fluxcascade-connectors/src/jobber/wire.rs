@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -110,32 +111,101 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A client; every field but the id may be missing or hidden.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Client {
+/// A record; every key but the id may be missing or hidden. What stands under a key is unread, so
+/// that no binary fraction comes between.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
     pub(super) id: String,
-    pub(super) first_name: Field<String>,
-    pub(super) last_name: Field<String>,
-    pub(super) company_name: Field<String>,
-    pub(super) is_company: Field<bool>,
-    pub(super) title: Field<String>,
-    pub(super) is_lead: Field<bool>,
-    pub(super) is_archived: Field<bool>,
-    pub(super) billing_address: Field<Address>,
-    pub(super) emails: Field<Vec<Email>>,
-    pub(super) phones: Field<Vec<Phone>>,
-    /// Unread, so that no binary fraction comes between.
-    pub(super) balance: Field<Box<RawValue>>,
-    pub(super) jobber_web_uri: Field<String>,
-    pub(super) created_at: Field<String>,
-    pub(super) updated_at: Field<String>,
+    keys: ByAlias,
 }
 
-/// A client's id alone: what can be read of a client that cannot be read.
-#[derive(Deserialize)]
+impl Record {
+    /// Reads the outermost of a record; none if it has no id.
+    pub(super) fn read(raw: &RawValue) -> Option<Self> {
+        let keys: ByAlias = serde_json::from_str(raw.get()).ok()?;
+        let id = serde_json::from_str(keys.get("id")?.as_deref()?.get()).ok()?;
+        Some(Self { id, keys })
+    }
+
+    /// What stands under a key.
+    ///
+    /// # Errors
+    /// If it has another form; the text says where.
+    pub(super) fn field<T: DeserializeOwned>(&self, key: &str) -> Result<Field<T>, String> {
+        let Some(raw) = self.keys.get(key) else { return Ok(Field::Missing) };
+        let Some(raw) = raw else { return Ok(Field::Null) };
+        serde_json::from_str(raw.get()).map(Field::Value).map_err(|error| {
+            format!(
+                "{key} has another form than jobber's schema says, at column {}",
+                error.column()
+            )
+        })
+    }
+}
+
+/// A record's id alone, as a reference has it.
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Identified {
     pub(super) id: String,
+}
+
+/// A value that an account's own field has on a record.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CustomValue {
+    /// None where the selection has no part for the value's type.
+    #[serde(default)]
+    pub(super) custom_field_configuration: Option<Identified>,
+    #[serde(flatten)]
+    pub(super) values: BTreeMap<String, serde_json::Value>,
+}
+
+/// What an account's own field is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Configuration {
+    #[serde(rename = "__typename")]
+    pub(super) type_name: String,
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) archived: bool,
+    #[serde(default)]
+    pub(super) read_only: bool,
+    #[serde(default)]
+    pub(super) dropdown_options: Option<Vec<String>>,
+}
+
+/// The data of a query for configurations.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConfigurationsPage {
+    #[serde(default)]
+    pub(super) custom_field_configurations: Option<Configurations>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Configurations {
+    pub(super) nodes: Vec<Option<Configuration>>,
+    pub(super) page_info: PageInfo,
+}
+
+/// What introspection says of a type.
+#[derive(Deserialize)]
+pub(super) struct TypeAnswer {
+    pub(super) object: Option<TypeFields>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct TypeFields {
+    #[serde(default)]
+    pub(super) fields: Option<Vec<TypeField>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct TypeField {
+    pub(super) name: String,
 }
 
 /// A billing address, by Jobber's keys.
@@ -166,13 +236,7 @@ pub(super) struct Phone {
     pub(super) primary: Option<bool>,
 }
 
-/// The data of a query for a list of clients.
-#[derive(Deserialize)]
-pub(super) struct ClientsPage {
-    #[serde(default)]
-    pub(super) clients: Option<Connection>,
-}
-
+/// A part of a list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Connection {
@@ -194,10 +258,10 @@ pub(super) type ByAlias = BTreeMap<String, Option<Box<RawValue>>>;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Payload {
-    #[serde(default)]
-    pub(super) client: Option<Written>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(super) user_errors: Vec<UserError>,
+    #[serde(flatten)]
+    pub(super) rest: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -206,6 +270,15 @@ pub(super) struct Written {
     pub(super) id: String,
     #[serde(default)]
     pub(super) updated_at: Option<String>,
+}
+
+impl Payload {
+    /// What was written, by the key of the payload that has it: one record, or a list of one.
+    pub(super) fn written(&self, key: &str) -> Option<Written> {
+        let of = self.rest.get(key)?;
+        let one = of.as_array().map_or(Some(of), |all| all.first())?;
+        serde_json::from_value(one.clone()).ok()
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,11 @@
-//! Writes: edits in documents of several, creates one by one, and what became of each.
+//! Writes: edits in documents of several, creates one by one. What became of each is told in
+//! [`outcome`].
 //!
 //! What an edit depends on, a list or an address, is read directly before it. An answer is no
 //! proof of what was stored, so no outcome has values; `updatedAt` is taken as the version.
+
+mod outcome;
+mod property;
 
 use std::collections::HashMap;
 
@@ -10,36 +14,57 @@ use fluxcascade_core::connector::{
 };
 use fluxcascade_core::model::{RecordId, State, Timestamp};
 
-use super::client::{Api, Sending, envelope};
-use super::convert;
+use super::client::{Api, Sending};
 use super::convert::input::{Change, Current};
-use super::document::{ClientEdit, Document};
-use super::error;
-use super::fields::{ClientField, known_fields};
+use super::custom::Fields;
+use super::document::Document;
+use super::fields::Field;
+use super::mutation::{self, Mutation, Shelve};
+use super::object::Object;
 use super::read::{LookedUp, READ_BATCH, by_id, is_separable};
-use super::wire::{ByAlias, GraphError, Payload, Segment};
-use crate::http::{Failure, Fate};
+use super::wire::{ByAlias, Field as Has, Identified};
+use crate::http::Failure;
+use outcome::{Answered, applied, errors_of, failed, failed_alone, not_there, rejected, unread};
 
-/// An edit on its way, with its place among the writes.
+/// What is to be done with a record that is there.
+enum Work {
+    Edit(Change),
+    Shelve(Shelve),
+    Delete,
+}
+
+/// What a record is to be afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    Edited,
+    Archived,
+    Restored,
+    Deleted,
+}
+
+/// A change on its way, with its place among the writes.
 struct Pending {
     place: usize,
     record: RecordId,
-    change: Change,
+    work: Work,
 }
 
-/// An edit that is ready to be sent.
+/// A change that is ready to be sent.
 struct Ready {
     place: usize,
-    edit: ClientEdit,
-    fields: Vec<ClientField>,
+    record: RecordId,
+    parts: Vec<Mutation>,
+    fields: Vec<Field>,
+    goal: Goal,
 }
 
 /// A batch of writes under way.
 pub(super) struct Writing<'a> {
     api: &'a Api,
+    object: Object,
     not_after: Timestamp,
     /// The fields whose values somebody watches.
-    watched: Vec<ClientField>,
+    watched: Vec<Field>,
     outcomes: Vec<Option<WriteOutcome>>,
 }
 
@@ -47,23 +72,26 @@ pub(super) struct Writing<'a> {
 pub(super) async fn write(
     api: &Api,
     edits_per_request: usize,
+    known: &Fields,
     request: WriteRequest,
 ) -> Vec<WriteOutcome> {
     let count = request.writes.len();
-    let watched = match known_fields(request.projection.fields()) {
+    let watched = match known.all_named(request.projection.fields()) {
         Ok(watched) => watched,
         Err(error) => return vec![WriteOutcome::NotSent(error); count],
     };
-    let mut writing =
-        Writing { api, not_after: request.not_after, watched, outcomes: vec![None; count] };
-    let (edits, creates) = writing.sort(&request.writes);
+    let (object, not_after) = (known.object, request.not_after);
+    let mut writing = Writing { api, object, not_after, watched, outcomes: vec![None; count] };
+    let (edits, creates) = writing.sort(known, &request.writes);
     for group in groups(edits, edits_per_request) {
-        writing.edit(group).await;
+        writing.change(group).await;
     }
     for (place, change) in creates {
-        writing.create(place, &change).await;
+        let outcome = writing.create(&change).await;
+        writing.set(place, outcome);
     }
-    writing.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(nothing_heard)).collect()
+    let outcomes = writing.outcomes.into_iter();
+    outcomes.map(|outcome| outcome.unwrap_or_else(outcome::nothing_heard)).collect()
 }
 
 /// Cuts edits into documents. One record is never twice in one: the second edit depends on what
@@ -84,45 +112,67 @@ fn groups(edits: Vec<Pending>, size: usize) -> Vec<Vec<Pending>> {
     groups
 }
 
+impl Pending {
+    /// The fields that must be read before it can be done.
+    fn reads(&self, object: Object) -> Vec<Field> {
+        match &self.work {
+            Work::Edit(change) => change.reads().cloned().collect(),
+            // Its client removes it.
+            Work::Delete if object == Object::Properties => {
+                Field::known(object, "client").into_iter().collect()
+            }
+            Work::Delete | Work::Shelve(_) => Vec::new(),
+        }
+    }
+}
+
 impl Writing<'_> {
     /// Sorts edits from creates, and refuses what cannot be written at all.
-    fn sort(&mut self, writes: &[Write]) -> (Vec<Pending>, Vec<(usize, Change)>) {
+    fn sort(&mut self, known: &Fields, writes: &[Write]) -> (Vec<Pending>, Vec<(usize, Change)>) {
         let (mut edits, mut creates) = (Vec::new(), Vec::new());
         for (place, write) in writes.iter().enumerate() {
-            let change = match Change::of(&write.fields) {
-                Ok(change) => change,
-                Err(error) => {
-                    self.set(place, rejected(error));
+            let work = match &write.action {
+                WriteAction::Create | WriteAction::Update { .. } => {
+                    match Change::of(known, &write.fields) {
+                        Ok(change) => Work::Edit(change),
+                        Err(error) => {
+                            self.set(place, rejected(error));
+                            continue;
+                        }
+                    }
+                }
+                WriteAction::Archive { .. } => Work::Shelve(Shelve::Archive),
+                WriteAction::Restore { .. } => Work::Shelve(Shelve::Restore),
+                WriteAction::Delete { .. } => Work::Delete,
+                WriteAction::Upsert { .. } => {
+                    self.set(place, rejected(self.cannot("has no upserts")));
                     continue;
                 }
             };
-            match &write.action {
-                WriteAction::Create => creates.push((place, change)),
-                WriteAction::Update { record, if_tag: None } => {
-                    edits.push(Pending { place, record: record.clone(), change });
-                }
-                WriteAction::Update { if_tag: Some(_), .. } => {
-                    let error = ConnectorError::new(
-                        ErrorKind::Permanent,
-                        "jobber has no conditional writes; write without a tag",
-                    );
+            match (&write.action, work) {
+                (WriteAction::Create, Work::Edit(change)) => creates.push((place, change)),
+                (
+                    WriteAction::Update { if_tag: Some(_), .. }
+                    | WriteAction::Archive { if_tag: Some(_), .. }
+                    | WriteAction::Delete { if_tag: Some(_), .. },
+                    _,
+                ) => {
+                    let error = self.cannot("has no conditional writes; write without a tag");
                     self.set(place, WriteOutcome::NotSent(error));
                 }
-                WriteAction::Upsert { .. }
-                | WriteAction::Archive { .. }
-                | WriteAction::Delete { .. }
-                | WriteAction::Restore { .. } => {
-                    self.set(
-                        place,
-                        rejected(ConnectorError::new(
-                            ErrorKind::Permanent,
-                            "this adapter creates and updates alone, as its capabilities say",
-                        )),
-                    );
+                (action, work) => {
+                    if let Some(record) = action.record().cloned() {
+                        edits.push(Pending { place, record, work });
+                    }
                 }
             }
         }
         (edits, creates)
+    }
+
+    fn cannot(&self, what: &str) -> ConnectorError {
+        let (kind, many) = (ErrorKind::Permanent, self.object.many());
+        ConnectorError::new(kind, format!("jobber {what} ({many}), as its capabilities say"))
     }
 
     fn set(&mut self, place: usize, outcome: WriteOutcome) {
@@ -133,7 +183,7 @@ impl Writing<'_> {
         Sending::Write { not_after: self.not_after }
     }
 
-    async fn edit(&mut self, group: Vec<Pending>) {
+    async fn change(&mut self, group: Vec<Pending>) {
         let mut current = match self.current(&group).await {
             Ok(current) => current,
             Err(error) => {
@@ -144,54 +194,90 @@ impl Writing<'_> {
             }
         };
         let mut ready = Vec::with_capacity(group.len());
-        for Pending { place, record, change } in group {
-            let now = match current.remove(&record).transpose() {
-                Ok(now) => now,
-                Err(error) => {
-                    self.set(place, rejected(error));
-                    continue;
-                }
-            };
-            let watched = self.watched_with(&change);
-            match change.edit_input(now.as_ref(), &watched) {
-                Err(error) => self.set(place, rejected(error)),
-                // It is as it should be already, say after an answer that was lost.
-                Ok(input) if input.is_empty() => self.set(place, applied(record, None)),
-                Ok(input) => ready.push(Ready {
-                    place,
-                    edit: ClientEdit { record, input },
-                    fields: change.fields,
-                }),
+        for pending in group {
+            let now = current.remove(&pending.record).transpose();
+            match self.ready(&pending, now) {
+                Ok(one) => ready.push(one),
+                Err(outcome) => self.set(pending.place, *outcome),
             }
         }
         self.send(ready).await;
     }
 
-    /// What the clients have now of what the edits depend on.
+    /// What is sent for a change, or what became of it without.
+    fn ready(
+        &self,
+        pending: &Pending,
+        now: Result<Option<Current>, ConnectorError>,
+    ) -> Result<Ready, Box<WriteOutcome>> {
+        let (record, object) = (&pending.record, self.object);
+        let done = || Box::new(applied(record.clone(), None));
+        let refused = |error| Box::new(rejected(error));
+        let (parts, fields, goal) = match &pending.work {
+            Work::Edit(change) => {
+                let now = now.map_err(refused)?;
+                let watched = self.watched_with(change);
+                let input = change.edit_input(now.as_ref(), &watched).map_err(refused)?;
+                if input.is_empty() {
+                    // It is as it should be already, say after an answer that was lost.
+                    return Err(done());
+                }
+                (mutation::edit(object, record, input), change.fields.clone(), Goal::Edited)
+            }
+            Work::Shelve(how) => {
+                let part = mutation::shelve(object, record, *how)
+                    .ok_or_else(|| refused(self.cannot("neither archives nor restores these")))?;
+                let goal = match how {
+                    Shelve::Archive => Goal::Archived,
+                    Shelve::Restore => Goal::Restored,
+                };
+                (vec![part], Vec::new(), goal)
+            }
+            Work::Delete if !object.can_be_deleted() => {
+                return Err(refused(self.cannot("does not delete these")));
+            }
+            Work::Delete if object == Object::Properties => match now {
+                Err(error) if error.kind == ErrorKind::NotFound => return Err(done()),
+                now => {
+                    let client = now.and_then(client_of).map_err(refused)?;
+                    (vec![mutation::delete_property(record, &client)], Vec::new(), Goal::Deleted)
+                }
+            },
+            Work::Delete => (vec![mutation::delete_visit(record)], Vec::new(), Goal::Deleted),
+        };
+        Ok(Ready { place: pending.place, record: record.clone(), parts, fields, goal })
+    }
+
+    /// What the records have now of what the changes depend on.
     async fn current(
         &self,
         group: &[Pending],
     ) -> Result<HashMap<RecordId, Result<Current, ConnectorError>>, ConnectorError> {
-        let ids: Vec<RecordId> = group
+        let reading: Vec<(&RecordId, Vec<Field>)> =
+            group.iter().map(|one| (&one.record, one.reads(self.object))).collect();
+        let ids: Vec<RecordId> = reading
             .iter()
-            .filter(|pending| pending.change.reads().next().is_some())
-            .map(|pending| pending.record.clone())
+            .filter(|(_, fields)| !fields.is_empty())
+            .map(|(record, _)| (*record).clone())
             .collect();
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let fields: Vec<ClientField> =
-            group.iter().flat_map(|pending| pending.change.reads()).collect();
-        let found = match by_id(self.api, &ids, &fields, self.sending()).await {
+        let fields: Vec<Field> = reading.into_iter().flat_map(|(_, fields)| fields).collect();
+        let found = match by_id(self.api, self.object, &ids, &fields, self.sending()).await {
             // One id may be at fault, and must not keep the others from being written.
             Err(failure) if is_separable(&failure) => {
                 let mut one_by_one = HashMap::new();
                 for id in ids {
-                    let one = by_id(self.api, std::slice::from_ref(&id), &fields, self.sending());
+                    let ids = std::slice::from_ref(&id);
+                    let one = by_id(self.api, self.object, ids, &fields, self.sending());
                     let current = match one.await {
                         Err(failure) if !is_separable(&failure) => return Err(failure.error),
                         Err(failure) => Err(failure.error),
-                        Ok(mut one) => one.pop().map_or(Err(not_there(&State::Missing)), current),
+                        Ok(mut one) => match one.pop() {
+                            Some(looked) => self.current_of(looked),
+                            None => Err(not_there(self.object, &State::Missing)),
+                        },
                     };
                     one_by_one.insert(id, current);
                 }
@@ -199,12 +285,17 @@ impl Writing<'_> {
             }
             found => found?,
         };
-        Ok(ids.into_iter().zip(found.into_iter().map(current)).collect())
+        let found = found.into_iter().map(|looked| self.current_of(looked));
+        Ok(ids.into_iter().zip(found).collect())
+    }
+
+    fn current_of(&self, looked: LookedUp) -> Result<Current, ConnectorError> {
+        looked.record.ok_or_else(|| not_there(self.object, &looked.state))
     }
 
     /// The fields that are not to change: those asked for, and those written.
-    fn watched_with(&self, change: &Change) -> Vec<ClientField> {
-        self.watched.iter().chain(&change.fields).copied().collect()
+    fn watched_with(&self, change: &Change) -> Vec<Field> {
+        self.watched.iter().chain(&change.fields).cloned().collect()
     }
 
     async fn send(&mut self, mut ready: Vec<Ready>) {
@@ -226,42 +317,61 @@ impl Writing<'_> {
         }
     }
 
-    /// Sends edits in one document, and sets what became of each if there is an answer.
+    /// Sends changes in one document, and sets what became of each if there is an answer.
     async fn attempt(&mut self, ready: &[Ready]) -> Result<(), Failure> {
-        let edits: Vec<ClientEdit> = ready.iter().map(|ready| ready.edit.clone()).collect();
-        let document = Document::edit(&edits);
+        let mutations: Vec<&Mutation> = ready.iter().flat_map(|ready| &ready.parts).collect();
+        let document = Document::mutations("edit", &mutations);
         let reply = self.api.send(&document, self.sending()).await?;
         let payloads: ByAlias = reply.data().map_err(unread)?;
-        for (n, one) in ready.iter().enumerate() {
-            let answer = Answered { document: &document, errors: &reply.errors, n };
-            let outcome = answer.outcome(&payloads, &one.fields);
-            let outcome = self.explained(&one.edit.record, outcome).await;
+        let mut n = 0;
+        for one in ready {
+            let answer = |n, part| Answered { document: &document, errors: &reply.errors, n, part };
+            let mut outcome = None;
+            for part in &one.parts {
+                let told = answer(n, part).of_change(self.object, &payloads, one);
+                n += 1;
+                // What one part says of the record holds for the whole; a refusal comes first.
+                if !matches!(outcome, Some(ref told) if !is_applied(told)) {
+                    outcome = Some(told);
+                }
+            }
+            let outcome = outcome.unwrap_or_else(outcome::nothing_heard);
+            let outcome = self.explained(one, outcome).await;
             self.set(one.place, outcome);
         }
         Ok(())
     }
 
-    /// A refusal of Jobber's has no code: where it names no field, it is asked whether the client
-    /// is there at all.
-    async fn explained(&self, record: &RecordId, outcome: WriteOutcome) -> WriteOutcome {
+    /// A refusal of Jobber's has no code: where it names no field, it is asked whether the record
+    /// is there at all, or is already what it was to be.
+    async fn explained(&self, ready: &Ready, outcome: WriteOutcome) -> WriteOutcome {
         let WriteOutcome::Rejected { fields, error } = &outcome else { return outcome };
         if !fields.is_empty() || error.kind != ErrorKind::Validation {
             return outcome;
         }
-        let found = by_id(self.api, std::slice::from_ref(record), &[], self.sending()).await;
-        let found = found.ok().and_then(|mut found| found.pop());
-        match found.filter(|found| found.client.is_none()) {
-            Some(gone) => rejected(not_there(&gone.state)),
-            None => outcome,
+        let ids = std::slice::from_ref(&ready.record);
+        let found = by_id(self.api, self.object, ids, &[], self.sending()).await;
+        let Some(found) = found.ok().and_then(|mut found| found.pop()) else { return outcome };
+        let is_done = match ready.goal {
+            Goal::Edited => false,
+            Goal::Archived => matches!(found.state, State::Archived(_)),
+            Goal::Restored => matches!(found.state, State::Known { .. }),
+            Goal::Deleted => found.state == State::Missing,
+        };
+        match found.record {
+            _ if is_done => applied(ready.record.clone(), None),
+            Some(_) => outcome,
+            None => rejected(not_there(self.object, &found.state)),
         }
     }
 
     fn fail(&mut self, ready: &[Ready], failure: &Failure) {
         let errors = errors_of(failure);
-        for (n, one) in ready.iter().enumerate() {
-            let alias = Segment::Key(format!("e{n}"));
-            let own = errors.iter().find(|error| error.path.first() == Some(&alias));
-            let outcome = match own {
+        let mut n = 0;
+        for one in ready {
+            let parts = n..n + one.parts.len();
+            n = parts.end;
+            let outcome = match outcome::about(&errors, parts) {
                 Some(own) => failed_alone(own),
                 None => failed(failure),
             };
@@ -269,123 +379,44 @@ impl Writing<'_> {
         }
     }
 
-    async fn create(&mut self, place: usize, change: &Change) {
-        let document = Document::create(&change.create_input(&self.watched_with(change)));
-        let outcome = match self.api.send(&document, self.sending()).await {
+    async fn create(&self, change: &Change) -> WriteOutcome {
+        let input = change.create_input(&self.watched_with(change));
+        let property = match property::of_new(self, &input).await {
+            Ok(property) => property,
+            Err(outcome) => return outcome,
+        };
+        let mutation = match mutation::create(self.object, input, property.as_ref()) {
+            Ok(mutation) => mutation,
+            Err(error) => return rejected(error),
+        };
+        let document = Document::mutations("create", &[&mutation]);
+        match self.api.send(&document, self.sending()).await {
             Err(failure) => failed(&failure),
             Ok(reply) => match reply.data::<ByAlias>() {
                 Err(error) => WriteOutcome::Unknown(error),
                 Ok(payloads) => {
-                    let answer = Answered { document: &document, errors: &reply.errors, n: 0 };
-                    answer.outcome(&payloads, &change.fields)
+                    let errors = &reply.errors;
+                    let answer = Answered { document: &document, errors, n: 0, part: &mutation };
+                    answer.of_create(self.object, &payloads, &change.fields)
                 }
             },
-        };
-        self.set(place, outcome);
-    }
-}
-
-/// The answer to one mutation of a document.
-struct Answered<'a> {
-    document: &'a Document,
-    errors: &'a [GraphError],
-    n: usize,
-}
-
-impl Answered<'_> {
-    fn alias(&self) -> String {
-        format!("e{}", self.n)
-    }
-
-    fn outcome(&self, payloads: &ByAlias, written: &[ClientField]) -> WriteOutcome {
-        let alias = self.alias();
-        let Some(raw) = payloads.get(&alias).and_then(Option::as_deref) else {
-            let alias = Segment::Key(alias);
-            let own = self.errors.iter().find(|error| error.path.first() == Some(&alias));
-            return own.map_or_else(nothing_heard, failed_alone);
-        };
-        let Ok(payload) = serde_json::from_str::<Payload>(raw.get()) else {
-            return nothing_heard();
-        };
-        if !payload.user_errors.is_empty() {
-            let (fields, mut error) = error::of_user_errors(&payload.user_errors, written);
-            error.message = self.document.scrub(&error.message);
-            return WriteOutcome::Rejected { fields, error };
-        }
-        match payload.client.map(|client| (convert::record_id(&client.id), client.updated_at)) {
-            Some((Ok(record), updated_at)) => applied(record, updated_at.as_deref()),
-            Some((Err(error), _)) => WriteOutcome::Unknown(error),
-            // No client and no refusal: what was done may be hidden from this app.
-            None => nothing_heard(),
         }
     }
 }
 
-fn current(looked: LookedUp) -> Result<Current, ConnectorError> {
-    match looked.client {
-        Some((client, hidden)) => Ok(Current::new(client, hidden)),
-        None => Err(not_there(&looked.state)),
+fn is_applied(outcome: &WriteOutcome) -> bool {
+    matches!(outcome, WriteOutcome::Applied { .. })
+}
+
+/// The client of a property that is to be removed.
+fn client_of(now: Option<Current>) -> Result<String, ConnectorError> {
+    let client = now.map(|now| now.record.field::<Identified>("client"));
+    if let Some(Ok(Has::Value(client))) = client {
+        return Ok(client.id);
     }
-}
-
-fn applied(record: RecordId, updated_at: Option<&str>) -> WriteOutcome {
-    let version = convert::version(updated_at).unwrap_or_default();
-    WriteOutcome::Applied { record, version, values: None }
-}
-
-fn rejected(error: ConnectorError) -> WriteOutcome {
-    WriteOutcome::Rejected { fields: error.fields.clone(), error }
-}
-
-fn not_there(state: &State) -> ConnectorError {
-    let kind = match state {
-        State::Archived(_) | State::Missing | State::Deleted(_) | State::MergedInto(_) => {
-            ErrorKind::NotFound
-        }
-        State::OutOfScope => ErrorKind::Permission,
-        State::Known { .. } | State::Unreadable(_) => ErrorKind::Protocol,
-    };
-    ConnectorError::new(kind, format!("the client cannot be edited: it is {}", state.word()))
-}
-
-fn nothing_heard() -> WriteOutcome {
-    WriteOutcome::Unknown(ConnectorError::new(
-        ErrorKind::Protocol,
-        "jobber does not say what became of the write",
+    Err(ConnectorError::new(
+        ErrorKind::Permission,
+        "jobber does not say whose property it is, and only its client can remove it; give the app \
+         the scope to read clients",
     ))
-}
-
-fn unread(error: ConnectorError) -> Failure {
-    Failure { fate: Fate::Unknown, error, answer: None }
-}
-
-/// The errors of GraphQL in an answer that had no data.
-fn errors_of(failure: &Failure) -> Vec<GraphError> {
-    failure.answer.as_deref().and_then(envelope).map(|envelope| envelope.errors).unwrap_or_default()
-}
-
-/// What became of a write whose whole document failed.
-fn failed(failure: &Failure) -> WriteOutcome {
-    let error = failure.error.clone();
-    match failure.fate {
-        Fate::Unknown => WriteOutcome::Unknown(error),
-        // The content is refused for good; a token, a scope or a version can be set right.
-        Fate::Refused if is_separable(failure) => rejected(error),
-        Fate::NotSent | Fate::Refused => WriteOutcome::NotSent(error),
-    }
-}
-
-/// What became of a write that an error of GraphQL names.
-fn failed_alone(error: &GraphError) -> WriteOutcome {
-    let error = error::of_graph(error);
-    match error.kind {
-        ErrorKind::RateLimited | ErrorKind::Auth => WriteOutcome::NotSent(error),
-        ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::Permanent => rejected(error),
-        // Hidden may be the answer alone; an inner failure may be half a success.
-        ErrorKind::Permission
-        | ErrorKind::Transient
-        | ErrorKind::PreconditionFailed
-        | ErrorKind::PositionLost
-        | ErrorKind::Protocol => WriteOutcome::Unknown(error),
-    }
 }

@@ -16,7 +16,7 @@ const LOOK_BACK: Duration = Duration::from_secs(300);
 fn a_cursor_is_read_as_it_was_written() {
     let mut place = Place::start();
     place.begin(Some(at(0)), LOOK_BACK);
-    place.advance(&[at(-100)], info("MQ")).unwrap();
+    place.advance(Ordered::OldestFirst, &[at(-100)], info("MQ")).unwrap();
     let cursor = place.cursor().unwrap();
     assert_eq!(
         cursor.as_str(),
@@ -52,7 +52,7 @@ fn a_pass_takes_its_mark_from_the_first_answer_and_a_window_its_end() {
 fn without_jobbers_clock_the_mark_is_the_newest_row_less_the_look_back() {
     let mut place = Place::start();
     place.begin(None, LOOK_BACK);
-    place.advance(&[at(0), at(10)], info("x")).unwrap();
+    place.advance(Ordered::OldestFirst, &[at(0), at(10)], info("x")).unwrap();
     let idle = place.finish(LOOK_BACK);
     assert_eq!(idle.mark, Some(at(-290)));
 
@@ -73,26 +73,40 @@ fn without_jobbers_clock_the_mark_is_the_newest_row_less_the_look_back() {
 fn a_page_of_many_times_is_followed_by_time_one_second_back() {
     let mut place = Place::start();
     let rows: Vec<Timestamp> = (0..50).map(|n| at(10 * n)).collect();
-    place.advance(&rows, info("x")).unwrap();
+    place.advance(Ordered::OldestFirst, &rows, info("x")).unwrap();
     assert_eq!((place.from, place.after.clone()), (Some(at(489)), None));
 }
 
 #[test]
 fn a_page_of_one_time_is_followed_by_jobbers_cursor() {
     let mut place = Place::start();
-    place.advance(&[at(0); 50], info("x")).unwrap();
+    place.advance(Ordered::OldestFirst, &[at(0); 50], info("x")).unwrap();
     assert_eq!((place.from, place.after.as_deref()), (None, Some("x")));
     let mut place = Place { from: Some(at(-1)), ..Place::start() };
     let mut rows = vec![at(0); 30];
     rows.extend([at(1); 20]);
-    place.advance(&rows, info("y")).unwrap();
+    place.advance(Ordered::OldestFirst, &rows, info("y")).unwrap();
     assert_eq!((place.from, place.after.as_deref()), (Some(at(-1)), Some("y")));
+}
+
+#[test]
+fn what_does_not_come_in_the_order_of_its_times_is_followed_by_jobbers_cursor() {
+    let mut place = Place::start();
+    let rows: Vec<Timestamp> = (0..50).map(|n| at(-10 * n)).collect();
+    place.advance(Ordered::Otherwise, &rows, info("x")).unwrap();
+    assert_eq!((place.from, place.after.as_deref()), (None, Some("x")));
 }
 
 #[test]
 fn more_without_a_place_to_go_on_is_an_error() {
     let mut place = Place { after: Some("x".to_owned()), ..Place::start() };
-    assert_eq!(place.advance(&[], info("x")).unwrap_err().kind, ErrorKind::Protocol);
+    assert_eq!(
+        place.advance(Ordered::OldestFirst, &[], info("x")).unwrap_err().kind,
+        ErrorKind::Protocol
+    );
     let nowhere = PageInfo { has_next_page: true, end_cursor: None };
-    assert_eq!(place.advance(&[], nowhere).unwrap_err().kind, ErrorKind::Protocol);
+    assert_eq!(
+        place.advance(Ordered::OldestFirst, &[], nowhere).unwrap_err().kind,
+        ErrorKind::Protocol
+    );
 }

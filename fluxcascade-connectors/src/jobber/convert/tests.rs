@@ -5,11 +5,15 @@ use serde_json::{Value as Json, json};
 
 use super::input::{Change, Current};
 use super::*;
-use crate::jobber::fields::known_fields;
+use crate::jobber::custom::Fields;
 
-fn fields(names: &[&str]) -> Vec<ClientField> {
+fn fields(names: &[&str]) -> Vec<Of> {
     let names: Vec<FieldName> = names.iter().map(|name| FieldName::new(name).unwrap()).collect();
-    known_fields(&names).unwrap()
+    Fields::plain(Object::Clients).all_named(&names).unwrap()
+}
+
+fn of_clients(raw: &RawValue, hidden: &Hidden, names: &[&str]) -> Result<Seen, ConnectorError> {
+    seen(raw, hidden, Object::Clients, &fields(names))
 }
 
 fn raw(client: &Json) -> Box<RawValue> {
@@ -17,7 +21,7 @@ fn raw(client: &Json) -> Box<RawValue> {
 }
 
 fn read(client: &Json, hidden: &Hidden, names: &[&str]) -> State {
-    seen(&raw(client), hidden, &fields(names)).unwrap().state
+    of_clients(&raw(client), hidden, names).unwrap().state
 }
 
 fn slots(client: &Json, hidden: &Hidden, names: &[&str]) -> Vec<Slot> {
@@ -92,7 +96,7 @@ fn a_balance_is_taken_from_its_digits() {
     for digits in ["0.10", "1234567890.12", "-3", "\"7.25\""] {
         let text = format!("{{\"id\":\"a\",\"balance\":{digits}}}");
         let raw = RawValue::from_string(text).unwrap();
-        let seen = seen(&raw, &Hidden::default(), &fields(&["balance"])).unwrap();
+        let seen = of_clients(&raw, &Hidden::default(), &["balance"]).unwrap();
         let State::Known { values, .. } = seen.state else { panic!("{:?}", seen.state) };
         let expected = Value::Decimal(digits.trim_matches('"').parse().unwrap());
         assert_eq!(values[0], Slot::Present(expected));
@@ -137,15 +141,15 @@ fn an_archived_client_is_deleted_by_flag() {
 #[test]
 fn a_client_that_cannot_be_read_keeps_its_id() {
     let odd = json!({ "id": "a", "firstName": 7 });
-    let seen = seen(&raw(&odd), &Hidden::default(), &[]).unwrap();
-    assert_eq!(seen.record.as_str(), "a");
+    let seen = of_clients(&raw(&odd), &Hidden::default(), &["firstName"]).unwrap();
+    assert_eq!(seen.id.as_str(), "a");
     assert!(matches!(seen.state, State::Unreadable(_)));
     for odd in [json!({ "id": "a", "updatedAt": "yesterday" }), json!({ "id": "a", "balance": {} })]
     {
         let state = read(&odd, &Hidden::default(), &["balance"]);
         assert!(matches!(state, State::Unreadable(_)), "{state:?}");
     }
-    assert!(super::seen(&raw(&json!({ "firstName": "x" })), &Hidden::default(), &[]).is_err());
+    assert!(of_clients(&raw(&json!({ "firstName": "x" })), &Hidden::default(), &[]).is_err());
 }
 
 #[test]
@@ -167,11 +171,11 @@ fn a_null_client_is_missing_unless_an_error_says_otherwise() {
 fn change(fields: &[(&str, Value)]) -> Result<Change, ConnectorError> {
     let fields: Vec<(FieldName, Value)> =
         fields.iter().map(|(name, value)| (FieldName::new(name).unwrap(), value.clone())).collect();
-    Change::of(&fields)
+    Change::of(&Fields::plain(Object::Clients), &fields)
 }
 
-fn current(client: Json) -> Current {
-    Current::new(serde_json::from_value(client).unwrap(), Hidden::default())
+fn current(client: &Json) -> Current {
+    Current { record: Record::read(&raw(client)).unwrap(), hidden: Hidden::default() }
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn an_edit_has_only_what_is_written_an_address_whole_and_lists_as_three() {
         ("phones.primary", "555-0100".into()),
     ])
     .unwrap();
-    let input = change.edit_input(Some(&current(client)), &change.fields).unwrap();
+    let input = change.edit_input(Some(&current(&client)), &change.fields).unwrap();
     assert_eq!(
         Json::Object(input),
         json!({
@@ -244,11 +248,11 @@ fn an_edit_of_what_is_hidden_is_refused_with_its_fields() {
         "message": "An object of type Email was hidden due to permissions",
         "path": ["c0", "emails"],
     }]));
-    let client = serde_json::from_value(json!({ "id": "a", "emails": null })).unwrap();
-    let current = Current::new(client, Hidden::at(&hidden, &path("c0")));
+    let hidden = Hidden::at(&hidden, &path("c0"));
+    let current = Current { hidden, ..current(&json!({ "id": "a", "emails": null })) };
     let error = change.edit_input(Some(&current), &[]).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permission);
-    assert_eq!(error.fields, names(fields(&["emails.primary"])));
+    assert_eq!(error.fields, names(&fields(&["emails.primary"])));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use fluxcascade_core::model::FieldName;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::jobber::fields::known_fields;
+use crate::jobber::custom::Fields;
 
 const WRITTEN: [&str; 6] = [
     "firstName",
@@ -17,11 +17,12 @@ const WRITTEN: [&str; 6] = [
 
 fn named(path: Json) -> Vec<String> {
     let written: Vec<FieldName> = WRITTEN.iter().map(|f| FieldName::new(f).unwrap()).collect();
+    let written = Fields::plain(Object::Clients).all_named(&written).unwrap();
     let errors = vec![UserError {
         message: "is not good".into(),
         path: serde_json::from_value(path).unwrap(),
     }];
-    let (fields, error) = of_user_errors(&errors, &known_fields(&written).unwrap());
+    let (fields, error) = of_user_errors(Object::Clients, &errors, &written);
     assert_eq!(error.fields, fields);
     assert_eq!(error.message, "jobber refused the client: is not good");
     fields.iter().map(ToString::to_string).collect()

@@ -299,8 +299,9 @@ async fn what_a_person_must_set_right_is_said_at_once() {
     }
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn a_throttled_read_waits_until_its_points_are_there() {
+async fn throttled_under_200_waits_until_its_points_are_there() {
     let answer = data(&json!({ "account": { "id": "x", "name": "Lee" } }));
     let stage = Stage::with(vec![throttled(2142, 100, 10_000), answer]).await;
     stage.jobber.account().await.unwrap();
@@ -323,16 +324,30 @@ async fn a_read_that_is_known_to_cost_more_than_there_is_waits_before_it_is_sent
     assert_eq!(stage.jobber.requests().total(), 2, "none was refused");
 }
 
+/// A trap of Jobber's.
 #[tokio::test]
-async fn a_query_that_costs_more_than_the_account_ever_has_is_not_repeated() {
+async fn a_query_whose_cost_exceeds_the_bucket_shrinks_its_page_and_is_not_repeated_as_it_was() {
+    let too_much = || throttled(10_001, 10_000, 10_000);
+    let page = list(&[client("a", "2026-01-01T00:00:00Z")], None);
+    let stage = Stage::with(vec![too_much(), too_much(), data(&page)]).await;
+    for _ in 0..2 {
+        let page = changes(&stage, Position::Start, 50).await.unwrap();
+        assert_eq!(page.observations.len(), 1);
+    }
+    let first: Vec<Json> = stage.variables().await.iter().map(|of| of["first"].clone()).collect();
+    assert_eq!(first, [50, 25, 12, 12], "what never fits is known, and not asked again");
+    assert_eq!(stage.waited(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_single_row_that_costs_more_than_the_account_ever_has_is_an_error() {
     let stage = Stage::with(vec![throttled(10_001, 10_000, 10_000)]).await;
     for _ in 0..2 {
-        let error = changes(&stage, Position::Start, 50).await.unwrap_err();
+        let error = changes(&stage, Position::Start, 1).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Permanent);
-        assert!(error.message.contains("lower `page_size`"), "{error}");
+        assert!(error.message.contains("map fewer fields"), "{error}");
     }
     assert_eq!(stage.jobber.requests().total(), 1);
-    assert_eq!(stage.waited(), Duration::ZERO);
 }
 
 #[tokio::test]
@@ -358,8 +373,8 @@ async fn another_version_than_was_asked_for_is_noticed() {
 #[tokio::test]
 async fn another_object_type_and_an_unknown_field_are_refused_without_a_request() {
     let stage = Stage::with(vec![waiting_page()]).await;
-    let jobs = ObjectType::new("jobs").unwrap();
-    assert_eq!(stage.jobber.schema(&jobs).await.unwrap_err().kind, ErrorKind::NotFound);
+    let tasks = ObjectType::new("tasks").unwrap();
+    assert_eq!(stage.jobber.schema(&tasks).await.unwrap_err().kind, ErrorKind::NotFound);
     let request = FetchRequest {
         object: clients(),
         projection: projection(&["shoeSize"]),

@@ -132,7 +132,7 @@ async fn creates_go_one_by_one_and_outcomes_keep_their_order() {
     let WriteOutcome::Applied { record, .. } = &outcomes[3] else { panic!() };
     assert_eq!(record, &id("new2"));
     assert_eq!(
-        stage.variables().await[1]["input"],
+        stage.variables().await[1]["input0"],
         json!({
             "firstName": "Ann",
             "emails": [{ "address": "a@x.io", "description": "MAIN", "primary": true }],

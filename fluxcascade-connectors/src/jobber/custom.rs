@@ -1,0 +1,377 @@
+//! Custom fields: the configurations that an account has, as fields of its objects, kept for an
+//! hour. They are read and written by the id of their configuration; the name is the engine's.
+//!
+//! A field is named `customFields.<name>`, with the configuration's id behind it where several
+//! configurations of an object have the name. With its id it is always found.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use fluxcascade_core::model::{FieldName, FieldType, Timestamp};
+
+use super::client::Api;
+use super::document::Document;
+use super::error;
+use super::fields::Field;
+use super::object::Object;
+use super::schema;
+use super::wire::{Configuration, ConfigurationsPage};
+
+/// How long a schema is taken for what it was.
+const KEPT_FOR: Duration = Duration::from_secs(3600);
+/// Pages of configurations that are read at most: an account has dozens.
+const PAGES: usize = 20;
+/// What the names of custom fields begin with.
+pub(super) const PREFIX: &str = "customFields.";
+
+/// What a custom field holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CustomKind {
+    Text,
+    Numeric,
+    TrueFalse,
+    Dropdown,
+    Link,
+    Area,
+}
+
+/// A custom field of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CustomField {
+    pub(super) name: FieldName,
+    /// The id of its configuration.
+    pub(super) id: String,
+    pub(super) kind: CustomKind,
+    /// The choices of a dropdown.
+    pub(super) options: Vec<String>,
+    pub(super) read_only: bool,
+}
+
+/// The custom fields of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct CustomFields {
+    fields: Vec<Arc<CustomField>>,
+}
+
+impl CustomKind {
+    /// The kind of a configuration of this type of the schema.
+    fn of(type_name: &str) -> Option<Self> {
+        Some(match type_name {
+            "CustomFieldConfigurationText" => CustomKind::Text,
+            "CustomFieldConfigurationNumeric" => CustomKind::Numeric,
+            "CustomFieldConfigurationTrueFalse" => CustomKind::TrueFalse,
+            "CustomFieldConfigurationDropdown" => CustomKind::Dropdown,
+            "CustomFieldConfigurationLink" => CustomKind::Link,
+            "CustomFieldConfigurationArea" => CustomKind::Area,
+            _ => return None,
+        })
+    }
+
+    /// The key of its value, in answers and in inputs.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            CustomKind::Text => "valueText",
+            CustomKind::Numeric => "valueNumeric",
+            CustomKind::TrueFalse => "valueTrueFalse",
+            CustomKind::Dropdown => "valueDropdown",
+            CustomKind::Link => "valueLink",
+            CustomKind::Area => "valueArea",
+        }
+    }
+
+    /// What a query selects to read values of this kind.
+    pub(super) fn selection(self) -> &'static str {
+        match self {
+            CustomKind::Text => {
+                "... on CustomFieldText { customFieldConfiguration { id } valueText }"
+            }
+            CustomKind::Numeric => {
+                "... on CustomFieldNumeric { customFieldConfiguration { id } valueNumeric }"
+            }
+            CustomKind::TrueFalse => {
+                "... on CustomFieldTrueFalse { customFieldConfiguration { id } valueTrueFalse }"
+            }
+            CustomKind::Dropdown => {
+                "... on CustomFieldDropdown { customFieldConfiguration { id } valueDropdown }"
+            }
+            CustomKind::Link => {
+                "... on CustomFieldLink { customFieldConfiguration { id } valueLink { text url } }"
+            }
+            CustomKind::Area => {
+                "... on CustomFieldArea { customFieldConfiguration { id } \
+                 valueArea { length width } }"
+            }
+        }
+    }
+}
+
+impl CustomField {
+    /// Its type.
+    pub(super) fn field_type(&self) -> FieldType {
+        match self.kind {
+            CustomKind::Text => FieldType::Text,
+            CustomKind::Numeric => FieldType::Decimal,
+            CustomKind::TrueFalse => FieldType::Bool,
+            CustomKind::Dropdown => FieldType::Choice { options: self.options.clone() },
+            CustomKind::Link | CustomKind::Area => FieldType::Map,
+        }
+    }
+}
+
+impl CustomFields {
+    /// The fields that these configurations make. What this app made itself can be written though
+    /// people can not.
+    pub(super) fn of(configurations: &[Configuration], own: &[Configuration]) -> Self {
+        let present: Vec<&Configuration> =
+            configurations.iter().filter(|one| !one.archived).collect();
+        let field = |one: &&Configuration| {
+            let kind = CustomKind::of(&one.type_name)?;
+            let twice = present.iter().filter(|other| other.name == one.name).count() > 1;
+            let id = if twice { format!(".{}", one.id) } else { String::new() };
+            Some(Arc::new(CustomField {
+                // A name that no field can have leaves the field out.
+                name: FieldName::new(format!("{PREFIX}{}{id}", one.name)).ok()?,
+                id: one.id.clone(),
+                kind,
+                options: one.dropdown_options.clone().unwrap_or_default(),
+                read_only: one.read_only && !own.iter().any(|own| own.id == one.id),
+            }))
+        };
+        Self { fields: present.iter().filter_map(field).collect() }
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = Field> {
+        self.fields.iter().map(|field| Field::Custom(Arc::clone(field)))
+    }
+
+    /// The field of this configuration.
+    pub(super) fn of_id(&self, id: &str) -> Option<Field> {
+        self.fields.iter().find(|field| field.id == id).map(|one| Field::Custom(Arc::clone(one)))
+    }
+
+    /// The field of this name, with the id of its configuration behind it or not.
+    fn named(&self, name: &FieldName) -> Option<Field> {
+        if let Some(field) = self.fields.iter().find(|field| field.name == *name) {
+            return Some(Field::Custom(Arc::clone(field)));
+        }
+        let (_, id) = name.as_str().rsplit_once('.')?;
+        let field = self.fields.iter().find(|field| field.id == id)?;
+        Some(Field::Custom(Arc::new(CustomField { name: name.clone(), ..field.as_ref().clone() })))
+    }
+}
+
+/// The fields of one object, those of the account among them.
+#[derive(Debug, Clone)]
+pub(super) struct Fields {
+    pub(super) object: Object,
+    customs: Arc<CustomFields>,
+}
+
+impl Fields {
+    /// The field of this name.
+    pub(super) fn named(&self, name: &FieldName) -> Option<Field> {
+        Field::known(self.object, name.as_str()).or_else(|| self.customs.named(name))
+    }
+
+    /// The fields of these names.
+    ///
+    /// # Errors
+    /// If there is none of one of the names.
+    pub(super) fn all_named(&self, names: &[FieldName]) -> Result<Vec<Field>, ConnectorError> {
+        let field = |name: &FieldName| {
+            self.named(name).ok_or_else(|| ConnectorError {
+                fields: vec![name.clone()],
+                ..ConnectorError::new(
+                    ErrorKind::Validation,
+                    format!(
+                        "a jobber {} has no field {name}: the schema lists what it has",
+                        self.object.one()
+                    ),
+                )
+            })
+        };
+        names.iter().map(field).collect()
+    }
+}
+
+#[cfg(test)]
+impl Fields {
+    /// Without any that an account has made itself.
+    pub(super) fn plain(object: Object) -> Self {
+        Self { object, customs: Arc::default() }
+    }
+}
+
+/// Something that was read, and when.
+type Kept<T> = Mutex<HashMap<Object, (Timestamp, T)>>;
+
+/// What was last read of the schema: the custom fields of all objects, and which of the others the
+/// served version has.
+#[derive(Debug, Default)]
+pub(super) struct Catalog {
+    customs: Kept<Arc<CustomFields>>,
+    served: Kept<Option<Arc<BTreeSet<String>>>>,
+}
+
+impl Catalog {
+    /// The fields of an object, for who knows them by these names: configurations are only read if
+    /// a custom field is among them.
+    pub(super) async fn fields<'a>(
+        &self,
+        api: &Api,
+        object: Object,
+        names: impl IntoIterator<Item = &'a FieldName>,
+    ) -> Result<Fields, ConnectorError> {
+        let any = names.into_iter().any(|name| name.as_str().starts_with(PREFIX));
+        let customs = if any { self.customs(api, object).await? } else { Arc::default() };
+        Ok(Fields { object, customs })
+    }
+
+    /// An object's custom fields, at most an hour old.
+    pub(super) async fn customs(
+        &self,
+        api: &Api,
+        object: Object,
+    ) -> Result<Arc<CustomFields>, ConnectorError> {
+        if let Some(kept) = kept(&self.customs, object, api.now()) {
+            return Ok(kept);
+        }
+        let Some(applies_to) = object.applies_to() else { return Ok(Arc::default()) };
+        let all = configurations(api, applies_to, Whose::Everyones).await?;
+        let own = if all.iter().any(|one| one.read_only) {
+            configurations(api, applies_to, Whose::Own).await?
+        } else {
+            Vec::new()
+        };
+        let customs = Arc::new(CustomFields::of(&all, &own));
+        lock(&self.customs).insert(object, (api.now(), Arc::clone(&customs)));
+        Ok(customs)
+    }
+
+    /// The fields that the object's type has in the version that is served; none if nobody says.
+    pub(super) async fn served(
+        &self,
+        api: &Api,
+        object: Object,
+    ) -> Result<Option<Arc<BTreeSet<String>>>, ConnectorError> {
+        if let Some(kept) = kept(&self.served, object, api.now()) {
+            return Ok(kept);
+        }
+        let served = schema::served_fields(api, object).await?.map(Arc::new);
+        lock(&self.served).insert(object, (api.now(), served.clone()));
+        Ok(served)
+    }
+
+    /// What was read of an object's custom fields is not what there is any more.
+    pub(super) fn forget(&self, object: Object) {
+        lock(&self.customs).remove(&object);
+    }
+}
+
+fn lock<T>(kept: &Kept<T>) -> MutexGuard<'_, HashMap<Object, (Timestamp, T)>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was read of an object, if that is recent enough.
+fn kept<T: Clone>(of: &Kept<T>, object: Object, now: Timestamp) -> Option<T> {
+    let kept = lock(of);
+    let (at, kept) = kept.get(&object)?;
+    (now.since(*at) < KEPT_FOR).then(|| kept.clone())
+}
+
+/// Whose configurations are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Everyones,
+    /// Those that this app has made.
+    Own,
+}
+
+/// Reads configurations.
+pub(super) async fn configurations(
+    api: &Api,
+    applies_to: &'static str,
+    whose: Whose,
+) -> Result<Vec<Configuration>, ConnectorError> {
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    for _ in 0..PAGES {
+        let document = Document::configurations(applies_to, whose, after.as_deref());
+        let reply = api.read(&document).await?;
+        let page: ConfigurationsPage = reply.data()?;
+        let Some(page) = page.custom_field_configurations else {
+            return Err(reply.errors.first().map_or_else(
+                || ConnectorError::new(ErrorKind::Protocol, "jobber listed no custom fields"),
+                error::of_graph,
+            ));
+        };
+        // One that is hidden from this app is no field for it.
+        found.extend(page.nodes.into_iter().flatten());
+        match page.page_info.end_cursor {
+            Some(cursor) if page.page_info.has_next_page && after.as_ref() != Some(&cursor) => {
+                after = Some(cursor);
+            }
+            Some(_) | None => return Ok(found),
+        }
+    }
+    Err(ConnectorError::new(
+        ErrorKind::Protocol,
+        format!("jobber lists custom fields without end; {PAGES} pages were read"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configuration(id: &str, name: &str, type_name: &str) -> Configuration {
+        Configuration {
+            type_name: format!("CustomFieldConfiguration{type_name}"),
+            id: id.to_owned(),
+            name: name.to_owned(),
+            archived: false,
+            read_only: false,
+            dropdown_options: None,
+        }
+    }
+
+    fn names(fields: &CustomFields) -> Vec<String> {
+        fields.all().map(|field| field.name().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_name_that_is_not_unique_has_the_id_behind_it_and_an_archived_one_is_left_out() {
+        let mut old = configuration("9", "Size", "Text");
+        old.archived = true;
+        let all = [
+            configuration("1", "Gate code", "Text"),
+            configuration("2", "Size", "Numeric"),
+            configuration("3", "Size", "Area"),
+            old,
+            configuration("4", "Odd", "Hologram"),
+        ];
+        let fields = CustomFields::of(&all, &[]);
+        assert_eq!(
+            names(&fields),
+            ["customFields.Gate code", "customFields.Size.2", "customFields.Size.3"]
+        );
+        let by_id = FieldName::new("customFields.Gate code.1").unwrap();
+        assert_eq!(fields.named(&by_id).unwrap().name(), "customFields.Gate code.1");
+        assert!(fields.named(&FieldName::new("customFields.Size").unwrap()).is_none());
+    }
+
+    #[test]
+    fn what_people_can_not_edit_can_be_written_by_the_app_that_made_it() {
+        let locked = |id: &str| {
+            let mut one = configuration(id, id, "Text");
+            one.read_only = true;
+            one
+        };
+        let fields = CustomFields::of(&[locked("ours"), locked("theirs")], &[locked("ours")]);
+        let read_only: Vec<bool> = fields.all().map(|field| field.is_read_only()).collect();
+        assert_eq!(read_only, [false, true]);
+    }
+}

@@ -1,0 +1,241 @@
+//! What belongs to an account: its custom fields, a field for the other side's ids, its webhooks.
+
+use std::time::Duration;
+
+use fluxcascade_connectors::sim::jobber::{
+    CustomFieldAppliesTo, JobberClient, JobberCustomField, JobberCustomValue, JobberOptions,
+    JobberProperty,
+};
+use fluxcascade_core::connector::{
+    Connector, Delivery, ErrorKind, ExternalIdField, FindRequest, Reader, SubscribeRequest,
+};
+use fluxcascade_core::model::{FieldType, Projection, Value};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::office::{Office, name, object, refusal, update};
+
+fn field(name: &str, default: JobberCustomValue) -> JobberCustomField {
+    JobberCustomField::new(CustomFieldAppliesTo::AllClients, name, default)
+}
+
+fn text(text: &str) -> JobberCustomValue {
+    JobberCustomValue::Text(text.to_owned())
+}
+
+fn map(parts: [(&str, Value); 2]) -> Value {
+    Value::Map(parts.map(|(key, value)| (key.to_owned(), value)).into())
+}
+
+fn decimal(text: &str) -> Value {
+    Value::Decimal(text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn custom_fields_of_every_kind_are_in_the_schema_and_written_and_read() {
+    let office = Office::open().await;
+    let (link, area) = (
+        JobberCustomValue::Link { text: String::new(), url: String::new() },
+        JobberCustomValue::Area { length: 0.0, width: 0.0 },
+    );
+    let size = JobberCustomValue::Dropdown("Small".to_owned());
+    for of in [
+        field("Gate code", text("none")),
+        field("Trees", JobberCustomValue::Numeric(0.0)),
+        field("Dog", JobberCustomValue::TrueFalse(false)),
+        field("Size", size).with_options(["Small", "Large"]),
+        field("Plan", link),
+        field("Lawn", area),
+    ] {
+        office.sim.create_custom_field(of);
+    }
+    let fields = ["Gate code", "Trees", "Dog", "Size", "Plan", "Lawn"];
+    let names: Vec<String> = fields.iter().map(|of| format!("customFields.{of}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let schema = office.jobber.schema(&object("clients")).await.unwrap();
+    let types = names.iter().map(|of| schema.field(&name(of)).unwrap().field_type.clone());
+    let options = vec!["Small".to_owned(), "Large".to_owned()];
+    assert_eq!(
+        types.collect::<Vec<_>>(),
+        [
+            FieldType::Text,
+            FieldType::Decimal,
+            FieldType::Bool,
+            FieldType::Choice { options },
+            FieldType::Map,
+            FieldType::Map
+        ]
+    );
+    let values = [
+        Value::from("42"),
+        decimal("12.5"),
+        Value::Bool(true),
+        Value::Choice("Large".to_owned()),
+        map([("text", "Plan".into()), ("url", "https://x.example".into())]),
+        map([("length", decimal("10")), ("width", decimal("2.5"))]),
+    ];
+    let mut written = vec![("firstName", Value::from("Ann"))];
+    written.extend(names.iter().copied().zip(values.clone()));
+    let id = office.make("clients", &written).await;
+    for (read, value) in office.values("clients", &id, &names).await.iter().zip(&values) {
+        assert!(read.equivalent(value, &FieldType::Map), "{read:?} {value:?}");
+    }
+    office.edit("clients", &id, &[("customFields.Gate code", Value::Null)]).await;
+    assert_eq!(office.values("clients", &id, &["customFields.Gate code"]).await, ["".into()]);
+    let clear = [("customFields.Trees", Value::Null)];
+    let (fields, _) = refusal(&office.write("clients", update(&id), &clear).await);
+    assert_eq!(fields, ["customFields.Trees"]);
+}
+
+#[tokio::test]
+async fn a_custom_field_that_was_never_set_shows_its_default_and_a_hidden_list_is_absent() {
+    let office = Office::open().await;
+    office.sim.create_custom_field(field("Gate code", text("none")));
+    let id = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    assert_eq!(office.values("clients", &id, &["customFields.Gate code"]).await, ["none".into()]);
+    office.sim.hide_field("Client", "customFields");
+    let hidden = office.fetch("clients", &[&id], &["customFields.Gate code"]).await;
+    assert_eq!(hidden, [fluxcascade_core::model::State::OutOfScope], "it can not be null");
+    let fresh = Office::open().await;
+    fresh.sim.hide_field("Query", "customFieldConfigurations");
+    fresh.sim.create_custom_field(field("Gate code", text("none")));
+    let schema = fresh.jobber.schema(&object("clients")).await.unwrap();
+    assert!(schema.fields.iter().all(|of| !of.name.as_str().starts_with("customFields")));
+    assert!(schema.field(&name("firstName")).is_some(), "what the app may see is there");
+}
+
+#[tokio::test]
+async fn the_schema_is_asked_for_once_an_hour() {
+    let office = Office::open().await;
+    let asked = async |office: &Office| {
+        office.jobber.schema(&object("clients")).await.unwrap();
+        office.jobber.requests().of("schema")
+    };
+    let first = asked(&office).await;
+    assert_eq!(asked(&office).await, first);
+    office.advance(3599);
+    assert_eq!(asked(&office).await, first);
+    office.advance(2);
+    assert!(asked(&office).await > first);
+}
+
+#[tokio::test]
+async fn the_field_for_the_other_sides_ids_is_made_once_and_found_again() {
+    let office = Office::open().await;
+    let wanted = |of: &str| ExternalIdField {
+        object: object(of),
+        field: name("hubspot_id"),
+        label: "HubSpot id".to_owned(),
+    };
+    let provisioner = office.jobber.extensions().provisioner.unwrap();
+    let made = provisioner.ensure_external_id_field(wanted("clients")).await.unwrap();
+    assert_eq!(made.name.as_str(), "customFields.HubSpot id");
+    assert!(!made.read_only, "people cannot edit it, the app that made it can");
+    let again = provisioner.ensure_external_id_field(wanted("clients")).await.unwrap();
+    assert_eq!(again, made);
+    let sent = office.sim.requests();
+    let creates = sent.iter().filter(|one| one.body.contains("customFieldConfigurationCreateText"));
+    let creates: Vec<_> = creates.collect();
+    assert_eq!(creates.len(), 1);
+    let body = &creates[0].body;
+    assert!(
+        body.contains("\"transferable\":false") && body.contains("\"readOnly\":true"),
+        "{body}"
+    );
+
+    let fields = [("firstName", "Ann".into()), ("customFields.HubSpot id", "301".into())];
+    let id = office.make("clients", &fields).await;
+    office.advance(60);
+    let request = FindRequest {
+        object: object("clients"),
+        projection: Projection::new([]),
+        field: made.name.clone(),
+        values: vec!["301".into()],
+    };
+    let found = office.jobber.find(request).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].observation.record.as_str(), id);
+
+    let error = provisioner.ensure_external_id_field(wanted("requests")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
+}
+
+#[tokio::test]
+async fn a_field_of_the_same_name_that_cannot_hold_ids_is_told() {
+    let office = Office::open().await;
+    let mut of = field("HubSpot id", JobberCustomValue::Numeric(0.0));
+    of.created_by_this_app = true;
+    office.sim.create_custom_field(of);
+    let wanted = ExternalIdField {
+        object: object("clients"),
+        field: name("hubspot_id"),
+        label: "HubSpot id".to_owned(),
+    };
+    let provisioner = office.jobber.extensions().provisioner.unwrap();
+    let error = provisioner.ensure_external_id_field(wanted).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Validation);
+    assert!(error.message.contains("another label"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_subscribed_is_sent_signed_and_names_its_record_until_it_is_ended() {
+    let office = Office::with(JobberOptions::default(), 50).await;
+    let host = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&host).await;
+    let extensions = office.jobber.extensions();
+    let subscriptions = extensions.subscriptions.unwrap();
+    let wanted = |of: &str| SubscribeRequest {
+        object: object(of),
+        fields: Vec::new(),
+        url: format!("{}/hooks", host.uri()),
+    };
+    let mut made = subscriptions.subscribe(wanted("clients")).await.unwrap();
+    made.extend(subscriptions.subscribe(wanted("properties")).await.unwrap());
+    let topics: Vec<&str> = made.iter().map(|of| of.topic.as_str()).collect();
+    assert_eq!(topics[..3], ["CLIENT_CREATE", "CLIENT_UPDATE", "CLIENT_DESTROY"]);
+    assert_eq!(topics.len(), 6);
+    assert_eq!(subscriptions.subscriptions().await.unwrap(), None, "Jobber lists none");
+
+    let client = office.sim.create_client(JobberClient::person("Ann", "Lee"));
+    let property = office.sim.create_property(&client, JobberProperty::default()).unwrap();
+    office.edit("clients", &client, &[("firstName", "Bea".into())]).await;
+    office.sim.delete_client(&client);
+    office.sim.deliver().await;
+    let webhooks = extensions.webhooks.unwrap();
+    let account = office.jobber.account().await.unwrap().id;
+    let mut told = Vec::new();
+    for request in host.received_requests().await.unwrap() {
+        let headers: Vec<(String, String)> = request
+            .headers
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let (method, url) = ("POST", "http://127.0.0.1/hooks");
+        let received = office.sim.now();
+        let delivery = Delivery { method, url, headers: &headers, body: &request.body, received };
+        for notice in webhooks.read(&delivery).unwrap() {
+            assert_eq!(notice.account, account);
+            told.push((notice.object.to_string(), notice.record.to_string()));
+        }
+        let mut forged = request.body.clone();
+        forged.push(b' ');
+        assert!(webhooks.read(&Delivery { body: &forged, ..delivery }).is_err());
+    }
+    let of = |object: &str, id: &str| (object.to_owned(), id.to_owned());
+    let count = |one: &(String, String)| told.iter().filter(|told| *told == one).count();
+    assert_eq!(count(&of("clients", &client)), 4, "{told:?}");
+    assert_eq!(count(&of("properties", &property)), 2, "{told:?}");
+
+    let error = subscriptions.subscribe(wanted("clients")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Validation);
+    for _ in 0..2 {
+        subscriptions.unsubscribe(&made).await.unwrap();
+    }
+    let before = host.received_requests().await.unwrap().len();
+    office.sim.create_client(JobberClient::person("Cy", "Lee"));
+    office.clock.advance(Duration::from_secs(60));
+    office.sim.deliver().await;
+    assert_eq!(host.received_requests().await.unwrap().len(), before);
+}

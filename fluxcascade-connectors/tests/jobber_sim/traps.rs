@@ -1,0 +1,183 @@
+//! One test per trap of Jobber's that concerns more than clients' lists and limits; the others are
+//! beside what they are about.
+
+use fluxcascade_connectors::sim::jobber::{
+    JobberClient, JobberJob, JobberOptions, JobberProperty, JobberVisit, PropertyEdits,
+};
+use fluxcascade_core::connector::{Position, Reader};
+use fluxcascade_core::model::{SeenBy, Value};
+
+use super::office::{Office, name, object};
+
+fn yard() -> JobberProperty {
+    JobberProperty { name: Some("Yard".to_owned()), ..JobberProperty::default() }
+}
+
+/// Edits of properties show in no read of changes for sure: the schema says that webhooks tell, and a
+/// full read has them. Where an edit moves its client's time, the next read has it, too.
+#[tokio::test]
+async fn no_updated_at_on_properties_so_they_are_read_through_the_clients_that_changed() {
+    for (edits, in_the_next_read) in
+        [(PropertyEdits::MoveTheClient, 1), (PropertyEdits::LeaveTheClient, 0)]
+    {
+        let options = JobberOptions { property_edits: edits, ..JobberOptions::default() };
+        let office = Office::with(options, 50).await;
+        let client = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+        let property = office.sim.create_property(&client, yard()).unwrap();
+        office.advance(3600);
+        let (all, next) = office.ids("properties", Position::Start).await;
+        assert_eq!(all, std::slice::from_ref(&property));
+        office.advance(3600);
+        let (quiet, next) = office.ids("properties", next).await;
+        assert_eq!(quiet, [""; 0]);
+        office.advance(3600);
+        office.sim.edit_property(&property, |of| of.name = Some("Shop".to_owned()));
+        office.advance(3600);
+        let (seen, _) = office.ids("properties", next).await;
+        assert_eq!(seen.len(), in_the_next_read);
+        let (all, _) = office.pass("properties", &["name"], Position::Start).await;
+        assert_eq!(all[0].values().unwrap()[0].value(), Some(&Value::from("Shop")));
+        let schema = office.jobber.schema(&object("properties")).await.unwrap();
+        assert!(schema.fields.iter().all(|field| field.seen_by != SeenBy::Incremental));
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_many_properties_is_read_on_until_all_are_seen() {
+    let office = Office::with(JobberOptions::default(), 7).await;
+    let (_, next) = office.ids("properties", Position::Start).await;
+    office.advance(3600);
+    for client in ["Ann", "Bob", "Cy"] {
+        let client = office.sim.create_client(JobberClient::person(client, "Lee"));
+        for _ in 0..23 {
+            office.sim.create_property(&client, yard()).unwrap();
+        }
+    }
+    office.advance(600);
+    let (mut seen, _) = office.ids("properties", next).await;
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 69);
+}
+
+/// What is new shows, what is edited does not: the schema says so of each field.
+#[tokio::test]
+async fn no_updated_at_on_visits_so_new_ones_show_and_webhooks_tell_of_edits() {
+    let office = Office::open().await;
+    let client_id = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    let property_id = office.sim.create_property(&client_id, yard()).unwrap();
+    let job_id = office.sim.create(JobberJob { client_id, property_id, ..JobberJob::default() });
+    let visit = JobberVisit { job_id, ..JobberVisit::default() };
+    let old = office.sim.create(visit.clone());
+    office.advance(3600);
+    let (all, next) = office.ids("visits", Position::Start).await;
+    assert_eq!(all, std::slice::from_ref(&old));
+    office.advance(3600);
+    let new = office.sim.create(visit);
+    office.sim.edit(&old, |of: &mut JobberVisit| of.title = Some("Mow".to_owned()));
+    office.advance(600);
+    let (seen, _) = office.ids("visits", next).await;
+    assert_eq!(seen, [new]);
+    let schema = office.jobber.schema(&object("visits")).await.unwrap();
+    let seen_by = |field: &str| schema.field(&name(field)).unwrap().seen_by;
+    assert_eq!((seen_by("title"), seen_by("job")), (SeenBy::Webhook, SeenBy::Incremental));
+}
+
+/// Newest first, down to the first that is older than the last read; and the next read begins where
+/// this one began, so that a job which moves to the front meanwhile is not missed.
+#[tokio::test]
+async fn no_filter_on_jobs_updated_at_so_they_are_read_newest_first_down_to_the_mark() {
+    let office = Office::with(JobberOptions::default(), 3).await;
+    let client_id = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    let property_id = office.sim.create_property(&client_id, yard()).unwrap();
+    let job = JobberJob { client_id, property_id, ..JobberJob::default() };
+    let mut jobs = Vec::new();
+    for _ in 0..20 {
+        office.advance(60);
+        jobs.push(office.sim.create(job.clone()));
+    }
+    office.advance(3600);
+    let (mut all, next) = office.ids("jobs", Position::Start).await;
+    all.sort();
+    assert_eq!(all.len(), 20);
+    office.advance(3600);
+    let retitle = |id: &str| office.sim.edit(id, |of: &mut JobberJob| of.title = Some("x".into()));
+    for id in &jobs[..5] {
+        office.advance(60);
+        retitle(id);
+    }
+    office.sim.clear_requests();
+    // One that was read already is edited, and one that was not: both before the second page.
+    let (moved, late) = (jobs[4].clone(), jobs[0].clone());
+    let (seen, next) = office.ids("jobs", next).await;
+    assert_eq!(seen.len(), 5);
+    assert_eq!(office.sim.requests().len(), 2, "two pages of three, and not all twenty jobs");
+    office.advance(30);
+    for id in [&moved, &late] {
+        retitle(id);
+        office.sim.edit(id, |of: &mut JobberJob| of.title = Some("y".into()));
+    }
+    office.advance(600);
+    let (seen, _) = office.ids("jobs", next).await;
+    assert!(seen.contains(&moved) && seen.contains(&late), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_job_that_moves_to_the_front_while_jobs_are_read_is_in_the_next_read() {
+    let office = Office::with(JobberOptions::default(), 2).await;
+    let client_id = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    let property_id = office.sim.create_property(&client_id, yard()).unwrap();
+    let job = JobberJob { client_id, property_id, ..JobberJob::default() };
+    let mut jobs = Vec::new();
+    for _ in 0..6 {
+        office.advance(600);
+        jobs.push(office.sim.create(job.clone()));
+    }
+    office.advance(600);
+    let request = |position| fluxcascade_core::connector::ChangesRequest {
+        object: object("jobs"),
+        projection: fluxcascade_core::model::Projection::new([]),
+        position,
+        limit: 2,
+    };
+    let first = office.jobber.changes(request(Position::Start)).await.unwrap();
+    office.advance(60);
+    office.sim.edit(&jobs[0], |of: &mut JobberJob| of.title = Some("Moved".to_owned())).unwrap();
+    office.advance(600);
+    let (rest, next) = office.ids("jobs", Position::After(first.cursor)).await;
+    assert!(!rest.contains(&jobs[0]), "it is in front of what is read");
+    let (seen, _) = office.ids("jobs", next).await;
+    assert_eq!(seen, jobs[..1]);
+}
+
+#[tokio::test]
+async fn phones_are_reformatted_and_still_the_same_number() {
+    let office = Office::open().await;
+    let id = office
+        .make("clients", &[("firstName", "Ann".into()), ("phones.primary", "256-593-8310".into())])
+        .await;
+    assert_eq!(office.sim.client(&id).unwrap().phones[0].number, "(256) 593-8310");
+    // The same number in another form is no edit of the list.
+    let edits = |office: &Office| office.jobber.requests().of("edit");
+    let before = edits(&office);
+    office.edit("clients", &id, &[("phones.primary", "(256) 593-8310".into())]).await;
+    assert_eq!(edits(&office), before);
+    let schema = office.jobber.schema(&object("clients")).await.unwrap();
+    let phone = schema.field(&name("phones.primary")).unwrap();
+    let read = office.values("clients", &id, &["phones.primary"]).await.remove(0);
+    assert!(read.equivalent(&Value::from("256.593.8310"), &phone.field_type));
+}
+
+#[tokio::test]
+async fn main_is_read_with_one_capital_and_written_in_capitals() {
+    let office = Office::open().await;
+    let id = office
+        .make("clients", &[("firstName", "Ann".into()), ("emails.main", "ann@lee.example".into())])
+        .await;
+    assert_eq!(office.sim.client(&id).unwrap().emails[0].description, "Main");
+    let sent = office.sim.requests();
+    let create = sent.iter().find(|request| request.body.contains("clientCreate")).unwrap();
+    assert!(create.body.contains("\"description\":\"MAIN\""), "{}", create.body);
+    let read = office.values("clients", &id, &["emails.main"]).await;
+    assert_eq!(read, [Value::from("ann@lee.example")]);
+}
