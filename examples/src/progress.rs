@@ -1,6 +1,7 @@
 //! How far a run has come, as one line that is rewritten while it works and gone when it is done.
 //!
-//! Where standard output is no terminal nothing is shown. The line goes to standard error.
+//! The line goes to standard error, and is not shown where that is no terminal; for a program that shows
+//! tables meanwhile ([`Progress::new`]), where standard output is none.
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -26,7 +27,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    ends: Sides<String>,
     state: Mutex<State>,
 }
 
@@ -34,6 +34,7 @@ pub struct Progress {
 #[derive(Debug, Default)]
 struct State {
     title: String,
+    ends: Sides<String>,
     read: Sides<u64>,
     written: Sides<u64>,
     decided: u64,
@@ -42,21 +43,46 @@ struct State {
 impl Progress {
     /// A line that names the two systems so; nothing is shown yet.
     pub fn new(ends: Sides<String>) -> Self {
-        let bar = if std::io::stdout().is_terminal() {
-            ProgressBar::new_spinner()
+        let progress = if std::io::stdout().is_terminal() {
+            Self::on_stderr()
         } else {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+            Self::on(ProgressDrawTarget::hidden())
         };
+        progress.between(ends);
+        progress
+    }
+
+    /// A line that names no systems yet; see [`Progress::between`].
+    pub fn on_stderr() -> Self {
+        Self::on(ProgressDrawTarget::stderr())
+    }
+
+    /// A line that nobody sees.
+    pub fn hidden() -> Self {
+        Self::on(ProgressDrawTarget::hidden())
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target);
         // A template without arguments that cannot be wrong; the usual style would do as well.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }
-        Self { bar, ends, state: Mutex::default() }
+        Self { bar, state: Mutex::default() }
+    }
+
+    /// The next runs are between these systems.
+    pub fn between(&self, ends: Sides<String>) {
+        self.state().ends = ends;
     }
 
     /// A run begins.
     pub fn begin(&self, title: impl Into<String>) {
-        *self.state() = State { title: title.into(), ..State::default() };
+        {
+            let mut state = self.state();
+            let ends = std::mem::take(&mut state.ends);
+            *state = State { title: title.into(), ends, ..State::default() };
+        }
         self.bar.reset();
         self.bar.enable_steady_tick(Duration::from_millis(80));
         self.bar.set_message(self.line());
@@ -91,7 +117,7 @@ impl Progress {
             let parts: Vec<String> = counts
                 .iter()
                 .filter(|(_, count)| **count > 0)
-                .map(|(side, count)| format!("{count} {link} {}", self.ends[side]))
+                .map(|(side, count)| format!("{count} {link} {}", state.ends[side]))
                 .collect();
             (!parts.is_empty()).then(|| format!("{word} {}", parts.join(" and ")))
         };

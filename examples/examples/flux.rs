@@ -1,0 +1,35 @@
+//! The main job from a file, without code:
+//!
+//! ```text
+//! cargo run --example flux -- check --config examples/sync.toml
+//! cargo run --example flux -- plan -o plan.json
+//! cargo run --example flux -- apply plan.json
+//! cargo run --example flux -- sync
+//! cargo run --example flux -- log --limit 5
+//! cargo run --example flux -- desk contacts
+//! ```
+//!
+//! What it does is in `fluxcascade_examples::flux`; what the file may say is told there, too.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use fluxcascade_core::SystemClock;
+use fluxcascade_examples::flux::args::Args;
+use fluxcascade_examples::flux::{Host, Vars, run};
+use fluxcascade_examples::progress::Progress;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    let host = Host {
+        vars: Vars::of_process(),
+        clock: Arc::new(SystemClock),
+        out: &mut out,
+        err: &mut err,
+        progress: Arc::new(Progress::on_stderr()),
+    };
+    ExitCode::from(run(&args, host).await.code())
+}

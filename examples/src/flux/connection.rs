@@ -1,0 +1,203 @@
+//! A connection as the file has it: the system, and the settings of its adapter in their serde form. A
+//! secret is named by the environment variable that has it (`token_env`), and never stands in the file.
+//! Which systems there are, and nothing else about them, is said here.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use fluxcascade_connectors::config::ConfigError;
+use fluxcascade_connectors::hubspot::{HubSpot, HubSpotConfig};
+use fluxcascade_connectors::jobber::{JobberBuilder, JobberConfig};
+use fluxcascade_core::clock::Clock;
+use fluxcascade_core::connector::Connector;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+
+use super::decode::{decode, is_secret};
+use super::node::{Node, Table, entry, json_table, kind};
+use super::place::{Findings, meant};
+use super::vars::Vars;
+
+/// A system that there is an adapter of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum System {
+    /// HubSpot.
+    #[value(name = "hubspot")]
+    HubSpot,
+    /// Jobber.
+    Jobber,
+}
+
+impl System {
+    /// All of them.
+    pub const ALL: [System; 2] = [System::HubSpot, System::Jobber];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            System::HubSpot => "hubspot",
+            System::Jobber => "jobber",
+        }
+    }
+
+    /// Object types by which a mistyped one is found. A system may have more, of its account's own.
+    pub(super) fn objects(self) -> &'static [&'static str] {
+        match self {
+            System::HubSpot => &["contacts"],
+            System::Jobber => &["clients"],
+        }
+    }
+}
+
+impl fmt::Display for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A connection of the file.
+#[derive(Debug)]
+pub(super) struct ConnectionInFile {
+    pub(super) name: String,
+    /// Where its name stands.
+    pub(super) place: Range<usize>,
+    pub(super) system: Option<System>,
+    /// The adapter, if nothing is wrong with its settings.
+    pub(super) connector: Option<Arc<dyn Connector>>,
+}
+
+/// Reads all connections.
+pub(super) fn read_all(
+    connections: &Table<'_>,
+    vars: &Vars,
+    clock: &Arc<dyn Clock>,
+    findings: &mut Findings,
+) -> Vec<ConnectionInFile> {
+    let all = connections.iter().map(|(name, node)| {
+        let named = (name.get_ref().to_string(), name.span());
+        read(named, node, vars, clock, findings)
+    });
+    all.collect()
+}
+
+fn read(
+    (name, place): (String, Range<usize>),
+    node: &Node<'_>,
+    vars: &Vars,
+    clock: &Arc<dyn Clock>,
+    findings: &mut Findings,
+) -> ConnectionInFile {
+    let mut read = ConnectionInFile { name, place, system: None, connector: None };
+    let Some(table) = node.get_ref().as_table() else {
+        findings.add(&node.span(), format!("a connection is a table, and this is {}", kind(node)));
+        return read;
+    };
+    read.system = system(table, &read.place, findings);
+    let before = findings.count();
+    let mut settings = settings(table, vars, findings);
+    settings.remove("system");
+    let Some(system) = read.system else { return read };
+    let built = build(system, node, Json::Object(settings), clock, findings);
+    read.connector = built.filter(|_| findings.count() == before);
+    read
+}
+
+fn system(table: &Table<'_>, place: &Range<usize>, findings: &mut Findings) -> Option<System> {
+    let known = || System::ALL.into_iter().map(System::name);
+    let Some((_, node)) = entry(table, "system") else {
+        findings.add(place, format!("`system` is missing: {}", meant("", known())));
+        return None;
+    };
+    let Some(name) = node.get_ref().as_str() else {
+        findings.add(&node.span(), format!("is {}: write the name of a system", kind(node)));
+        return None;
+    };
+    let system = System::ALL.into_iter().find(|system| system.name() == name);
+    if system.is_none() {
+        findings.add(&node.span(), format!("unknown system `{name}`: {}", meant(name, known())));
+    }
+    system
+}
+
+/// The settings, with what environment variables hold in the place of their names.
+fn settings(table: &Table<'_>, vars: &Vars, findings: &mut Findings) -> Map<String, Json> {
+    let mut settings = Map::new();
+    for (key, mut json) in json_table(table) {
+        let Some((key_place, node)) = entry(table, &key) else { continue };
+        if is_secret(&key) {
+            let message = format!(
+                "`{key}` is a secret, which stands in no file: put it into an environment variable, and \
+                 name that one with `{key}_env`"
+            );
+            findings.add(&key_place, message);
+            json = Json::String(PLACEHOLDER.to_owned());
+        }
+        let Some(plain) = key.strip_suffix("_env") else {
+            settings.insert(key, json);
+            continue;
+        };
+        let found = if let Some(name) = node.get_ref().as_str() {
+            vars.get(name, &node.span(), findings)
+        } else {
+            let message = format!("is {}: name an environment variable", kind(node));
+            findings.add(&node.span(), message);
+            None
+        };
+        let value = found.unwrap_or_else(|| PLACEHOLDER.to_owned());
+        settings.insert(plain.to_owned(), Json::String(value));
+    }
+    settings
+}
+
+/// Stands for a secret that is missing while the rest is looked at.
+const PLACEHOLDER: &str = "missing";
+
+fn build(
+    system: System,
+    node: &Node<'_>,
+    settings: Json,
+    clock: &Arc<dyn Clock>,
+    findings: &mut Findings,
+) -> Option<Arc<dyn Connector>> {
+    let clock = Arc::clone(clock);
+    let built = match system {
+        System::HubSpot => {
+            let config: HubSpotConfig = take(node, settings, findings)?;
+            let built = HubSpot::from_config(config).clock(clock).build();
+            built.map(|built| Arc::new(built) as Arc<dyn Connector>)
+        }
+        System::Jobber => {
+            let mut settings = settings;
+            if let Json::Object(settings) = &mut settings
+                && !settings.contains_key("token")
+            {
+                findings.add(&node.span(), "`token_env` is missing: add it");
+                settings.insert("token".to_owned(), Json::String(PLACEHOLDER.to_owned()));
+            }
+            let config: JobberConfig = take(node, settings, findings)?;
+            let built = JobberBuilder::from(config).clock(clock).build();
+            built.map(|built| Arc::new(built) as Arc<dyn Connector>)
+        }
+    };
+    built.map_err(|error| note(node, &error, findings)).ok()
+}
+
+fn take<T: DeserializeOwned>(
+    node: &Node<'_>,
+    settings: Json,
+    findings: &mut Findings,
+) -> Option<T> {
+    decode::<T>(node, settings, findings).value
+}
+
+/// What the adapter has against its settings, at the keys that it names.
+fn note(node: &Node<'_>, error: &ConfigError, findings: &mut Findings) {
+    for problem in error.problems() {
+        let key = problem.split('`').nth(1).unwrap_or_default();
+        let table = node.get_ref().as_table();
+        let written = ["", "_ms", "_env"].iter().map(|end| format!("{key}{end}"));
+        let place = written.into_iter().find_map(|key| Some(entry(table?, &key)?.1.span()));
+        findings.add(&place.unwrap_or_else(|| node.span()), problem.clone());
+    }
+}
