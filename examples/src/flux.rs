@@ -27,6 +27,7 @@ mod decode;
 mod desk;
 mod duration;
 mod examine;
+mod known;
 mod log;
 mod mapping;
 mod node;
@@ -45,8 +46,7 @@ use std::sync::Arc;
 use fluxcascade_core::Engine;
 use fluxcascade_core::clock::Clock;
 use fluxcascade_core::model::{MappingName, RunStatus};
-use fluxcascade_core::{Side, SyncReport};
-use fluxcascade_store::MemoryStore;
+use fluxcascade_core::{Mapping, Side, SyncReport};
 
 pub use connection::System;
 pub use place::{Mistake, Mistakes};
@@ -55,7 +55,7 @@ pub use vars::Vars;
 use crate::progress::Progress;
 use args::{Act, Args, Command};
 use config::Config;
-use examine::{Examined, Surroundings, examine};
+use examine::{Examined, examine};
 use place::{Findings, meant};
 
 /// How it ended.
@@ -148,51 +148,52 @@ async fn attempt(args: &Args, host: &mut Host<'_>) -> Outcome<Exit> {
         let wanted = log::Wanted { mapping, record, run: *run, limit: *limit };
         return log::show(&config, &wanted, host).await;
     }
-    let store: Arc<dyn fluxcascade_core::Store> = match (&args.command, &config.store) {
-        (Command::Check, _) | (_, None) => Arc::new(MemoryStore::new()),
-        (_, Some(store)) if findings.is_empty() => store.open(config.mappings()).await?,
-        (_, Some(_)) => Arc::new(MemoryStore::new()),
-    };
-    let around = Surroundings { store, clock: &host.clock, progress: &host.progress };
-    let Examined { engine, accounts, passing } = examine(&config, around, &mut findings).await;
-    let Some(engine) = engine else {
-        let exit = if findings.count() == passing { Exit::Failed } else { Exit::Mistaken };
+    let examined = examine(&config, &host.clock, &mut findings).await;
+    let Examined { engine: Some(tried), accounts, .. } = examined else {
+        let only_passing = findings.count() == examined.passing;
         writeln!(host.err, "{}", findings.told(&file, &text))?;
-        return Ok(exit);
+        return Ok(if only_passing { Exit::Failed } else { Exit::Mistaken });
     };
-    let work = Work { config: &config, engine: &engine };
-    match &args.command {
-        Command::Check => work.check(&accounts, &file, host),
-        Command::Plan { mappings, out, full, show } => {
-            let wanted = plans::Wanted { mappings, full: *full, show: *show };
-            work.plan(&wanted, out.as_deref(), host).await
-        }
-        Command::Apply { plan } => work.apply(plan, host).await,
-        Command::Sync { mappings, full, let_through, accept_empty } => {
-            let mut exit = Exit::Done;
-            for name in work.named(mappings)? {
-                let mut request = engine.run(name.as_str());
-                if *full {
-                    request = request.full();
-                }
-                request = request.override_guards(let_through.iter().map(|kind| (*kind).into()));
-                for end in accept_empty {
-                    request = request.accept_empty((*end).into());
-                }
-                work.begin(&name, "syncing", host)?;
-                let report = request.sync().await;
-                host.progress.end();
-                exit = exit.and(Work::report(&report?, host)?);
-            }
-            Ok(exit)
-        }
-        Command::Log { .. } => Ok(Exit::Done), // shown above
-        Command::Desk { mapping, act: None } => work.desk(mapping.as_ref(), host).await,
-        Command::Desk { mapping, act: Some(Act::Answer { key, choice, source, target }) } => {
-            let said = answer::Said { key, choice, source, target };
-            work.answer(mapping.as_ref(), &said, host).await
+    if let Command::Check = args.command {
+        let work = Work { config: &config, engine: &tried };
+        return work.check(&accounts, &file, host);
+    }
+    let engine = engine(&config, host).await?;
+    Work { config: &config, engine: &engine }.command(&args.command, host).await
+}
+
+/// The engine of a file in which nothing is wrong.
+async fn engine(config: &Config<'_, '_>, host: &Host<'_>) -> Outcome<Engine> {
+    let Some(store) = &config.store else { return Err("there is no store".into()) };
+    let progress = Arc::clone(&host.progress);
+    let mut builder = Engine::builder()
+        .store(store.open(config.mappings()).await?)
+        .clock(Arc::clone(&host.clock))
+        .observer(move |event| progress.tell(event));
+    builder = config.engine.set(builder);
+    for connection in &config.connections {
+        if let Some(connector) = &connection.connector {
+            builder = builder.shared_connection(connection.name.clone(), Arc::clone(connector));
         }
     }
+    for mapping in config.mappings() {
+        builder = builder.mapping(mapping.clone());
+    }
+    Ok(builder.build().await?)
+}
+
+/// The mappings of a file, for a host that goes on in code: everything that is said in `[[mappings]]`, and
+/// nothing else of the file is looked at.
+///
+/// # Errors
+/// Everything that is wrong with them by themselves, at its places.
+pub fn mappings(text: &str) -> Result<Vec<Mapping>, Mistakes> {
+    let mut findings = Findings::default();
+    let root = node::parse(text, &mut findings);
+    let all = node::get(&root, "mappings").map(node::items).unwrap_or_default();
+    let read = all.into_iter().filter_map(|node| mapping::read(node, &mut findings).mapping);
+    let read: Vec<Mapping> = read.collect();
+    if findings.is_empty() { Ok(read) } else { Err(findings.told("the file", text)) }
 }
 
 /// The engine, and the file that it was built from.
@@ -205,6 +206,42 @@ impl Work<'_, '_, '_> {
     /// The mappings of these names, or all in the order of the file.
     fn named(&self, names: &[String]) -> Outcome<Vec<MappingName>> {
         named(self.config, names)
+    }
+
+    async fn command(&self, command: &Command, host: &mut Host<'_>) -> Outcome<Exit> {
+        match command {
+            // Both are done before there is an engine.
+            Command::Check | Command::Log { .. } => Ok(Exit::Done),
+            Command::Plan { mappings, out, full, show } => {
+                let wanted = plans::Wanted { mappings, full: *full, show: *show };
+                self.plan(&wanted, out.as_deref(), host).await
+            }
+            Command::Apply { plan } => self.apply(plan, host).await,
+            Command::Sync { mappings, full, let_through, accept_empty } => {
+                let mut exit = Exit::Done;
+                for name in self.named(mappings)? {
+                    let mut request = self.engine.run(name.as_str());
+                    if *full {
+                        request = request.full();
+                    }
+                    let kinds = let_through.iter().map(|kind| (*kind).into());
+                    request = request.override_guards(kinds);
+                    for end in accept_empty {
+                        request = request.accept_empty((*end).into());
+                    }
+                    self.begin(&name, "syncing", host)?;
+                    let report = request.sync().await;
+                    host.progress.end();
+                    exit = exit.and(Self::report(&report?, host)?);
+                }
+                Ok(exit)
+            }
+            Command::Desk { mapping, act: None } => self.desk(mapping.as_ref(), host).await,
+            Command::Desk { mapping, act: Some(Act::Answer { key, choice, source, target }) } => {
+                let said = answer::Said { key, choice, source, target };
+                self.answer(mapping.as_ref(), &said, host).await
+            }
+        }
     }
 
     fn begin(&self, mapping: &MappingName, what: &str, host: &Host<'_>) -> Outcome<()> {

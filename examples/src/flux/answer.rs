@@ -3,14 +3,12 @@
 
 use fluxcascade_core::engine::DeskItem;
 use fluxcascade_core::mapping::{CompiledMapping, CompiledPair};
-use fluxcascade_core::model::{
-    AnswerOutcome, Choice, FieldType, MappingName, RecordId, Side, Sides, Value,
-};
-use serde_json::{Value as Json, json};
+use fluxcascade_core::model::{AnswerOutcome, Choice, MappingName, RecordId, Side, Sides, Value};
 
 use super::desk::{key, takes};
 use super::place::meant;
 use super::{Exit, Host, Outcome, Work};
+use crate::typed::value;
 
 /// What was said.
 pub(super) struct Said<'s> {
@@ -156,33 +154,4 @@ fn read(pair: &CompiledPair, side: Side, texts: &[String]) -> Outcome<Vec<Value>
         value(kind, text).ok_or_else(|| format!("the {side}'s {name} takes no such value").into())
     })
     .collect()
-}
-
-/// A text as a value of this type, by its serde form.
-fn value(kind: &FieldType, text: &str) -> Option<Value> {
-    if text.trim().is_empty() {
-        return Some(Value::Null);
-    }
-    let form: Json = match kind {
-        FieldType::Text | FieldType::Email | FieldType::Phone => json!({ "text": text }),
-        FieldType::Choice { .. } => json!({ "choice": text }),
-        FieldType::Bool => json!({ "bool": text.parse::<bool>().ok()? }),
-        FieldType::Int => json!({ "int": text.parse::<i64>().ok()? }),
-        FieldType::Decimal => json!({ "decimal": text }),
-        FieldType::Date => json!({ "date": text }),
-        FieldType::Time => json!({ "time": text }),
-        FieldType::Instant => json!({ "instant": text }),
-        FieldType::Set { item } => {
-            let items = text.split(',').map(|part| value(item, part.trim()));
-            return Some(Value::Set(items.collect::<Option<_>>()?));
-        }
-        FieldType::List { item } => {
-            let items = text.split(',').map(|part| value(item, part.trim()));
-            return Some(Value::List(items.collect::<Option<_>>()?));
-        }
-        FieldType::Money | FieldType::Zoned | FieldType::Map | FieldType::Ref { .. } => {
-            serde_json::from_str(text).ok()?
-        }
-    };
-    serde_json::from_value(form).ok()
 }

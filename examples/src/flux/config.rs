@@ -1,6 +1,7 @@
 //! The file as a whole: its parts read, each mistake noted. Nothing is asked of a system here, and no store
 //! is opened.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub(super) struct EngineTable {
     #[serde(default, deserialize_with = "duration::maybe")]
     retention: Option<Duration>,
     batch: Option<usize>,
+    #[serde(skip)]
+    place: Range<usize>,
 }
 
 /// The keys that the file has at its top.
@@ -75,6 +78,7 @@ pub(super) fn read<'t, 'i>(
     if let Some(node) = node::get(root, "engine") {
         let read = decode::<EngineTable>(node, node::json(node), findings);
         config.engine = read.value.unwrap_or_default();
+        config.engine.place = node::child(node, "lease").unwrap_or(node).span();
     }
     match node::get(root, "mappings") {
         Some(node) => {
@@ -98,10 +102,9 @@ fn connections(
         Some((place, node)) => {
             if let Some(table) = node.get_ref().as_table() {
                 return connection::read_all(table, vars, clock, findings);
-            } else {
-                let message = format!("is {}: write [connections.NAME] for each", kind(node));
-                findings.add(&place, message);
             }
+            let message = format!("is {}: write [connections.NAME] for each", kind(node));
+            findings.add(&place, message);
         }
     }
     Vec::new()
@@ -145,6 +148,11 @@ impl Config<'_, '_> {
 }
 
 impl EngineTable {
+    /// Where its lease stands, or it.
+    pub(super) fn place(&self) -> Range<usize> {
+        self.place.clone()
+    }
+
     /// An engine with these settings.
     pub(super) fn set(&self, mut builder: EngineBuilder) -> EngineBuilder {
         if let Some(tenant) = &self.tenant {

@@ -338,7 +338,7 @@ fn without_values(message: &str) -> String {
     ];
     let plain = words.iter().fold(plain, |text, (serde, ours)| text.replace(serde, ours));
     match plain.split_once("takes ") {
-        Some((before, kind)) if kind.starts_with(['u', 'i']) && kind[1..].parse::<u8>().is_ok() => {
+        Some((before, kind)) if is_number(kind) => {
             format!("{before}takes a whole number")
         }
         Some((before, kind)) if kind.starts_with("struct ") || kind.starts_with("a map") => {
@@ -346,6 +346,12 @@ fn without_values(message: &str) -> String {
         }
         Some(_) | None => plain,
     }
+}
+
+/// Whether serde means a whole number: `u64`, `usize`.
+fn is_number(kind: &str) -> bool {
+    kind.strip_prefix(['u', 'i'])
+        .is_some_and(|width| width == "size" || width.parse::<u8>().is_ok())
 }
 
 #[cfg(test)]

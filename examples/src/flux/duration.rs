@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     match time {
         Some(time) => Ok(Duration::from_millis(time)),
         None => {
-            Err("is no duration: write a whole number and ms, s, min, h or d, as in \"90s\"".into())
+            Err("is no duration: write a whole number and ms, s, min, h or d, as in 90s".into())
         }
     }
 }

@@ -9,19 +9,19 @@ use fluxcascade_core::clock::Clock;
 use fluxcascade_core::connector::{Account, Connector, ConnectorError, ErrorKind};
 use fluxcascade_core::mapping::ConfigError;
 use fluxcascade_core::model::{ObjectSchema, ObjectType, Side};
-use fluxcascade_core::store::Store;
 use fluxcascade_core::{Engine, SyncError};
+use fluxcascade_store::MemoryStore;
 
-use super::config::Config;
+use super::config::{Config, EngineTable};
 use super::connection::ConnectionInFile;
+use super::known::Known;
 use super::mapping::{MappingInFile, in_words_of_the_file};
 use super::place::{Findings, meant};
-use crate::progress::Progress;
 
 /// What the systems say to the file.
 #[derive(Debug)]
 pub(super) struct Examined {
-    /// The engine, if nothing is wrong.
+    /// An engine that remembers nothing, if nothing is wrong.
     pub(super) engine: Option<Engine>,
     /// The accounts behind the connections.
     pub(super) accounts: BTreeMap<String, Account>,
@@ -29,17 +29,10 @@ pub(super) struct Examined {
     pub(super) passing: usize,
 }
 
-/// What an engine needs that the file does not name.
-pub(super) struct Surroundings<'s> {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) clock: &'s Arc<dyn Clock>,
-    pub(super) progress: &'s Arc<Progress>,
-}
-
 /// Asks the systems, and notes what is wrong.
 pub(super) async fn examine(
     config: &Config<'_, '_>,
-    around: Surroundings<'_>,
+    clock: &Arc<dyn Clock>,
     findings: &mut Findings,
 ) -> Examined {
     let mut look = Look { config, schemas: BTreeMap::new(), accounts: BTreeMap::new(), passing: 0 };
@@ -52,7 +45,7 @@ pub(super) async fn examine(
     for mapping in &config.mappings {
         look.fields(mapping, findings);
     }
-    let engine = look.engine(around, findings).await;
+    let engine = look.engine(clock, findings).await;
     let engine = engine.filter(|_| findings.is_empty());
     Examined { engine, accounts: look.accounts, passing: look.passing }
 }
@@ -157,40 +150,53 @@ impl Look<'_, '_, '_> {
     }
 
     /// An engine of all that is known well enough, or what it has against that.
-    async fn engine(&self, around: Surroundings<'_>, findings: &mut Findings) -> Option<Engine> {
-        let known = |mapping: &&MappingInFile<'_, '_>| {
-            Side::BOTH.into_iter().all(|side| self.schema(mapping, side).is_some())
-        };
-        let mappings: Vec<&MappingInFile<'_, '_>> =
-            self.config.mappings.iter().filter(known).collect();
-        let progress = Arc::clone(around.progress);
-        let builder = Engine::builder().store(around.store).clock(Arc::clone(around.clock));
-        let mut builder =
-            self.config.engine.set(builder).observer(move |event| progress.tell(event));
+    async fn engine(&self, clock: &Arc<dyn Clock>, findings: &mut Findings) -> Option<Engine> {
+        let own = self.tried(clock, &self.config.engine, findings).await;
+        if own.is_some() {
+            return own;
+        }
+        // The engine's own settings are looked at before the mappings: these by usual ones, then.
+        self.tried(clock, &EngineTable::default(), findings).await
+    }
+
+    async fn tried(
+        &self,
+        clock: &Arc<dyn Clock>,
+        settings: &EngineTable,
+        findings: &mut Findings,
+    ) -> Option<Engine> {
+        let builder = Engine::builder().store(Arc::new(MemoryStore::new()));
+        let mut builder = settings.set(builder.clock(Arc::clone(clock)));
         for connection in &self.config.connections {
-            if let Some(connector) = &connection.connector
-                && self.accounts.contains_key(&connection.name)
-            {
-                let name = connection.name.clone();
-                builder = builder.shared_connection(name, Arc::clone(connector));
+            if let Some(known) = self.known(connection) {
+                builder = builder.connection(connection.name.clone(), known);
             }
         }
-        for mapping in mappings.iter().filter_map(|mapping| mapping.mapping.as_ref()) {
-            if mapping.check().is_ok() {
+        for mapping in &self.config.mappings {
+            let known = Side::BOTH.into_iter().all(|side| self.schema(mapping, side).is_some());
+            if let Some(mapping) = &mapping.mapping
+                && known
+                && mapping.check().is_ok()
+            {
                 builder = builder.mapping(mapping.clone());
             }
         }
         match builder.build().await {
-            Ok(engine) => Some(engine),
-            Err(SyncError::Config(error)) => {
-                self.note_config(&error, findings);
-                None
-            }
-            Err(error) => {
-                findings.add(&(0..0), error.to_string());
-                None
-            }
+            Ok(engine) => return Some(engine),
+            Err(SyncError::Config(error)) => self.note_config(&error, findings),
+            Err(error) => findings.add(&(0..0), error.to_string()),
         }
+        None
+    }
+
+    /// A connection with what was read of it.
+    fn known(&self, connection: &ConnectionInFile) -> Option<Known> {
+        let connector = Arc::clone(connection.connector.as_ref()?);
+        let account = self.accounts.get(&connection.name)?.clone();
+        let of = self.schemas.iter().filter(|((name, _), _)| *name == connection.name);
+        let schemas = of.filter_map(|(_, schema)| schema.clone());
+        let schemas = schemas.map(|schema| (schema.object.clone(), schema)).collect();
+        Some(Known { connector, account, schemas })
     }
 
     fn note_config(&self, error: &ConfigError, findings: &mut Findings) {
@@ -207,7 +213,9 @@ impl Look<'_, '_, '_> {
                 let rest = finding.place.strip_prefix("mapping ")?.strip_prefix(name)?;
                 Some((mapping, rest.strip_prefix(", ").unwrap_or(rest)))
             });
-            if let Some((mapping, place)) = of {
+            if finding.place == "lease" {
+                findings.add(&self.config.engine.place(), format!("`lease` {}", finding.message));
+            } else if let Some((mapping, place)) = of {
                 let mut inner = finding.clone();
                 place.clone_into(&mut inner.place);
                 mapping.note(&[inner], findings);

@@ -42,6 +42,8 @@ pub(super) fn read<'t, 'i>(node: &'t Node<'i>, findings: &mut Findings) -> Mappi
     let mut json = node::json(node);
     let words_known = check_words(node, findings);
     fill_sides(&mut json);
+    one_as_list(&mut json, "match");
+    one_as_list(&mut json, "pairs");
     let values_known = take_values(node, &mut json, findings);
     let read = decode::<Mapping>(node, json, findings);
     let whole = read.whole && words_known && values_known;
@@ -99,6 +101,13 @@ fn fill_sides(json: &mut Json) {
                 sides.entry(side_key(side)).or_insert_with(|| default.clone());
             }
         }
+    }
+}
+
+/// One may stand for a list of one.
+fn one_as_list(json: &mut Json, key: &str) {
+    if let Some(one @ Json::Object(_)) = json.get_mut(key) {
+        *one = Json::Array(vec![one.take()]);
     }
 }
 
@@ -210,7 +219,9 @@ impl<'t, 'i> MappingInFile<'t, 'i> {
     pub(super) fn note(&self, found: &[Finding], findings: &mut Findings) {
         for finding in found {
             let lacks = ["pairs", "match"].contains(&finding.place.as_str())
-                || finding.message.contains("no pair writes it");
+                || ["no pair writes it", "names no primary", "needs one form"]
+                    .iter()
+                    .any(|part| finding.message.contains(part));
             if self.whole || !lacks {
                 let message =
                     format!("{}: {}", finding.place, in_words_of_the_file(&finding.message));

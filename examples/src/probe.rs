@@ -1,0 +1,246 @@
+//! Goes through an adapter's whole life against any account: account, schema, create, read back, update,
+//! find, incremental read, batch, clear a field, archive. It says of each what passed, what the account
+//! lacks, and what failed; and removes what it made, also after a failure or an interruption.
+//!
+//! It touches no record that it did not make: its records carry a marker that is drawn for the run, and
+//! only ids that its own creates answered are ever written. Where what it made cannot be removed, or a
+//! create had no answer, it says what is left and by what it is found.
+
+mod fields;
+mod life;
+mod own;
+mod verdict;
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+
+use fluxcascade_core::Value;
+use fluxcascade_core::clock::Clock;
+use fluxcascade_core::connector::{Connector, Cursor, WriteAction, WriteOutcome};
+use fluxcascade_core::model::{ObjectType, RecordId};
+use futures::future::{BoxFuture, FutureExt as _, Shared};
+
+pub use verdict::Verdict;
+
+use fields::{Fields, mark};
+use own::Own;
+
+/// Is ready when the probe is to stop: on Ctrl-C.
+pub type Stop = Shared<BoxFuture<'static, ()>>;
+
+/// A way to stop that is never taken.
+pub fn never() -> Stop {
+    futures::future::pending().boxed().shared()
+}
+
+/// What is probed.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The adapter, with the account's credentials.
+    pub connector: Arc<dyn Connector>,
+    /// The object type.
+    pub object: ObjectType,
+    /// Values for fields that a create needs and that cannot be made up, as text.
+    pub given: Vec<(String, String)>,
+    /// So many pages are read at most, to find where changes begin.
+    pub most_pages: usize,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a probe came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What became of each step.
+    pub steps: Vec<(&'static str, Verdict)>,
+    /// What it made and could not remove.
+    pub left: Vec<RecordId>,
+    /// Marks of records that may have been made by a create that had no answer.
+    pub doubtful: Vec<String>,
+}
+
+impl Report {
+    /// Whether everything passed that the account can do, and what can be removed was.
+    pub fn is_fine(&self) -> bool {
+        self.doubtful.is_empty()
+            && self.steps.iter().all(|(_, verdict)| match verdict {
+                Verdict::Passed(_) | Verdict::Lacks(_) => true,
+                Verdict::Failed(_) | Verdict::NotTried(_) => false,
+            })
+    }
+}
+
+/// A probe that is under way.
+struct Probe<'p> {
+    own: Own,
+    given: Vec<(String, String)>,
+    most_pages: usize,
+    fields: Option<Fields>,
+    cursor: Option<Cursor>,
+    first: Option<RecordId>,
+    updated: Option<Value>,
+    stop: Stop,
+    steps: Vec<(&'static str, Verdict)>,
+    out: &'p mut (dyn Write + Send),
+}
+
+impl fmt::Debug for Probe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe")
+            .field("own", &self.own)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Probes, and says on `out` what it finds.
+///
+/// # Errors
+/// If nothing can be said, or the system has no randomness. What was made is removed all the same.
+pub async fn run(
+    wanted: Wanted,
+    stop: Stop,
+    out: &mut (dyn Write + Send),
+) -> std::io::Result<Report> {
+    let mut drawn = [0; 4];
+    getrandom::fill(&mut drawn).map_err(std::io::Error::other)?;
+    let marker = format!("{:08x}", u32::from_be_bytes(drawn));
+    let Wanted { connector, object, given, most_pages, clock } = wanted;
+    writeln!(
+        out,
+        "probing {} {object}; what is made is called {}…",
+        connector.system(),
+        mark(&marker, 1)
+    )?;
+    let mut probe = Probe {
+        own: Own::new(connector, clock, object, marker),
+        given,
+        most_pages: most_pages.max(1),
+        fields: None,
+        cursor: None,
+        first: None,
+        updated: None,
+        stop,
+        steps: Vec::new(),
+        out,
+    };
+    let lived = probe.live().await;
+    let cleaned = probe.clean().await;
+    lived.and(cleaned)?;
+    let Probe { own, steps, .. } = probe;
+    Ok(Report { steps, left: own.left().to_vec(), doubtful: own.doubtful })
+}
+
+impl Probe<'_> {
+    /// All steps, until it is to stop. Without an account and its schema nothing else can be tried.
+    async fn live(&mut self) -> std::io::Result<()> {
+        let verdict = self.account().await;
+        self.tell("account", verdict)?;
+        if !self.last_passed() {
+            return Ok(());
+        }
+        let verdict = self.schema().await;
+        self.tell("schema", verdict)?;
+        let verdict = self.position().await;
+        self.tell("read all", verdict)?;
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let verdict = self.create().await;
+        self.tell("create", verdict)?;
+        let verdict = self.read_back().await;
+        self.tell("read back", verdict)?;
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let verdict = self.update().await;
+        self.tell("update", verdict)?;
+        let verdict = self.find().await;
+        self.tell("find", verdict)?;
+        let verdict = self.changes().await;
+        self.tell("incremental read", verdict)?;
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let verdict = self.batch().await;
+        self.tell("batch", verdict)?;
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let verdict = self.clear().await;
+        self.tell("clear a field", verdict)?;
+        let verdict = self.archive().await;
+        self.tell("archive", verdict)
+    }
+
+    fn tell(&mut self, step: &'static str, verdict: Verdict) -> std::io::Result<()> {
+        writeln!(self.out, "{}  {step}: {}", verdict.word(), verdict.why())?;
+        self.steps.push((step, verdict));
+        self.out.flush()
+    }
+
+    fn last_passed(&self) -> bool {
+        matches!(self.steps.last(), Some((_, Verdict::Passed(_))))
+    }
+
+    /// Removes what it made, and says what is left.
+    async fn clean(&mut self) -> std::io::Result<()> {
+        let made = self.own.left().to_vec();
+        let capabilities = self.own.connector.capabilities(&self.own.object);
+        let can = capabilities.archives || capabilities.deletes_for_good;
+        let mut why = None;
+        for record in &made {
+            if can && let Some(verdict) = self.remove(record, capabilities.archives).await {
+                why = Some(verdict);
+            }
+        }
+        let left: Vec<String> = self.own.left().iter().map(ToString::to_string).collect();
+        let removed = made.len() - left.len();
+        let verdict = match (left.is_empty(), why) {
+            (true, _) => Verdict::Passed(format!("{removed} removed, and nothing is left")),
+            (false, Some(verdict)) => verdict,
+            (false, None) => Verdict::Lacks("the adapter does not remove records here".into()),
+        };
+        self.tell("clean up", verdict)?;
+        if !left.is_empty() {
+            writeln!(self.out, "left, for you to remove: {}", left.join(", "))?;
+        }
+        for mark in &self.own.doubtful {
+            writeln!(
+                self.out,
+                "a create had no answer: if a record is called {mark}, remove it; it was not touched"
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Removes a record, with a few attempts. `None`: it is gone.
+    async fn remove(&mut self, record: &RecordId, archives: bool) -> Option<Verdict> {
+        let mut last = None;
+        for _ in 0..3 {
+            let (record, if_tag) = (record.clone(), None);
+            let action = if archives {
+                WriteAction::Archive { record, if_tag }
+            } else {
+                WriteAction::Delete { record, if_tag }
+            };
+            let outcome = self.own.end(action).await;
+            last = Verdict::unless_applied(outcome.as_ref());
+            match outcome {
+                Some(WriteOutcome::NotSent(error) | WriteOutcome::Unknown(error)) => {
+                    let pause = error.retry_after.unwrap_or(std::time::Duration::from_secs(2));
+                    self.own.clock.sleep(pause.min(std::time::Duration::from_secs(30))).await;
+                }
+                Some(
+                    WriteOutcome::Applied { .. }
+                    | WriteOutcome::Exists(_)
+                    | WriteOutcome::Rejected { .. }
+                    | WriteOutcome::PreconditionFailed,
+                )
+                | None => break,
+            }
+        }
+        last
+    }
+}
