@@ -3,7 +3,11 @@
 //! ```text
 //! cargo run --example simulator -- hubspot --port 8091 --records 1000 --seed 7
 //! cargo run --example simulator -- jobber --port 8092 --records 1000 --seed 7
+//! cargo run --example simulator -- hubspot --port 8091 --token t
 //! ```
+//!
+//! With `--token T` any other access token is refused, as the vendor refuses it: try a client's handling of
+//! that out, or see that it sends the right one. Without it any token is taken.
 //!
 //! What the simulators do is in `fluxcascade_connectors::sim`; here they are only started.
 

@@ -1,0 +1,89 @@
+//! A system that archives: nothing is left of a probe, also when any of its calls fails.
+
+use std::sync::Arc;
+
+use fluxcascade_core::clock::{Clock, ManualClock};
+use fluxcascade_core::connector::Connector;
+use fluxcascade_core::model::{FieldType, ObjectType, RecordId};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile, SimSystem};
+use fluxcascade_examples::probe::{Report, Verdict, Wanted, never, run};
+
+use crate::verdict;
+use crate::world::at;
+
+fn system(clock: &Arc<ManualClock>) -> Arc<SimSystem> {
+    let mut profile = SimProfile::salesforce_like();
+    profile.capabilities.archives = true;
+    let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
+    let system = SimSystem::new("crm", "contacts", profile, clock)
+        .typed_field("email", FieldType::Email)
+        .field("lastname")
+        .field("company");
+    Arc::new(system)
+}
+
+async fn probed(system: &Arc<SimSystem>, clock: &Arc<ManualClock>) -> (Report, String) {
+    let mut out = Vec::new();
+    let wanted = Wanted {
+        connector: Arc::<SimSystem>::clone(system) as Arc<dyn Connector>,
+        object: ObjectType::new("contacts").unwrap(),
+        given: Vec::new(),
+        most_pages: 20,
+        clock: Arc::<ManualClock>::clone(clock) as Arc<dyn Clock>,
+    };
+    let report = run(wanted, never(), &mut out).await.unwrap();
+    (report, String::from_utf8(out).unwrap())
+}
+
+/// Somebody who was there before.
+fn somebody(system: &SimSystem) -> RecordId {
+    system.insert([("email", "ann@lee.example"), ("lastname", "Lee"), ("company", "Lee & Co")])
+}
+
+#[tokio::test]
+async fn everything_passes_and_nothing_is_left() {
+    let clock = Arc::new(ManualClock::starting(at("12:00")));
+    let system = system(&clock);
+    let ann = somebody(&system);
+    let (report, out) = probed(&system, &clock).await;
+    assert!(report.is_fine() && report.left.is_empty(), "{out}");
+    assert!(matches!(verdict(&report, "archive"), Verdict::Passed(_)), "{out}");
+    assert_eq!(system.records(), [ann], "{out}");
+}
+
+#[tokio::test]
+async fn a_step_that_fails_is_told_and_what_was_made_is_removed_all_the_same() {
+    for kind in
+        [CallKind::Fetch, CallKind::Update, CallKind::Find, CallKind::Changes, CallKind::Archive]
+    {
+        for fault in [Fault::Unavailable, Fault::AnswerLost] {
+            if !fault.strikes(kind) {
+                continue;
+            }
+            let clock = Arc::new(ManualClock::starting(at("12:00")));
+            let system = system(&clock);
+            let ann = somebody(&system);
+            system.fail_next(kind, fault);
+            let (report, out) = probed(&system, &clock).await;
+            assert!(!report.is_fine(), "{kind:?} {fault:?}\n{out}");
+            assert!(report.left.is_empty(), "{kind:?} {fault:?}\n{out}");
+            assert_eq!(system.records(), std::slice::from_ref(&ann), "{kind:?} {fault:?}\n{out}");
+            assert_eq!(system.text(&ann, "company"), "Lee & Co");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_create_without_an_answer_is_told_by_its_mark_and_not_touched() {
+    let clock = Arc::new(ManualClock::starting(at("12:00")));
+    let system = system(&clock);
+    let ann = somebody(&system);
+    system.fail_next(CallKind::Create, Fault::AnswerLost);
+    let (report, out) = probed(&system, &clock).await;
+    assert!(!report.is_fine());
+    let [mark] = report.doubtful.as_slice() else { panic!("{out}") };
+    assert!(out.contains(&format!("if a record is called {mark}, remove it")), "{out}");
+    let more: Vec<RecordId> = system.records().into_iter().filter(|id| *id != ann).collect();
+    assert_eq!(more.len(), 1, "{out}");
+    assert_eq!(system.text(&more[0], "lastname"), *mark);
+}
