@@ -232,7 +232,14 @@ impl Work<'_, '_, '_> {
                     self.begin(&name, "syncing", host)?;
                     let report = request.sync().await;
                     host.progress.end();
-                    exit = exit.and(Self::report(&report?, host)?);
+                    // One that cannot be synced keeps no other from it.
+                    exit = exit.and(match report {
+                        Ok(report) => Self::report(&report, host)?,
+                        Err(error) => {
+                            writeln!(host.err, "flux: {name}: {error}")?;
+                            Exit::Failed
+                        }
+                    });
                 }
                 Ok(exit)
             }

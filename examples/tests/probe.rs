@@ -58,21 +58,17 @@ impl Which {
         }
     }
 
-    /// All that there is, by id.
+    /// All that there is and is not archived, by id.
     pub(crate) fn records(self, world: &World) -> Vec<(String, String)> {
         match self {
-            Which::HubSpot => world
-                .hubspot
-                .contacts()
-                .into_iter()
-                .map(|c| (c.id.clone(), format!("{c:?}")))
-                .collect(),
-            Which::Jobber => world
-                .jobber
-                .clients()
-                .into_iter()
-                .map(|c| (c.id.clone(), format!("{c:?}")))
-                .collect(),
+            Which::HubSpot => {
+                let live = world.hubspot.contacts().into_iter().filter(|c| c.archived_at.is_none());
+                live.map(|contact| (contact.id.clone(), format!("{contact:?}"))).collect()
+            }
+            Which::Jobber => {
+                let live = world.jobber.clients().into_iter().filter(|client| !client.is_archived);
+                live.map(|client| (client.id.clone(), format!("{client:?}"))).collect()
+            }
         }
     }
 

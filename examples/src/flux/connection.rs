@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use super::decode::{decode, is_secret};
-use super::node::{Node, Table, entry, json_table, kind};
+use super::node::{self, Node, Table, entry, kind};
 use super::place::{Findings, meant};
 use super::vars::Vars;
 
@@ -38,14 +38,6 @@ impl System {
         match self {
             System::HubSpot => "hubspot",
             System::Jobber => "jobber",
-        }
-    }
-
-    /// Object types by which a mistyped one is found. A system may have more, of its account's own.
-    pub(super) fn objects(self) -> &'static [&'static str] {
-        match self {
-            System::HubSpot => &["contacts"],
-            System::Jobber => &["clients"],
         }
     }
 }
@@ -123,31 +115,34 @@ fn system(table: &Table<'_>, place: &Range<usize>, findings: &mut Findings) -> O
 /// The settings, with what environment variables hold in the place of their names.
 fn settings(table: &Table<'_>, vars: &Vars, findings: &mut Findings) -> Map<String, Json> {
     let mut settings = Map::new();
-    for (key, mut json) in json_table(table) {
-        let Some((key_place, node)) = entry(table, &key) else { continue };
-        if is_secret(&key) {
+    for (key, node) in table {
+        let (key, key_place) = (key.get_ref().to_string(), key.span());
+        if let Some(inner) = node.get_ref().as_table() {
+            settings.insert(key, Json::Object(self::settings(inner, vars, findings)));
+        } else if is_secret(&key) {
             let message = format!(
-                "`{key}` is a secret, which stands in no file: put it into an environment variable, and \
-                 name that one with `{key}_env`"
+                "`{key}` is a secret, which stands in no file: put it into an environment variable, \
+                 and name that one with `{key}_env`"
             );
             findings.add(&key_place, message);
-            json = Json::String(PLACEHOLDER.to_owned());
-        }
-        let Some(plain) = key.strip_suffix("_env") else {
-            settings.insert(key, json);
-            continue;
-        };
-        let found = if let Some(name) = node.get_ref().as_str() {
-            vars.get(name, &node.span(), findings)
+            settings.insert(key, PLACEHOLDER.into());
+        } else if let Some(plain) = key.strip_suffix("_env") {
+            let value = var(node, vars, findings).unwrap_or_else(|| PLACEHOLDER.to_owned());
+            settings.insert(plain.to_owned(), Json::String(value));
         } else {
-            let message = format!("is {}: name an environment variable", kind(node));
-            findings.add(&node.span(), message);
-            None
-        };
-        let value = found.unwrap_or_else(|| PLACEHOLDER.to_owned());
-        settings.insert(plain.to_owned(), Json::String(value));
+            settings.insert(key, node::json(node));
+        }
     }
     settings
+}
+
+/// What the environment variable holds that is named here.
+fn var(node: &Node<'_>, vars: &Vars, findings: &mut Findings) -> Option<String> {
+    let Some(name) = node.get_ref().as_str() else {
+        findings.add(&node.span(), format!("is {}: name an environment variable", kind(node)));
+        return None;
+    };
+    vars.get(name, &node.span(), findings)
 }
 
 /// Stands for a secret that is missing while the rest is looked at.

@@ -245,7 +245,7 @@ fn shown(key: &str) -> String {
 
 /// Whether the value of a key is a secret, which stands in no file.
 pub(super) fn is_secret(key: &str) -> bool {
-    ["token", "secret", "password"].iter().any(|end| key.ends_with(end))
+    ["token", "secret", "password", "key"].iter().any(|end| key.ends_with(end))
 }
 
 /// Where a key takes milliseconds under a name with `_ms`, its name alone takes a duration.

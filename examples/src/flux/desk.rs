@@ -121,8 +121,12 @@ pub(super) fn takes(item: &DeskItem) -> Vec<String> {
         let Sides { source, target } = conflict.values.clone();
         Some(Choice::Set(Sides::new(source?, target?)))
     });
-    if set.is_some_and(|set| item.takes(&set)) {
-        takes.push("set VALUE".to_owned());
+    if let Some(set @ Choice::Set(values)) = &set
+        && item.takes(set)
+    {
+        let one = values.source.len() == 1 && values.target.len() == 1;
+        let each = "set --source VALUE … --target VALUE …";
+        takes.push(if one { "set VALUE" } else { each }.to_owned());
     }
     if RecordId::new("any").is_ok_and(|any| item.takes(&Choice::LinkTo(any))) {
         takes.push("link-to RECORD".to_owned());

@@ -54,8 +54,8 @@ pub(super) async fn examine(
 struct Look<'l, 't, 'i> {
     config: &'l Config<'t, 'i>,
     accounts: BTreeMap<String, Account>,
-    /// By connection and object type; `None` where there is none.
-    schemas: BTreeMap<(String, String), Option<ObjectSchema>>,
+    /// By connection and object type.
+    schemas: BTreeMap<(String, String), ObjectSchema>,
     passing: usize,
 }
 
@@ -93,26 +93,23 @@ impl Look<'_, '_, '_> {
             let Some((connection, connector)) = self.connector(mapping, side) else { continue };
             let Some((object, place)) = mapping.endpoint(side, "object") else { continue };
             let key = (connection.name.clone(), object.to_owned());
+            let Ok(name) = ObjectType::new(object) else { continue };
             if self.schemas.contains_key(&key) {
-                if self.schemas[&key].is_none() {
-                    findings.add(&place, unknown_object(connection, object));
-                }
                 continue;
             }
-            let Ok(name) = ObjectType::new(object) else { continue };
-            let schema = match connector.schema(&name).await {
-                Ok(schema) => Some(schema),
+            match connector.schema(&name).await {
+                Ok(schema) => {
+                    self.schemas.insert(key, schema);
+                }
                 Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Permanent) => {
-                    findings.add(&place, unknown_object(connection, object));
-                    None
+                    let message = unknown_object(connection, object, &error.message);
+                    findings.add(&place, message);
                 }
                 Err(error) => {
                     let message = format!("connection `{}`: {error}", connection.name);
                     self.note(&error, &place, message, findings);
-                    None
                 }
-            };
-            self.schemas.insert(key, schema);
+            }
         }
     }
 
@@ -131,7 +128,7 @@ impl Look<'_, '_, '_> {
     fn schema(&self, mapping: &MappingInFile<'_, '_>, side: Side) -> Option<&ObjectSchema> {
         let (connection, _) = mapping.endpoint(side, "connection")?;
         let (object, _) = mapping.endpoint(side, "object")?;
-        self.schemas.get(&(connection.to_owned(), object.to_owned()))?.as_ref()
+        self.schemas.get(&(connection.to_owned(), object.to_owned()))
     }
 
     fn fields(&self, mapping: &MappingInFile<'_, '_>, findings: &mut Findings) {
@@ -194,7 +191,7 @@ impl Look<'_, '_, '_> {
         let connector = Arc::clone(connection.connector.as_ref()?);
         let account = self.accounts.get(&connection.name)?.clone();
         let of = self.schemas.iter().filter(|((name, _), _)| *name == connection.name);
-        let schemas = of.filter_map(|(_, schema)| schema.clone());
+        let schemas = of.map(|(_, schema)| schema.clone());
         let schemas = schemas.map(|schema| (schema.object.clone(), schema)).collect();
         Some(Known { connector, account, schemas })
     }
@@ -227,8 +224,14 @@ impl Look<'_, '_, '_> {
     }
 }
 
-fn unknown_object(connection: &ConnectionInFile, object: &str) -> String {
-    let known = connection.system.map(super::connection::System::objects).unwrap_or_default();
-    let meant = meant(object, known.iter().copied());
+/// The adapter says at the end of its message what it has.
+fn unknown_object(connection: &ConnectionInFile, object: &str, message: &str) -> String {
+    let named = message.rsplit([':', ';']).next().unwrap_or_default();
+    let words = named.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let words: Vec<&str> = words.filter(|word| word.len() > 3 && *word != object).collect();
+    let meant = match meant(object, words) {
+        near if near.starts_with("did you") => near,
+        _ => message.to_owned(),
+    };
     format!("`{}` has no object type `{object}`: {meant}", connection.name)
 }

@@ -91,6 +91,6 @@ pub(super) fn json(node: &Node<'_>) -> Json {
 }
 
 /// A table as JSON.
-pub(super) fn json_table(table: &Table<'_>) -> Map<String, Json> {
+fn json_table(table: &Table<'_>) -> Map<String, Json> {
     table.iter().map(|(key, node)| (key.get_ref().to_string(), json(node))).collect()
 }
