@@ -190,9 +190,77 @@ fn take<T: DeserializeOwned>(
 fn note(node: &Node<'_>, error: &ConfigError, findings: &mut Findings) {
     for problem in error.problems() {
         let key = problem.split('`').nth(1).unwrap_or_default();
-        let table = node.get_ref().as_table();
-        let written = ["", "_ms", "_env"].iter().map(|end| format!("{key}{end}"));
-        let place = written.into_iter().find_map(|key| Some(entry(table?, &key)?.1.span()));
+        let key = key.rsplit('.').next().unwrap_or_default();
+        let place = node.get_ref().as_table().and_then(|table| find(table, key));
         findings.add(&place.unwrap_or_else(|| node.span()), problem.clone());
+    }
+}
+
+/// Where the value of a setting stands, in the table or in one within it.
+fn find(table: &Table<'_>, key: &str) -> Option<Range<usize>> {
+    let written = ["", "_ms", "_env"].iter().map(|end| format!("{key}{end}"));
+    let own = written.into_iter().find_map(|key| Some(entry(table, &key)?.1.span()));
+    let inner = || table.values().find_map(|node| find(node.get_ref().as_table()?, key));
+    own.or_else(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use fluxcascade_core::SystemClock;
+
+    use super::super::node::parse;
+    use super::*;
+
+    fn told(text: &str) -> String {
+        let mut findings = Findings::default();
+        let root = parse(text, &mut findings);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let vars = Vars::new([("TOKEN", "pat-na1-0000")]);
+        let read = read_all(&root, &vars, &clock, &mut findings);
+        assert_eq!(read.iter().all(|one| one.connector.is_some()), findings.is_empty());
+        if findings.is_empty() { String::new() } else { findings.told("f", text).to_string() }
+    }
+
+    #[test]
+    fn settings_are_those_of_the_adapter_with_durations_and_variables() {
+        let http = "http = { request_timeout = \"10s\", connect_timeout_ms = 500 }";
+        for (system, more) in
+            [("hubspot", "search_lag = \"1 min\""), ("jobber", "find_lag = \"1 min\"")]
+        {
+            let text =
+                format!("[a]\nsystem = \"{system}\"\ntoken_env = \"TOKEN\"\n{more}\n{http}\n");
+            assert_eq!(told(&text), "");
+        }
+    }
+
+    #[test]
+    fn what_the_adapter_refuses_is_told_where_it_stands() {
+        let text = "[a]\nsystem = \"hubspot\"\ntoken_env = \"TOKEN\"\nlook_back = \"1s\"\n\
+                    http = { max_attempts = 0 }\n";
+        let told = told(text);
+        assert!(told.contains("f:4:13: `look_back` must be"), "{told}");
+        assert!(told.contains("f:5:25: `max_attempts` must be"), "{told}");
+    }
+
+    #[test]
+    fn a_secret_in_an_inner_table_is_refused_and_not_shown() {
+        let text =
+            "[a]\nsystem = \"hubspot\"\ntoken_env = \"TOKEN\"\n[a.http]\napi_key = \"s3cret\"\n";
+        let told = told(text);
+        assert!(
+            told.contains("f:5:1: `api_key` is a secret") && !told.contains("s3cret"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_token_that_is_missing_is_told_once() {
+        for system in ["hubspot", "jobber"] {
+            let told = told(&format!("[a]\nsystem = \"{system}\"\n"));
+            assert!(
+                told.contains("`token_env` is missing") && told.ends_with("1 mistake"),
+                "{told}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What waits for a person is shown under a key, and answered by it.
 
+use fluxcascade_connectors::sim::jobber::JobberClient;
 use fluxcascade_examples::flux::Exit;
 
 use crate::Office;
@@ -95,4 +96,27 @@ async fn an_answer_to_what_has_moved_since_is_refused() {
     assert_eq!(told.exit, Exit::Failed);
     assert!(told.err.contains("has moved since it was shown"), "{told:?}");
     assert_eq!(companies(&office, &contact, &client), ["Far North Ltd", "South Ltd"]);
+}
+
+/// Two clients have one contact's e-mail: who is meant is said by a person.
+#[tokio::test]
+async fn a_parked_match_is_answered_with_the_record_that_is_meant() {
+    let office = Office::start().await;
+    let (contact, client) = office.world.ann();
+    let other = JobberClient::person("Ann", "Other").with_email("ann@lee.example");
+    let other = office.world.jobber.seed_client(other);
+    office.world.time("13:30");
+    assert_eq!(office.flux(&["sync"]).await.exit, Exit::Waits);
+    let told = office.flux(&["desk"]).await;
+    let of_contact = told.out.lines().find(|line| line.contains(&contact)).unwrap();
+    let key = of_contact.split("  ").next().unwrap();
+    for id in [&client, &other] {
+        assert!(told.out.contains(&format!("link-to {id}")), "{told:?}");
+    }
+    office.done(&["desk", "answer", key, "link-to", &client]).await;
+    office.world.time("14:30");
+    let told = office.flux(&["sync"]).await;
+    assert!(told.out.contains("1 linked"), "{told:?}");
+    let log = office.done(&["log", "--record", &client]).await;
+    assert!(log.contains("link  hubspot contacts"), "{log}");
 }

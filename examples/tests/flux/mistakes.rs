@@ -199,3 +199,64 @@ async fn an_empty_file_is_told_what_belongs_into_it() {
     let told = office.flux(&["check"]).await;
     said(&told.err, &["there is no [store]", "no [connections", "no [[mappings]]", "3 mistakes"]);
 }
+
+/// A file that is cut off anywhere, or lacks any of its lines, is read to its end.
+#[test]
+fn no_part_of_a_file_is_too_broken_to_be_told() {
+    let whole = include_str!("../../sync.toml");
+    let (ends, lines) = (whole.char_indices().map(|(at, _)| at), whole.lines().count());
+    let mut told = 0;
+    for end in ends {
+        told += usize::from(fluxcascade_examples::flux::mappings(&whole[..end]).is_err());
+    }
+    for gone in 0..lines {
+        let left: Vec<&str> =
+            whole.lines().enumerate().filter(|(n, _)| *n != gone).map(|(_, l)| l).collect();
+        told += usize::from(fluxcascade_examples::flux::mappings(&left.join("\n")).is_err());
+    }
+    assert!(told > 1000, "{told}");
+}
+
+#[tokio::test]
+async fn a_store_is_one_and_its_address_is_a_secret() {
+    for (to, says) in [
+        ("", "name one store"),
+        ("sqlite = \"sync.db\"\nmemory = true", "name one store"),
+        ("sqlite = \"none/sync.db\"", "lies in a folder that is not there"),
+        ("postgres_env = \"DATABASE_URL\"", "DATABASE_URL is not set"),
+        ("sqlite = \"sync.db\"\nschema = \"sync\"", "`schema` is for postgres_env alone"),
+        ("sqlit = \"sync.db\"", "unknown key `sqlit`: did you mean `sqlite`?"),
+    ] {
+        let err = changed(&[("sqlite = \"sync.db\"", to)]).await;
+        said(&err, &[says]);
+    }
+    let file = include_str!("../../sync.toml");
+    let file = file.replace("sqlite = \"sync.db\"", "postgres_env = \"DATABASE_URL\"");
+    let mut office = Office::with(&file).await;
+    let token = crate::world::TOKEN;
+    office.vars = fluxcascade_examples::flux::Vars::new([
+        ("HUBSPOT_TOKEN", token),
+        ("JOBBER_TOKEN", token),
+        ("DATABASE_URL", "postgres//sync:s3cret@db"),
+    ]);
+    let told = office.flux(&["sync"]).await;
+    assert_eq!(told.exit, Exit::Failed);
+    assert!(told.err.contains("URL cannot be read") && !told.err.contains("s3cret"), "{told:?}");
+}
+
+#[tokio::test]
+async fn mappings_refer_to_each_other_by_names_that_are_there() {
+    let err = changed(&[
+        ("id = \"company\"", "id = \"company\"\nreference = \"contact\""),
+        ("name = \"contacts\"", "name = \"contacts\"\ncreate = \"to_nobody\""),
+    ])
+    .await;
+    said(
+        &err,
+        &[
+            "unknown mapping `contact`: did you mean `contacts`?",
+            "`to_nobody` is not known here: there is `both`, `to_source`, `to_target`, `never`",
+            "2 mistakes",
+        ],
+    );
+}

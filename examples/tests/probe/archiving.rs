@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fluxcascade_core::clock::{Clock, ManualClock};
 use fluxcascade_core::connector::Connector;
-use fluxcascade_core::model::{FieldType, ObjectType, RecordId};
+use fluxcascade_core::model::{FieldName, FieldSchema, FieldType, ObjectType, RecordId};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile, SimSystem};
 use fluxcascade_examples::probe::{Report, Verdict, Wanted, never, run};
 
@@ -23,11 +23,19 @@ fn system(clock: &Arc<ManualClock>) -> Arc<SimSystem> {
 }
 
 async fn probed(system: &Arc<SimSystem>, clock: &Arc<ManualClock>) -> (Report, String) {
+    probed_with(system, clock, &[]).await
+}
+
+async fn probed_with(
+    system: &Arc<SimSystem>,
+    clock: &Arc<ManualClock>,
+    given: &[(&str, &str)],
+) -> (Report, String) {
     let mut out = Vec::new();
     let wanted = Wanted {
         connector: Arc::<SimSystem>::clone(system) as Arc<dyn Connector>,
         object: ObjectType::new("contacts").unwrap(),
-        given: Vec::new(),
+        given: given.iter().map(|(field, value)| ((*field).into(), (*value).into())).collect(),
         most_pages: 20,
         clock: Arc::<ManualClock>::clone(clock) as Arc<dyn Clock>,
     };
@@ -86,4 +94,24 @@ async fn a_create_without_an_answer_is_told_by_its_mark_and_not_touched() {
     let more: Vec<RecordId> = system.records().into_iter().filter(|id| *id != ann).collect();
     assert_eq!(more.len(), 1, "{out}");
     assert_eq!(system.text(&more[0], "lastname"), *mark);
+}
+
+/// What a create needs and nobody can make up is asked for, and nothing is made without it.
+#[tokio::test]
+async fn a_field_that_a_create_needs_is_given_by_the_caller() {
+    let clock = Arc::new(ManualClock::starting(at("12:00")));
+    let whose = FieldSchema::new(
+        FieldName::new("client").unwrap(),
+        FieldType::Ref { object: ObjectType::new("clients").unwrap() },
+    );
+    let system = Arc::new(Arc::unwrap_or_clone(system(&clock)).schema_field(whose.required()));
+    let (report, out) = probed(&system, &clock).await;
+    assert!(matches!(verdict(&report, "schema"), Verdict::Lacks(_)), "{out}");
+    assert!(out.contains("give one with --set client=VALUE"), "{out}");
+    assert!(system.records().is_empty() && !report.is_fine(), "{out}");
+
+    let (report, out) = probed_with(&system, &clock, &[("client", "42")]).await;
+    assert!(report.is_fine() && system.records().is_empty(), "{out}");
+    let (report, out) = probed_with(&system, &clock, &[("clint", "42")]).await;
+    assert!(!report.is_fine() && out.contains("there is no field `clint`"), "{out}");
 }
