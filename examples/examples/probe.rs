@@ -22,6 +22,7 @@ use fluxcascade_core::connector::Connector;
 use fluxcascade_core::model::ObjectType;
 use fluxcascade_examples::flux::System;
 use fluxcascade_examples::probe::{Report, Wanted, run};
+use fluxcascade_examples::progress::Progress;
 use futures::FutureExt as _;
 
 /// Goes through an adapter's whole life against an account, and removes what it made. The token is taken
@@ -87,6 +88,7 @@ async fn probe(args: Args) -> Result<Report, Box<dyn Error>> {
         given: args.set,
         most_pages: args.pages,
         clock: Arc::new(SystemClock),
+        progress: Arc::new(Progress::on_stderr()),
     };
     let stop = tokio::signal::ctrl_c().map(|_| ()).boxed().shared();
     Ok(run(wanted, stop, &mut std::io::stdout()).await?)

@@ -23,6 +23,7 @@ use futures::future::{BoxFuture, FutureExt as _, Shared};
 
 pub use verdict::Verdict;
 
+use crate::progress::Progress;
 use fields::{Fields, mark};
 use own::Own;
 
@@ -47,6 +48,8 @@ pub struct Wanted {
     pub most_pages: usize,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Shows what is waited for.
+    pub progress: Arc<Progress>,
 }
 
 /// What a probe came to.
@@ -71,6 +74,54 @@ impl Report {
     }
 }
 
+/// What is tried, in the order of a record's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Account,
+    Schema,
+    ReadAll,
+    Create,
+    ReadBack,
+    Update,
+    Find,
+    Changes,
+    Batch,
+    Clear,
+    Archive,
+}
+
+impl Step {
+    const ALL: [Step; 11] = [
+        Step::Account,
+        Step::Schema,
+        Step::ReadAll,
+        Step::Create,
+        Step::ReadBack,
+        Step::Update,
+        Step::Find,
+        Step::Changes,
+        Step::Batch,
+        Step::Clear,
+        Step::Archive,
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Step::Account => "account",
+            Step::Schema => "schema",
+            Step::ReadAll => "read all",
+            Step::Create => "create",
+            Step::ReadBack => "read back",
+            Step::Update => "update",
+            Step::Find => "find",
+            Step::Changes => "incremental read",
+            Step::Batch => "batch",
+            Step::Clear => "clear a field",
+            Step::Archive => "archive",
+        }
+    }
+}
+
 /// A probe that is under way.
 struct Probe<'p> {
     own: Own,
@@ -81,6 +132,7 @@ struct Probe<'p> {
     first: Option<RecordId>,
     updated: Option<Value>,
     stop: Stop,
+    progress: Arc<Progress>,
     steps: Vec<(&'static str, Verdict)>,
     out: &'p mut (dyn Write + Send),
 }
@@ -106,7 +158,7 @@ pub async fn run(
     let mut drawn = [0; 4];
     getrandom::fill(&mut drawn).map_err(std::io::Error::other)?;
     let marker = format!("{:08x}", u32::from_be_bytes(drawn));
-    let Wanted { connector, object, given, most_pages, clock } = wanted;
+    let Wanted { connector, object, given, most_pages, clock, progress } = wanted;
     writeln!(
         out,
         "probing {} {object}; what is made is called {}…",
@@ -122,10 +174,12 @@ pub async fn run(
         first: None,
         updated: None,
         stop,
+        progress,
         steps: Vec::new(),
         out,
     };
     let lived = probe.live().await;
+    probe.progress.begin("clean up");
     let cleaned = probe.clean().await;
     lived.and(cleaned)?;
     let Probe { own, steps, .. } = probe;
@@ -133,45 +187,33 @@ pub async fn run(
 }
 
 impl Probe<'_> {
-    /// All steps, until it is to stop. Without an account and its schema nothing else can be tried.
+    /// All steps, until it is to stop. Without an account nothing else can be tried.
     async fn live(&mut self) -> std::io::Result<()> {
-        let verdict = self.account().await;
-        self.tell("account", verdict)?;
-        if !self.last_passed() {
-            return Ok(());
+        for step in Step::ALL {
+            if self.is_stopped() {
+                return Ok(());
+            }
+            self.progress.begin(step.title());
+            let verdict = match step {
+                Step::Account => self.account().await,
+                Step::Schema => self.schema().await,
+                Step::ReadAll => self.read_all().await,
+                Step::Create => self.create().await,
+                Step::ReadBack => self.read_back().await,
+                Step::Update => self.update().await,
+                Step::Find => self.find().await,
+                Step::Changes => self.changes().await,
+                Step::Batch => self.batch().await,
+                Step::Clear => self.clear().await,
+                Step::Archive => self.archive().await,
+            };
+            self.progress.end();
+            self.tell(step.title(), verdict)?;
+            if step == Step::Account && !self.last_passed() {
+                return Ok(());
+            }
         }
-        let verdict = self.schema().await;
-        self.tell("schema", verdict)?;
-        let verdict = self.position().await;
-        self.tell("read all", verdict)?;
-        if self.is_stopped() {
-            return Ok(());
-        }
-        let verdict = self.create().await;
-        self.tell("create", verdict)?;
-        let verdict = self.read_back().await;
-        self.tell("read back", verdict)?;
-        if self.is_stopped() {
-            return Ok(());
-        }
-        let verdict = self.update().await;
-        self.tell("update", verdict)?;
-        let verdict = self.find().await;
-        self.tell("find", verdict)?;
-        let verdict = self.changes().await;
-        self.tell("incremental read", verdict)?;
-        if self.is_stopped() {
-            return Ok(());
-        }
-        let verdict = self.batch().await;
-        self.tell("batch", verdict)?;
-        if self.is_stopped() {
-            return Ok(());
-        }
-        let verdict = self.clear().await;
-        self.tell("clear a field", verdict)?;
-        let verdict = self.archive().await;
-        self.tell("archive", verdict)
+        Ok(())
     }
 
     fn tell(&mut self, step: &'static str, verdict: Verdict) -> std::io::Result<()> {
@@ -195,6 +237,7 @@ impl Probe<'_> {
                 why = Some(verdict);
             }
         }
+        self.progress.end();
         let left: Vec<String> = self.own.left().iter().map(ToString::to_string).collect();
         let removed = made.len() - left.len();
         let verdict = match (left.is_empty(), why) {

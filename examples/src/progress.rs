@@ -128,7 +128,7 @@ impl Progress {
                 .flatten()
                 .collect();
         if parts.is_empty() {
-            return format!("{}: reading", state.title);
+            return format!("{}: under way", state.title);
         }
         format!("{}: {}", state.title, parts.join(", "))
     }

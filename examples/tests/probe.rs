@@ -19,6 +19,7 @@ use fluxcascade_connectors::sim::{FaultRule, LoggedRequest};
 use fluxcascade_core::connector::Connector;
 use fluxcascade_core::model::ObjectType;
 use fluxcascade_examples::probe::{Report, Stop, Verdict, Wanted, run};
+use fluxcascade_examples::progress::Progress;
 
 use world::{TOKEN, World, changes_hubspot, changes_jobber};
 
@@ -115,6 +116,7 @@ pub(crate) async fn probe(
         given: Vec::new(),
         most_pages: 20,
         clock: world.shared_clock(),
+        progress: Arc::new(Progress::hidden()),
     };
     let report = run(wanted, stop, &mut out).await.unwrap();
     let out = String::from_utf8(out).unwrap();

@@ -17,7 +17,7 @@ use super::verdict::Verdict;
 use super::{Probe, Stop};
 
 /// How a step ends that cannot go on.
-pub(super) type Step<T> = Result<T, Verdict>;
+pub(super) type Tried<T> = Result<T, Verdict>;
 
 /// Longer than what is declared something may take when a machine is busy.
 const SLACK: Duration = Duration::from_secs(30);
@@ -26,12 +26,12 @@ fn passed(why: impl Into<String>) -> Verdict {
     Verdict::Passed(why.into())
 }
 
-fn failed<T>(why: impl Into<String>) -> Step<T> {
+fn failed<T>(why: impl Into<String>) -> Tried<T> {
     Err(Verdict::Failed(why.into()))
 }
 
 /// What is told of a step, however it ended.
-fn told(step: Step<Verdict>) -> Verdict {
+fn told(step: Tried<Verdict>) -> Verdict {
     step.unwrap_or_else(|verdict| verdict)
 }
 
@@ -39,7 +39,7 @@ fn told(step: Step<Verdict>) -> Verdict {
 pub(super) async fn unless_stopped<T>(
     stop: &Stop,
     read: impl Future<Output = Result<T, ConnectorError>>,
-) -> Step<T> {
+) -> Tried<T> {
     match select(Box::pin(read), stop.clone()).await {
         Either::Left((Ok(value), _)) => Ok(value),
         Either::Left((Err(error), _)) => Err(Verdict::of_error(&error)),
@@ -72,7 +72,7 @@ impl Probe<'_> {
     }
 
     /// Where changes begin: everything is read once, before anything is made.
-    pub(super) async fn position(&mut self) -> Verdict {
+    pub(super) async fn read_all(&mut self) -> Verdict {
         let Some(fields) = &self.fields else { return Self::after("schema") };
         let projection = Projection::new(fields.names());
         let mut position = Position::Start;
@@ -101,7 +101,7 @@ impl Probe<'_> {
         &self,
         projection: &Projection,
         position: Position,
-    ) -> Step<(Vec<Observation>, Cursor, bool)> {
+    ) -> Tried<(Vec<Observation>, Cursor, bool)> {
         let connector = &self.own.connector;
         let limit = connector.capabilities(&self.own.object).page;
         let (object, projection) = (self.own.object.clone(), projection.clone());
@@ -299,7 +299,7 @@ impl Probe<'_> {
         self.stop.clone().now_or_never().is_some()
     }
 
-    async fn fetch(&self, record: &RecordId, fields: Vec<FieldName>) -> Step<Observation> {
+    async fn fetch(&self, record: &RecordId, fields: Vec<FieldName>) -> Tried<Observation> {
         let request = FetchRequest {
             object: self.own.object.clone(),
             projection: Projection::new(fields),
@@ -313,7 +313,7 @@ impl Probe<'_> {
     }
 
     /// Waits until a read by id shows these values.
-    async fn shows(&self, record: &RecordId, wanted: &[(FieldSchema, Value)]) -> Step<()> {
+    async fn shows(&self, record: &RecordId, wanted: &[(FieldSchema, Value)]) -> Tried<()> {
         let names: Vec<FieldName> = wanted.iter().map(|(field, _)| field.name.clone()).collect();
         let lag = self.own.connector.capabilities(&self.own.object).fetch;
         let mut differing = String::new();
@@ -352,8 +352,8 @@ impl Probe<'_> {
     async fn until(
         &self,
         lag: Consistency,
-        mut ask: impl AsyncFnMut() -> Step<Option<()>>,
-    ) -> Step<String> {
+        mut ask: impl AsyncFnMut() -> Tried<Option<()>>,
+    ) -> Tried<String> {
         let (declared, wait) = match lag {
             Consistency::Consistent => ("at once".to_owned(), Duration::ZERO),
             Consistency::Lagging(lag) => (format!("within {} s", lag.as_secs()), lag + SLACK),

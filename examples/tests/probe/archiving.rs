@@ -7,6 +7,7 @@ use fluxcascade_core::connector::Connector;
 use fluxcascade_core::model::{FieldName, FieldSchema, FieldType, ObjectType, RecordId};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile, SimSystem};
 use fluxcascade_examples::probe::{Report, Verdict, Wanted, never, run};
+use fluxcascade_examples::progress::Progress;
 
 use crate::verdict;
 use crate::world::at;
@@ -38,6 +39,7 @@ async fn probed_with(
         given: given.iter().map(|(field, value)| ((*field).into(), (*value).into())).collect(),
         most_pages: 20,
         clock: Arc::<ManualClock>::clone(clock) as Arc<dyn Clock>,
+        progress: Arc::new(Progress::hidden()),
     };
     let report = run(wanted, never(), &mut out).await.unwrap();
     (report, String::from_utf8(out).unwrap())

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use fluxcascade_core::connector::Connector;
 use fluxcascade_core::model::ObjectType;
 use fluxcascade_examples::probe::{Wanted, run};
+use fluxcascade_examples::progress::Progress;
 use futures::FutureExt as _;
 use futures::channel::oneshot;
 
@@ -67,6 +68,7 @@ async fn a_probe_that_is_stopped_after_any_step_goes_no_further_and_tells_what_i
             given: Vec::new(),
             most_pages: 20,
             clock: world.shared_clock(),
+            progress: Arc::new(Progress::hidden()),
         };
         let stop = stopped.map(|_| ()).boxed().shared();
         let report = run(wanted, stop, &mut out).await.unwrap();
