@@ -12,14 +12,20 @@ use fluxcascade_core::clock::ManualClock;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
+#[path = "sim_hubspot/associations.rs"]
+mod associations;
 #[path = "sim_hubspot/batches.rs"]
 mod batches;
 #[path = "sim_hubspot/limits.rs"]
 mod limits;
+#[path = "sim_hubspot/objects.rs"]
+mod objects;
 #[path = "sim_hubspot/reading.rs"]
 mod reading;
 #[path = "sim_hubspot/searching.rs"]
 mod searching;
+#[path = "sim_hubspot/telling.rs"]
+mod telling;
 #[path = "sim_hubspot/writing.rs"]
 mod writing;
 

@@ -1,39 +1,71 @@
-//! HubSpot's contacts, as HubSpot serves them: list, single and batch reads and writes, search
-//! with its late index, properties, merges, limits. Other objects, associations and webhooks
-//! are not simulated.
+//! HubSpot, as HubSpot serves it: contacts, companies, deals, notes, tasks and custom objects with
+//! lists, single and batch reads and writes, search with its late index, merges, archives; their
+//! properties, schemas, pipelines and associations; an app's webhooks; limits.
+//!
+//! Both families of paths are served: `/crm/v3/…` with `/crm/v4/…` for associations, and dated ones
+//! such as `/crm/objects/2026-03/…`.
 //!
 //! Where HubSpot's behaviour is not documented the stricter or the more awkward reading is
 //! taken, so that a client that gets along here has not relied on luck:
 //! a JSON `null` in a write is refused; batch reads refuse repeated ids; neither archiving nor
 //! restoring moves `lastmodifieddate`; deleting what is gone answers 204; an archived record no
-//! longer keeps its unique values; a merged-away id is found by single requests only.
+//! longer keeps its unique values; a merged-away id is found by single requests only; two deals
+//! that are merged become a third one; records of different types may have the same id; a unique
+//! property of one's own that is taken is a 400, not a 409; the associations of an archived record
+//! are not shown.
+//!
+//! Beside [what every simulator takes](super), people's doings are done over HTTP by:
+//!
+//! | request | meaning |
+//! | --- | --- |
+//! | `GET /__sim/records/{object}` | all records, archived ones too, with all of their values |
+//! | `POST /__sim/records/{object}` | a user makes a record: `{"properties":{"email":"ann@example.com"}}`; answers its `id` |
+//! | `GET /__sim/records/{object}/{id}` | one record, archived or not |
+//! | `PATCH /__sim/records/{object}/{id}` | a user edits it: `{"properties":{"phone":""}}` |
+//! | `DELETE /__sim/records/{object}/{id}` | a user archives it |
+//! | `POST /__sim/records/{object}/{id}/restore` | a user restores it |
+//! | `POST /__sim/records/{object}/{id}/merge` | a user merges another record into it: `{"other":"17"}`; answers the `id` that is left |
+//! | `PUT`, `DELETE /__sim/records/{object}/{id}/associations/{to}/{to_id}` | a user ties two records (`{"primary":true}` makes a company the primary one), or unties them |
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fluxcascade_core::Timestamp;
 use secrecy::SecretString;
 
-use super::{Person, Sim, SimConfig, SimError, lock};
+use super::outbox::Outbox;
+use super::{Sim, SimConfig, SimError, lock};
 
+mod association;
 mod batch;
-mod contact;
+mod collection;
+mod control;
+mod delivery;
+mod event;
 mod filter;
+mod kind;
 mod limit;
+mod link;
 mod merge;
+mod object_schema;
 mod portal;
 mod property;
+mod record;
 mod refusal;
 mod route;
 mod schema;
 mod search;
+mod seed;
 mod single;
+mod standard;
+mod subscription;
 mod value;
 mod wire;
 
-use contact::Author;
+use association::Label;
 use portal::Portal;
+use record::{Author, Record};
 pub use refusal::HubSpotRefusal;
 
 /// A running simulator of HubSpot.
@@ -58,6 +90,16 @@ pub type HubSpotSim = Sim<HubSpotSystem>;
 pub struct HubSpotSystem {
     portal: Mutex<Portal>,
     token: Option<SecretString>,
+    outbox: Arc<Outbox>,
+}
+
+impl HubSpotSystem {
+    /// Sends what happened to those who want to know.
+    fn tell(&self, portal: &mut Portal) {
+        for letter in delivery::letters(portal) {
+            self.outbox.post(letter);
+        }
+    }
 }
 
 /// How the simulated portal differs from the usual one.
@@ -75,6 +117,8 @@ pub struct HubSpotOptions {
     pub portal_id: u64,
     /// The id of the app whose token is used: the source of writes over the API.
     pub app_id: u64,
+    /// The app's client secret, which its webhooks are signed with.
+    pub client_secret: SecretString,
 }
 
 /// The vendor's limits on requests, by the simulator's clock.
@@ -96,6 +140,8 @@ pub enum Limits {
 /// Which id a merged record has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergedId {
+    /// As HubSpot has it: a new one for deals, else the primary's.
+    Usual,
     /// The primary's.
     Primary,
     /// A new one; both old ids are gone.
@@ -110,16 +156,20 @@ impl Default for HubSpotOptions {
             search_lag: (Duration::ZERO, Duration::from_secs(30)),
             limits: Limits::On { ten_secondly: 100, search_secondly: 5, daily: 250_000 },
             phone: |text| text.trim().to_owned(),
-            merged_id: MergedId::Primary,
+            merged_id: MergedId::Usual,
             portal_id: 62_515,
             app_id: 9_393_361,
+            client_secret: SecretString::from("yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"),
         }
     }
 }
 
 /// A contact as it is stored.
+pub type SimContact = SimRecord;
+
+/// A record as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SimContact {
+pub struct SimRecord {
     /// The record id.
     pub id: String,
     /// The properties that have a value.
@@ -132,7 +182,7 @@ pub struct SimContact {
     pub archived_at: Option<Timestamp>,
 }
 
-impl SimContact {
+impl SimRecord {
     /// A property's value; empty if it has none.
     pub fn value(&self, property: &str) -> &str {
         self.properties.get(property).map_or("", String::as_str)
@@ -154,7 +204,9 @@ impl Sim<HubSpotSystem> {
     /// If the port cannot be listened on.
     pub async fn start_with(config: SimConfig, options: HubSpotOptions) -> Result<Self, SimError> {
         let portal = Portal::new(config.seed, options);
-        let system = HubSpotSystem { portal: Mutex::new(portal), token: config.token.clone() };
+        let outbox = Arc::new(Outbox::new(Arc::clone(&config.clock)));
+        let token = config.token.clone();
+        let system = HubSpotSystem { portal: Mutex::new(portal), token, outbox };
         Self::serve(config, system).await
     }
 
@@ -167,28 +219,171 @@ impl Sim<HubSpotSystem> {
         &self,
         properties: impl IntoIterator<Item = (K, T)>,
     ) -> Result<String, HubSpotRefusal> {
-        let id = self.portal().create(given(properties), Author::User, self.now())?;
-        self.portal().index_now(id);
-        Ok(id.to_string())
+        self.seed("contacts", properties)
     }
 
-    /// So many synthetic [`Person`]s, made over the year before now, which search shows; gives
-    /// how many. The same seed gives the same people in every simulator.
+    /// A record that has been there long enough for search to show it; its times are now. Gives
+    /// its id. Object types are named as in paths: `deals`, `0-3`, `2-7001`.
     ///
     /// # Errors
-    /// If HubSpot would refuse one, which means that these people are there already.
-    pub fn seed_people(&self, people: u64) -> Result<u64, HubSpotRefusal> {
+    /// If HubSpot would refuse it.
+    pub fn seed<K: Into<String>, T: Into<String>>(
+        &self,
+        object: &str,
+        properties: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<String, HubSpotRefusal> {
         let now = self.now();
-        let mut portal = self.portal();
-        for number in 0..people {
-            let person = Person::of(portal.seed(), number);
-            // Evenly over a year, in the order of their ids, as if they had come one by one.
-            let age =
-                Duration::from_secs(365 * 24 * 3600) / clamped(people) * clamped(people - number);
-            let id = portal.create(contact_of(&person), Author::User, now - age)?;
-            portal.index_now(id);
-        }
-        Ok(people)
+        self.change(|portal| {
+            let among = portal.of_mut(object)?;
+            let id = among.create(given(properties), Author::User, now)?;
+            among.index_now(id);
+            Ok(id.to_string())
+        })
+    }
+
+    /// A user makes a record. Gives its id.
+    ///
+    /// # Errors
+    /// If HubSpot would refuse it.
+    pub fn create<K: Into<String>, T: Into<String>>(
+        &self,
+        object: &str,
+        properties: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<String, HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| {
+            let id = portal.of_mut(object)?.create(given(properties), Author::User, now)?;
+            Ok(id.to_string())
+        })
+    }
+
+    /// A user edits a record; an empty value clears the property.
+    ///
+    /// # Errors
+    /// If there is no such record, or HubSpot would refuse the edit.
+    pub fn edit<K: Into<String>, T: Into<String>>(
+        &self,
+        object: &str,
+        id: &str,
+        properties: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<(), HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| {
+            let among = portal.of_mut(object)?;
+            let found = among.live(None, id)?;
+            among.update(found, given(properties), Author::User, now)
+        })
+    }
+
+    /// A user archives a record.
+    ///
+    /// # Errors
+    /// If there is no such record.
+    pub fn archive(&self, object: &str, id: &str) -> Result<(), HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| {
+            let among = portal.of_mut(object)?;
+            let found = among.live(None, id)?;
+            among.archive(found, Author::User, now);
+            Ok(())
+        })
+    }
+
+    /// A user restores an archived record, which only HubSpot's own pages can do.
+    ///
+    /// # Errors
+    /// If there is no such archived record, or another has taken its unique value meanwhile.
+    pub fn restore(&self, object: &str, id: &str) -> Result<(), HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| portal.of_mut(object)?.restore(id, now))
+    }
+
+    /// A user merges a record into another. Gives the id of the merged record.
+    ///
+    /// # Errors
+    /// If one of them is not there.
+    pub fn merge(
+        &self,
+        object: &str,
+        primary: &str,
+        other: &str,
+    ) -> Result<String, HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| {
+            let id = portal.merge(object, primary, other, Author::User, now)?;
+            Ok(id.to_string())
+        })
+    }
+
+    /// A user ties two records, each an object type and an id.
+    ///
+    /// # Errors
+    /// If one of them is not there, or HubSpot does not tie such records.
+    pub fn associate(&self, from: (&str, &str), to: (&str, &str)) -> Result<(), HubSpotRefusal> {
+        self.tie(from, to, Label::Unlabelled)
+    }
+
+    /// A user makes a company the primary one of a contact or a deal.
+    ///
+    /// # Errors
+    /// If one of them is not there, or HubSpot has no such label between them.
+    pub fn associate_primary(
+        &self,
+        from: (&str, &str),
+        to: (&str, &str),
+    ) -> Result<(), HubSpotRefusal> {
+        self.tie(from, to, Label::Primary)
+    }
+
+    fn tie(
+        &self,
+        from: (&str, &str),
+        to: (&str, &str),
+        label: Label,
+    ) -> Result<(), HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| {
+            let (from, to) = (portal.end(from.0, from.1)?, portal.end(to.0, to.1)?);
+            portal.associate(&from, &to, label, Author::User, now)
+        })
+    }
+
+    /// A user unties two records.
+    ///
+    /// # Errors
+    /// If one of them is not there.
+    pub fn dissociate(&self, from: (&str, &str), to: (&str, &str)) -> Result<(), HubSpotRefusal> {
+        let now = self.now();
+        self.change(|portal| {
+            let (from, to) = (portal.end(from.0, from.1)?, portal.end(to.0, to.1)?);
+            portal.dissociate(&from, &to, Author::User, now);
+            Ok(())
+        })
+    }
+
+    /// What a record is tied to, of this object type: ids, with whether it is the primary one.
+    pub fn associated(&self, from: (&str, &str), to: &str) -> Vec<(String, bool)> {
+        let portal = self.portal();
+        let (Ok(from), Ok(to)) = (portal.end(from.0, from.1), portal.resolve(to)) else {
+            return Vec::new();
+        };
+        let tied = portal.associations.of(&from, &to);
+        tied.map(|(id, labels)| (id.to_string(), labels.contains(&Label::Primary))).collect()
+    }
+
+    /// A record, archived or not.
+    pub fn record(&self, object: &str, id: &str) -> Option<SimRecord> {
+        let id = id.parse().ok()?;
+        self.portal().of(object).ok()?.record(id).map(Record::public)
+    }
+
+    /// All records that are not archived, in the order of their ids.
+    pub fn records(&self, object: &str) -> Vec<SimRecord> {
+        let portal = self.portal();
+        let among = portal.of(object).ok();
+        among.map_or_else(Vec::new, |among| {
+            among.page(0, record::Shelf::Live).map(Record::public).collect()
+        })
     }
 
     /// A user makes a contact. Gives its id.
@@ -199,8 +394,7 @@ impl Sim<HubSpotSystem> {
         &self,
         properties: impl IntoIterator<Item = (K, T)>,
     ) -> Result<String, HubSpotRefusal> {
-        let id = self.portal().create(given(properties), Author::User, self.now())?;
-        Ok(id.to_string())
+        self.create("contacts", properties)
     }
 
     /// A user edits a contact; an empty value clears the property.
@@ -212,9 +406,7 @@ impl Sim<HubSpotSystem> {
         id: &str,
         properties: impl IntoIterator<Item = (K, T)>,
     ) -> Result<(), HubSpotRefusal> {
-        let mut portal = self.portal();
-        let found = portal.live(None, id)?;
-        portal.update(found, given(properties), Author::User, self.now())
+        self.edit("contacts", id, properties)
     }
 
     /// A user archives a contact.
@@ -222,10 +414,7 @@ impl Sim<HubSpotSystem> {
     /// # Errors
     /// If there is no such contact.
     pub fn archive_contact(&self, id: &str) -> Result<(), HubSpotRefusal> {
-        let mut portal = self.portal();
-        let found = portal.live(None, id)?;
-        portal.archive(found, self.now());
-        Ok(())
+        self.archive("contacts", id)
     }
 
     /// A user restores an archived contact, which only HubSpot's own pages can do.
@@ -233,7 +422,7 @@ impl Sim<HubSpotSystem> {
     /// # Errors
     /// If there is no such archived contact, or another has taken its e-mail meanwhile.
     pub fn restore_contact(&self, id: &str) -> Result<(), HubSpotRefusal> {
-        self.portal().restore(id)
+        self.restore("contacts", id)
     }
 
     /// A user merges a contact into another. Gives the id of the merged record.
@@ -241,19 +430,28 @@ impl Sim<HubSpotSystem> {
     /// # Errors
     /// If one of them is not there.
     pub fn merge_contacts(&self, primary: &str, other: &str) -> Result<String, HubSpotRefusal> {
-        let id = self.portal().merge(primary, other, Author::User, self.now())?;
-        Ok(id.to_string())
+        self.merge("contacts", primary, other)
     }
 
     /// A contact, archived or not.
     pub fn contact(&self, id: &str) -> Option<SimContact> {
-        let id = id.parse().ok()?;
-        self.portal().contact(id).map(contact::Contact::public)
+        self.record("contacts", id)
     }
 
     /// All contacts that are not archived, in the order of their ids.
     pub fn contacts(&self) -> Vec<SimContact> {
-        self.portal().page(0, contact::Shelf::Live).map(contact::Contact::public).collect()
+        self.records("contacts")
+    }
+
+    /// Changes the portal as a person does.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Portal) -> Result<T, HubSpotRefusal>,
+    ) -> Result<T, HubSpotRefusal> {
+        let mut portal = self.portal();
+        let changed = change(&mut portal);
+        self.vendor().tell(&mut portal);
+        changed
     }
 
     fn portal(&self) -> std::sync::MutexGuard<'_, Portal> {
@@ -261,28 +459,8 @@ impl Sim<HubSpotSystem> {
     }
 }
 
-fn clamped(n: u64) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX).max(1)
-}
-
 fn given<K: Into<String>, T: Into<String>>(
     properties: impl IntoIterator<Item = (K, T)>,
 ) -> Vec<(String, String)> {
     properties.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
-}
-
-fn contact_of(person: &Person) -> Vec<(String, String)> {
-    given([
-        ("email", person.email.as_str()),
-        ("firstname", &person.first_name),
-        ("lastname", &person.last_name),
-        ("phone", &person.phone),
-        ("company", person.company.as_deref().unwrap_or_default()),
-        ("address", &person.street),
-        ("city", &person.city),
-        ("state", &person.state),
-        ("zip", &person.zip),
-        ("country", &person.country),
-        ("lifecyclestage", "lead"),
-    ])
 }

@@ -131,6 +131,9 @@ async fn a_search_is_sorted_by_one_property_and_shows_blanks_as_null() {
     assert_eq!(ids(&up), pick([2, 0, 3, 1]));
     assert_eq!(up["results"][3]["properties"]["city"], Json::Null);
     assert_eq!(ids(&portal.search(sort("DESCENDING")).await.1), pick([3, 0, 2, 1]));
+    // As the published description has it: a name, and a minus before it for the other way round.
+    assert_eq!(ids(&portal.search(json!({"sorts": ["city"]})).await.1), pick([2, 0, 3, 1]));
+    assert_eq!(ids(&portal.search(json!({"sorts": ["-city"]})).await.1), pick([3, 0, 2, 1]));
     let two = json!({"sorts": [{"propertyName": "city"}, {"propertyName": "zip"}]});
     assert_eq!(portal.search(two).await.0, 400);
 }

@@ -129,7 +129,8 @@ async fn a_unique_property_of_ones_own_can_be_made_and_used() {
     let id = portal.sim.seed_contact([("fluxcascade_id", "j-1")]).unwrap();
     let path = format!("{OBJECTS}/j-1?idProperty=fluxcascade_id");
     assert_eq!(portal.patch(&path, contact(json!({"city": "Tampa"}))).await.1["id"], id.as_str());
-    assert_eq!(portal.post(OBJECTS, contact(json!({"fluxcascade_id": "j-1"}))).await.0, 409);
+    let (status, refusal) = portal.post(OBJECTS, contact(json!({"fluxcascade_id": "j-1"}))).await;
+    assert_eq!((status, &refusal["errors"][0]["code"]), (400, &json!("CONFLICTING_UNIQUE_VALUE")));
 }
 
 #[tokio::test]

@@ -9,11 +9,14 @@ use fluxcascade_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::contact::{Author, Shelf, iso};
-use super::portal::{Portal, unique_key};
+use super::association::{End, Label};
+use super::collection::unique_key;
+use super::link;
+use super::portal::Portal;
+use super::record::{Author, iso};
 use super::refusal::HubSpotRefusal;
 use super::single::shelf;
-use super::wire::{Blanks, Scalar, Wanted, given, parsed, record};
+use super::wire::{Blanks, NewTie, Scalar, Wanted, given, parsed, shown};
 use crate::sim::call::{Call, Reply};
 use crate::sim::draw::below;
 
@@ -42,7 +45,7 @@ struct Input {
     #[serde(default)]
     properties: Map<String, Json>,
     #[serde(default)]
-    associations: Vec<Json>,
+    associations: Vec<NewTie>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,46 +64,56 @@ struct Prepared {
     /// The record, if there is one already.
     of: Option<u64>,
     changes: Vec<(String, String)>,
+    ties: Vec<(End, Label)>,
     trace: Option<String>,
 }
 
-/// `POST …/contacts/batch/read`
-pub(super) fn read(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpotRefusal> {
+/// `POST …/{object}/batch/read`
+pub(super) fn read(
+    portal: &mut Portal,
+    call: &Call,
+    object: &str,
+) -> Result<Reply, HubSpotRefusal> {
     let asked: Read = parsed(call)?;
     let ids = ids(&asked.inputs)?;
     let shelf = shelf(call)?;
     let wanted = Wanted { properties: asked.properties, history: asked.properties_with_history };
     let (mut results, mut missing) = (Vec::new(), Vec::new());
+    let among = portal.of(object)?;
     for id in ids {
-        let found = portal.find(asked.id_property.as_deref(), &id)?;
-        let contact = found.and_then(|id| portal.contact(id));
-        match contact.filter(|contact| contact.shelf() == shelf) {
-            Some(contact) => results.push(record(
-                &portal.options,
-                contact,
-                contact.state(),
-                &wanted,
-                Blanks::Omitted,
-            )),
+        let found = among.find(asked.id_property.as_deref(), &id)?;
+        let record = found.and_then(|id| among.record(id));
+        match record.filter(|record| record.shelf() == shelf) {
+            Some(record) => {
+                results.push(shown(among, record, record.state(), &wanted, Blanks::Omitted));
+            }
             None => missing.push(id),
         }
     }
+    let singular = among.kind.singular.to_uppercase();
     let errors = if missing.is_empty() {
         Vec::new()
     } else {
         vec![json!({
             "status": "error",
             "category": "OBJECT_NOT_FOUND",
-            "message": "Could not get some CONTACT objects, they may be deleted or not exist. \
-                        Check that ids are valid.",
+            "message": format!(
+                "Could not get some {singular} objects, they may be deleted or not exist. Check \
+                 that ids are valid."
+            ),
             "context": { "ids": missing },
         })]
     };
     Ok(answer(portal, call.at, 200, results, &errors))
 }
 
-/// `POST …/contacts/batch/{create, update, upsert}`
-pub(super) fn write(portal: &mut Portal, call: &Call, kind: Kind) -> Result<Reply, HubSpotRefusal> {
+/// `POST …/{object}/batch/{create, update, upsert}`
+pub(super) fn write(
+    portal: &mut Portal,
+    call: &Call,
+    object: &str,
+    kind: Kind,
+) -> Result<Reply, HubSpotRefusal> {
     let Writes { inputs } = parsed(call)?;
     match kind {
         Kind::Create => bounded(&inputs)?,
@@ -111,20 +124,25 @@ pub(super) fn write(portal: &mut Portal, call: &Call, kind: Kind) -> Result<Repl
     let whole = kind == Kind::Upsert && inputs.iter().any(by_mail);
     let traced = inputs.iter().all(|input| input.object_write_trace_id.is_some());
     let (results, errors) = if traced && !whole {
-        one_by_one(portal, call.at, kind, inputs)
+        one_by_one(portal, object, call.at, kind, inputs)?
     } else {
-        (all_or_none(portal, call.at, kind, inputs)?, Vec::new())
+        (all_or_none(portal, object, call.at, kind, inputs)?, Vec::new())
     };
     let status = if kind == Kind::Create { 201 } else { 200 };
     Ok(answer(portal, call.at, status, results, &errors))
 }
 
-/// `POST …/contacts/batch/archive`
-pub(super) fn archive(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpotRefusal> {
+/// `POST …/{object}/batch/archive`
+pub(super) fn archive(
+    portal: &mut Portal,
+    call: &Call,
+    object: &str,
+) -> Result<Reply, HubSpotRefusal> {
     let Writes { inputs } = parsed(call)?;
+    let among = portal.of_mut(object)?;
     for id in ids(&inputs)? {
-        if let Some(found) = portal.find(None, &id)? {
-            portal.archive(found, call.at);
+        if let Some(found) = among.find(None, &id)? {
+            among.archive(found, Author::App, call.at);
         }
     }
     Ok(Reply::empty(204))
@@ -132,23 +150,25 @@ pub(super) fn archive(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpot
 
 fn one_by_one(
     portal: &mut Portal,
+    object: &str,
     at: Timestamp,
     kind: Kind,
     inputs: Vec<Input>,
-) -> (Vec<Json>, Vec<Json>) {
+) -> Result<(Vec<Json>, Vec<Json>), HubSpotRefusal> {
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in inputs {
         let trace = input.object_write_trace_id.clone();
-        match prepared(portal, kind, input) {
-            Ok(write) => results.push(done(portal, at, kind, &write)),
+        match prepared(portal, object, kind, input) {
+            Ok(write) => results.push(done(portal, object, at, kind, &write)?),
             Err(refusal) => errors.push(refusal.row(trace.as_deref())),
         }
     }
-    (results, errors)
+    Ok((results, errors))
 }
 
 fn all_or_none(
     portal: &mut Portal,
+    object: &str,
     at: Timestamp,
     kind: Kind,
     inputs: Vec<Input>,
@@ -156,64 +176,83 @@ fn all_or_none(
     let mut writes = Vec::with_capacity(inputs.len());
     let mut claimed = HashSet::new();
     for input in inputs {
-        let write = prepared(portal, kind, input)?;
+        let write = prepared(portal, object, kind, input)?;
+        let properties = &portal.of(object)?.properties;
         let set = write.changes.iter().filter(|(_, value)| !value.is_empty());
-        for (name, value) in set.filter(|(name, _)| portal.properties.is_unique(name)) {
+        for (name, value) in set.filter(|(name, _)| properties.is_unique(name)) {
             if !claimed.insert(unique_key(name, value)) {
-                return Err(HubSpotRefusal::taken_in_this_batch());
+                return Err(HubSpotRefusal::taken(name, None));
             }
         }
         writes.push(write);
     }
-    Ok(writes.iter().map(|write| done(portal, at, kind, write)).collect())
+    writes.iter().map(|write| done(portal, object, at, kind, write)).collect()
 }
 
 /// Looks whether an input may be done.
-fn prepared(portal: &Portal, kind: Kind, input: Input) -> Result<Prepared, HubSpotRefusal> {
+fn prepared(
+    portal: &Portal,
+    object: &str,
+    kind: Kind,
+    input: Input,
+) -> Result<Prepared, HubSpotRefusal> {
+    let among = portal.of(object)?;
     let id = input.id.map(String::from).unwrap_or_default();
     let property = input.id_property.as_deref();
-    let mut given = given(input.properties, &input.associations)?;
+    let mut given = given(input.properties)?;
+    let ties = link::ties(portal, object, &input.associations)?;
     let of = match kind {
         Kind::Create => None,
         Kind::Update => {
-            let found = portal.find(property, &id)?;
-            let live = |id: &u64| portal.contact(*id).is_some_and(|c| c.shelf() == Shelf::Live);
-            Some(found.filter(live).ok_or_else(|| HubSpotRefusal::not_found(&id))?)
+            let found = among.find(property, &id)?.filter(|found| among.is_live(*found));
+            Some(found.ok_or_else(|| HubSpotRefusal::not_found(&id))?)
         }
         Kind::Upsert => {
             let Some(property) = property.filter(|name| !matches!(*name, "" | "hs_object_id"))
             else {
                 return Err(HubSpotRefusal::request("idProperty must be set for an upsert"));
             };
-            let found = portal.find(Some(property), &id)?;
+            let found = among.find(Some(property), &id)?;
             if found.is_none() && !given.iter().any(|(name, _)| name == property) {
                 given.push((property.to_owned(), id));
             }
             found
         }
     };
-    let changes = portal.prepared(of, given)?;
-    Ok(Prepared { of, changes, trace: input.object_write_trace_id })
+    let changes = among.prepared(of, given)?;
+    Ok(Prepared { of, changes, ties, trace: input.object_write_trace_id })
 }
 
-fn done(portal: &mut Portal, at: Timestamp, kind: Kind, write: &Prepared) -> Json {
+fn done(
+    portal: &mut Portal,
+    object: &str,
+    at: Timestamp,
+    kind: Kind,
+    write: &Prepared,
+) -> Result<Json, HubSpotRefusal> {
+    let among = portal.of_mut(object)?;
     let id = match write.of {
         Some(id) => {
-            portal.write(id, &write.changes, Author::App, at);
+            among.write(id, &write.changes, Author::App, at);
             id
         }
-        None => portal.create_prepared(&write.changes, Author::App, at),
+        None => among.create_prepared(&write.changes, Author::App, at),
     };
-    let Some(contact) = portal.contact(id) else { return Json::Null };
+    let from = (among.kind.id.clone(), id);
+    for (to, label) in &write.ties {
+        portal.associate(&from, to, *label, Author::App, at)?;
+    }
+    let among = portal.of(object)?;
+    let record = among.record(id).ok_or_else(|| HubSpotRefusal::not_found(&id.to_string()))?;
     let wanted = Wanted::written(&write.changes);
-    let mut body = record(&portal.options, contact, contact.state(), &wanted, Blanks::Omitted);
+    let mut body = shown(among, record, record.state(), &wanted, Blanks::Omitted);
     if let Some(trace) = &write.trace {
         body["objectWriteTraceId"] = json!(trace);
     }
     if kind == Kind::Upsert {
         body["new"] = json!(write.of.is_none());
     }
-    body
+    Ok(body)
 }
 
 fn bounded(inputs: &[Input]) -> Result<(), HubSpotRefusal> {

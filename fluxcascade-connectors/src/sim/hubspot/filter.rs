@@ -4,8 +4,9 @@ use std::cmp::Ordering::{self, Equal, Greater, Less};
 
 use serde::Deserialize;
 
-use super::contact::{Contact, State};
-use super::property::{Kind, Properties, Property};
+use super::collection::Collection;
+use super::property::{Holds, Property};
+use super::record::{Record, State};
 use super::refusal::HubSpotRefusal;
 use super::value::instant;
 use super::wire::Scalar;
@@ -72,19 +73,26 @@ pub(super) enum Key {
 }
 
 impl KeyOf {
-    pub(super) fn new(properties: &Properties, name: &str) -> Result<Self, HubSpotRefusal> {
-        let property = properties.get(name).ok_or_else(|| {
-            HubSpotRefusal::request(format!("Property {name:?} does not exist for CONTACT"))
+    pub(super) fn new(among: &Collection, name: &str) -> Result<Self, HubSpotRefusal> {
+        let property = among.properties.get(name).ok_or_else(|| {
+            let singular = among.kind.singular.to_uppercase();
+            HubSpotRefusal::request(format!("Property {name:?} does not exist for {singular}"))
         })?;
-        Ok(Self { property: name.to_owned(), class: class(property) })
+        let class = match name {
+            "hs_object_id" => Class::Id,
+            _ if name == among.kind.modified => Class::Modified,
+            _ if name == among.kind.created() => Class::Created,
+            _ => class(property),
+        };
+        Ok(Self { property: name.to_owned(), class })
     }
 
     /// What the record has; none if the property has no value.
-    pub(super) fn of(&self, contact: &Contact, state: &State) -> Option<Key> {
+    pub(super) fn of(&self, record: &Record, state: &State) -> Option<Key> {
         match self.class {
             Class::Modified => Some(Key::Whole(state.modified.millis())),
-            Class::Created => Some(Key::Whole(contact.created.millis())),
-            Class::Id => i64::try_from(contact.id).ok().map(Key::Whole),
+            Class::Created => Some(Key::Whole(record.created.millis())),
+            Class::Id => i64::try_from(record.id).ok().map(Key::Whole),
             Class::Instant | Class::Number | Class::Exact | Class::Text => {
                 self.key(state.properties.get(&self.property)?)
             }
@@ -106,31 +114,27 @@ impl KeyOf {
 }
 
 fn class(property: &Property) -> Class {
-    match property.name.as_str() {
-        "lastmodifieddate" => return Class::Modified,
-        "createdate" => return Class::Created,
-        "hs_object_id" => return Class::Id,
-        _ => {}
-    }
-    match property.kind {
-        Kind::Date | Kind::Instant => Class::Instant,
-        Kind::Number => Class::Number,
-        Kind::Bool | Kind::Choice(_) | Kind::Stage(_) | Kind::Many(_) | Kind::Owner => Class::Exact,
-        Kind::Text | Kind::Email | Kind::Phone => Class::Text,
+    match property.holds {
+        Holds::Date | Holds::Instant | Holds::Millis => Class::Instant,
+        Holds::Number => Class::Number,
+        Holds::Bool | Holds::Choice(_) | Holds::Stage(_) | Holds::Many(_) | Holds::Owner => {
+            Class::Exact
+        }
+        Holds::Text | Holds::Email | Holds::Phone => Class::Text,
     }
 }
 
 impl Filter {
-    pub(super) fn new(properties: &Properties, raw: RawFilter) -> Result<Self, HubSpotRefusal> {
-        let key = KeyOf::new(properties, &raw.property_name)?;
+    pub(super) fn new(among: &Collection, raw: RawFilter) -> Result<Self, HubSpotRefusal> {
+        let key = KeyOf::new(among, &raw.property_name)?;
         let test = test(&key, raw)?;
         Ok(Self { key, test })
     }
 
     /// Whether the record, in the state that the index has, meets it. A property without a
     /// value meets nothing but `NOT_HAS_PROPERTY`.
-    pub(super) fn meets(&self, contact: &Contact, state: &State) -> bool {
-        let key = self.key.of(contact, state);
+    pub(super) fn meets(&self, record: &Record, state: &State) -> bool {
+        let key = self.key.of(record, state);
         let Some(key) = key else { return matches!(self.test, Test::HasNot) };
         let text = || state.properties.get(&self.key.property).map_or("", String::as_str);
         match &self.test {

@@ -1,18 +1,19 @@
-//! Merging two contacts: what the merged record holds, and where the old ids lead.
+//! Merging two records: what the merged record holds, and where the old ids lead.
 
 use fluxcascade_core::Timestamp;
 
 use super::MergedId;
-use super::contact::Author;
-use super::portal::Portal;
+use super::collection::Collection;
+use super::event::What;
 use super::property::is_system;
+use super::record::Author;
 use super::refusal::HubSpotRefusal;
 
 const MERGED_IDS: &str = "hs_merged_object_ids";
 const MORE_EMAILS: &str = "hs_additional_emails";
 
-impl Portal {
-    /// Merges a contact into the primary one; gives the id of the merged record. The primary's
+impl Collection {
+    /// Merges a record into the primary one; gives the id of the merged record. The primary's
     /// values win, the other's fill its blanks.
     pub(super) fn merge(
         &mut self,
@@ -23,33 +24,37 @@ impl Portal {
     ) -> Result<u64, HubSpotRefusal> {
         let (winner, loser) = (self.live(None, primary)?, self.live(None, other)?);
         if winner == loser {
-            return Err(HubSpotRefusal::request("Cannot merge a contact with itself".to_owned()));
+            return Err(HubSpotRefusal::request("Cannot merge a record with itself".to_owned()));
         }
-        let gone = match self.options.merged_id {
-            MergedId::Primary => vec![loser],
-            MergedId::New => vec![winner, loser],
+        let is_new = match self.options.merged_id {
+            MergedId::Usual => self.kind.name == "deals",
+            MergedId::Primary => false,
+            MergedId::New => true,
         };
+        let gone = if is_new { vec![winner, loser] } else { vec![loser] };
         let changes = self.merged_values(winner, loser, &gone);
         // Before the write: it puts the values of those that go in the name of the one that stays.
-        let old: Vec<_> = gone.iter().filter_map(|id| self.contacts.remove(id)).collect();
-        let survivor = match self.options.merged_id {
-            MergedId::Primary => {
-                self.write(winner, &changes, by, at);
-                winner
-            }
-            MergedId::New => self.create_prepared(&changes, by, at),
+        let old: Vec<_> = gone.iter().filter_map(|id| self.records.remove(id)).collect();
+        let survivor = if is_new {
+            self.create_prepared(&changes, by, at)
+        } else {
+            self.write(winner, &changes, by, at);
+            winner
         };
         for id in gone {
             self.merged.insert(id, survivor);
         }
-        let keys: Vec<_> = old.iter().flat_map(|contact| self.unique_keys(contact)).collect();
+        let keys: Vec<_> = old.iter().flat_map(|record| self.unique_keys(record)).collect();
         self.unique.extend(keys.into_iter().map(|key| (key, survivor)));
+        let new = is_new.then_some(survivor);
+        self.note(What::Merge { primary: winner, others: vec![loser], new }, winner, by, at);
+        self.note(What::Deletion, loser, by, at);
         Ok(survivor)
     }
 
     /// What is written to the record that stays.
     fn merged_values(&self, winner: u64, loser: u64, gone: &[u64]) -> Vec<(String, String)> {
-        let (Some(winner), Some(loser)) = (self.contact(winner), self.contact(loser)) else {
+        let (Some(winner), Some(loser)) = (self.record(winner), self.record(loser)) else {
             return Vec::new();
         };
         let ours = |(name, _): &(&String, &String)| !is_system(name);
@@ -72,7 +77,9 @@ impl Portal {
             mails.push(text(loser.value("email")));
         }
         values.push((MERGED_IDS.to_owned(), joined(ids)));
-        values.push((MORE_EMAILS.to_owned(), joined(mails)));
+        if self.properties.get(MORE_EMAILS).is_some() {
+            values.push((MORE_EMAILS.to_owned(), joined(mails)));
+        }
         values
     }
 }

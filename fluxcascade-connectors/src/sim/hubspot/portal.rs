@@ -1,50 +1,60 @@
-//! One HubSpot account's contacts, and every way to change them. Requests and their shapes are
-//! not known here.
+//! One HubSpot account: its object types with their records, what ties them, and its limits.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use fluxcascade_core::Timestamp;
 
-use super::contact::{Author, Contact, Shelf};
+use super::HubSpotOptions;
+use super::association::{Associations, End, Label};
+use super::collection::Collection;
+use super::event::{Event, What};
+use super::kind::{Kind, Needs};
 use super::limit::Budget;
-use super::property::Properties;
+use super::property::{Properties, Property};
+use super::record::Author;
 use super::refusal::HubSpotRefusal;
-use super::{HubSpotOptions, value};
-use crate::sim::draw::{below, draw};
-
-/// The resolution of HubSpot's times.
-const MILLISECOND: Duration = Duration::from_millis(1);
-/// The first record has an id after this one.
-const FIRST_ID: u64 = 171_591_000_000;
+use super::subscription::Subscriptions;
+use crate::sim::draw::draw;
 
 /// One account.
 #[derive(Debug)]
 pub(super) struct Portal {
     pub(super) options: HubSpotOptions,
-    pub(super) properties: Properties,
     pub(super) budget: Budget,
-    pub(super) contacts: BTreeMap<u64, Contact>,
-    /// (property, value in lower case) → the live record that has it.
-    pub(super) unique: HashMap<(String, String), u64>,
-    /// The ids that were merged away, and where to.
-    pub(super) merged: HashMap<u64, u64>,
+    pub(super) associations: Associations,
+    pub(super) subscriptions: Subscriptions,
+    /// What happened to associations since it was last asked for, if anybody asks.
+    pub(super) events: Vec<Event>,
+    /// By the object type's id.
+    collections: BTreeMap<String, Collection>,
     seed: u64,
-    last_id: u64,
     drawn: u64,
+}
+
+/// What a new object type is made of.
+#[derive(Debug)]
+pub(super) struct NewKind {
+    pub(super) name: String,
+    pub(super) label: String,
+    pub(super) display: Option<String>,
+    pub(super) required: Vec<String>,
+    pub(super) properties: Vec<Property>,
+    pub(super) associated: Vec<String>,
 }
 
 impl Portal {
     pub(super) fn new(seed: u64, options: HubSpotOptions) -> Self {
+        let collection = |(kind, properties): (Kind, Properties)| {
+            (kind.id.clone(), Collection::new(kind, properties, seed, options.clone()))
+        };
         Self {
-            properties: Properties::standard(),
+            collections: Kind::standard().into_iter().map(collection).collect(),
             budget: Budget::new(options.limits),
+            associations: Associations::default(),
+            subscriptions: Subscriptions::default(),
+            events: Vec::new(),
             options,
-            contacts: BTreeMap::new(),
-            unique: HashMap::new(),
-            merged: HashMap::new(),
             seed,
-            last_id: FIRST_ID,
             drawn: 0,
         }
     }
@@ -59,211 +69,196 @@ impl Portal {
         draw(self.seed, &[u64::MAX, self.drawn])
     }
 
-    pub(super) fn contact(&self, id: u64) -> Option<&Contact> {
-        self.contacts.get(&id)
+    /// The id of the object type that a path names.
+    pub(super) fn resolve(&self, name: &str) -> Result<String, HubSpotRefusal> {
+        let portal = self.options.portal_id;
+        let mut kinds = self.collections.values().map(|collection| &collection.kind);
+        let found = kinds.find(|kind| kind.is_called(name, portal)).map(|kind| kind.id.clone());
+        found.ok_or_else(|| {
+            HubSpotRefusal::request(format!("Unable to infer object type from: {name}"))
+        })
     }
 
-    /// The contacts of a shelf, the first id and those after it, in the order of their ids.
-    pub(super) fn page(&self, first: u64, on: Shelf) -> impl Iterator<Item = &Contact> {
-        let those = move |contact: &&Contact| contact.shelf() == on;
-        self.contacts.range(first..).map(|(_, contact)| contact).filter(those)
+    /// The records of an object type, by any of its names.
+    pub(super) fn of(&self, name: &str) -> Result<&Collection, HubSpotRefusal> {
+        let id = self.resolve(name)?;
+        self.collections.get(&id).ok_or_else(|| HubSpotRefusal::not_found(name))
     }
 
-    /// The record of this id or unique value, archived ones included by id; none if nobody has it.
-    pub(super) fn find(
-        &self,
-        id_property: Option<&str>,
-        id: &str,
-    ) -> Result<Option<u64>, HubSpotRefusal> {
-        let property = match id_property {
-            None | Some("" | "hs_object_id") => {
-                let id = id.parse().ok();
-                return Ok(id.filter(|id| self.contacts.contains_key(id)));
-            }
-            Some(property) => property,
+    /// The records of an object type, by any of its names.
+    pub(super) fn of_mut(&mut self, name: &str) -> Result<&mut Collection, HubSpotRefusal> {
+        let id = self.resolve(name)?;
+        self.collections.get_mut(&id).ok_or_else(|| HubSpotRefusal::not_found(name))
+    }
+
+    /// The object types that the account's owner made.
+    pub(super) fn custom(&self) -> impl Iterator<Item = &Collection> {
+        self.collections.values().filter(|collection| collection.kind.is_custom())
+    }
+
+    /// Makes an object type; gives its id.
+    pub(super) fn define(&mut self, new: NewKind) -> Result<String, HubSpotRefusal> {
+        if self.resolve(&new.name).is_ok() {
+            let message = format!("Object type named '{}' already exists.", new.name);
+            return Err(HubSpotRefusal::exists(message));
+        }
+        let mut associated = Vec::with_capacity(new.associated.len());
+        for name in &new.associated {
+            associated.push(self.resolve(&name.to_ascii_lowercase()).or_else(|refusal| {
+                let plural = format!("{}s", name.to_ascii_lowercase());
+                let companies = name.eq_ignore_ascii_case("company").then_some("companies");
+                self.resolve(companies.unwrap_or(&plural)).map_err(|_| refusal)
+            })?);
+        }
+        let kind = Kind {
+            id: format!("2-{}", 7_001 + self.custom().count()),
+            group: format!("{}_information", new.name),
+            singular: new.name.clone(),
+            label: new.label,
+            modified: "hs_lastmodifieddate",
+            needs: Needs::All(new.required),
+            usual: Vec::new(),
+            display: new.display.unwrap_or_else(|| "hs_object_id".to_owned()),
+            name: new.name,
         };
-        if !self.properties.is_unique(property) {
-            return Err(HubSpotRefusal::request(format!(
-                "Property '{property}' is not a unique property of CONTACT"
-            )));
+        let mut properties = Properties::standard(&kind);
+        for property in new.properties {
+            properties.add(Property { group: kind.group.clone(), ..property })?;
         }
-        Ok(self.unique.get(&unique_key(property, id)).copied())
+        let id = kind.id.clone();
+        for other in associated {
+            self.associations.define(&id, &other);
+        }
+        let mut collection = Collection::new(kind, properties, self.seed, self.options.clone());
+        collection.events = self.subscriptions.listens().then(Vec::new);
+        self.collections.insert(id.clone(), collection);
+        Ok(id)
     }
 
-    /// The live record of this id or unique value; a merged-away id leads to where it went.
-    pub(super) fn live(&self, id_property: Option<&str>, id: &str) -> Result<u64, HubSpotRefusal> {
-        let found = match self.find(id_property, id)? {
-            Some(found) => Some(found),
-            None if id_property.is_none() => self.survivor(id),
-            None => None,
-        };
-        let live = |id: &u64| self.contacts.get(id).is_some_and(|c| c.shelf() == Shelf::Live);
-        found.filter(live).ok_or_else(|| HubSpotRefusal::not_found(id))
+    /// Whether the end of an association is a record that is there.
+    pub(super) fn is_live(&self, (object, id): &End) -> bool {
+        self.of(object).is_ok_and(|collection| collection.is_live(*id))
     }
 
-    fn survivor(&self, id: &str) -> Option<u64> {
-        let mut id: u64 = id.parse().ok()?;
-        let mut last = None;
-        while let Some(next) = self.merged.get(&id) {
-            (id, last) = (*next, Some(*next));
-        }
-        last
+    /// A live record by its id, as the end of an association.
+    pub(super) fn end(&self, object: &str, id: &str) -> Result<End, HubSpotRefusal> {
+        let object = self.resolve(object)?;
+        let found = self.of(&object)?.live(None, id)?;
+        Ok((object, found))
     }
 
-    /// The values as HubSpot would store them for this record, or for a new one.
-    pub(super) fn prepared(
-        &self,
-        of: Option<u64>,
-        given: Vec<(String, String)>,
-    ) -> Result<Vec<(String, String)>, HubSpotRefusal> {
-        let current = of.and_then(|id| self.contacts.get(&id));
-        let mut problems = Vec::new();
-        let mut changes = Vec::with_capacity(given.len());
-        for (name, text) in given {
-            let before = current.and_then(|contact| contact.value(&name)).unwrap_or_default();
-            match self.properties.writable(&name) {
-                Err(problem) => problems.push(problem),
-                Ok(property) => match value::stored(property, &text, before, self.options.phone) {
-                    Ok(value) => changes.push((name, value)),
-                    Err(problem) => problems.push(problem),
-                },
-            }
-        }
-        if !problems.is_empty() {
-            return Err(HubSpotRefusal::invalid(problems));
-        }
-        for (name, value) in &changes {
-            if value.is_empty() || !self.properties.is_unique(name) {
-                continue;
-            }
-            match self.unique.get(&unique_key(name, value)) {
-                Some(taken) if Some(*taken) != of => return Err(HubSpotRefusal::taken(*taken)),
-                Some(_) | None => {}
-            }
-        }
-        Ok(changes)
-    }
-
-    /// Makes a contact.
-    pub(super) fn create(
+    /// Ties two records.
+    pub(super) fn associate(
         &mut self,
-        given: Vec<(String, String)>,
-        by: Author,
-        at: Timestamp,
-    ) -> Result<u64, HubSpotRefusal> {
-        let changes = self.prepared(None, given)?;
-        Ok(self.create_prepared(&changes, by, at))
-    }
-
-    pub(super) fn create_prepared(
-        &mut self,
-        changes: &[(String, String)],
-        by: Author,
-        at: Timestamp,
-    ) -> u64 {
-        self.last_id += 1 + below(50, self.seed, &[1, self.last_id]);
-        let id = self.last_id;
-        self.contacts.insert(id, Contact::new(id, at.floor_to(MILLISECOND), by));
-        self.write(id, changes, by, at);
-        id
-    }
-
-    /// Changes a contact.
-    pub(super) fn update(
-        &mut self,
-        id: u64,
-        given: Vec<(String, String)>,
+        from: &End,
+        to: &End,
+        label: Label,
         by: Author,
         at: Timestamp,
     ) -> Result<(), HubSpotRefusal> {
-        let changes = self.prepared(Some(id), given)?;
-        self.write(id, &changes, by, at);
+        if self.associations.type_of(&from.0, &to.0, label).is_none() {
+            let message = format!("There is no such association from {} to {}", from.0, to.0);
+            return Err(HubSpotRefusal::request(message));
+        }
+        self.associations.add(from, to, label);
+        self.note_tie(from, to, label, false, by, at);
         Ok(())
     }
 
-    /// Writes prepared values, whatever they are.
-    pub(super) fn write(
+    /// Unties two records.
+    pub(super) fn dissociate(&mut self, from: &End, to: &End, by: Author, at: Timestamp) {
+        if self.associations.remove(from, to) {
+            self.note_tie(from, to, Label::Unlabelled, true, by, at);
+        }
+    }
+
+    fn note_tie(
         &mut self,
-        id: u64,
-        changes: &[(String, String)],
+        from: &End,
+        to: &End,
+        label: Label,
+        removed: bool,
         by: Author,
         at: Timestamp,
     ) {
-        let Some(contact) = self.contacts.get_mut(&id) else { return };
-        for (name, value) in changes.iter().filter(|(name, _)| self.properties.is_unique(name)) {
-            if let Some(before) = contact.value(name) {
-                self.unique.remove(&unique_key(name, before));
-            }
-            if !value.is_empty() {
-                self.unique.insert(unique_key(name, value), id);
-            }
+        if !self.subscriptions.listens() {
+            return;
         }
-        let (least, most) = self.options.search_lag;
-        let spread = u64::try_from(most.saturating_sub(least).as_millis()).unwrap_or(u64::MAX);
-        let drawn = below(spread.saturating_add(1), self.seed, &[2, id, contact.writes]);
-        let lag = least + Duration::from_millis(drawn);
-        contact.write(changes, by, at.floor_to(MILLISECOND), at + lag);
-    }
-
-    /// Search shows this contact as it is from now on.
-    pub(super) fn index_now(&mut self, id: u64) {
-        if let Some(contact) = self.contacts.get_mut(&id) {
-            contact.index_now();
+        for (one, other) in [(from, to), (to, from)] {
+            let Some(of) = self.associations.type_of(&one.0, &other.0, label) else { continue };
+            self.events.push(Event {
+                object: one.0.clone(),
+                id: one.1,
+                what: What::Association {
+                    to_object: other.0.clone(),
+                    to: other.1,
+                    type_id: of.id,
+                    removed,
+                    primary: label == Label::Primary,
+                },
+                by,
+                at,
+            });
         }
     }
 
-    /// Archives a contact, which frees its unique values.
-    pub(super) fn archive(&mut self, id: u64, at: Timestamp) {
-        if let Some(contact) = self.contacts.get_mut(&id) {
-            contact.archived.get_or_insert(at.floor_to(MILLISECOND));
-        }
-        self.free_unique_values(id);
-    }
-
-    /// Takes a contact back from the archive.
-    pub(super) fn restore(&mut self, id: &str) -> Result<(), HubSpotRefusal> {
-        let missing = || HubSpotRefusal::not_found(id);
-        let id = id.parse().map_err(|_| missing())?;
-        let contact = self.contacts.get(&id).filter(|contact| contact.shelf() == Shelf::Archived);
-        let keys = self.unique_keys(contact.ok_or_else(missing)?);
-        if let Some(taken) = keys.iter().find_map(|key| self.unique.get(key)) {
-            return Err(HubSpotRefusal::taken(*taken));
-        }
-        if let Some(contact) = self.contacts.get_mut(&id) {
-            contact.archived = None;
-        }
-        self.unique.extend(keys.into_iter().map(|key| (key, id)));
-        Ok(())
-    }
-
-    /// Removes a contact for good.
-    pub(super) fn forget(&mut self, id: u64) {
-        self.free_unique_values(id);
-        self.contacts.remove(&id);
-    }
-
-    /// What a contact holds in the index of unique values, its additional e-mails included.
-    pub(super) fn unique_keys(&self, contact: &Contact) -> Vec<(String, String)> {
-        let held = contact.state().properties.iter();
-        let unique = held.filter(|(name, _)| self.properties.is_unique(name));
-        let more = contact.value("hs_additional_emails").unwrap_or_default().split(';');
-        unique
-            .map(|(name, value)| unique_key(name, value))
-            .chain(more.filter(|mail| !mail.is_empty()).map(|mail| unique_key("email", mail)))
-            .collect()
-    }
-
-    fn free_unique_values(&mut self, id: u64) {
-        let keys = self.contacts.get(&id).map(|contact| self.unique_keys(contact));
-        for key in keys.unwrap_or_default() {
-            if self.unique.get(&key) == Some(&id) {
-                self.unique.remove(&key);
+    /// Begins or stops to keep in mind what happens.
+    pub(super) fn listen(&mut self) {
+        let listens = self.subscriptions.listens();
+        for collection in self.collections.values_mut() {
+            match (listens, &collection.events) {
+                (true, None) => collection.events = Some(Vec::new()),
+                (true, Some(_)) | (false, None) => {}
+                (false, Some(_)) => collection.events = None,
             }
         }
     }
-}
 
-/// Unique values are compared without case, and without white space around them.
-pub(super) fn unique_key(property: &str, value: &str) -> (String, String) {
-    (property.to_owned(), value.trim().to_lowercase())
+    /// What happened since this was last asked, in the order of time.
+    pub(super) fn happened(&mut self) -> Vec<Event> {
+        let mut events = std::mem::take(&mut self.events);
+        for collection in self.collections.values_mut() {
+            events.extend(collection.events.iter_mut().flat_map(std::mem::take));
+        }
+        events.sort_by_key(|event| event.at);
+        events
+    }
+
+    /// An object type as events name it.
+    pub(super) fn kind(&self, id: &str) -> Option<&Kind> {
+        self.collections.get(id).map(|collection| &collection.kind)
+    }
+
+    /// Merges a record into the primary one; gives the id of the merged record.
+    pub(super) fn merge(
+        &mut self,
+        object: &str,
+        primary: &str,
+        other: &str,
+        by: Author,
+        at: Timestamp,
+    ) -> Result<u64, HubSpotRefusal> {
+        let object = self.resolve(object)?;
+        let before = self.end(&object, primary)?;
+        let lost = self.end(&object, other)?;
+        let has_primary = |portal: &Self| {
+            let mut companies = portal.associations.of(&before, "0-2");
+            companies.any(|(_, labels)| labels.contains(&Label::Primary))
+        };
+        let keeps_its_own = has_primary(self);
+        let survivor = self.of_mut(&object)?.merge(primary, other, by, at)?;
+        let survivor: End = (object, survivor);
+        // Both come back without associations, if the merged record is a new one.
+        let gone = [Some(lost.clone()), (before != survivor).then_some(before)];
+        for old in gone.into_iter().flatten() {
+            for (to, labels) in self.associations.take_away(&old) {
+                for label in labels {
+                    let yields = old == lost && keeps_its_own && label == Label::Primary;
+                    let label = if yields { Label::Unlabelled } else { label };
+                    self.associations.add(&survivor, &to, label);
+                }
+            }
+        }
+        Ok(survivor.1)
+    }
 }

@@ -1,9 +1,12 @@
-//! The properties of contacts: which there are, of what kind, and new ones. What a value of a
-//! kind looks like is in [`super::value`], how definitions are shown in [`super::schema`].
+//! The properties of an object type: of what kind each is, and new ones. Those that every account
+//! has are in [`super::standard`], what a value of a kind looks like in [`super::value`], how
+//! definitions are shown in [`super::schema`].
 
 use std::collections::BTreeMap;
 
+use super::kind::Kind;
 use super::refusal::{HubSpotRefusal, Problem};
+use super::standard;
 
 /// How many unique properties an object may have.
 const UNIQUE_LIMIT: usize = 10;
@@ -12,7 +15,7 @@ const PROPERTY_LIMIT: usize = 1000;
 
 /// What a property can hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum Holds {
     Text,
     Email,
     Phone,
@@ -28,6 +31,8 @@ pub(super) enum Kind {
     Many(Vec<String>),
     /// The id of an owner; the options are not listed.
     Owner,
+    /// A time that is shown in milliseconds.
+    Millis,
 }
 
 /// Who may write a property.
@@ -43,88 +48,45 @@ pub(super) struct Property {
     pub(super) name: String,
     pub(super) label: String,
     pub(super) group: String,
-    pub(super) kind: Kind,
+    pub(super) holds: Holds,
     pub(super) access: Access,
     pub(super) unique: bool,
     pub(super) standard: bool,
 }
 
-/// All properties of contacts.
+/// All properties of an object type.
 #[derive(Debug)]
 pub(super) struct Properties(BTreeMap<String, Property>);
 
-const STAGES: [&str; 8] = [
-    "subscriber",
-    "lead",
-    "marketingqualifiedlead",
-    "salesqualifiedlead",
-    "opportunity",
-    "customer",
-    "evangelist",
-    "other",
-];
-const LEAD_STATUS: [&str; 8] = [
-    "NEW",
-    "OPEN",
-    "IN_PROGRESS",
-    "OPEN_DEAL",
-    "UNQUALIFIED",
-    "ATTEMPTED_TO_CONTACT",
-    "CONNECTED",
-    "BAD_TIMING",
-];
-
 /// Whether HubSpot alone sets it, record by record.
 pub(super) fn is_system(property: &str) -> bool {
-    matches!(property, "createdate" | "lastmodifieddate" | "hs_object_id")
-}
-
-fn owned(options: &[&str]) -> Vec<String> {
-    options.iter().map(|option| (*option).to_owned()).collect()
+    matches!(
+        property,
+        "createdate"
+            | "hs_createdate"
+            | "lastmodifieddate"
+            | "hs_lastmodifieddate"
+            | "hs_object_id"
+    )
 }
 
 impl Properties {
     /// Those that every account has (of HubSpot's, the ones that are most used).
-    pub(super) fn standard() -> Self {
-        use Access::{ReadOnly, Writable};
-        let list = [
-            ("email", "Email", Kind::Email, Writable),
-            ("firstname", "First Name", Kind::Text, Writable),
-            ("lastname", "Last Name", Kind::Text, Writable),
-            ("phone", "Phone Number", Kind::Phone, Writable),
-            ("mobilephone", "Mobile Phone Number", Kind::Phone, Writable),
-            ("fax", "Fax Number", Kind::Phone, Writable),
-            ("company", "Company Name", Kind::Text, Writable),
-            ("jobtitle", "Job Title", Kind::Text, Writable),
-            ("salutation", "Salutation", Kind::Text, Writable),
-            ("website", "Website URL", Kind::Text, Writable),
-            ("message", "Message", Kind::Text, Writable),
-            ("address", "Street Address", Kind::Text, Writable),
-            ("city", "City", Kind::Text, Writable),
-            ("state", "State/Region", Kind::Text, Writable),
-            ("zip", "Postal Code", Kind::Text, Writable),
-            ("country", "Country/Region", Kind::Text, Writable),
-            ("annualrevenue", "Annual Revenue", Kind::Number, Writable),
-            ("closedate", "Close Date", Kind::Instant, Writable),
-            ("lifecyclestage", "Lifecycle Stage", Kind::Stage(owned(&STAGES)), Writable),
-            ("hs_lead_status", "Lead Status", Kind::Choice(owned(&LEAD_STATUS)), Writable),
-            ("hubspot_owner_id", "Contact owner", Kind::Owner, Writable),
-            ("createdate", "Create Date", Kind::Instant, ReadOnly),
-            ("lastmodifieddate", "Last Modified Date", Kind::Instant, ReadOnly),
-            ("hs_object_id", "Record ID", Kind::Number, ReadOnly),
-            ("hs_merged_object_ids", "Merged record IDs", Kind::Text, ReadOnly),
-            ("hs_additional_emails", "Additional email addresses", Kind::Text, ReadOnly),
-        ];
-        let property = |(name, label, kind, access): (&str, &str, Kind, Access)| Property {
-            name: name.to_owned(),
-            label: label.to_owned(),
-            group: "contactinformation".to_owned(),
-            unique: name == "email",
-            standard: true,
-            kind,
-            access,
-        };
-        Self(list.into_iter().map(property).map(|p| (p.name.clone(), p)).collect())
+    pub(super) fn standard(kind: &Kind) -> Self {
+        let mut properties = BTreeMap::new();
+        for (name, label, holds, access) in standard::of(kind) {
+            let property = Property {
+                name: name.to_owned(),
+                label: label.to_owned(),
+                group: kind.group.clone(),
+                unique: name == "email",
+                standard: true,
+                holds,
+                access,
+            };
+            properties.insert(property.name.clone(), property);
+        }
+        Self(properties)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Property> {

@@ -22,8 +22,10 @@ pub struct HubSpotRefusal(Box<Reason>);
 enum Reason {
     /// The values.
     Invalid(Vec<Problem>),
-    /// Another record has a value that must be unique; its id, if it has one already.
+    /// Another contact has the e-mail; its id, if it has one already.
     Taken(Option<u64>),
+    /// Another record has the value of this property, which must be unique; its id likewise.
+    NotUnique(String, Option<u64>),
     /// No record has this id.
     NotFound(String),
     /// The request.
@@ -39,12 +41,12 @@ impl HubSpotRefusal {
         Self(Box::new(Reason::Invalid(problems)))
     }
 
-    pub(super) fn taken(by: u64) -> Self {
-        Self(Box::new(Reason::Taken(Some(by))))
-    }
-
-    pub(super) fn taken_in_this_batch() -> Self {
-        Self(Box::new(Reason::Taken(None)))
+    /// Contacts' e-mails have a conflict of their own; any other value is simply not valid.
+    pub(super) fn taken(property: &str, by: Option<u64>) -> Self {
+        Self(Box::new(match property {
+            "email" => Reason::Taken(by),
+            other => Reason::NotUnique(other.to_owned(), by),
+        }))
     }
 
     pub(super) fn not_found(id: &str) -> Self {
@@ -65,7 +67,7 @@ impl HubSpotRefusal {
 
     fn status(&self) -> u16 {
         match &*self.0 {
-            Reason::Invalid(_) | Reason::Request(_) => 400,
+            Reason::Invalid(_) | Reason::NotUnique(..) | Reason::Request(_) => 400,
             Reason::NotFound(_) => 404,
             Reason::Taken(_) | Reason::Exists(_) => 409,
             Reason::Broken(_) => 500,
@@ -74,11 +76,31 @@ impl HubSpotRefusal {
 
     fn category(&self) -> &'static str {
         match &*self.0 {
-            Reason::Invalid(_) | Reason::Request(_) => "VALIDATION_ERROR",
+            Reason::Invalid(_) | Reason::NotUnique(..) | Reason::Request(_) => "VALIDATION_ERROR",
             Reason::NotFound(_) => "OBJECT_NOT_FOUND",
             Reason::Taken(_) => "CONFLICT",
             Reason::Exists(_) => "OBJECT_ALREADY_EXISTS",
             Reason::Broken(_) => "INTERNAL_ERROR",
+        }
+    }
+
+    /// What is wrong with values.
+    fn problems(&self) -> Option<Vec<Problem>> {
+        match &*self.0 {
+            Reason::Invalid(problems) => Some(problems.clone()),
+            Reason::NotUnique(property, by) => {
+                let who = by.map_or_else(|| "Another record".to_owned(), |id| id.to_string());
+                Some(vec![Problem {
+                    property: property.clone(),
+                    code: "CONFLICTING_UNIQUE_VALUE",
+                    message: format!("{who} already has that value."),
+                }])
+            }
+            Reason::Taken(_)
+            | Reason::NotFound(_)
+            | Reason::Request(_)
+            | Reason::Exists(_)
+            | Reason::Broken(_) => None,
         }
     }
 
@@ -90,8 +112,8 @@ impl HubSpotRefusal {
             "correlationId": correlation,
             "category": self.category(),
         });
-        if let Reason::Invalid(problems) = &*self.0 {
-            body["errors"] = details(problems);
+        if let Some(problems) = self.problems() {
+            body["errors"] = details(&problems);
         }
         Reply::json(self.status(), &body)
     }
@@ -104,6 +126,7 @@ impl HubSpotRefusal {
             Reason::NotFound(id) => context["ids"] = json!([id]),
             Reason::Taken(Some(id)) => context["existingId"] = json!([id.to_string()]),
             Reason::Invalid(_)
+            | Reason::NotUnique(..)
             | Reason::Taken(None)
             | Reason::Request(_)
             | Reason::Exists(_)
@@ -118,8 +141,8 @@ impl HubSpotRefusal {
             "message": self.to_string(),
             "context": context,
         });
-        if let Reason::Invalid(problems) = &*self.0 {
-            row["errors"] = details(problems);
+        if let Some(problems) = self.problems() {
+            row["errors"] = details(&problems);
         }
         row
     }
@@ -139,19 +162,20 @@ fn details(problems: &[Problem]) -> Json {
 /// The message that HubSpot gives.
 impl fmt::Display for HubSpotRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(problems) = self.problems() {
+            let listed = |problem: &Problem| {
+                json!({
+                    "isValid": false,
+                    "message": problem.message,
+                    "error": problem.code,
+                    "name": problem.property,
+                })
+            };
+            let listed: Json = problems.iter().map(listed).collect();
+            return write!(f, "Property values were not valid: {listed}");
+        }
         match &*self.0 {
-            Reason::Invalid(problems) => {
-                let listed = |problem: &Problem| {
-                    json!({
-                        "isValid": false,
-                        "message": problem.message,
-                        "error": problem.code,
-                        "name": problem.property,
-                    })
-                };
-                let listed: Json = problems.iter().map(listed).collect();
-                write!(f, "Property values were not valid: {listed}")
-            }
+            Reason::Invalid(_) | Reason::NotUnique(..) => Ok(()),
             Reason::Taken(Some(id)) => write!(f, "Contact already exists. Existing ID: {id}"),
             Reason::Taken(None) => f.write_str("Contact already exists."),
             Reason::NotFound(_) => f.write_str("Object not found.  objectIds are usually numeric."),

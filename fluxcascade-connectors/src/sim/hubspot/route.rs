@@ -2,6 +2,7 @@
 //! modules beside this one.
 
 use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::http::Method;
@@ -12,10 +13,11 @@ use super::batch::{self, Kind};
 use super::limit::{Lane, Met};
 use super::portal::Portal;
 use super::refusal::HubSpotRefusal;
-use super::{HubSpotSystem, schema, search, single};
+use super::{HubSpotSystem, control, link, object_schema, schema, search, single, subscription};
 use crate::sim::call::{Call, Reply, Vendor};
 use crate::sim::lock;
 use crate::sim::oauth::{Habits, TokenForm, UsedRefresh};
+use crate::sim::outbox::Outbox;
 
 #[async_trait]
 impl Vendor for HubSpotSystem {
@@ -44,7 +46,25 @@ impl Vendor for HubSpotSystem {
             Ok(reply) => reply,
             Err(refusal) => refusal.reply(&correlation(&mut portal)),
         };
+        self.tell(&mut portal);
         portal.budget.headed(lane, reply)
+    }
+
+    fn outbox(&self) -> Option<&Arc<Outbox>> {
+        Some(&self.outbox)
+    }
+
+    fn control(&self, call: &Call) -> Option<Reply> {
+        let segments = call.segments();
+        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let ["__sim", "records", rest @ ..] = parts.as_slice() else { return None };
+        let mut portal = lock(&self.portal);
+        let reply = match control::answer(&mut portal, call, rest) {
+            Ok(reply) => reply,
+            Err(refusal) => refusal.reply(&correlation(&mut portal)),
+        };
+        self.tell(&mut portal);
+        Some(reply)
     }
 
     fn over_limit(&self, call: &Call) -> Reply {
@@ -76,6 +96,10 @@ impl Vendor for HubSpotSystem {
 
 impl HubSpotSystem {
     fn lets_in(&self, call: &Call) -> bool {
+        // What an app is told of is its developer's affair, who has a key of his own.
+        if call.path.starts_with("/webhooks/") && call.query_value("hapikey").is_some() {
+            return true;
+        }
         match (call.bearer(), &self.token) {
             (None, _) => false,
             (Some(_), None) => true,
@@ -116,13 +140,18 @@ fn correlation(portal: &mut Portal) -> String {
 enum Place<'a> {
     Objects(&'a str, &'a [&'a str]),
     Properties(&'a str, &'a [&'a str]),
+    /// From, to, and what is done.
+    Associations(&'a str, &'a str, &'a [&'a str]),
+    Schemas(&'a [&'a str]),
+    Pipelines(&'a str),
+    Webhooks(&'a [&'a str]),
     Account,
     Nowhere,
 }
 
 fn place<'a>(parts: &'a [&'a str]) -> Place<'a> {
     match parts {
-        ["crm", "v3", "objects", object, rest @ ..] => Place::Objects(object, rest),
+        ["crm", "v3" | "v4", "objects", object, rest @ ..] => Place::Objects(object, rest),
         ["crm", "objects", version, object, rest @ ..] if is_dated(version) => {
             Place::Objects(object, rest)
         }
@@ -130,8 +159,26 @@ fn place<'a>(parts: &'a [&'a str]) -> Place<'a> {
         ["crm", "properties", version, object, rest @ ..] if is_dated(version) => {
             Place::Properties(object, rest)
         }
-        ["account-info", "v3", "details"] => Place::Account,
-        ["account-info", version, "details"] if is_dated(version) => Place::Account,
+        ["crm", "v4", "associations", from, to, rest @ ..] => Place::Associations(from, to, rest),
+        ["crm", "associations", version, from, to, rest @ ..]
+            if *version == "v4" || is_dated(version) =>
+        {
+            Place::Associations(from, to, rest)
+        }
+        ["crm-object-schemas", version, "schemas", rest @ ..]
+            if *version == "v3" || is_dated(version) =>
+        {
+            Place::Schemas(rest)
+        }
+        ["crm", "v3", "schemas", rest @ ..] => Place::Schemas(rest),
+        ["crm", "v3", "pipelines", object] => Place::Pipelines(object),
+        ["crm", "pipelines", version, object] if is_dated(version) => Place::Pipelines(object),
+        ["webhooks", version, _, rest @ ..] if *version == "v3" || is_dated(version) => {
+            Place::Webhooks(rest)
+        }
+        ["account-info", version, "details"] if *version == "v3" || is_dated(version) => {
+            Place::Account
+        }
         _ => Place::Nowhere,
     }
 }
@@ -151,40 +198,91 @@ fn answer(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpotRefusal> {
     let segments = call.segments();
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     match place(&parts) {
-        Place::Objects("contacts" | "0-1", rest) => contacts(portal, call, rest),
-        Place::Properties("contacts" | "0-1", rest) => properties(portal, call, rest),
-        Place::Objects(other, _) | Place::Properties(other, _) => {
-            Err(HubSpotRefusal::request(format!("Unable to infer object type from: {other}")))
+        Place::Objects(object, rest) => {
+            let object = portal.resolve(object)?;
+            objects(portal, call, &object, rest)
         }
+        Place::Properties(object, rest) => properties(portal, call, object, rest),
+        Place::Associations(from, to, rest) => associations(portal, call, (from, to), rest),
+        Place::Schemas(rest) => match (call.method.as_str(), rest) {
+            ("GET", []) => Ok(object_schema::list(portal)),
+            ("POST", []) => object_schema::create(portal, call),
+            ("GET", [object]) => object_schema::get(portal, object),
+            _ => Ok(nowhere()),
+        },
+        Place::Pipelines(object) if call.method == Method::GET => {
+            object_schema::pipelines(portal, call, object)
+        }
+        Place::Webhooks(rest) => subscription::answer(portal, call, rest),
         Place::Account if call.method == Method::GET => Ok(account(portal)),
-        Place::Account | Place::Nowhere => Ok(nowhere()),
+        Place::Pipelines(_) | Place::Account | Place::Nowhere => Ok(nowhere()),
     }
 }
 
-fn contacts(portal: &mut Portal, call: &Call, rest: &[&str]) -> Result<Reply, HubSpotRefusal> {
+fn objects(
+    portal: &mut Portal,
+    call: &Call,
+    object: &str,
+    rest: &[&str],
+) -> Result<Reply, HubSpotRefusal> {
     match (call.method.as_str(), rest) {
-        ("GET", []) => single::list(portal, call),
-        ("POST", []) => single::create(portal, call),
-        ("POST", ["search"]) => search::search(portal, call),
-        ("POST", ["merge"]) => single::merge(portal, call),
-        ("POST", ["gdpr-delete"]) => single::forget(portal, call),
-        ("POST", ["batch", "read"]) => batch::read(portal, call),
-        ("POST", ["batch", "create"]) => batch::write(portal, call, Kind::Create),
-        ("POST", ["batch", "update"]) => batch::write(portal, call, Kind::Update),
-        ("POST", ["batch", "upsert"]) => batch::write(portal, call, Kind::Upsert),
-        ("POST", ["batch", "archive"]) => batch::archive(portal, call),
-        ("GET", [id]) => single::get(portal, call, id),
-        ("PATCH", [id]) => single::update(portal, call, id),
-        ("DELETE", [id]) => Ok(single::archive(portal, call, id)),
+        ("GET", []) => single::list(portal, call, object),
+        ("POST", []) => single::create(portal, call, object),
+        ("POST", ["search"]) => search::search(portal.of(object)?, call),
+        ("POST", ["merge"]) => single::merge(portal, call, object),
+        ("POST", ["gdpr-delete"]) if object == "0-1" => single::forget(portal, call),
+        ("POST", ["batch", "read"]) => batch::read(portal, call, object),
+        ("POST", ["batch", "create"]) => batch::write(portal, call, object, Kind::Create),
+        ("POST", ["batch", "update"]) => batch::write(portal, call, object, Kind::Update),
+        ("POST", ["batch", "upsert"]) => batch::write(portal, call, object, Kind::Upsert),
+        ("POST", ["batch", "archive"]) => batch::archive(portal, call, object),
+        ("GET", [id]) => single::get(portal, call, object, id),
+        ("PATCH", [id]) => single::update(portal, call, object, id),
+        ("DELETE", [id]) => single::archive(portal, call, object, id),
+        ("GET", [id, "associations", to]) => link::list(portal, call, object, id, to),
+        ("PUT", [id, "associations", "default", to, to_id]) => {
+            link::put_default(portal, call, [object, id, to, to_id])
+        }
+        ("PUT", [id, "associations", to, to_id]) => {
+            link::put(portal, call, [object, id, to, to_id])
+        }
+        ("DELETE", [id, "associations", to, to_id]) => {
+            link::delete(portal, call, [object, id, to, to_id])
+        }
         _ => Ok(nowhere()),
     }
 }
 
-fn properties(portal: &mut Portal, call: &Call, rest: &[&str]) -> Result<Reply, HubSpotRefusal> {
+fn associations(
+    portal: &mut Portal,
+    call: &Call,
+    (from, to): (&str, &str),
+    rest: &[&str],
+) -> Result<Reply, HubSpotRefusal> {
     match (call.method.as_str(), rest) {
-        ("GET", []) => Ok(schema::list(portal)),
-        ("POST", []) => schema::create(portal, call),
-        ("GET", [name]) => schema::get(portal, name),
+        ("POST", ["batch", "read"]) => link::read(portal, call, from, to),
+        ("POST", ["batch", "associate", "default"]) => {
+            link::associate_default(portal, call, from, to)
+        }
+        ("POST", ["batch", "create"]) => link::create(portal, call, from, to),
+        ("POST", ["batch", "archive"]) => link::archive(portal, call, from, to),
+        ("GET", ["labels"]) => link::labels(portal, from, to),
+        _ => Ok(nowhere()),
+    }
+}
+
+fn properties(
+    portal: &mut Portal,
+    call: &Call,
+    object: &str,
+    rest: &[&str],
+) -> Result<Reply, HubSpotRefusal> {
+    let among = portal.of_mut(object)?;
+    match (call.method.as_str(), rest) {
+        ("GET", []) => Ok(schema::list(among)),
+        ("POST", []) => schema::create(among, call),
+        ("GET", ["groups"]) => Ok(schema::groups(among)),
+        ("GET", [name]) => schema::get(among, name),
         _ => Ok(nowhere()),
     }
 }

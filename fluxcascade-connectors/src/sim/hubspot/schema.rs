@@ -3,29 +3,30 @@
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::portal::Portal;
-use super::property::{Access, Kind, Property};
+use super::collection::Collection;
+use super::property::{Access, Holds, Property};
 use super::refusal::HubSpotRefusal;
 use super::wire::parsed;
 use crate::sim::call::{Call, Reply};
 
-/// `GET …/properties/contacts`
-pub(super) fn list(portal: &Portal) -> Reply {
-    let results: Json = portal.properties.all().map(shown).collect();
+/// `GET …/properties/{object}`
+pub(super) fn list(among: &Collection) -> Reply {
+    let results: Json = among.properties.all().map(shown).collect();
     Reply::json(200, &json!({ "results": results }))
 }
 
-/// `GET …/properties/contacts/{name}`
-pub(super) fn get(portal: &Portal, name: &str) -> Result<Reply, HubSpotRefusal> {
-    let property = portal.properties.get(name).ok_or_else(|| HubSpotRefusal::not_found(name))?;
+/// `GET …/properties/{object}/{name}`
+pub(super) fn get(among: &Collection, name: &str) -> Result<Reply, HubSpotRefusal> {
+    let property = among.properties.get(name).ok_or_else(|| HubSpotRefusal::not_found(name))?;
     Ok(Reply::json(200, &shown(property)))
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct NewProperty {
+pub(super) struct NewProperty {
     name: String,
     label: String,
+    #[serde(default)]
     group_name: String,
     r#type: String,
     field_type: String,
@@ -36,70 +37,93 @@ struct NewProperty {
 }
 
 #[derive(Debug, Deserialize)]
-struct NewOption {
+pub(super) struct NewOption {
     value: String,
 }
 
-/// `POST …/properties/contacts`
-pub(super) fn create(portal: &mut Portal, call: &Call) -> Result<Reply, HubSpotRefusal> {
+/// `POST …/properties/{object}`
+pub(super) fn create(among: &mut Collection, call: &Call) -> Result<Reply, HubSpotRefusal> {
     let new: NewProperty = parsed(call)?;
-    if new.group_name != "contactinformation" {
+    if new.group_name != among.kind.group {
         let message = format!("property group '{}' does not exist", new.group_name);
         return Err(HubSpotRefusal::request(message));
     }
-    let options = || new.options.iter().map(|option| option.value.clone()).collect();
-    let kind = match (new.r#type.as_str(), new.field_type.as_str()) {
-        ("string", "phonenumber") | ("phone_number", _) => Kind::Phone,
-        ("string", _) => Kind::Text,
-        ("number", _) => Kind::Number,
-        ("bool", _) => Kind::Bool,
-        ("date", _) => Kind::Date,
-        ("datetime", _) => Kind::Instant,
-        ("enumeration", "checkbox") => Kind::Many(options()),
-        ("enumeration", _) => Kind::Choice(options()),
-        (other, _) => {
-            let message = format!("Invalid property type '{other}'");
-            return Err(HubSpotRefusal::request(message));
-        }
-    };
-    let property = Property {
-        name: new.name,
-        label: new.label,
-        group: new.group_name,
-        kind,
-        access: Access::Writable,
-        unique: new.has_unique_value,
-        standard: false,
-    };
+    let property = Property::try_from(new)?;
     let body = shown(&property);
-    portal.properties.add(property)?;
+    among.properties.add(property)?;
     Ok(Reply::json(201, &body))
 }
 
+/// `GET …/properties/{object}/groups`
+pub(super) fn groups(among: &Collection) -> Reply {
+    Reply::json(200, &json!({ "results": [group(among)] }))
+}
+
+fn group(among: &Collection) -> Json {
+    json!({
+        "name": among.kind.group,
+        "label": format!("{} information", among.kind.label),
+        "displayOrder": 0,
+        "archived": false,
+    })
+}
+
+impl TryFrom<NewProperty> for Property {
+    type Error = HubSpotRefusal;
+
+    fn try_from(new: NewProperty) -> Result<Self, HubSpotRefusal> {
+        let options = || new.options.iter().map(|option| option.value.clone()).collect();
+        let holds = match (new.r#type.as_str(), new.field_type.as_str()) {
+            ("string", "phonenumber") | ("phone_number", _) => Holds::Phone,
+            ("string", _) => Holds::Text,
+            ("number", _) => Holds::Number,
+            ("bool", _) => Holds::Bool,
+            ("date", _) => Holds::Date,
+            ("datetime", _) => Holds::Instant,
+            ("enumeration", "checkbox") => Holds::Many(options()),
+            ("enumeration", _) => Holds::Choice(options()),
+            (other, _) => {
+                let message = format!("Invalid property type '{other}'");
+                return Err(HubSpotRefusal::request(message));
+            }
+        };
+        Ok(Self {
+            name: new.name,
+            label: new.label,
+            group: new.group_name,
+            holds,
+            access: Access::Writable,
+            unique: new.has_unique_value,
+            standard: false,
+        })
+    }
+}
+
 /// A definition as HubSpot shows it.
-fn shown(property: &Property) -> Json {
-    let (kind, field) = match &property.kind {
-        Kind::Text | Kind::Email => ("string", "text"),
-        Kind::Phone => ("string", "phonenumber"),
-        Kind::Number => ("number", "number"),
-        Kind::Bool => ("bool", "booleancheckbox"),
-        Kind::Date => ("date", "date"),
-        Kind::Instant => ("datetime", "date"),
-        Kind::Choice(_) | Kind::Owner => ("enumeration", "select"),
-        Kind::Stage(_) => ("enumeration", "radio"),
-        Kind::Many(_) => ("enumeration", "checkbox"),
+pub(super) fn shown(property: &Property) -> Json {
+    let (kind, field) = match &property.holds {
+        Holds::Text | Holds::Email => ("string", "text"),
+        Holds::Phone => ("string", "phonenumber"),
+        Holds::Number => ("number", "number"),
+        Holds::Bool => ("bool", "booleancheckbox"),
+        Holds::Date => ("date", "date"),
+        Holds::Instant | Holds::Millis => ("datetime", "date"),
+        Holds::Choice(_) | Holds::Owner => ("enumeration", "select"),
+        Holds::Stage(_) => ("enumeration", "radio"),
+        Holds::Many(_) => ("enumeration", "checkbox"),
     };
     let truth = ["true".to_owned(), "false".to_owned()];
-    let options = match &property.kind {
-        Kind::Choice(options) | Kind::Stage(options) | Kind::Many(options) => options.as_slice(),
-        Kind::Bool => &truth,
-        Kind::Text
-        | Kind::Email
-        | Kind::Phone
-        | Kind::Number
-        | Kind::Date
-        | Kind::Instant
-        | Kind::Owner => &[],
+    let options = match &property.holds {
+        Holds::Choice(options) | Holds::Stage(options) | Holds::Many(options) => options.as_slice(),
+        Holds::Bool => &truth,
+        Holds::Text
+        | Holds::Email
+        | Holds::Phone
+        | Holds::Number
+        | Holds::Date
+        | Holds::Instant
+        | Holds::Millis
+        | Holds::Owner => &[],
     };
     let mut body = json!({
         "name": property.name,
@@ -111,7 +135,7 @@ fn shown(property: &Property) -> Json {
         "options": options.iter().enumerate().map(option).collect::<Json>(),
         "displayOrder": -1,
         "calculated": false,
-        "externalOptions": property.kind == Kind::Owner,
+        "externalOptions": property.holds == Holds::Owner,
         "archived": false,
         "hasUniqueValue": property.unique && !property.standard,
         "hidden": false,
@@ -125,7 +149,7 @@ fn shown(property: &Property) -> Json {
             "readOnlyValue": property.access == Access::ReadOnly,
         },
     });
-    if property.kind == Kind::Owner {
+    if property.holds == Holds::Owner {
         body["referencedObjectType"] = json!("OWNER");
     }
     body

@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::contact::{Contact, Shelf, State};
+use super::collection::Collection;
 use super::filter::{Filter, Key, KeyOf, RawFilter, has_token};
-use super::portal::Portal;
+use super::record::{Record, Shelf, State};
 use super::refusal::HubSpotRefusal;
-use super::wire::{Blanks, Scalar, Wanted, parsed, record};
+use super::wire::{Blanks, Scalar, Wanted, parsed, shown};
 use crate::sim::call::{Call, Reply};
 use crate::sim::draw::draw;
 
@@ -43,9 +43,18 @@ struct RawGroup {
     filters: Vec<RawFilter>,
 }
 
+/// As documented, or as a property's name as the published description has it: `-` before it turns
+/// the order round. Of any other text nothing is made.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum RawSort {
+    By(SortBy),
+    Named(String),
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawSort {
+struct SortBy {
     property_name: String,
     #[serde(default)]
     direction: Direction,
@@ -64,12 +73,12 @@ struct Row<'a> {
     key: Option<Key>,
     /// Rows with the same key are in no particular order, but always in the same.
     tie: u64,
-    contact: &'a Contact,
+    record: &'a Record,
     state: &'a State,
 }
 
-/// `POST …/contacts/search`
-pub(super) fn search(portal: &Portal, call: &Call) -> Result<Reply, HubSpotRefusal> {
+/// `POST …/{object}/search`
+pub(super) fn search(among: &Collection, call: &Call) -> Result<Reply, HubSpotRefusal> {
     let length = String::from_utf8_lossy(&call.body).chars().count();
     if length > BODY {
         return Err(HubSpotRefusal::request(format!(
@@ -78,26 +87,28 @@ pub(super) fn search(portal: &Portal, call: &Call) -> Result<Reply, HubSpotRefus
     }
     let search: Search = parsed(call)?;
     let (offset, limit) = window(search.after, search.limit)?;
-    let groups = groups(portal, search.filter_groups)?;
-    let (key, direction) = order(portal, search.sorts)?;
+    let groups = groups(among, search.filter_groups)?;
+    let (key, direction) = order(among, &search.sorts)?;
     let words = search.query.map(|words| words.to_lowercase()).filter(|words| !words.is_empty());
 
-    let seed = portal.seed();
-    let row = |contact| {
-        let state = Contact::shown(contact, call.at)?.as_ref();
-        let group = |group: &Vec<Filter>| group.iter().all(|f| f.meets(contact, state));
+    let seed = among.seed();
+    let row = |record| {
+        let state = Record::shown(record, call.at)?.as_ref();
+        let group = |group: &Vec<Filter>| group.iter().all(|f| f.meets(record, state));
         let found = (groups.is_empty() || groups.iter().any(group))
             && words.as_deref().is_none_or(|words| mentions(state, words));
-        let tie = || draw(seed, &[3, contact.id]);
-        found.then(|| Row { key: key.of(contact, state), tie: tie(), contact, state })
+        let tie = || draw(seed, &[3, record.id]);
+        found.then(|| Row { key: key.of(record, state), tie: tie(), record, state })
     };
-    let mut rows: Vec<_> = portal.page(0, Shelf::Live).filter_map(row).collect();
+    let mut rows: Vec<_> = among.page(0, Shelf::Live).filter_map(row).collect();
     rows.sort_unstable_by(|a, b| compare(a, b, direction));
 
     let wanted = Wanted { properties: search.properties, history: Vec::new() };
-    let shown = rows.iter().skip(offset).take(limit);
-    let results = shown
-        .map(|row| record(&portal.options, row.contact, row.state, &wanted, Blanks::Null))
+    let results = rows
+        .iter()
+        .skip(offset)
+        .take(limit)
+        .map(|row| shown(among, row.record, row.state, &wanted, Blanks::Null))
         .collect::<Vec<_>>();
     let mut body = json!({ "total": rows.len(), "results": results });
     if offset + limit < rows.len() {
@@ -132,7 +143,7 @@ fn window(after: Option<Scalar>, limit: Option<usize>) -> Result<(usize, usize),
     Ok((offset, limit))
 }
 
-fn groups(portal: &Portal, raw: Vec<RawGroup>) -> Result<Vec<Vec<Filter>>, HubSpotRefusal> {
+fn groups(among: &Collection, raw: Vec<RawGroup>) -> Result<Vec<Vec<Filter>>, HubSpotRefusal> {
     let filters: usize = raw.iter().map(|group| group.filters.len()).sum();
     let wide = raw.iter().any(|group| group.filters.len() > GROUP);
     if raw.len() > GROUPS || wide || filters > FILTERS {
@@ -140,21 +151,27 @@ fn groups(portal: &Portal, raw: Vec<RawGroup>) -> Result<Vec<Vec<Filter>>, HubSp
             "At most {GROUPS} filter groups, {GROUP} filters in each and {FILTERS} in all"
         )));
     }
-    let filter = |raw| Filter::new(&portal.properties, raw);
+    let filter = |raw| Filter::new(among, raw);
     raw.into_iter().map(|group| group.filters.into_iter().map(filter).collect()).collect()
 }
 
 /// Without a sort the oldest come first.
-fn order(portal: &Portal, sorts: Vec<RawSort>) -> Result<(KeyOf, Direction), HubSpotRefusal> {
+fn order(among: &Collection, sorts: &[RawSort]) -> Result<(KeyOf, Direction), HubSpotRefusal> {
     if sorts.len() > 1 {
         return Err(HubSpotRefusal::request("Only one sort is allowed"));
     }
-    let sort = sorts.into_iter().next();
-    let (name, direction) = match &sort {
-        Some(sort) => (sort.property_name.as_str(), sort.direction),
-        None => ("createdate", Direction::Ascending),
+    let (name, direction) = match sorts.first() {
+        Some(RawSort::By(sort)) => (sort.property_name.as_str(), sort.direction),
+        Some(RawSort::Named(text)) if text.starts_with('{') => {
+            (among.kind.created(), Direction::Ascending)
+        }
+        Some(RawSort::Named(text)) => match text.strip_prefix('-') {
+            Some(name) => (name, Direction::Descending),
+            None => (text.as_str(), Direction::Ascending),
+        },
+        None => (among.kind.created(), Direction::Ascending),
     };
-    Ok((KeyOf::new(&portal.properties, name)?, direction))
+    Ok((KeyOf::new(among, name)?, direction))
 }
 
 /// Rows without the property come last, whatever the direction.
@@ -174,7 +191,7 @@ fn compare(a: &Row<'_>, b: &Row<'_>, direction: Direction) -> Ordering {
 
 /// Whether one of the properties that a free search looks at has these words.
 fn mentions(state: &State, words: &str) -> bool {
-    ["email", "firstname", "lastname", "phone", "company"]
+    ["email", "firstname", "lastname", "phone", "company", "name", "domain", "dealname"]
         .iter()
         .filter_map(|name| state.properties.get(*name))
         .any(|text| has_token(text, words))

@@ -2,8 +2,8 @@
 
 use fluxcascade_core::Timestamp;
 
-use super::contact::iso;
-use super::property::{Kind, Property};
+use super::property::{Holds, Property};
+use super::record::iso;
 use super::refusal::Problem;
 
 /// The longest value, in characters.
@@ -26,41 +26,42 @@ pub(super) fn stored(
         let message = format!("{} is longer than {LONGEST} characters.", quoted(text));
         return Err(problem("INVALID_LENGTH", message));
     }
-    accepted(&property.kind, text, before, phone).ok_or_else(|| {
-        let (code, what) = complaint(&property.kind);
+    accepted(&property.holds, text, before, phone).ok_or_else(|| {
+        let (code, what) = complaint(&property.holds);
         problem(code, format!("{} was not a valid {what}.", quoted(text)))
     })
 }
 
 /// The value in HubSpot's own form; none if it is none of this kind.
-fn accepted(kind: &Kind, text: &str, before: &str, phone: fn(&str) -> String) -> Option<String> {
+fn accepted(kind: &Holds, text: &str, before: &str, phone: fn(&str) -> String) -> Option<String> {
     let as_is = || text.to_owned();
     match kind {
-        Kind::Text => Some(as_is()),
-        Kind::Phone => Some(phone(text)),
-        Kind::Email => email(text),
-        Kind::Number => number(text),
-        Kind::Owner => text.bytes().all(|b| b.is_ascii_digit()).then(as_is),
-        Kind::Bool => matches!(text, "true" | "false").then(as_is),
-        Kind::Date => date(text),
-        Kind::Instant => instant(text).map(iso),
-        Kind::Choice(options) => options.iter().any(|option| option == text).then(as_is),
-        Kind::Stage(options) => stage(options, text, before),
-        Kind::Many(options) => many(options, text, before),
+        Holds::Text => Some(as_is()),
+        Holds::Phone => Some(phone(text)),
+        Holds::Email => email(text),
+        Holds::Number => number(text),
+        Holds::Owner => text.bytes().all(|b| b.is_ascii_digit()).then(as_is),
+        Holds::Bool => matches!(text, "true" | "false").then(as_is),
+        Holds::Date => date(text),
+        Holds::Instant => instant(text).map(iso),
+        Holds::Millis => instant(text).map(|at| at.millis().to_string()),
+        Holds::Choice(options) => options.iter().any(|option| option == text).then(as_is),
+        Holds::Stage(options) => stage(options, text, before),
+        Holds::Many(options) => many(options, text, before),
     }
 }
 
 /// The code of a value that is not accepted, and what it should have been.
-fn complaint(kind: &Kind) -> (&'static str, &'static str) {
+fn complaint(kind: &Holds) -> (&'static str, &'static str) {
     match kind {
-        Kind::Email => ("INVALID_EMAIL", "email address"),
-        Kind::Number => ("INVALID_INTEGER", "number"),
-        Kind::Owner => ("INVALID_OWNER_ID", "owner id"),
-        Kind::Date | Kind::Instant => ("INVALID_DATE", "date"),
-        Kind::Bool | Kind::Choice(_) | Kind::Stage(_) | Kind::Many(_) => {
+        Holds::Email => ("INVALID_EMAIL", "email address"),
+        Holds::Number => ("INVALID_INTEGER", "number"),
+        Holds::Owner => ("INVALID_OWNER_ID", "owner id"),
+        Holds::Date | Holds::Instant | Holds::Millis => ("INVALID_DATE", "date"),
+        Holds::Bool | Holds::Choice(_) | Holds::Stage(_) | Holds::Many(_) => {
             ("INVALID_OPTION", "option")
         }
-        Kind::Text | Kind::Phone => ("INVALID_STRING", "text"),
+        Holds::Text | Holds::Phone => ("INVALID_STRING", "text"),
     }
 }
 

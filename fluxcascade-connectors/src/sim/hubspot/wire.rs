@@ -5,13 +5,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
 use super::HubSpotOptions;
-use super::contact::{Author, Contact, Past, State, iso};
+use super::collection::Collection;
 use super::property::is_system;
+use super::record::{Author, Past, Record, State, iso};
 use super::refusal::{HubSpotRefusal, Problem};
 use crate::sim::call::Call;
-
-/// What is returned if nothing is asked for.
-const USUAL: [&str; 3] = ["email", "firstname", "lastname"];
 
 /// Which properties an answer has.
 #[derive(Debug, Default)]
@@ -48,17 +46,18 @@ pub(super) enum Blanks {
 }
 
 /// A record as HubSpot shows it, in this state of it.
-pub(super) fn record(
-    options: &HubSpotOptions,
-    contact: &Contact,
+pub(super) fn shown(
+    among: &Collection,
+    record: &Record,
     state: &State,
     wanted: &Wanted,
     blanks: Blanks,
 ) -> Json {
+    let (options, kind) = (&among.options, &among.kind);
     let mut properties = Map::new();
     let asked = wanted.properties.iter().map(String::as_str);
-    let usual = if wanted.properties.is_empty() { USUAL.as_slice() } else { &[] };
-    for name in asked.chain(usual.iter().copied()) {
+    let usual = if wanted.properties.is_empty() { kind.usual.as_slice() } else { &[] };
+    for name in asked.chain(usual.iter().map(String::as_str)) {
         match (state.properties.get(name), blanks) {
             (Some(value), _) => {
                 properties.insert(name.to_owned(), json!(value));
@@ -73,20 +72,20 @@ pub(super) fn record(
         properties.insert(name.clone(), json!(value));
     }
     let mut body = json!({
-        "id": contact.id.to_string(),
+        "id": record.id.to_string(),
         "properties": properties,
-        "createdAt": iso(contact.created),
+        "createdAt": iso(record.created),
         "updatedAt": iso(state.modified),
-        "archived": contact.archived.is_some(),
+        "archived": record.archived.is_some(),
         "url": format!(
-            "https://app.hubspot.com/contacts/{}/record/0-1/{}", options.portal_id, contact.id
+            "https://app.hubspot.com/contacts/{}/record/{}/{}", options.portal_id, kind.id, record.id
         ),
     });
-    if let Some(at) = contact.archived {
+    if let Some(at) = record.archived {
         body["archivedAt"] = json!(iso(at));
     }
     if !wanted.history.is_empty() {
-        let past = |name: &String| (name.clone(), history(options, &contact.history(name)));
+        let past = |name: &String| (name.clone(), history(options, &record.history(name)));
         body["propertiesWithHistory"] = Json::Object(wanted.history.iter().map(past).collect());
     }
     body
@@ -142,26 +141,36 @@ impl From<Scalar> for String {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Write {
     #[serde(default)]
-    properties: Map<String, Json>,
+    pub(super) properties: Map<String, Json>,
     #[serde(default)]
-    associations: Vec<Json>,
+    pub(super) associations: Vec<NewTie>,
 }
 
-impl Write {
-    /// The properties that it sets.
-    pub(super) fn given(self) -> Result<Vec<(String, String)>, HubSpotRefusal> {
-        given(self.properties, &self.associations)
-    }
+/// A record's id.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ById {
+    pub(super) id: Scalar,
+}
+
+/// What a new record is associated with from the start.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct NewTie {
+    pub(super) to: ById,
+    pub(super) types: Vec<TypeSpec>,
+}
+
+/// A type of association.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TypeSpec {
+    pub(super) association_category: String,
+    pub(super) association_type_id: u64,
 }
 
 /// The properties that a write sets, each as text.
 pub(super) fn given(
     properties: Map<String, Json>,
-    associations: &[Json],
 ) -> Result<Vec<(String, String)>, HubSpotRefusal> {
-    if !associations.is_empty() {
-        return Err(HubSpotRefusal::request("the simulator has no associations"));
-    }
     let mut texts = Vec::with_capacity(properties.len());
     let mut problems = Vec::new();
     for (name, value) in properties {

@@ -1,11 +1,12 @@
-//! One contact: its state, what search shows of it, and where its values came from.
+//! One record: its state, what search shows of it, and where its values came from.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use fluxcascade_core::Timestamp;
 
-use super::SimContact;
+use super::SimRecord;
+use super::kind::Kind;
 
 /// How many values of one property the history keeps.
 const HISTORY_KEPT: usize = 20;
@@ -19,7 +20,7 @@ pub(super) enum Author {
     App,
 }
 
-/// Where a contact is.
+/// Where a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shelf {
     Live,
@@ -34,16 +35,16 @@ pub(super) struct Past {
     pub(super) by: Author,
 }
 
-/// What a contact holds at one time. Properties without a value are not in it.
+/// What a record holds at one time. Properties without a value are not in it.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) properties: BTreeMap<String, String>,
     pub(super) modified: Timestamp,
 }
 
-/// One contact.
+/// One record.
 #[derive(Debug)]
-pub(super) struct Contact {
+pub(super) struct Record {
     pub(super) id: u64,
     pub(super) created: Timestamp,
     pub(super) archived: Option<Timestamp>,
@@ -54,16 +55,19 @@ pub(super) struct Contact {
     /// Newest first; a property that was never changed is not in it.
     history: BTreeMap<String, VecDeque<Past>>,
     made_by: Author,
+    /// The property that has the time of the last change.
+    modified: &'static str,
     pub(super) writes: u64,
 }
 
-impl Contact {
-    /// A contact without properties, but for those that HubSpot sets.
-    pub(super) fn new(id: u64, at: Timestamp, by: Author) -> Self {
+impl Record {
+    /// A record without properties, but for those that HubSpot sets.
+    pub(super) fn new(id: u64, at: Timestamp, by: Author, kind: &Kind) -> Self {
+        let modified = kind.modified;
         let properties = BTreeMap::from([
             ("hs_object_id".to_owned(), id.to_string()),
-            ("createdate".to_owned(), iso(at)),
-            ("lastmodifieddate".to_owned(), iso(at)),
+            (kind.created().to_owned(), iso(at)),
+            (modified.to_owned(), iso(at)),
         ]);
         Self {
             id,
@@ -74,6 +78,7 @@ impl Contact {
             coming: VecDeque::new(),
             history: BTreeMap::new(),
             made_by: by,
+            modified,
             writes: 0,
         }
     }
@@ -119,7 +124,7 @@ impl Contact {
             }
         }
         state.modified = at;
-        state.properties.insert("lastmodifieddate".to_owned(), iso(at));
+        state.properties.insert(self.modified.to_owned(), iso(at));
         self.coming.push_back((visible, Arc::clone(&self.state)));
     }
 
@@ -160,8 +165,8 @@ impl Contact {
         self.value(property).map(first).into_iter().collect()
     }
 
-    pub(super) fn public(&self) -> SimContact {
-        SimContact {
+    pub(super) fn public(&self) -> SimRecord {
+        SimRecord {
             id: self.id.to_string(),
             properties: self.state.properties.clone(),
             created_at: self.created,
