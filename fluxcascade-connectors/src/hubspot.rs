@@ -1,18 +1,37 @@
-//! HubSpot: contacts, by its CRM API. Other object types come later.
+//! HubSpot, by its CRM API: contacts, companies, deals, notes, tasks and custom objects.
+//!
+//! A custom object is named by its number (`2-123`) or by the name of its schema; references to its
+//! records have the number.
+//!
+//! What a record is associated with are fields, too: `associations.companies` is the set of all
+//! companies, `association.companies` the only one or the primary one; where there are several and none
+//! of them is primary, it is absent. They are read only if they are asked for, and a change of them
+//! moves no record's time: webhooks tell of it, or a full read. Associations with custom objects are
+//! fields of the custom objects.
 //!
 //! - `config` has the settings, `client` the requests, `wire` what they carry, `error` the one
 //!   place that makes errors of answers, `convert` the one place where HubSpot meets the model.
-//! - `changes`, `read` and `write` are what a [`Connector`] does, `webhook` reads what HubSpot sends.
+//! - `object` has the object types, `catalog` their properties as last read.
+//! - `changes`, `read` and `write` are what a [`Connector`] does, `association` and `relate` the same
+//!   for associations.
+//! - `webhook` reads what HubSpot sends, `subscribe` tells it what to send, `provision` makes fields.
 //!
 //! [`HubSpot::requests`] counts by these kinds: `account`, `schema`, `list`, `search`, `read` (a
-//! batch by id), `resolve` (one id, after a merge), `create`, `update`.
+//! batch by id), `resolve` (one id, after a merge), `associations` (a read of them), `create`,
+//! `update`, `upsert`, `archive`, `associate` (a write of associations), `property`, `webhooks`.
 
+mod association;
+mod catalog;
 mod changes;
 mod client;
 mod config;
 mod convert;
 mod error;
+mod object;
+mod provision;
 mod read;
+mod relate;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -25,13 +44,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxcascade_core::connector::{
     Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Consistency,
-    DeleteSignal, ErrorKind, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome,
-    WriteRequest,
+    DeleteSignal, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
 };
-use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName, Timestamp};
+use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName};
 
-pub use config::{HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSpotPaths};
+pub use config::{HubSpotApp, HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSpotPaths};
 
+use catalog::{Catalog, Known};
 use client::Api;
 use error::Scrub;
 
@@ -53,24 +72,12 @@ use crate::http::{ConnectionStatus, RequestCounts};
 pub struct HubSpot {
     system: SystemName,
     api: Api,
-    /// The properties as last read: values cannot be read or written without their types.
-    catalog: tokio::sync::Mutex<Option<Catalog>>,
+    catalog: Catalog,
     look_back: Duration,
     search_lag: Duration,
     webhooks: Option<webhook::Webhooks>,
+    app: Option<subscribe::App>,
 }
-
-#[derive(Debug, Clone)]
-struct Catalog {
-    schema: Arc<ObjectSchema>,
-    read_at: Timestamp,
-}
-
-/// Properties come and go while an account is used; after this long they are read anew.
-const CATALOG_AGE: Duration = Duration::from_secs(3600);
-
-/// The object type that there is.
-const CONTACTS: &str = "contacts";
 
 impl HubSpot {
     /// Begins with the defaults; the token is missing.
@@ -98,34 +105,9 @@ impl HubSpot {
         self.api.http().status().await
     }
 
-    async fn read_schema(&self, object: &ObjectType) -> Result<Arc<ObjectSchema>, ConnectorError> {
-        let list = self.api.properties(object).await?;
-        Ok(Arc::new(convert::schema(object, &list)))
+    async fn known(&self, object: &ObjectType) -> Result<Arc<Known>, ConnectorError> {
+        self.catalog.get(&self.api, object).await
     }
-
-    /// The properties, read anew if they are old.
-    async fn catalog(&self, object: &ObjectType) -> Result<Arc<ObjectSchema>, ConnectorError> {
-        supported(object)?;
-        let now = self.api.clock().now();
-        let mut catalog = self.catalog.lock().await;
-        if let Some(known) = catalog.as_ref().filter(|known| now.since(known.read_at) < CATALOG_AGE)
-        {
-            return Ok(Arc::clone(&known.schema));
-        }
-        let schema = self.read_schema(object).await?;
-        *catalog = Some(Catalog { schema: Arc::clone(&schema), read_at: now });
-        Ok(schema)
-    }
-}
-
-fn supported(object: &ObjectType) -> Result<(), ConnectorError> {
-    if object.as_str() == CONTACTS {
-        return Ok(());
-    }
-    Err(ConnectorError::new(
-        ErrorKind::Permanent,
-        format!("the HubSpot adapter does not have `{object}` yet; it has `{CONTACTS}`"),
-    ))
 }
 
 /// Cuts HubSpot's words to a length that can be kept.
@@ -139,10 +121,7 @@ impl Reader for HubSpot {
         &self.system
     }
 
-    fn capabilities(&self, object: &ObjectType) -> Capabilities {
-        if supported(object).is_err() {
-            return Capabilities::default();
-        }
+    fn capabilities(&self, _: &ObjectType) -> Capabilities {
         Capabilities {
             page: changes::PAGE,
             read_batch: read::BATCH,
@@ -155,7 +134,10 @@ impl Reader for HubSpot {
             look_back: self.look_back,
             deletes: DeleteSignal::Flag,
             conditional_writes: false,
+            // Of a unique property: contacts' e-mail, and whatever the account has made unique.
             refuses_duplicates: true,
+            upserts: true,
+            archives: true,
             ..Capabilities::default()
         }
     }
@@ -165,45 +147,45 @@ impl Reader for HubSpot {
     }
 
     async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        supported(object)?;
-        let read_at = self.api.clock().now();
-        let schema = self.read_schema(object).await.map_err(told)?;
-        *self.catalog.lock().await = Some(Catalog { schema: Arc::clone(&schema), read_at });
-        Ok(Arc::unwrap_or_clone(schema))
+        Ok(self.catalog.renew(&self.api, object).await.map_err(told)?.schema.clone())
     }
 
     async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
-        let schema = self.catalog(&request.object).await.map_err(told)?;
+        let known = self.known(&request.object).await.map_err(told)?;
         let (api, look_back) = (&self.api, self.look_back);
-        let changes = changes::Changes { api, schema: &schema, request: &request, look_back };
+        let changes = changes::Changes { api, known: &known, request: &request, look_back };
         changes.page().await.map_err(told)
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
-        let schema = self.catalog(&request.object).await.map_err(told)?;
-        read::fetch(&self.api, &schema, &request).await.map_err(told)
+        let known = self.known(&request.object).await.map_err(told)?;
+        read::fetch(&self.api, &known, &request).await.map_err(told)
     }
 
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        let schema = self.catalog(&request.object).await.map_err(told)?;
+        let known = self.known(&request.object).await.map_err(told)?;
         let scrub = Scrub::of(request.values.iter().filter_map(|value| value.as_text()));
-        read::find(&self.api, &schema, &request).await.map_err(|error| scrub.apply(error))
+        read::find(&self.api, &known, &request).await.map_err(|error| scrub.apply(error))
     }
 }
 
 #[async_trait]
 impl Connector for HubSpot {
     async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
-        match self.catalog(&request.object).await {
-            Ok(schema) => write::write(&self.api, &schema, &request).await,
+        match self.known(&request.object).await {
+            Ok(known) => write::write(&self.api, &known, &request).await,
             Err(error) => write::none_sent(&request, &told(error)),
         }
     }
 
     fn extensions(&self) -> Extensions<'_> {
-        match &self.webhooks {
-            Some(webhooks) => Extensions::none().webhooks(webhooks),
-            None => Extensions::none(),
+        let mut extensions = Extensions::none().provisioner(self);
+        if let Some(webhooks) = &self.webhooks {
+            extensions = extensions.webhooks(webhooks);
         }
+        if self.app.is_some() {
+            extensions = extensions.subscriptions(self);
+        }
+        extensions
     }
 }

@@ -7,6 +7,11 @@
 //!   before: so neither thousands of rows with one time, nor edits while paging, nor the search's
 //!   limit of 10,000 rows can hide a record. The values are then read by id, which is fresher
 //!   than the search index. A page without rows costs one request, any other two.
+//!   Associations cost one request more for each object type of them that is asked for.
+//!
+//! An archived record shows on the archived list alone: archiving moves no time, and no request asks
+//! for what was archived lately. So it is seen by full reads, which list all that are archived (at
+//! least one request, and one for each hundred), by webhooks, and whenever a record is read by id.
 //!
 //! The cursor is text of this module's own, with a format number. Our clock is not asked.
 
@@ -16,13 +21,15 @@ use std::time::Duration;
 use fluxcascade_core::connector::{
     ChangesPage, ChangesRequest, ConnectorError, Cursor, ErrorKind, Position,
 };
-use fluxcascade_core::model::{ObjectSchema, Observation, Provenance, RecordId, State, Timestamp};
+use fluxcascade_core::model::{ObjectType, Observation, Provenance, RecordId, State, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::association;
+use super::catalog::Known;
 use super::client::{Api, Dated, Shelf};
 use super::convert;
 use super::read;
-use super::wire::{Filter, FilterGroup, Page, Record, Search, Sort};
+use super::wire::{Filter, Page, Record};
 
 /// Records on a page, at most: the list's limit, and that of a read by id.
 pub(super) const PAGE: usize = 100;
@@ -57,13 +64,15 @@ enum Place {
 }
 
 impl Place {
-    fn of(cursor: &Cursor) -> Result<Self, ConnectorError> {
+    fn of(cursor: &Cursor, object: &ObjectType) -> Result<Self, ConnectorError> {
         let saved: Result<Saved, _> = serde_json::from_str(cursor.as_str());
         match saved {
             Ok(Saved { format: FORMAT, at }) => Ok(at),
             Ok(_) | Err(_) => Err(ConnectorError::new(
                 ErrorKind::PositionLost,
-                "the stored cursor is none of this version's; read the contacts in full again",
+                format!(
+                    "the stored cursor is none of this version's; read the {object} in full again"
+                ),
             )),
         }
     }
@@ -77,7 +86,7 @@ impl Place {
 /// A read of changes of one object type.
 pub(super) struct Changes<'a> {
     pub(super) api: &'a Api,
-    pub(super) schema: &'a ObjectSchema,
+    pub(super) known: &'a Known,
     pub(super) request: &'a ChangesRequest,
     pub(super) look_back: Duration,
 }
@@ -85,9 +94,17 @@ pub(super) struct Changes<'a> {
 impl Changes<'_> {
     /// One page.
     pub(super) async fn page(&self) -> Result<ChangesPage, ConnectorError> {
+        let mut page = self.records().await?;
+        let projection = &self.request.projection;
+        association::fill(self.api, self.known, projection, &mut page.observations).await?;
+        Ok(page)
+    }
+
+    /// One page, without associations.
+    async fn records(&self) -> Result<ChangesPage, ConnectorError> {
         let place = match &self.request.position {
             Position::Start => return self.live(None, None).await,
-            Position::After(cursor) => Place::of(cursor)?,
+            Position::After(cursor) => Place::of(cursor, &self.known.kind.object)?,
         };
         match place {
             Place::Live { after, mark } => self.live(Some(after), Some(mark)).await,
@@ -126,7 +143,7 @@ impl Changes<'_> {
 
     /// The properties to list, and whether those are all that are wanted: a query has a bound.
     fn listed(&self) -> (Vec<&str>, bool) {
-        let properties = convert::properties(&self.request.projection, self.schema);
+        let properties = convert::properties(&self.request.projection, &self.known.schema);
         let fits = properties.iter().map(|name| name.len() + 3).sum::<usize>() < LONGEST_PROPERTIES;
         (if fits { properties } else { vec!["hs_object_id"] }, fits)
     }
@@ -160,13 +177,13 @@ impl Changes<'_> {
         after: Option<&str>,
         properties: &[&str],
     ) -> Result<Dated<Page>, ConnectorError> {
-        self.api.list(&self.request.object, which, self.limit(), after, properties).await
+        self.api.list(&self.known.kind.path, which, self.limit(), after, properties).await
     }
 
     /// The first page of an incremental read: it has no upper bound, its answer's date becomes it.
     async fn first_since(&self, mark: i64) -> Result<ChangesPage, ConnectorError> {
         let since = (Timestamp::from_millis(mark) - self.look_back).max(EARLIEST).millis();
-        let page = self.search(vec![since_filter("GTE", since)]).await?;
+        let page = self.search(vec![self.since_filter("GTE", since)]).await?;
         let until = mark_of(&page)?;
         self.searched(page.content, None, since, until).await
     }
@@ -179,27 +196,27 @@ impl Changes<'_> {
     ) -> Result<ChangesPage, ConnectorError> {
         // The date is floored to seconds. What is changed after it is the next read's.
         let filters = vec![
-            since_filter("GTE", since),
-            since_filter("LTE", until + 999),
+            self.since_filter("GTE", since),
+            self.since_filter("LTE", until + 999),
             Filter::one("hs_object_id", "GT", last.as_str()),
         ];
         let page = self.search(filters).await?;
         self.searched(page.content, Some(&last), since, until).await
     }
 
+    fn since_filter(&self, operator: &'static str, millis: i64) -> Filter {
+        Filter::one(self.known.kind.modified, operator, millis.to_string())
+    }
+
     async fn search(&self, filters: Vec<Filter>) -> Result<Dated<Page>, ConnectorError> {
-        let search = Search {
-            filter_groups: [FilterGroup { filters }],
-            sorts: [Sort { property_name: "hs_object_id", direction: "ASCENDING" }],
-            properties: &["hs_object_id"],
-            limit: self.limit(),
-        };
-        let page = self.api.search(&self.request.object, &search).await;
+        let search = read::by_id(filters, &["hs_object_id"], self.limit());
+        let page = self.api.search(&self.known.kind.path, &search).await;
         page.map_err(|error| {
             if error.kind != ErrorKind::Validation {
                 return error;
             }
-            let message = format!("{}; read the contacts in full again", error.message);
+            let object = &self.known.kind.object;
+            let message = format!("{}; read the {object} in full again", error.message);
             ConnectorError { kind: ErrorKind::Permanent, message, ..error }
         })
     }
@@ -211,7 +228,7 @@ impl Changes<'_> {
         since: i64,
         until: i64,
     ) -> Result<ChangesPage, ConnectorError> {
-        let last = ascending(&page.results, behind)?;
+        let last = read::ascending(&page.results, behind)?;
         let is_more = page.paging.as_ref().is_some_and(|paging| paging.next.is_some());
         let place = match (is_more, last) {
             (true, Some(last)) => Place::Since { since, until, last },
@@ -232,11 +249,11 @@ impl Changes<'_> {
     ) -> Result<Vec<Observation>, ConnectorError> {
         let ids: Vec<RecordId> =
             rows.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
-        let properties = convert::properties(&self.request.projection, self.schema);
+        let properties = convert::properties(&self.request.projection, &self.known.schema);
         let mut found: HashMap<RecordId, Record> = HashMap::new();
         let mut unreadable: HashMap<RecordId, String> = HashMap::new();
         for chunk in ids.chunks(read::BATCH) {
-            let read = read::batch(self.api, &self.request.object, which, chunk, &properties);
+            let read = read::batch(self.api, &self.known.kind.path, which, chunk, &properties);
             let read = read.await?;
             for record in read.records {
                 found.insert(convert::record_id(&record.id)?, record);
@@ -275,7 +292,8 @@ impl Changes<'_> {
         observations: &mut Vec<Observation>,
     ) -> Result<(), ConnectorError> {
         let projection = &self.request.projection;
-        let seen = convert::observation(record, projection, self.schema, Provenance::Listed)?;
+        let seen =
+            convert::observation(record, projection, &self.known.schema, Provenance::Listed)?;
         let losers = convert::merged_ids(record).into_iter().filter(|id| *id != seen.record);
         observations.extend(losers.map(|loser| Observation {
             record: loser,
@@ -285,11 +303,6 @@ impl Changes<'_> {
         observations.push(seen);
         Ok(())
     }
-}
-
-fn since_filter(operator: &'static str, millis: i64) -> Filter {
-    // Contacts alone have this name; every other object type has hs_lastmodifieddate.
-    Filter::one("lastmodifieddate", operator, millis.to_string())
 }
 
 fn mark_of<T>(page: &Dated<T>) -> Result<i64, ConnectorError> {
@@ -308,25 +321,6 @@ fn next(page: &Page, behind: Option<&str>) -> Result<Option<String>, ConnectorEr
         return Err(protocol("a list's page says that it is followed by itself"));
     }
     Ok(Some(after))
-}
-
-/// The last id of rows that must ascend: on another order, paging by id would skip records.
-fn ascending(
-    rows: &[Record],
-    behind: Option<&RecordId>,
-) -> Result<Option<RecordId>, ConnectorError> {
-    let mut last: Option<u64> = behind.and_then(|id| id.as_str().parse().ok());
-    let mut last_id = None;
-    for row in rows {
-        let id = convert::record_id(&row.id)?;
-        let number = id.as_str().parse().ok();
-        if number <= last {
-            return Err(protocol("a search's rows are not in the order that was asked for"));
-        }
-        last = number;
-        last_id = Some(id);
-    }
-    Ok(last_id)
 }
 
 fn protocol(what: &str) -> ConnectorError {

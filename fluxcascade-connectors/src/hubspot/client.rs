@@ -4,15 +4,18 @@ use std::fmt;
 
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::model::{ObjectType, RecordId, Timestamp};
+use fluxcascade_core::model::{RecordId, Timestamp};
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::config::HubSpotPaths;
+use super::config::{HubSpotApp, HubSpotPaths};
 use super::wire::{
-    AccountDetails, BatchAnswer, BatchRead, BatchWrite, Page, PropertyList, Record, Search,
+    AccountDetails, Activation, AssociationAnswer, BatchAnswer, BatchRead, CustomSchemas, Group,
+    Groups, Inputs, NewGroup, NewProperty, NewSubscription, Page, Property, PropertyList, Record,
+    Search, SubscriptionRow, SubscriptionRows, WebhookSettings,
 };
-use crate::http::{Answer, Body, Call, Client, Failure, Fate, Method, RequestCounts};
+use crate::http::{Answer, Asker, Body, Call, Client, Failure, Fate, Method, RequestCounts};
 
 /// Which records: HubSpot never mixes them in one answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,19 @@ impl Shelf {
 pub(super) enum Verb {
     Create,
     Update,
+    Upsert,
+    Archive,
+}
+
+/// What a batch does to associations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tying {
+    /// Under these labels and no other.
+    Label,
+    /// Without a label; others are kept.
+    Default,
+    /// Not any more.
+    Archive,
 }
 
 /// A page of a list, and HubSpot's clock when it was made.
@@ -78,19 +94,51 @@ impl Api {
         Ok(self.ask(call).await?.content)
     }
 
-    pub(super) async fn properties(
-        &self,
-        object: &ObjectType,
-    ) -> Result<PropertyList, ConnectorError> {
+    pub(super) async fn properties(&self, object: &str) -> Result<PropertyList, ConnectorError> {
         let path = format!("{}/{object}", self.paths.properties);
         let call = Call::read("schema", Method::Get, path).query("archived", "false");
+        Ok(self.ask(call).await?.content)
+    }
+
+    /// A property by its name, if there is one.
+    pub(super) async fn property(
+        &self,
+        object: &str,
+        name: &str,
+    ) -> Result<Option<Property>, ConnectorError> {
+        let path = format!("{}/{object}/{name}", self.paths.properties);
+        unless_unknown(self.ask(Call::read("property", Method::Get, path)).await)
+    }
+
+    pub(super) async fn property_groups(&self, object: &str) -> Result<Groups, ConnectorError> {
+        let path = format!("{}/{object}/groups", self.paths.properties);
+        Ok(self.ask(Call::read("property", Method::Get, path)).await?.content)
+    }
+
+    pub(super) async fn make_property_group(
+        &self,
+        object: &str,
+        group: &NewGroup,
+    ) -> Result<Group, ConnectorError> {
+        let path = format!("{}/{object}/groups", self.paths.properties);
+        let call = Call::write("property", Method::Post, path, None).body(json(group)?);
+        Ok(self.ask(call).await?.content)
+    }
+
+    pub(super) async fn make_property(
+        &self,
+        object: &str,
+        property: &NewProperty<'_>,
+    ) -> Result<Property, ConnectorError> {
+        let path = format!("{}/{object}", self.paths.properties);
+        let call = Call::write("property", Method::Post, path, None).body(json(property)?);
         Ok(self.ask(call).await?.content)
     }
 
     /// A page of all records, by id.
     pub(super) async fn list(
         &self,
-        object: &ObjectType,
+        object: &str,
         which: Shelf,
         limit: usize,
         after: Option<&str>,
@@ -109,7 +157,7 @@ impl Api {
 
     pub(super) async fn search(
         &self,
-        object: &ObjectType,
+        object: &str,
         search: &Search<'_>,
     ) -> Result<Dated<Page>, ConnectorError> {
         let path = format!("{}/{object}/search", self.paths.objects);
@@ -119,7 +167,7 @@ impl Api {
     /// Records by id or by a unique property.
     pub(super) async fn read(
         &self,
-        object: &ObjectType,
+        object: &str,
         which: Shelf,
         batch: &BatchRead<'_>,
     ) -> Result<BatchAnswer, ConnectorError> {
@@ -133,43 +181,187 @@ impl Api {
     /// Which record answers to this id now; after a merge it may be another one.
     pub(super) async fn resolve(
         &self,
-        object: &ObjectType,
+        object: &str,
         id: &RecordId,
     ) -> Result<Option<Record>, ConnectorError> {
         let path = format!("{}/{object}/{id}", self.paths.objects);
         let call = Call::read("resolve", Method::Get, path).query("properties", "hs_object_id");
-        match self.ask::<Record>(call).await {
-            Ok(found) => Ok(Some(found.content)),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        unless_unknown(self.ask(call).await)
+    }
+
+    /// The schemas of the account's custom objects.
+    pub(super) async fn custom_schemas(&self) -> Result<CustomSchemas, ConnectorError> {
+        let call =
+            Call::read("schema", Method::Get, &*self.paths.schemas).query("archived", "false");
+        Ok(self.ask(call).await?.content)
+    }
+
+    /// What records are associated with, of one object type.
+    pub(super) async fn associations(
+        &self,
+        from: &str,
+        to: &str,
+        inputs: &Inputs<'_, impl Serialize>,
+    ) -> Result<AssociationAnswer, ConnectorError> {
+        let path = format!("{}/{from}/{to}/batch/read", self.paths.associations);
+        let call = Call::read("associations", Method::Post, path).body(json(inputs)?);
+        Ok(self.ask(call).await?.content)
+    }
+
+    /// One batch of changes to associations. An archive's answer has nothing in it.
+    pub(super) async fn tie(
+        &self,
+        (from, to): (&str, &str),
+        tying: Tying,
+        inputs: &Inputs<'_, impl Serialize>,
+        not_after: Timestamp,
+    ) -> Result<AssociationAnswer, Failure> {
+        let last = match tying {
+            Tying::Label => "create",
+            Tying::Default => "associate/default",
+            Tying::Archive => "archive",
+        };
+        let path = format!("{}/{from}/{to}/batch/{last}", self.paths.associations);
+        let answer = self.post("associate", path, inputs, not_after).await?;
+        match tying {
+            Tying::Archive => Ok(AssociationAnswer::default()),
+            Tying::Label | Tying::Default => answer.json().map_err(unreadable),
         }
     }
 
-    /// One batch of writes, in one request that is repeated only while it surely did nothing.
+    /// One batch of writes, in one request that is repeated only while it surely did nothing. An
+    /// archive's answer has nothing in it.
     pub(super) async fn write(
         &self,
-        object: &ObjectType,
+        object: &str,
         verb: Verb,
-        batch: &BatchWrite<'_>,
+        inputs: &Inputs<'_, impl Serialize>,
         not_after: Timestamp,
     ) -> Result<BatchAnswer, Failure> {
-        let (kind, last) = match verb {
-            Verb::Create => ("create", "create"),
-            Verb::Update => ("update", "update"),
+        let kind = match verb {
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Upsert => "upsert",
+            Verb::Archive => "archive",
         };
-        let path = format!("{}/{object}/batch/{last}", self.paths.objects);
+        let path = format!("{}/{object}/batch/{kind}", self.paths.objects);
+        let answer = self.post(kind, path, inputs, not_after).await?;
+        match verb {
+            Verb::Archive => Ok(BatchAnswer::default()),
+            Verb::Create | Verb::Update | Verb::Upsert => answer.json().map_err(unreadable),
+        }
+    }
+
+    async fn post(
+        &self,
+        kind: &'static str,
+        path: String,
+        body: &impl Serialize,
+        not_after: Timestamp,
+    ) -> Result<Answer, Failure> {
         let body =
-            json(batch).map_err(|error| Failure { fate: Fate::Refused, error, answer: None })?;
+            json(body).map_err(|error| Failure { fate: Fate::Refused, error, answer: None })?;
         let call = Call::write(kind, Method::Post, path, Some(not_after)).body(body);
-        let answer = self.http.send(&call).await?;
-        // Something was carried out, but what cannot be read.
-        answer.json().map_err(|error| Failure { fate: Fate::Unknown, error, answer: None })
+        self.http.send(&call).await
+    }
+
+    pub(super) async fn webhook_settings(
+        &self,
+        app: &HubSpotApp,
+    ) -> Result<Option<WebhookSettings>, ConnectorError> {
+        unless_unknown(self.ask_as_developer(app, Method::Get, "settings", Body::Nothing).await)
+    }
+
+    pub(super) async fn set_webhooks(
+        &self,
+        app: &HubSpotApp,
+        settings: &WebhookSettings,
+    ) -> Result<WebhookSettings, ConnectorError> {
+        let body = json(settings)?;
+        Ok(self.ask_as_developer(app, Method::Put, "settings", body).await?.content)
+    }
+
+    pub(super) async fn subscriptions(
+        &self,
+        app: &HubSpotApp,
+    ) -> Result<SubscriptionRows, ConnectorError> {
+        Ok(self.ask_as_developer(app, Method::Get, "subscriptions", Body::Nothing).await?.content)
+    }
+
+    pub(super) async fn subscribe(
+        &self,
+        app: &HubSpotApp,
+        subscription: &NewSubscription,
+    ) -> Result<SubscriptionRow, ConnectorError> {
+        let body = json(subscription)?;
+        Ok(self.ask_as_developer(app, Method::Post, "subscriptions", body).await?.content)
+    }
+
+    pub(super) async fn activate(
+        &self,
+        app: &HubSpotApp,
+        id: &str,
+    ) -> Result<SubscriptionRow, ConnectorError> {
+        let (path, body) = (format!("subscriptions/{id}"), json(&Activation { active: true })?);
+        Ok(self.ask_as_developer(app, Method::Patch, &path, body).await?.content)
+    }
+
+    /// Ends a subscription, or finds that it has ended.
+    pub(super) async fn unsubscribe(
+        &self,
+        app: &HubSpotApp,
+        id: &str,
+    ) -> Result<(), ConnectorError> {
+        let call = self.as_developer(app, Method::Delete, &format!("subscriptions/{id}"));
+        match self.http.send(&call).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.error.kind == ErrorKind::NotFound => Ok(()),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// An app's webhooks are its developer's affair, who has a key and no token. It may be repeated:
+    /// it sets what is to be, or is looked at first.
+    fn as_developer(&self, app: &HubSpotApp, method: Method, what: &str) -> Call {
+        let path = format!("{}/{}/{what}", self.paths.webhooks, app.id);
+        let call = match method {
+            Method::Post => Call::write("webhooks", method, path, None),
+            Method::Get | Method::Put | Method::Patch | Method::Delete => {
+                Call::read("webhooks", method, path)
+            }
+        };
+        call.asked_by(Asker::Nobody).query("hapikey", app.developer_key.expose_secret())
+    }
+
+    async fn ask_as_developer<T: DeserializeOwned>(
+        &self,
+        app: &HubSpotApp,
+        method: Method,
+        what: &str,
+        body: Body,
+    ) -> Result<Dated<T>, ConnectorError> {
+        let answer = self.http.send(&self.as_developer(app, method, what).body(body)).await?;
+        Ok(Dated { content: answer.json()?, date: answer.date() })
     }
 
     async fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<Dated<T>, ConnectorError> {
         let answer: Answer = self.http.send(&call).await?;
         Ok(Dated { content: answer.json()?, date: answer.date() })
     }
+}
+
+/// None, if HubSpot does not know it.
+fn unless_unknown<T>(found: Result<Dated<T>, ConnectorError>) -> Result<Option<T>, ConnectorError> {
+    match found {
+        Ok(found) => Ok(Some(found.content)),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Something was carried out, but what cannot be read.
+fn unreadable(error: ConnectorError) -> Failure {
+    Failure { fate: Fate::Unknown, error, answer: None }
 }
 
 fn json(body: &impl Serialize) -> Result<Body, ConnectorError> {

@@ -6,11 +6,13 @@ use std::time::Duration;
 use fluxcascade_core::model::SystemName;
 use fluxcascade_core::store::Budget;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::HubSpot;
+use super::catalog::Catalog;
 use super::client::Api;
 use super::error::{self, DAILY, HubSpotDialect, REQUESTS, SEARCHES};
+use super::subscribe::App;
 use super::webhook::Webhooks;
 use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
 use crate::http::oauth::{Challenge, Life, OAuthApp, Rotation, Scopes, Vendor};
@@ -67,6 +69,21 @@ pub struct HubSpotConfig {
     /// The client secret of the app whose webhooks are taken; none are without it.
     #[serde(default, deserialize_with = "maybe_secret")]
     pub webhook_secret: Option<SecretString>,
+    /// The app that is told what webhooks to send; without it that is done in the app's settings.
+    #[serde(default)]
+    pub app: Option<HubSpotApp>,
+}
+
+/// An app of HubSpot's developers, whose webhooks are set up over the API. Private apps' are not: those
+/// are set up in HubSpot's own pages alone.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubSpotApp {
+    /// The app's id.
+    pub id: u64,
+    /// The developer account's API key, which is no token of an account.
+    #[serde(deserialize_with = "secret")]
+    pub developer_key: SecretString,
 }
 
 /// How many requests HubSpot takes, by the account's plan: see "API usage guidelines and limits" in
@@ -118,6 +135,34 @@ pub struct HubSpotPaths {
     pub token: String,
     /// Where a refresh token is given back.
     pub revoke: String,
+    /// Before the object types, for associations.
+    pub associations: String,
+    /// The schemas of custom objects.
+    pub schemas: String,
+    /// Before the app's id, for what its webhooks are about.
+    pub webhooks: String,
+}
+
+impl HubSpotPaths {
+    /// The family of paths that have a date in place of a version: `/crm/objects/2026-03`.
+    ///
+    /// ```
+    /// use fluxcascade_connectors::hubspot::HubSpotPaths;
+    /// assert_eq!(HubSpotPaths::dated("2026-03").objects, "/crm/objects/2026-03");
+    /// assert_eq!(HubSpotPaths::default().objects, "/crm/v3/objects");
+    /// ```
+    pub fn dated(version: &str) -> Self {
+        Self {
+            objects: format!("/crm/objects/{version}"),
+            properties: format!("/crm/properties/{version}"),
+            account: format!("/account-info/{version}/details"),
+            associations: format!("/crm/associations/{version}"),
+            schemas: format!("/crm-object-schemas/{version}/schemas"),
+            webhooks: format!("/webhooks/{version}"),
+            token: format!("/oauth/{version}/token"),
+            revoke: format!("/oauth/{version}/token/revoke"),
+        }
+    }
 }
 
 impl Default for HubSpotPaths {
@@ -128,8 +173,15 @@ impl Default for HubSpotPaths {
             account: "/account-info/v3/details".to_owned(),
             token: "/oauth/v3/token".to_owned(),
             revoke: "/oauth/v3/token/revoke".to_owned(),
+            associations: "/crm/v4/associations".to_owned(),
+            schemas: "/crm-object-schemas/v3/schemas".to_owned(),
+            webhooks: "/webhooks/v3".to_owned(),
         }
     }
+}
+
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    String::deserialize(from).map(SecretString::from)
 }
 
 fn base_url() -> String {
@@ -178,6 +230,7 @@ impl HubSpotBuilder {
             http: HttpSettings::default(),
             limits: HubSpotLimits::default(),
             webhook_secret: None,
+            app: None,
         })
     }
 
@@ -235,6 +288,12 @@ impl HubSpotBuilder {
         self
     }
 
+    /// Lets webhooks be subscribed to, for this app of a developer account.
+    pub fn app(mut self, id: u64, developer_key: impl Into<SecretString>) -> Self {
+        self.config.app = Some(HubSpotApp { id, developer_key: developer_key.into() });
+        self
+    }
+
     common_setters!();
 
     /// The adapter. Nothing is sent yet.
@@ -259,14 +318,19 @@ impl HubSpotBuilder {
             Box::new(HubSpotDialect),
         ));
         let system = problems.check(SystemName::new("hubspot").map_err(|e| e.to_string()));
+        let catalog = Catalog::default();
+        let names = catalog.names();
         match (http, system) {
             (Some(http), Some(system)) if problems.is_empty() => Ok(HubSpot {
                 system,
                 api: Api::new(http.metered(meter), config.paths),
-                catalog: tokio::sync::Mutex::new(None),
+                catalog,
                 look_back: config.look_back,
                 search_lag: config.search_lag,
-                webhooks: config.webhook_secret.map(|secret| Webhooks(Secret::new(secret))),
+                webhooks: config
+                    .webhook_secret
+                    .map(|secret| Webhooks { secret: Secret::new(secret), names }),
+                app: config.app.map(App),
             }),
             _ => Err(problems.into_error()),
         }
@@ -297,13 +361,25 @@ impl HubSpotConfig {
         if self.search_lag > DAY {
             problems.add("`search_lag` must be at most 24 hours");
         }
-        let HubSpotPaths { objects, properties, account, token, revoke } = &self.paths;
+        let HubSpotPaths {
+            objects,
+            properties,
+            account,
+            token,
+            revoke,
+            associations,
+            schemas,
+            webhooks,
+        } = &self.paths;
         for (name, path) in [
             ("objects", objects),
             ("properties", properties),
             ("account", account),
             ("token", token),
             ("revoke", revoke),
+            ("associations", associations),
+            ("schemas", schemas),
+            ("webhooks", webhooks),
         ] {
             if !path.starts_with('/') || path.ends_with('/') || path.contains(['?', '#']) {
                 problems.add(format!("`paths.{name}` must be like /crm/v3/objects"));
@@ -311,6 +387,9 @@ impl HubSpotConfig {
         }
         if self.webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
             problems.add("`webhook_secret` is empty; take it from the app's settings in HubSpot");
+        }
+        if self.app.as_ref().is_some_and(|app| app.developer_key.expose_secret().is_empty()) {
+            problems.add("`app.developer_key` is empty; take it from the developer account");
         }
         if self.limits.ten_secondly == 0 || self.limits.search_secondly == 0 {
             problems.add("`limits` must each be at least 1");

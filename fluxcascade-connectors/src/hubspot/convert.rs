@@ -7,11 +7,12 @@ use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat};
 use fluxcascade_core::connector::{Account, ConnectorError, ErrorKind};
 use fluxcascade_core::model::value::MAX_VALUE_BYTES;
 use fluxcascade_core::model::{
-    FieldName, FieldSchema, FieldType, ObjectSchema, ObjectType, Observation, Projection,
-    Provenance, RecordId, SeenBy, Slot, State, Timestamp, Value, Values, Version,
+    FieldName, FieldSchema, FieldType, ObjectSchema, Observation, Projection, Provenance, RecordId,
+    SeenBy, Slot, State, Timestamp, Value, Values, Version,
 };
 use rust_decimal::Decimal;
 
+use super::object::{Kind, Tie};
 use super::wire::{AccountDetails, Held, Id, Property, PropertyList, Record};
 
 /// HubSpot's times have whole milliseconds.
@@ -26,14 +27,43 @@ pub(super) fn account(details: &AccountDetails) -> Account {
     Account { name: format!("HubSpot account {id} ({kind})"), id }
 }
 
-pub(super) fn schema(object: &ObjectType, list: &PropertyList) -> ObjectSchema {
-    let fields = list
+pub(super) fn schema(kind: &Kind, list: &PropertyList) -> ObjectSchema {
+    let properties = list
         .results
         .iter()
         .filter(|property| !property.archived)
         .filter_map(|property| Some(field(FieldName::new(&property.name).ok()?, property)))
-        .collect();
-    ObjectSchema { object: object.clone(), fields }
+        .map(|field| FieldSchema {
+            required: kind.required.iter().any(|name| name == field.name.as_str()),
+            ..field
+        });
+    let fields = properties.chain(kind.ties.iter().flat_map(associations)).collect();
+    ObjectSchema { object: kind.object.clone(), fields }
+}
+
+/// The fields of what an object type is associated with. A change of them leaves the record's time
+/// as it is, so that no incremental read sees it.
+fn associations(tie: &Tie) -> impl Iterator<Item = FieldSchema> + use<> {
+    let one = FieldType::Ref { object: tie.object.clone() };
+    let all = FieldType::Set { item: Box::new(one.clone()) };
+    let names = [
+        (format!("associations.{}", tie.object), all),
+        (format!("association.{}", tie.object), one),
+    ];
+    names.into_iter().filter_map(|(name, field_type)| {
+        let field = FieldSchema::new(FieldName::new(name).ok()?, field_type);
+        Some(FieldSchema { seen_by: SeenBy::Webhook, ..field })
+    })
+}
+
+/// Whether a field is one of associations, and no property.
+pub(super) fn is_association(field: &FieldSchema) -> bool {
+    field.field_type.refers_to().is_some()
+}
+
+/// The schema of a property that was just made.
+pub(super) fn made(property: &Property) -> Option<FieldSchema> {
+    Some(field(FieldName::new(&property.name).ok()?, property))
 }
 
 fn field(name: FieldName, property: &Property) -> FieldSchema {
@@ -119,9 +149,9 @@ pub(super) fn merged_ids(record: &Record) -> Vec<RecordId> {
     text.split(';').filter_map(|part| id_of_number(part.trim().parse().ok()?)).collect()
 }
 
-/// The e-mail that an answer shows.
-pub(super) fn email(record: &Record) -> Option<&str> {
-    match record.properties.get("email") {
+/// The text that an answer shows of a property.
+pub(super) fn shown<'a>(record: &'a Record, property: &str) -> Option<&'a str> {
+    match record.properties.get(property) {
         Some(Some(Held::Text(text))) => Some(text),
         _ => None,
     }
@@ -129,7 +159,8 @@ pub(super) fn email(record: &Record) -> Option<&str> {
 
 /// The properties to ask for: those of the projection that exist, and the merged ids.
 pub(super) fn properties<'a>(projection: &'a Projection, schema: &ObjectSchema) -> Vec<&'a str> {
-    let known = projection.fields().iter().filter(|name| schema.field(name).is_some());
+    let is_property = |name: &&FieldName| schema.field(name).is_some_and(|f| !is_association(f));
+    let known = projection.fields().iter().filter(is_property);
     let mut names: Vec<&str> = known.map(FieldName::as_str).collect();
     if !names.contains(&MERGED_IDS) {
         names.push(MERGED_IDS);
@@ -174,6 +205,8 @@ fn values(
 ) -> Result<Values, String> {
     let slots = projection.fields().iter().map(|name| match schema.field(name) {
         None => Ok(Slot::Absent),
+        // It is read apart.
+        Some(field) if is_association(field) => Ok(Slot::Absent),
         Some(field) => {
             let held = record.properties.get(name.as_str()).and_then(Option::as_ref);
             from_wire(field, held).map(Slot::Present)
@@ -272,7 +305,7 @@ fn choices(text: &str) -> BTreeSet<Value> {
         .collect()
 }
 
-/// Writes fields as HubSpot takes them.
+/// Writes properties as HubSpot takes them; associations are written apart.
 ///
 /// # Errors
 /// The field that cannot be written, and why.
@@ -288,6 +321,9 @@ pub(super) fn to_properties(
         })?;
         if field.read_only {
             return Err(refuse(format!("the property `{name}` cannot be written in HubSpot")));
+        }
+        if is_association(field) {
+            continue;
         }
         properties.insert(name.as_str().to_owned(), to_wire(field, value).map_err(refuse)?);
     }

@@ -74,7 +74,8 @@ impl Dialect for HubSpotDialect {
 
     fn judge(&self, answer: &Answer, attempt: u32) -> Verdict {
         let body: ErrorBody = match answer.status {
-            200..300 if answer.is_json() => return Verdict::Accepted,
+            // Archives are answered with nothing at all.
+            200..300 if answer.is_json() || answer.body.is_empty() => return Verdict::Accepted,
             200..300 => {
                 let what = "is no JSON, so it is not of HubSpot; check base address and proxies";
                 return Verdict::Unclear(answer.unexpected(what));
@@ -207,7 +208,7 @@ pub(super) fn named(row: &ErrorBody, asked: &[RecordId]) -> Vec<RecordId> {
         let ids = texts.iter();
         ids.filter_map(|text| asked.iter().find(|id| id.as_str() == text).cloned()).collect()
     };
-    ["ids", "id", "objectWriteTraceId"]
+    ["ids", "id", "fromObjectId", "objectWriteTraceId"]
         .iter()
         .map(|key| contexts.iter().filter_map(|c| c.get(*key)).flat_map(of_texts).collect())
         .chain(std::iter::once(row.id.as_ref().map(of_texts).unwrap_or_default()))
@@ -227,10 +228,23 @@ pub(super) fn unreadable(error: ConnectorError) -> String {
     ConnectorError { message, correlation: None, ..error }.to_string()
 }
 
+/// HubSpot's code for a value of a unique property that another record has. Contacts' e-mails have
+/// a conflict instead.
+const NOT_UNIQUE: &str = "CONFLICTING_UNIQUE_VALUE";
+
+/// Whether it was refused for a unique value that another record has.
+pub(super) fn is_not_unique(error: &ConnectorError) -> bool {
+    error.code.as_deref() == Some(NOT_UNIQUE)
+}
+
 /// The record that has the unique value which a create would have repeated.
 pub(super) fn existing(body: &ErrorBody) -> Option<RecordId> {
     if body.category != "CONFLICT" {
-        return None;
+        // "123 already has that value."
+        let invalid = invalid_properties(&body.message);
+        let taken = invalid.iter().find(|one| one.error.as_deref() == Some(NOT_UNIQUE))?;
+        let (id, _) = taken.message.as_deref()?.split_once(" already has")?;
+        return id.trim().parse().ok().and_then(super::convert::id_of_number);
     }
     let named = body.context.get("existingId").and_then(|ids| ids.iter().next());
     let digits = named.or_else(|| {

@@ -4,15 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind, FetchRequest, FindRequest, Found};
 use fluxcascade_core::model::{
-    FieldSchema, FieldType, ObjectSchema, ObjectType, Observation, Provenance, RecordId, State,
-    Value,
+    FieldSchema, FieldType, Observation, Provenance, RecordId, State, Value,
 };
 
+use super::association;
+use super::catalog::Known;
 use super::client::{Api, Shelf};
 use super::convert;
 use super::error::{self, of_row};
 use super::wire::{
-    BatchAnswer, BatchRead, ErrorBody, Filter, FilterGroup, IdInput, Record, Search, Sort,
+    BatchAnswer, BatchRead, ErrorBody, Filter, FilterGroup, IdInput, Record, Search,
 };
 
 /// Records in one read by id, at most.
@@ -33,10 +34,22 @@ pub(super) struct Batch {
     pub(super) unreadable: HashMap<RecordId, String>,
 }
 
+/// The first live record that holds this value of a unique property, by id.
+pub(super) async fn holder(
+    api: &Api,
+    known: &Known,
+    property: &str,
+    value: &str,
+) -> Result<Option<RecordId>, ConnectorError> {
+    let inputs = vec![IdInput { id: value }];
+    let read = read_whole(api, &known.kind.path, Some(property), inputs, &["hs_object_id"]).await?;
+    read.first().map(|record| convert::record_id(&record.id)).transpose()
+}
+
 /// Live or archived records by id.
 pub(super) async fn batch(
     api: &Api,
-    object: &ObjectType,
+    object: &str,
     which: Shelf,
     ids: &[RecordId],
     properties: &[&str],
@@ -58,7 +71,7 @@ pub(super) async fn batch(
 
 async fn read_inputs(
     api: &Api,
-    object: &ObjectType,
+    object: &str,
     which: Shelf,
     id_property: Option<&str>,
     inputs: Vec<IdInput<'_>>,
@@ -76,7 +89,7 @@ fn failures(rows: &[ErrorBody]) -> impl Iterator<Item = &ErrorBody> {
 /// One observation per id asked, in the order asked.
 pub(super) async fn fetch(
     api: &Api,
-    schema: &ObjectSchema,
+    known: &Known,
     request: &FetchRequest,
 ) -> Result<Vec<Observation>, ConnectorError> {
     let mut seen = HashSet::new();
@@ -88,24 +101,28 @@ pub(super) async fn fetch(
         .collect();
     let mut states: HashMap<RecordId, State> = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(BATCH) {
-        fetch_live(api, schema, request, chunk, &mut states).await?;
-        fetch_gone(api, schema, request, chunk, &mut states).await?;
+        fetch_live(api, known, request, chunk, &mut states).await?;
+        fetch_gone(api, known, request, chunk, &mut states).await?;
     }
     let state = |id: &RecordId| states.get(id).cloned().unwrap_or(State::Missing);
-    Ok(request.records.iter().map(|id| Observation::fetched(id.clone(), state(id))).collect())
+    let mut seen: Vec<Observation> =
+        request.records.iter().map(|id| Observation::fetched(id.clone(), state(id))).collect();
+    association::fill(api, known, &request.projection, &mut seen).await?;
+    Ok(seen)
 }
 
 async fn fetch_live(
     api: &Api,
-    schema: &ObjectSchema,
+    known: &Known,
     request: &FetchRequest,
     ids: &[RecordId],
     states: &mut HashMap<RecordId, State>,
 ) -> Result<(), ConnectorError> {
-    let properties = convert::properties(&request.projection, schema);
-    let read = batch(api, &request.object, Shelf::Live, ids, &properties).await?;
+    let properties = convert::properties(&request.projection, &known.schema);
+    let read = batch(api, &known.kind.path, Shelf::Live, ids, &properties).await?;
     for record in &read.records {
-        let seen = convert::observation(record, &request.projection, schema, Provenance::Fetched)?;
+        let seen =
+            convert::observation(record, &request.projection, &known.schema, Provenance::Fetched)?;
         // HubSpot may answer an old id with the record that it lives on in.
         for loser in convert::merged_ids(record) {
             if ids.contains(&loser) && loser != seen.record {
@@ -131,7 +148,7 @@ fn add_unreadable(states: &mut HashMap<RecordId, State>, unreadable: HashMap<Rec
 /// first, then one per id, because only a read of a single record follows a merge.
 async fn fetch_gone(
     api: &Api,
-    schema: &ObjectSchema,
+    known: &Known,
     request: &FetchRequest,
     ids: &[RecordId],
     states: &mut HashMap<RecordId, State>,
@@ -140,12 +157,12 @@ async fn fetch_gone(
     if open.is_empty() {
         return Ok(());
     }
-    let properties = convert::properties(&request.projection, schema);
-    let read = batch(api, &request.object, Shelf::Archived, &open, &properties).await?;
+    let properties = convert::properties(&request.projection, &known.schema);
+    let read = batch(api, &known.kind.path, Shelf::Archived, &open, &properties).await?;
     for record in &read.records {
         let id = convert::record_id(&record.id)?;
         if open.contains(&id) {
-            let values = convert::archived(record, &request.projection, schema);
+            let values = convert::archived(record, &request.projection, &known.schema);
             states.insert(id, State::Archived(values));
         }
     }
@@ -154,7 +171,7 @@ async fn fetch_gone(
         if states.contains_key(&id) {
             continue;
         }
-        let record = match api.resolve(&request.object, &id).await {
+        let record = match api.resolve(&known.kind.path, &id).await {
             Ok(Some(record)) => record,
             Ok(None) => continue,
             Err(refusal) if error::is_records_own(&refusal) => {
@@ -167,11 +184,11 @@ async fn fetch_gone(
         if lives_as != id {
             states.insert(id, State::MergedInto(lives_as));
         } else if record.archived {
-            let values = convert::archived(&record, &request.projection, schema);
+            let values = convert::archived(&record, &request.projection, &known.schema);
             states.insert(id, State::Archived(values));
         } else {
             // It has come back since the first request.
-            fetch_live(api, schema, request, std::slice::from_ref(&id), states).await?;
+            fetch_live(api, known, request, std::slice::from_ref(&id), states).await?;
         }
     }
     Ok(())
@@ -181,7 +198,7 @@ async fn fetch_gone(
 /// match made without it could be wrong.
 async fn read_whole(
     api: &Api,
-    object: &ObjectType,
+    object: &str,
     id_property: Option<&str>,
     inputs: Vec<IdInput<'_>>,
     properties: &[&str],
@@ -196,17 +213,17 @@ async fn read_whole(
 /// Records that hold one of the values.
 pub(super) async fn find(
     api: &Api,
-    schema: &ObjectSchema,
+    known: &Known,
     request: &FindRequest,
 ) -> Result<Vec<Found>, ConnectorError> {
-    let field = schema.field(&request.field).ok_or_else(|| {
+    let field = known.schema.field(&request.field).ok_or_else(|| {
         ConnectorError::new(
             ErrorKind::Validation,
             format!("HubSpot has no property `{}` to look in", request.field),
         )
     })?;
     let wanted = wanted(field, &request.values)?;
-    let mut properties = convert::properties(&request.projection, schema);
+    let mut properties = convert::properties(&request.projection, &known.schema);
     if !properties.contains(&field.name.as_str()) {
         properties.push(field.name.as_str());
     }
@@ -215,19 +232,24 @@ pub(super) async fn find(
         for chunk in wanted.chunks(BATCH) {
             let inputs = chunk.iter().map(|text| IdInput { id: text }).collect();
             let name = Some(field.name.as_str());
-            let read = read_whole(api, &request.object, name, inputs, &properties);
+            let read = read_whole(api, &known.kind.path, name, inputs, &properties);
             keep(&mut records, read.await?)?;
         }
     } else {
         for values in chunks_for_search(&wanted) {
-            search(api, &request.object, field, values, &properties, &mut records).await?;
+            search(api, known, field, values, &properties, &mut records).await?;
         }
     }
     let mut records: Vec<Record> = records.into_values().collect();
     records.sort_by_key(|record| convert::id_text(&record.id).parse::<u64>().ok());
     let mut found = Vec::new();
     for record in &records {
-        matches(record, field, schema, request, &mut found)?;
+        matches(record, field, known, request, &mut found)?;
+    }
+    let mut seen: Vec<Observation> = found.iter().map(|hit| hit.observation.clone()).collect();
+    association::fill(api, known, &request.projection, &mut seen).await?;
+    for (hit, observation) in found.iter_mut().zip(seen) {
+        hit.observation = observation;
     }
     Ok(found)
 }
@@ -307,45 +329,72 @@ fn chunks_for_search(values: &[String]) -> Vec<Vec<String>> {
 /// Adds the records that hold one of the values, page by page behind the last id.
 async fn search(
     api: &Api,
-    object: &ObjectType,
+    known: &Known,
     field: &FieldSchema,
     values: Vec<String>,
     properties: &[&str],
     records: &mut HashMap<RecordId, Record>,
 ) -> Result<(), ConnectorError> {
-    let mut last = "0".to_owned();
+    let object = known.kind.path.as_str();
+    let mut last = None;
     for _ in 0..MOST_PAGES {
+        let behind = last.as_ref().map_or("0", RecordId::as_str);
         let filters = vec![
             Filter::any_of(field.name.as_str(), values.clone()),
-            Filter::one("hs_object_id", "GT", last.as_str()),
+            Filter::one("hs_object_id", "GT", behind),
         ];
-        let search = Search {
-            filter_groups: [FilterGroup { filters }],
-            sorts: [Sort { property_name: "hs_object_id", direction: "ASCENDING" }],
-            properties: &["hs_object_id"],
-            limit: BATCH,
-        };
-        let page = api.search(object, &search).await?.content;
+        let page = api.search(object, &by_id(filters, &["hs_object_id"], BATCH)).await?.content;
+        let next = ascending(&page.results, last.as_ref())?;
         let ids: Vec<RecordId> =
             page.results.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
         if !ids.is_empty() {
             let inputs = ids.iter().map(|id| IdInput { id: id.as_str() }).collect();
             keep(records, read_whole(api, object, None, inputs, properties).await?)?;
         }
-        match (page.paging.and_then(|paging| paging.next), ids.last()) {
-            (Some(_), Some(id)) => id.as_str().clone_into(&mut last),
+        match (page.paging.and_then(|paging| paging.next), next) {
+            (Some(_), Some(id)) => last = Some(id),
             _ => return Ok(()),
         }
     }
     Err(ConnectorError::new(
         ErrorKind::Permanent,
         format!(
-            "more than {} contacts have one of the values of `{}`; match on a field that tells \
-             them apart",
+            "more than {} {} have one of the values of `{}`; match on a field that tells them apart",
             MOST_PAGES * BATCH,
+            known.kind.object,
             field.name
         ),
     ))
+}
+
+/// A search whose rows come in the order of their ids.
+pub(super) fn by_id<'a>(
+    filters: Vec<Filter>,
+    properties: &'a [&'a str],
+    limit: usize,
+) -> Search<'a> {
+    let filter_groups = [FilterGroup { filters }];
+    Search { filter_groups, sorts: ["hs_object_id"], properties, limit, after: "0" }
+}
+
+/// The last id of rows that must ascend: on another order, paging by id would skip records.
+pub(super) fn ascending(
+    rows: &[Record],
+    behind: Option<&RecordId>,
+) -> Result<Option<RecordId>, ConnectorError> {
+    let mut last: Option<u64> = behind.and_then(|id| id.as_str().parse().ok());
+    let mut last_id = None;
+    for row in rows {
+        let id = convert::record_id(&row.id)?;
+        let number = id.as_str().parse().ok();
+        if number <= last {
+            let what = "a search's rows are not in the order that was asked for";
+            return Err(ConnectorError::new(ErrorKind::Protocol, what));
+        }
+        last = number;
+        last_id = Some(id);
+    }
+    Ok(last_id)
 }
 
 fn keep(records: &mut HashMap<RecordId, Record>, read: Vec<Record>) -> Result<(), ConnectorError> {
@@ -360,7 +409,7 @@ fn keep(records: &mut HashMap<RecordId, Record>, read: Vec<Record>) -> Result<()
 fn matches(
     record: &Record,
     field: &FieldSchema,
-    schema: &ObjectSchema,
+    known: &Known,
     request: &FindRequest,
     found: &mut Vec<Found>,
 ) -> Result<(), ConnectorError> {
@@ -370,7 +419,7 @@ fn matches(
         if !asked.is_blank() && held.equivalent(asked, &field.field_type) {
             let projection = &request.projection;
             let observation =
-                convert::observation(record, projection, schema, Provenance::Fetched)?;
+                convert::observation(record, projection, &known.schema, Provenance::Fetched)?;
             found.push(Found { value, observation });
         }
     }

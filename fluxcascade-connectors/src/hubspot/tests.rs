@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::clock::{Clock, ManualClock};
-use fluxcascade_core::connector::{Write, WriteAction};
-use fluxcascade_core::model::{FieldName, OperationId, Projection, RecordId, Value};
+use fluxcascade_core::connector::{ErrorKind, Write, WriteAction};
+use fluxcascade_core::model::{FieldName, OperationId, Projection, RecordId, Timestamp, Value};
 use serde_json::{Value as Json, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};

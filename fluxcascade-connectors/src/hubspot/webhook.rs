@@ -5,6 +5,7 @@
 //! and ids are numbers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use fluxcascade_core::connector::{Delivery, DeliveryError, Notice, WebhookSource
 use fluxcascade_core::model::{ObjectType, RecordId, Timestamp};
 use serde::Deserialize;
 
+use super::catalog::Names;
 use super::convert::id_of_number;
 use super::wire::Id;
 use crate::signature::{Secret, check_age, check_size, said};
@@ -43,7 +45,11 @@ const DECODED: [(&str, &str); 12] = [
 
 /// The webhooks of an app.
 #[derive(Debug)]
-pub(super) struct Webhooks(pub(super) Secret);
+pub(super) struct Webhooks {
+    pub(super) secret: Secret,
+    /// What the host calls custom objects, as far as they were asked for.
+    pub(super) names: Arc<Names>,
+}
 
 impl Webhooks {
     /// HubSpot signs CRM events in the first and in the third way at once. The third one has a time, so
@@ -58,7 +64,7 @@ impl Webhooks {
                 Some("v2") => &[delivery.method.as_bytes(), delivery.url.as_bytes(), delivery.body],
                 Some(_) | None => &[delivery.body],
             };
-            self.0.has_hashed(parts, signature)
+            self.secret.has_hashed(parts, signature)
         };
         if is_right { Ok(()) } else { Err(DeliveryError::Forged) }
     }
@@ -74,7 +80,7 @@ impl Webhooks {
         let is_over = |url: &str| {
             let method = delivery.method.as_bytes();
             let parts = [method, url.as_bytes(), delivery.body, time.as_bytes()];
-            self.0.has_signed(&parts, &signature)
+            self.secret.has_signed(&parts, &signature)
         };
         Ok(is_over(&decoded) || is_over(delivery.url))
     }
@@ -88,7 +94,14 @@ impl WebhookSource for Webhooks {
     fn read(&self, delivery: &Delivery<'_>) -> Result<Vec<Notice>, DeliveryError> {
         self.check(delivery)?;
         let events: Vec<Event> = said(delivery, "list of events")?;
-        let notices: BTreeSet<Notice> = events.iter().flat_map(Event::notices).collect();
+        let mut notices: BTreeSet<Notice> = events.iter().flat_map(Event::notices).collect();
+        // A host may call a custom object by its name.
+        let renamed = |notice: &Notice| {
+            let object = self.names.of(notice.object.as_str())?;
+            Some(Notice { object, ..notice.clone() })
+        };
+        let more: Vec<Notice> = notices.iter().filter_map(renamed).collect();
+        notices.extend(more);
         Ok(notices.into_iter().collect())
     }
 }
@@ -109,6 +122,8 @@ struct Event {
     association_type: Option<String>,
     from_object_id: Option<Id>,
     to_object_id: Option<Id>,
+    from_object_type_id: Option<String>,
+    to_object_type_id: Option<String>,
 }
 
 impl Event {
@@ -120,10 +135,15 @@ impl Event {
         found.extend(own.map(|id| (self.object(), id)));
         // CONTACT_TO_COMPANY: either one's references changed.
         let ends = self.association_type.as_deref().and_then(|text| text.split_once("_TO_"));
-        if let Some((from, to)) = ends {
-            found.extend(self.from_object_id.iter().map(|id| (plural(from), id)));
-            found.extend(self.to_object_id.iter().map(|id| (plural(to), id)));
-        }
+        let (from, to) = ends.unwrap_or_default();
+        let end = |number: &Option<String>, name: &str| match number {
+            Some(number) => numbered(number),
+            None => plural(name),
+        };
+        found.extend(
+            self.from_object_id.iter().map(|id| (end(&self.from_object_type_id, from), id)),
+        );
+        found.extend(self.to_object_id.iter().map(|id| (end(&self.to_object_type_id, to), id)));
         let account = super::convert::id_text(&self.portal_id);
         let notice = |(object, id): (Option<ObjectType>, &Id)| {
             Some(Notice { account: account.clone(), object: object?, record: record(id)? })
@@ -135,11 +155,7 @@ impl Event {
     fn object(&self) -> Option<ObjectType> {
         let (object, _) = self.subscription_type.as_deref()?.split_once('.')?;
         match object {
-            "object" => {
-                let id = self.object_type_id.as_deref()?;
-                let fixed = FIXED.iter().find(|(fixed, _)| *fixed == id);
-                ObjectType::new(fixed.map_or(id, |(_, name)| *name)).ok()
-            }
+            "object" => numbered(self.object_type_id.as_deref()?),
             named => plural(named),
         }
     }
@@ -155,8 +171,17 @@ const FIXED: [(&str, &str); 6] = [
     ("0-46", "notes"),
 ];
 
+/// The object type of a number.
+fn numbered(id: &str) -> Option<ObjectType> {
+    let fixed = FIXED.iter().find(|(fixed, _)| *fixed == id);
+    ObjectType::new(fixed.map_or(id, |(_, name)| *name)).ok()
+}
+
 /// An object type as paths name it.
 fn plural(singular: &str) -> Option<ObjectType> {
+    if singular.is_empty() {
+        return None;
+    }
     let singular = singular.to_ascii_lowercase();
     let plural = match singular.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
@@ -184,7 +209,8 @@ mod tests {
     const SIGNED_AT: i64 = 1_700_000_000_000;
 
     fn webhooks() -> Webhooks {
-        Webhooks(Secret::new(SecretString::from(SECRET.to_owned())))
+        let secret = Secret::new(SecretString::from(SECRET.to_owned()));
+        Webhooks { secret, names: Arc::default() }
     }
 
     fn delivery<'a>(

@@ -5,57 +5,53 @@
 //! - HubSpot promises an answer per row only for creates. A refusal of a whole request means that
 //!   nothing of it was carried out, so the rows are sent again in smaller requests until the bad
 //!   ones stand alone.
+//! - What one write takes several requests for is applied once all of them are. If only some are, the
+//!   record is read to find out what came of it: its write is unknown, or applied without values.
+//!
+//! Records are archived; the API neither brings them back nor removes them for good, but for
+//! contacts, whose address it then takes from nobody any more: that is for a person to ask for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod round;
+mod row;
 
-use fluxcascade_core::connector::{
-    ConnectorError, ErrorKind, Write, WriteAction, WriteOutcome, WriteRequest,
-};
-use fluxcascade_core::model::{FieldName, ObjectSchema, RecordId};
+use std::collections::{BTreeSet, HashMap};
 
+use fluxcascade_core::connector::{ConnectorError, ErrorKind, WriteOutcome, WriteRequest};
+use fluxcascade_core::model::{FieldName, RecordId, Version};
+
+use self::row::{Row, batches};
+use super::catalog::Known;
 use super::client::{Api, Verb};
 use super::convert;
 use super::error::{self, Scrub};
-use super::wire::{BatchAnswer, BatchWrite, ErrorBody, Record, WriteInput};
+use super::wire::{BatchAnswer, ErrorBody, IdInput, Inputs, Record};
 use crate::http::{Failure, Fate};
 
 /// Rows in one request, at most.
 pub(super) const BATCH: usize = 100;
 
-/// A write in HubSpot's words.
-#[derive(Debug)]
-struct Row {
-    /// Its place among the writes, and its trace id.
-    place: usize,
-    verb: Verb,
-    record: Option<RecordId>,
-    properties: BTreeMap<String, String>,
-}
+/// A stage that moves on only: on the way back it has to be cleared first.
+const STAGE: &str = "lifecyclestage";
 
 /// Writes a batch, with one outcome per write in their order.
-pub(super) async fn write(
-    api: &Api,
-    schema: &ObjectSchema,
-    request: &WriteRequest,
-) -> Vec<WriteOutcome> {
-    let mut outcomes: HashMap<usize, WriteOutcome> = HashMap::with_capacity(request.writes.len());
+pub(super) async fn write(api: &Api, known: &Known, request: &WriteRequest) -> Vec<WriteOutcome> {
+    let mut session = Session::new(api, known, request);
     let mut rows = Vec::with_capacity(request.writes.len());
     for (place, write) in request.writes.iter().enumerate() {
-        match row(place, write, schema) {
+        match Row::of(place, write, known) {
             Ok(row) => rows.push(row),
             Err(outcome) => {
-                outcomes.insert(place, *outcome);
+                session.outcomes.insert(place, *outcome);
             }
         }
     }
-    let mut session = Session { api, schema, request, outcomes };
-    let mut stopped: Option<ConnectorError> = None;
-    for batch in batches(rows) {
-        match &stopped {
-            None => stopped = session.send(batch).await,
-            Some(why) => session.not_sent(&batch, why),
-        }
-    }
+    let rows = session.without_the_gone(rows).await;
+    let (rows, steps) = session.planned(rows).await;
+    session.send_all(&rows).await;
+    session.change_the_existing(&rows).await;
+    session.name_holders(&rows).await;
+    session.turn_back().await;
+    session.relate(&rows, steps).await;
     (0..request.writes.len())
         .map(|place| session.outcomes.remove(&place).unwrap_or_else(unanswered))
         .collect()
@@ -64,31 +60,6 @@ pub(super) async fn write(
 /// Nothing is to be sent: each write has the same outcome.
 pub(super) fn none_sent(request: &WriteRequest, error: &ConnectorError) -> Vec<WriteOutcome> {
     request.writes.iter().map(|_| WriteOutcome::NotSent(error.clone())).collect()
-}
-
-fn row(place: usize, write: &Write, schema: &ObjectSchema) -> Result<Row, Box<WriteOutcome>> {
-    let (verb, record) = match &write.action {
-        WriteAction::Create => (Verb::Create, None),
-        WriteAction::Update { record, if_tag: None } => (Verb::Update, Some(record.clone())),
-        WriteAction::Update { if_tag: Some(_), .. } => {
-            let what = "HubSpot has no conditional writes; write without a tag";
-            return Err(rejected(Vec::new(), ErrorKind::Permanent, what));
-        }
-        WriteAction::Upsert { .. }
-        | WriteAction::Archive { .. }
-        | WriteAction::Delete { .. }
-        | WriteAction::Restore { .. } => {
-            let what = "this adapter creates and updates alone, as its capabilities say";
-            return Err(rejected(Vec::new(), ErrorKind::Permanent, what));
-        }
-    };
-    if let Some(id) = record.as_ref().filter(|id| !convert::is_record_id(id)) {
-        let what = format!("no HubSpot record has the id {id}");
-        return Err(rejected(Vec::new(), ErrorKind::NotFound, what));
-    }
-    let properties = convert::to_properties(&write.fields, schema)
-        .map_err(|(field, why)| rejected(vec![field], ErrorKind::Validation, why))?;
-    Ok(Row { place, verb, record, properties })
 }
 
 fn rejected(fields: Vec<FieldName>, kind: ErrorKind, what: impl Into<String>) -> Box<WriteOutcome> {
@@ -104,43 +75,53 @@ fn unanswered() -> WriteOutcome {
     ))
 }
 
-/// Cuts rows into requests of one verb. A record that is written twice is in two of them, in the
-/// order of its writes.
-fn batches(rows: Vec<Row>) -> Vec<Vec<Row>> {
-    let mut open: Vec<(Vec<Row>, HashSet<RecordId>)> = Vec::new();
-    for row in rows {
-        // Behind the last request that has the record, so that its later write is sent later.
-        let first = match &row.record {
-            Some(id) => open.iter().rposition(|(_, ids)| ids.contains(id)).map_or(0, |at| at + 1),
-            None => 0,
-        };
-        let fitting = open[first..].iter_mut().find(|(batch, _)| {
-            batch.len() < BATCH && batch.iter().all(|other| other.verb == row.verb)
-        });
-        let ids = row.record.clone();
-        match fitting {
-            Some((batch, seen)) => {
-                seen.extend(ids);
-                batch.push(row);
-            }
-            None => open.push((vec![row], ids.into_iter().collect())),
-        }
-    }
-    open.into_iter().map(|(batch, _)| batch).collect()
+/// Carried out, and to be read back.
+fn applied(record: RecordId) -> WriteOutcome {
+    WriteOutcome::Applied { record, version: Version::default(), values: None }
 }
 
 /// A call of `write`, while it is sent.
 struct Session<'a> {
     api: &'a Api,
-    schema: &'a ObjectSchema,
+    known: &'a Known,
     request: &'a WriteRequest,
     outcomes: HashMap<usize, WriteOutcome>,
+    /// Records whose stage an answer shows not to have moved, with the stage that was sent.
+    unmoved: Vec<(usize, RecordId, String)>,
+    /// Creates that became changes of records which exist.
+    changed: BTreeSet<usize>,
+    /// What makes sending anything more useless.
+    stopped: Option<ConnectorError>,
 }
 
-impl Session<'_> {
-    /// Sends rows of one verb, in smaller parts if they are refused together. Gives the error that
-    /// makes sending anything more useless, if there is one.
-    async fn send(&mut self, rows: Vec<Row>) -> Option<ConnectorError> {
+impl<'a> Session<'a> {
+    fn new(api: &'a Api, known: &'a Known, request: &'a WriteRequest) -> Self {
+        let outcomes = HashMap::with_capacity(request.writes.len());
+        let (unmoved, changed, stopped) = (Vec::new(), BTreeSet::new(), None);
+        Self { api, known, request, outcomes, unmoved, changed, stopped }
+    }
+
+    /// Sends rows in as few requests as they fit into.
+    async fn send_all(&mut self, rows: &[Row]) {
+        let mut sent = Vec::with_capacity(rows.len());
+        for row in rows {
+            match (&row.record, row.only_relates()) {
+                (Some(record), true) => {
+                    self.outcomes.insert(row.place, applied(record.clone()));
+                }
+                _ => sent.push(row),
+            }
+        }
+        for batch in batches(sent) {
+            match self.stopped.clone() {
+                None => self.send(batch).await,
+                Some(why) => self.not_sent(&batch, &why),
+            }
+        }
+    }
+
+    /// Sends rows of one verb, in smaller parts if they are refused together.
+    async fn send(&mut self, rows: Vec<&Row>) {
         let mut parts = vec![rows];
         while let Some(rows) = parts.pop() {
             let scrub =
@@ -160,45 +141,39 @@ impl Session<'_> {
                     for part in &parts {
                         self.not_sent(part, &error);
                     }
-                    return Some(error);
+                    self.stopped = Some(error);
+                    return;
                 }
                 Next::Unknown => self.all(&rows, |_| WriteOutcome::Unknown(error.clone())),
                 Next::Refused => parts.extend(self.refused(rows, &error, conflict.as_ref())),
             }
         }
-        None
     }
 
-    async fn post(&self, rows: &[Row]) -> Result<BatchAnswer, Failure> {
+    async fn post(&self, rows: &[&Row]) -> Result<BatchAnswer, Failure> {
         let verb = rows.first().map_or(Verb::Update, |row| row.verb);
-        let inputs = rows
-            .iter()
-            .map(|row| WriteInput {
-                id: row.record.as_ref().map(RecordId::as_str),
-                object_write_trace_id: row.place.to_string(),
-                properties: &row.properties,
-                associations: match row.verb {
-                    Verb::Create => Some([]),
-                    Verb::Update => None,
-                },
-            })
-            .collect();
-        let batch = BatchWrite { inputs };
-        self.api.write(&self.request.object, verb, &batch, self.request.not_after).await
+        let (object, not_after) = (&self.known.kind.path, self.request.not_after);
+        if verb == Verb::Archive {
+            let ids = rows.iter().filter_map(|row| row.record.as_ref());
+            let inputs: Vec<IdInput<'_>> = ids.map(|id| IdInput { id: id.as_str() }).collect();
+            return self.api.write(object, verb, &Inputs { inputs: &inputs }, not_after).await;
+        }
+        let inputs: Vec<_> = rows.iter().map(|row| row.input()).collect();
+        self.api.write(object, verb, &Inputs { inputs: &inputs }, not_after).await
     }
 
     /// A request was refused whole: a single row has its answer, others are sent again in parts.
-    fn refused(
+    fn refused<'r>(
         &mut self,
-        mut rows: Vec<Row>,
+        mut rows: Vec<&'r Row>,
         error: &ConnectorError,
         body: Option<&ErrorBody>,
-    ) -> Vec<Vec<Row>> {
+    ) -> Vec<Vec<&'r Row>> {
         let names =
-            |row: &Row| error.fields.iter().any(|f| row.properties.contains_key(f.as_str()));
+            |row: &&Row| error.fields.iter().any(|f| row.properties.contains_key(f.as_str()));
         if error::is_unknown_property(error) && rows.iter().any(names) {
             // Whoever has such a property is refused, there is no need to ask for each.
-            let (bad, good): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(names);
+            let (bad, good): (Vec<&Row>, Vec<&Row>) = rows.into_iter().partition(names);
             self.all(&bad, |_| refusal(error));
             return if good.is_empty() { Vec::new() } else { vec![good] };
         }
@@ -212,11 +187,16 @@ impl Session<'_> {
     }
 
     /// Gives each row its part of an answer.
-    fn settle(&mut self, rows: Vec<Row>, answer: &BatchAnswer, scrub: &Scrub) {
-        let mut open: Vec<Row> = rows;
+    fn settle(&mut self, rows: Vec<&Row>, answer: &BatchAnswer, scrub: &Scrub) {
+        let mut open: Vec<&Row> = rows;
+        if open.iter().all(|row| row.verb == Verb::Archive) {
+            let archived = |row: &Row| row.record.clone().map_or_else(unanswered, applied);
+            return self.all(&open, archived);
+        }
         for record in &answer.results {
             if let Some(row) = take(&mut open, |row| is_of(record, row)) {
-                let outcome = self.applied(record, &row).unwrap_or_else(WriteOutcome::Unknown);
+                let outcome = self.applied(record, row).unwrap_or_else(WriteOutcome::Unknown);
+                self.note_stage(record, row);
                 self.outcomes.insert(row.place, outcome);
             }
         }
@@ -231,7 +211,7 @@ impl Session<'_> {
             let mut matched = false;
             while let Some(row) = take(&mut open, |row| is_named(&named, row_error, row)) {
                 matched = true;
-                let outcome = row_outcome(&row, existing.as_ref(), &error);
+                let outcome = row_outcome(row, existing.as_ref(), &error);
                 self.outcomes.insert(row.place, outcome);
             }
             if !matched && open.len() == 1 && named.is_empty() {
@@ -248,22 +228,36 @@ impl Session<'_> {
         // HubSpot's answers have what was written and what it likes: proof of an update's fields,
         // but of a new record only if nothing is missing.
         let answered = |name: &str| record.properties.contains_key(name);
-        let proven = match row.record {
-            Some(_) => row.properties.keys().all(|name| answered(name)),
-            None => projection.fields().iter().all(|name| answered(name.as_str())),
-        };
+        let proven = row.wishes.is_empty()
+            && match row.record {
+                Some(_) => row.properties.keys().all(|name| answered(name)),
+                None => projection.fields().iter().all(|name| answered(name.as_str())),
+            };
         Ok(WriteOutcome::Applied {
             record: convert::record_id(&record.id)?,
             version: convert::version(record),
-            values: if proven { convert::answered(record, projection, self.schema) } else { None },
+            values: if proven {
+                convert::answered(record, projection, &self.known.schema)
+            } else {
+                None
+            },
         })
     }
 
-    fn not_sent(&mut self, rows: &[Row], error: &ConnectorError) {
+    /// Notes a stage that the answer shows not to have moved.
+    fn note_stage(&mut self, record: &Record, row: &Row) {
+        let sent = row.properties.get(STAGE).filter(|stage| !stage.is_empty());
+        let (Some(sent), Some(shown)) = (sent, convert::shown(record, STAGE)) else { return };
+        if let (true, Ok(id)) = (sent != shown, convert::record_id(&record.id)) {
+            self.unmoved.push((row.place, id, sent.clone()));
+        }
+    }
+
+    fn not_sent(&mut self, rows: &[&Row], error: &ConnectorError) {
         self.all(rows, |_| WriteOutcome::NotSent(error.clone()));
     }
 
-    fn all(&mut self, rows: &[Row], outcome: impl Fn(&Row) -> WriteOutcome) {
+    fn all(&mut self, rows: &[&Row], outcome: impl Fn(&Row) -> WriteOutcome) {
         self.outcomes.extend(rows.iter().map(|row| (row.place, outcome(row))));
     }
 }
@@ -321,7 +315,12 @@ fn conflict_or_refusal(
 ) -> WriteOutcome {
     match (row.verb, existing) {
         (Verb::Create, Some(record)) => WriteOutcome::Exists(record.clone()),
-        (Verb::Create | Verb::Update, _) => refusal(error),
+        // A record that does not exist yet cannot be unknown: what it is to be associated with is.
+        (Verb::Create, None) if error.kind == ErrorKind::NotFound => {
+            let fields = row.wishes.iter().map(|wish| wish.field.clone()).collect();
+            refusal(&ConnectorError { kind: ErrorKind::Validation, fields, ..error.clone() })
+        }
+        (Verb::Create | Verb::Update | Verb::Upsert | Verb::Archive, _) => refusal(error),
     }
 }
 
@@ -329,16 +328,19 @@ fn refusal(error: &ConnectorError) -> WriteOutcome {
     WriteOutcome::Rejected { fields: error.fields.clone(), error: error.clone() }
 }
 
-/// Whether a record is the row's: by the trace id, else by its id or by the e-mail that was sent,
-/// which no other record can have.
+/// Whether a record is the row's: by the trace id, else by its id or by the e-mail or unique value
+/// that was sent, which no other record can have.
 fn is_of(record: &Record, row: &Row) -> bool {
     match (&record.object_write_trace_id, &row.record) {
         (Some(trace), _) => *trace == row.place.to_string(),
         (None, Some(id)) => convert::record_id(&record.id).is_ok_and(|found| found == *id),
-        (None, None) => match (convert::email(record), row.properties.get("email")) {
-            (Some(held), Some(sent)) => held.to_lowercase() == sent.trim().to_lowercase(),
-            _ => false,
-        },
+        (None, None) => {
+            let name = row.key.as_ref().map_or("email", |(name, _)| name.as_str());
+            match (convert::shown(record, name), row.properties.get(name)) {
+                (Some(held), Some(sent)) => held.to_lowercase() == sent.trim().to_lowercase(),
+                _ => false,
+            }
+        }
     }
 }
 
@@ -354,7 +356,7 @@ fn is_named(named: &[String], error: &ErrorBody, row: &Row) -> bool {
     })
 }
 
-fn take(rows: &mut Vec<Row>, which: impl Fn(&Row) -> bool) -> Option<Row> {
-    let at = rows.iter().position(which)?;
+fn take<'r>(rows: &mut Vec<&'r Row>, which: impl Fn(&Row) -> bool) -> Option<&'r Row> {
+    let at = rows.iter().position(|row| which(row))?;
     Some(rows.swap_remove(at))
 }

@@ -101,8 +101,7 @@ async fn a_quiet_incremental_read_costs_one_request() {
     // Five minutes before the mark: rows that the index shows late are seen.
     let since = ("lastmodifieddate".into(), "GTE".into(), "1772365700000".into());
     assert_eq!(filters(search), [since]);
-    assert_eq!(search["sorts"][0]["propertyName"], "hs_object_id");
-    assert_eq!(search["sorts"][0]["direction"], "ASCENDING");
+    assert_eq!(search["sorts"], json!(["hs_object_id"]));
     assert_eq!(search["properties"], json!(["hs_object_id"]));
 }
 
@@ -141,7 +140,7 @@ async fn many_rows_on_one_millisecond_are_paged_by_id_under_a_frozen_end() {
     };
     assert_eq!(filters(&searches[1]), expected("100"));
     assert_eq!(filters(&searches[2]), expected("200"));
-    assert!(searches.iter().all(|search| search.get("after").is_none()), "each is a fresh search");
+    assert!(searches.iter().all(|search| search["after"] == "0"), "each is a fresh search");
     assert_eq!(bench.hubspot.requests().of("read"), 3, "one read by id for each page");
 }
 

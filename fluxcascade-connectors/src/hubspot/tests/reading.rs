@@ -337,13 +337,17 @@ async fn there_is_no_look_up_by_a_time_or_an_unknown_property() {
 }
 
 #[tokio::test]
-async fn other_object_types_say_that_they_come_later() {
+async fn object_types_that_are_not_known_are_named_with_those_that_are() {
     let bench = Bench::new().await;
-    let deals = ObjectType::new("deals").unwrap();
-    let error = bench.hubspot.schema(&deals).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Permanent);
-    assert!(error.message.contains("`deals`"), "{error}");
-    assert_eq!(bench.hubspot.capabilities(&deals), Capabilities::default());
+    bench.answer("GET", "/crm-object-schemas/v3/schemas", json!({ "results": [] })).await;
+    for unknown in ["unicorns", "0-99", "contacts/1", "2-123"] {
+        let unknown = ObjectType::new(unknown).unwrap();
+        let error = bench.hubspot.schema(&unknown).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Permanent);
+        assert!(error.message.contains(&format!("`{unknown}`")), "{error}");
+        assert!(error.message.contains("contacts, companies, deals"), "{error}");
+    }
+    assert_eq!(bench.requests().await.len(), 2, "what cannot be a name is not asked for");
 }
 
 #[tokio::test]

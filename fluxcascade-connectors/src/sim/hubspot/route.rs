@@ -1,8 +1,8 @@
 //! Which request is what: credentials, limits, paths of both families. What each does is in the
 //! modules beside this one.
 
-use std::time::Duration;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::http::Method;
