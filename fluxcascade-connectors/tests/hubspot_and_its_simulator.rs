@@ -4,131 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "tests, and their helpers")]
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_connectors::http::HttpSettings;
-use fluxcascade_connectors::hubspot::HubSpot;
-use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim, Limits, MergedId};
-use fluxcascade_connectors::sim::{Effect, FaultRule, SimConfig, When};
-use fluxcascade_core::clock::{Clock, ManualClock};
-use fluxcascade_core::connector::{
-    ChangesRequest, Connector, ErrorKind, FetchRequest, FindRequest, Position, Write, WriteAction,
-    WriteOutcome, WriteRequest,
-};
-use fluxcascade_core::model::{
-    FieldName, ObjectType, Observation, OperationId, Projection, RecordId, State, Value,
-};
+use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, MergedId};
+use fluxcascade_connectors::sim::{Effect, FaultRule, When};
+use fluxcascade_core::connector::{ChangesRequest, ErrorKind, Position, WriteOutcome};
+use fluxcascade_core::model::{Projection, RecordId, State};
 use fluxcascade_core::{Reader, Timestamp};
 
-const LAG: Duration = Duration::from_secs(8);
+#[path = "hubspot_bench/bench.rs"]
+mod bench;
 
-struct Bench {
-    sim: HubSpotSim,
-    clock: Arc<ManualClock>,
-    hubspot: HubSpot,
-}
-
-impl Bench {
-    async fn new() -> Self {
-        Self::with(HubSpotOptions { limits: Limits::Off, ..HubSpotOptions::default() }).await
-    }
-
-    async fn with(options: HubSpotOptions) -> Self {
-        let clock = Arc::new(ManualClock::starting("2026-03-01T14:00:00Z".parse().unwrap()));
-        let config = SimConfig::steered(7, Arc::clone(&clock));
-        let options = HubSpotOptions { search_lag: (LAG, LAG), ..options };
-        let sim = HubSpotSim::start_with(config, options).await.unwrap();
-        let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
-        let builder = HubSpot::builder().token("pat-na1-test").base_url(sim.base_url());
-        let http = HttpSettings {
-            request_timeout: Duration::from_secs(2),
-            connect_timeout: Duration::from_secs(1),
-            ..HttpSettings::default()
-        };
-        let hubspot = builder.clock(shared).http(http).build().unwrap();
-        Self { sim, clock, hubspot }
-    }
-
-    /// Reads on to the end; gives what was seen and where the next read begins.
-    async fn follow(&self, from: Position) -> (Vec<Observation>, Position) {
-        let (mut seen, mut position) = (Vec::new(), from);
-        loop {
-            let (object, projection) = (contacts(), projection());
-            let request = ChangesRequest { object, projection, position, limit: 100 };
-            let page = self.hubspot.changes(request).await.unwrap();
-            seen.extend(page.observations);
-            position = Position::After(page.cursor);
-            if !page.more {
-                return (seen, position);
-            }
-        }
-    }
-
-    async fn fetch(&self, id: &str) -> State {
-        let records = vec![RecordId::new(id).unwrap()];
-        let (object, projection) = (contacts(), projection());
-        let request = FetchRequest { object, projection, records };
-        self.hubspot.fetch(request).await.unwrap().remove(0).state
-    }
-
-    async fn find(&self, field: &str, value: &str) -> Vec<String> {
-        let (field, values) = (name(field), vec![Value::from(value)]);
-        let (object, projection) = (contacts(), projection());
-        let request = FindRequest { object, projection, field, values };
-        let found = self.hubspot.find(request).await.unwrap();
-        found.into_iter().map(|found| found.observation.record.to_string()).collect()
-    }
-
-    async fn write(&self, writes: Vec<Write>) -> Vec<WriteOutcome> {
-        let not_after = self.clock.now() + Duration::from_secs(240);
-        let (object, projection) = (contacts(), projection());
-        self.hubspot.write(WriteRequest { object, projection, writes, not_after }).await
-    }
-}
-
-fn contacts() -> ObjectType {
-    ObjectType::new("contacts").unwrap()
-}
-
-fn name(text: &str) -> FieldName {
-    FieldName::new(text).unwrap()
-}
-
-fn projection() -> Projection {
-    Projection::new(["email", "firstname", "phone", "annualrevenue"].map(name))
-}
-
-fn write(action: WriteAction, fields: &[(&str, &str)]) -> Write {
-    let fields = fields.iter().map(|(field, text)| (name(field), Value::from(*text))).collect();
-    Write { operation: OperationId::of(&[b"test"]), action, fields }
-}
-
-fn create(fields: &[(&str, &str)]) -> Write {
-    write(WriteAction::Create, fields)
-}
-
-fn update(id: &str, fields: &[(&str, &str)]) -> Write {
-    write(WriteAction::Update { record: RecordId::new(id).unwrap(), if_tag: None }, fields)
-}
-
-fn text(state: &State, slot: usize) -> String {
-    let State::Known { values, .. } = state else { panic!("{state:?}") };
-    values[slot].value().unwrap().to_string()
-}
-
-fn known(seen: &[Observation]) -> BTreeSet<String> {
-    let known = seen.iter().filter(|seen| seen.known().is_some());
-    known.map(|seen| seen.record.to_string()).collect()
-}
-
-fn all(sim: &HubSpotSim) -> BTreeSet<String> {
-    sim.contacts().into_iter().map(|contact| contact.id).collect()
-}
-
-fn merged_into(id: &str) -> State {
-    State::MergedInto(RecordId::new(id).unwrap())
-}
+use bench::{Bench, LAG, all, create, known, merged_into, name, text, update};
 
 #[tokio::test]
 async fn a_full_read_sees_every_record_and_the_next_what_was_edited_meanwhile() {
@@ -138,14 +25,14 @@ async fn a_full_read_sees_every_record_and_the_next_what_was_edited_meanwhile() 
     bench.sim.archive_contact(&gone).unwrap();
     bench.clock.advance(Duration::from_secs(3600));
     let (seen, next) = bench.follow(Position::Start).await;
-    assert_eq!(known(&seen), all(&bench.sim));
+    assert_eq!(known(&seen), all(&bench.sim, "contacts"));
     let archived = seen.iter().find(|seen| seen.record.as_str() == gone).unwrap();
     assert!(matches!(archived.state, State::Archived(_)));
     assert_eq!(bench.hubspot.requests().of("list"), 4);
 
     let (seen, next) = bench.follow(next).await;
     assert_eq!(seen.len(), 0);
-    let edited = all(&bench.sim).into_iter().next().unwrap();
+    let edited = all(&bench.sim, "contacts").into_iter().next().unwrap();
     bench.sim.edit_contact(&edited, [("firstname", "Zoe")]).unwrap();
     let (seen, next) = bench.follow(next).await;
     assert_eq!(seen.len(), 0, "the index is late");
@@ -156,22 +43,9 @@ async fn a_full_read_sees_every_record_and_the_next_what_was_edited_meanwhile() 
 }
 
 #[tokio::test]
-async fn a_thousand_rows_on_one_millisecond_are_all_seen() {
-    let bench = Bench::new().await;
-    let (_, next) = bench.follow(Position::Start).await;
-    bench.clock.advance(Duration::from_secs(60));
-    for n in 0..1000 {
-        bench.sim.seed_contact([("email", format!("p{n}@example.com"))]).unwrap();
-    }
-    let (seen, _) = bench.follow(next).await;
-    assert_eq!(seen.len(), 1000);
-    assert_eq!(known(&seen), all(&bench.sim));
-    assert_eq!(bench.hubspot.requests().of("search"), 10);
-}
-
-#[tokio::test]
 async fn hubspots_limits_are_waited_out() {
-    let bench = Bench::with(HubSpotOptions::default()).await;
+    let limits = HubSpotOptions::default().limits;
+    let bench = Bench::with(HubSpotOptions { limits, ..bench::at_ease() }).await;
     let (_, next) = bench.follow(Position::Start).await;
     for n in 0..1000 {
         bench.sim.seed_contact([("email", format!("p{n}@example.com"))]).unwrap();
@@ -243,8 +117,7 @@ async fn a_write_that_is_turned_away_is_sent_again_and_a_read_survives_a_proxy()
 #[tokio::test]
 async fn archives_and_merges_are_told_apart_from_what_was_never_there() {
     for merged_id in [MergedId::Primary, MergedId::New] {
-        let options =
-            HubSpotOptions { limits: Limits::Off, merged_id, ..HubSpotOptions::default() };
+        let options = HubSpotOptions { merged_id, ..bench::at_ease() };
         let bench = Bench::with(options).await;
         let contact = |mail: &str| bench.sim.seed_contact([("email", mail)]).unwrap();
         let (primary, loser, archived) = (contact("a@x.io"), contact("b@x.io"), contact("c@x.io"));
@@ -280,9 +153,9 @@ async fn a_record_is_found_by_mail_at_once_and_by_another_field_when_it_is_index
 async fn the_schema_reads_every_value_of_the_simulated_people() {
     let bench = Bench::new().await;
     bench.sim.seed_people(100).unwrap();
-    let schema = bench.hubspot.schema(&contacts()).await.unwrap();
+    let schema = bench.hubspot.schema(&bench.object).await.unwrap();
     let fields = schema.fields.iter().map(|field| field.name.clone());
-    let (object, projection) = (contacts(), Projection::new(fields));
+    let (object, projection) = (bench.object.clone(), Projection::new(fields));
     let (position, limit) = (Position::Start, 100);
     let request = ChangesRequest { object, projection, position, limit };
     let page = bench.hubspot.changes(request).await.unwrap();

@@ -88,6 +88,14 @@ impl Wish {
         self.tie.plain.is_some()
     }
 
+    /// Whether this is the id of a record that is wanted.
+    pub(super) fn leads_to(&self, id: &str) -> bool {
+        match &self.wanted {
+            Wanted::All(ids) => ids.contains(id),
+            Wanted::One(one) => one.as_ref().is_some_and(|one| one.as_str() == id),
+        }
+    }
+
     /// What a create brings with it.
     pub(super) fn inline(&self) -> Vec<NewAssociation<'_>> {
         let Some(plain) = self.tie.plain else { return Vec::new() };

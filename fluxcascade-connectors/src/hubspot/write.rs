@@ -344,14 +344,16 @@ fn is_of(record: &Record, row: &Row) -> bool {
     }
 }
 
-/// Whether an error's names are the row's: its trace id, or the id of its record.
+/// Whether an error's names are the row's: its trace id, or the id of a record of it.
 fn is_named(named: &[String], error: &ErrorBody, row: &Row) -> bool {
     let traced = error.context.contains_key("objectWriteTraceId");
     named.iter().any(|name| {
         if traced {
             *name == row.place.to_string()
         } else {
-            row.record.as_ref().is_some_and(|id| id.as_str() == name)
+            let is_own = row.record.as_ref().is_some_and(|id| id.as_str() == name);
+            // Or it is what a new record was to be associated with.
+            is_own || (row.verb == Verb::Create && row.wishes.iter().any(|w| w.leads_to(name)))
         }
     })
 }
