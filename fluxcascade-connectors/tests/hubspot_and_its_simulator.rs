@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use fluxcascade_connectors::hubspot::HubSpotLimits;
 use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, MergedId};
 use fluxcascade_connectors::sim::{Effect, FaultRule, When};
 use fluxcascade_core::connector::{ChangesRequest, ErrorKind, Position, WriteOutcome};
@@ -43,16 +44,23 @@ async fn a_full_read_sees_every_record_and_the_next_what_was_edited_meanwhile() 
 }
 
 #[tokio::test]
-async fn hubspots_limits_are_waited_out() {
+async fn hubspots_limits_are_kept_to_and_waited_out_where_others_use_them_up() {
     let limits = HubSpotOptions::default().limits;
-    let bench = Bench::with(HubSpotOptions { limits, ..bench::at_ease() }).await;
-    let (_, next) = bench.follow(Position::Start).await;
-    for n in 0..1000 {
-        bench.sim.seed_contact([("email", format!("p{n}@example.com"))]).unwrap();
+    // An adapter that takes the account's plan for a larger one does what it would with others beside it.
+    let larger = HubSpotLimits { ten_secondly: 10_000, search_secondly: 1_000 };
+    for (believed, is_refused) in [(HubSpotLimits::default(), false), (larger, true)] {
+        let options = HubSpotOptions { limits, ..bench::at_ease() };
+        let fields = &["email"];
+        let bench = Bench::set_up("contacts", fields, options, |b| b.limits(believed)).await;
+        let (_, next) = bench.follow(Position::Start).await;
+        for n in 0..1000 {
+            bench.sim.seed_contact([("email", format!("p{n}@example.com"))]).unwrap();
+        }
+        let (seen, _) = bench.follow(next).await;
+        assert_eq!(seen.len(), 1000);
+        let refused = bench.sim.requests().iter().any(|request| request.status == Some(429));
+        assert_eq!(refused, is_refused);
     }
-    let (seen, _) = bench.follow(next).await;
-    assert_eq!(seen.len(), 1000);
-    assert!(bench.sim.requests().iter().any(|request| request.status == Some(429)));
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub(crate) enum Asker {
     Nobody,
     /// Somebody else, with a token of their own.
     Bearer(SecretString),
+    /// Somebody else, with a key in the query: nothing of the connection's is sent.
+    Key,
 }
 
 /// One thing asked of a vendor. It may take several requests.

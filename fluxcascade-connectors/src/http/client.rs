@@ -194,7 +194,7 @@ impl Client {
     /// What the call is signed with.
     async fn grant(&self, call: &Call) -> Result<Grant, ConnectorError> {
         match &call.asker {
-            Asker::Nobody => Ok(Grant::none()),
+            Asker::Nobody | Asker::Key => Ok(Grant::none()),
             Asker::Bearer(token) => Ok(Grant::fixed(token.clone())),
             Asker::Connection => Box::pin(self.credential.grant(self)).await,
         }
@@ -253,7 +253,7 @@ impl Client {
                 Err(Failure { fate: Fate::Unknown, error, answer: None })
             }
         };
-        if !matches!(call.asker, Asker::Bearer(_)) {
+        if !matches!(call.asker, Asker::Bearer(_) | Asker::Key) {
             self.note(&judged);
         }
         judged
@@ -267,7 +267,9 @@ impl Client {
         }
         let verdict = match call.asker {
             Asker::Nobody => oauth::judge(answer),
-            Asker::Connection | Asker::Bearer(_) => self.dialect.judge(answer, attempt),
+            Asker::Connection | Asker::Bearer(_) | Asker::Key => {
+                self.dialect.judge(answer, attempt)
+            }
         };
         let (fate, mut error) = match verdict {
             Verdict::Accepted => return None,

@@ -330,7 +330,7 @@ impl Api {
                 Call::read("webhooks", method, path)
             }
         };
-        call.asked_by(Asker::Nobody).query("hapikey", app.developer_key.expose_secret())
+        call.asked_by(Asker::Key).query("hapikey", app.developer_key.expose_secret())
     }
 
     async fn ask_as_developer<T: DeserializeOwned>(

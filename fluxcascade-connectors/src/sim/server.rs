@@ -265,12 +265,11 @@ async fn answer(
         return stamped(&desk, Reply::typed(413, "text/plain", "the body is over 8 MiB"));
     };
     if call.path.starts_with("/__sim/") {
-        let reply = match vendor.control(&call) {
-            Some(reply) => reply,
-            None => {
-                let outbox = vendor.outbox().map(Arc::as_ref);
-                control::answer(&desk, outbox, oauth.as_deref(), &call).await
-            }
+        let reply = if let Some(reply) = vendor.control(&call) {
+            reply
+        } else {
+            let outbox = vendor.outbox().map(Arc::as_ref);
+            control::answer(&desk, outbox, oauth.as_deref(), &call).await
         };
         return stamped(&desk, reply);
     }
