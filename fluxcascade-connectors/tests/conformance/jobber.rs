@@ -1,6 +1,7 @@
 //! Jobber's half: clients, properties, requests and jobs, in fair weather and in foul.
 
 use fluxcascade_connectors::Jobber;
+use fluxcascade_connectors::http::HttpSettings;
 use fluxcascade_connectors::sim::jobber::{
     CustomFieldAppliesTo, JobberClient, JobberCustomField, JobberCustomValue, JobberJob,
     JobberOptions, JobberProperty, JobberRequest, JobberSim, RequestStatusTypeEnum,
