@@ -52,14 +52,14 @@ pub struct JobberConfig {
     pub version: String,
     /// Where Jobber is; to be changed for tests only.
     pub base_url: String,
-    /// Clients on a page, 1 to 100; 50 unless set. Larger pages cost more points at once.
+    /// Records on a page, 1 to 100; 50 unless set. Larger pages cost more points at once.
     pub page_size: usize,
     /// Edits in one request, 1 to 10; 10 unless set.
     pub edits_per_request: usize,
     /// How far behind its mark a read of changes begins; 5 minutes unless set, at least 1 s.
     #[serde(deserialize_with = "millis", rename = "look_back_ms")]
     pub look_back: Duration,
-    /// How late a search may show a client; 10 minutes unless set. Jobber promises nothing.
+    /// How late a search may show a record; 10 minutes unless set. Jobber promises nothing.
     #[serde(deserialize_with = "millis", rename = "find_lag_ms")]
     pub find_lag: Duration,
     /// Limits of the HTTP layer.
@@ -226,7 +226,7 @@ impl JobberBuilder {
         self
     }
 
-    /// Clients on a page; see [`JobberConfig::page_size`].
+    /// Records on a page; see [`JobberConfig::page_size`].
     pub fn page_size(mut self, page_size: usize) -> Self {
         self.config.page_size = page_size;
         self
@@ -244,7 +244,7 @@ impl JobberBuilder {
         self
     }
 
-    /// How late a search may show a client; see [`JobberConfig::find_lag`].
+    /// How late a search may show a record; see [`JobberConfig::find_lag`].
     pub fn find_lag(mut self, find_lag: Duration) -> Self {
         self.config.find_lag = find_lag;
         self

@@ -174,7 +174,7 @@ pub(super) fn slot(record: &Record, hidden: &Hidden, field: &Of) -> Result<Slot,
     let at = At { record, hidden, known };
     match known.shape {
         Shape::Text | Shape::Email | Shape::Phone => at.read(|text| bounded(known.name, text)),
-        Shape::Choice(_) => at.read(|code| Ok(Value::Choice(code))),
+        Shape::Choice(_) => at.read(|code| custom::choice(known.name, code)),
         Shape::Title => at.read(|title: String| Ok(Value::Choice(title_code(&title)))),
         Shape::Bool => at.read(|yes| Ok(Value::Bool(yes))),
         Shape::Int => at.read(|number| Ok(Value::Int(number))),

@@ -4,7 +4,7 @@
 //! Simulated: the account; clients with their e-mails, phones, tags and billing address, and their
 //! archive; properties, requests, quotes, jobs, visits and invoices; custom fields of all kinds;
 //! webhooks, really sent and signed. Deliberately not: contacts, notes, payments, schedules and
-//! what a calendar would do to a status, items after a create, taxes, and the OAuth server.
+//! what a calendar would do to a status, items after a create, and taxes.
 //!
 //! Below `/__sim/records` people's own doings can be had over HTTP, by the names of the structs'
 //! fields as JSON has them (`firstName`, `billingAddress`):
@@ -25,7 +25,8 @@
 //! - an edit of the billing address replaces it whole, unless [`JobberOptions`] says otherwise;
 //! - a search finds a write up to ten seconds late, unless [`JobberOptions`] says otherwise;
 //! - an edit of a property moves its client's time, unless [`JobberOptions`] says otherwise;
-//! - lists of work come with what changed last first; a property where there is a job stays;
+//! - of lists, those of clients and properties lag alone; lists of work come with what changed last
+//!   first; a property where there is a job stays;
 //! - instants are taken in the zone `Etc/UTC` alone where Jobber takes local times;
 //! - of a list's deltas the edits come first, then the deletes, then the adds;
 //! - `first` and `last` over 100 are taken as 100; without a sort, rows come as they were made;
@@ -58,7 +59,7 @@ use std::time::Duration;
 
 use fluxcascade_core::Timestamp;
 use fluxcascade_core::clock::Clock;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 pub use client::{
     ClientTitle, JobberAddress, JobberClient, JobberEmail, JobberPhone, JobberProperty, Receives,
@@ -112,7 +113,7 @@ pub struct JobberOptions {
     pub address_edit: AddressEdit,
     /// What an edit of a property does to the time of its client.
     pub property_edits: PropertyEdits,
-    /// The app's client secret, by which webhooks are signed.
+    /// The client secret by which webhooks are signed, where there is no [`app`](SimConfig::app).
     pub client_secret: String,
     /// The most points that are there for queries.
     pub maximum_available: u64,
@@ -218,7 +219,10 @@ impl JobberSim {
             requests_per_window: options.requests_per_window,
             address_edit: options.address_edit,
             seed: config.seed,
-            client_secret: options.client_secret,
+            client_secret: match &config.app {
+                Some(app) => app.client_secret.expose_secret().to_owned(),
+                None => options.client_secret,
+            },
             outbox: Arc::new(Outbox::new(Arc::clone(&config.clock))),
             clock: Arc::clone(&config.clock),
             state: Mutex::new(state),

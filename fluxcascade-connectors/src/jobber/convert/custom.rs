@@ -34,13 +34,19 @@ fn read(of: &CustomField, value: &Json) -> Result<Value, String> {
         CustomKind::Text => bounded(name, value.as_str().ok_or_else(odd)?.to_owned()),
         CustomKind::Numeric => number(value).ok_or_else(odd),
         CustomKind::TrueFalse => value.as_bool().map(Value::Bool).ok_or_else(odd),
-        CustomKind::Dropdown => Ok(Value::Choice(value.as_str().ok_or_else(odd)?.to_owned())),
-        CustomKind::Link => parts(value, ["text", "url"], |part| {
-            part.as_str().map(|text| Value::Text(text.to_owned()))
-        })
-        .ok_or_else(odd),
+        CustomKind::Dropdown => choice(name, value.as_str().ok_or_else(odd)?.to_owned()),
+        CustomKind::Link => {
+            parts(value, ["text", "url"], |part| bounded(name, part.as_str()?.to_owned()).ok())
+                .ok_or_else(odd)
+        }
         CustomKind::Area => parts(value, ["length", "width"], number).ok_or_else(odd),
     }
+}
+
+/// One of some codes.
+pub(super) fn choice(name: &str, code: String) -> Result<Value, String> {
+    bounded(name, code)
+        .map(|code| if let Value::Text(code) = code { Value::Choice(code) } else { code })
 }
 
 fn number(value: &Json) -> Option<Value> {
