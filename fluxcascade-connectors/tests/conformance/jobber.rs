@@ -1,10 +1,11 @@
-//! Jobber's half: clients, properties, requests and jobs, in fair weather and in foul.
+//! Jobber's half: its objects, in fair weather and in foul. Visits have too few fields of text.
 
 use fluxcascade_connectors::Jobber;
 use fluxcascade_connectors::http::HttpSettings;
 use fluxcascade_connectors::sim::jobber::{
-    CustomFieldAppliesTo, JobberClient, JobberCustomField, JobberCustomValue, JobberJob,
-    JobberOptions, JobberProperty, JobberRequest, JobberSim, RequestStatusTypeEnum,
+    CustomFieldAppliesTo, JobberClient, JobberCustomField, JobberCustomValue, JobberInvoice,
+    JobberJob, JobberOptions, JobberProperty, JobberQuote, JobberRequest, JobberSim,
+    RequestStatusTypeEnum,
 };
 use fluxcascade_connectors::sim::{Effect, FaultPlan, FaultRule, SimConfig, When};
 use fluxcascade_core::model::value::Reference;
@@ -15,6 +16,8 @@ connector_conformance! { #[tokio::test] mod of_clients { fixture: clients } }
 connector_conformance! { #[tokio::test] mod of_properties { fixture: properties } }
 connector_conformance! { #[tokio::test] mod of_requests { fixture: requests } }
 connector_conformance! { #[tokio::test] mod of_jobs { fixture: jobs } }
+connector_conformance! { #[tokio::test] mod of_quotes { fixture: quotes } }
+connector_conformance! { #[tokio::test] mod of_invoices { fixture: invoices } }
 connector_conformance! { #[tokio::test] mod of_clients_in_foul_weather { fixture: rough_clients } }
 connector_conformance! {
     #[tokio::test] mod of_properties_in_foul_weather { fixture: rough_properties }
@@ -134,6 +137,22 @@ async fn jobs_in(weather: Weather) -> Fixture {
         .needs(name("property"), property)
 }
 
+async fn quotes() -> Fixture {
+    let (jobber, office) = office("quotes", Weather::Fair).await;
+    let client = reference("clients", &office.client);
+    let property = reference("properties", &office.property);
+    fixture(jobber, office, "title", ["message", "contractDisclaimer"], "Quote")
+        .needs(name("client"), client)
+        .needs(name("property"), property)
+}
+
+async fn invoices() -> Fixture {
+    let (jobber, office) = office("invoices", Weather::Fair).await;
+    let client = reference("clients", &office.client);
+    fixture(jobber, office, "subject", ["message", "contractDisclaimer"], "Invoice")
+        .needs(name("client"), client)
+}
+
 async fn clients() -> Fixture {
     clients_in(Weather::Fair).await
 }
@@ -204,6 +223,26 @@ fn set_job(job: &mut JobberJob, own: &str, field: &FieldName, value: &Value) {
     }
 }
 
+fn set_quote(quote: &mut JobberQuote, field: &FieldName, value: &Value) {
+    match field.as_str() {
+        "client" | "property" => {}
+        "title" => quote.title = filled(value),
+        "message" => quote.message = filled(value),
+        "contractDisclaimer" => quote.contract_disclaimer = filled(value),
+        other => panic!("a quote has no {other}"),
+    }
+}
+
+fn set_invoice(invoice: &mut JobberInvoice, field: &FieldName, value: &Value) {
+    match field.as_str() {
+        "client" => {}
+        "subject" => invoice.subject = text(value),
+        "message" => invoice.message = filled(value),
+        "contractDisclaimer" => invoice.contract_disclaimer = filled(value),
+        other => panic!("an invoice has no {other}"),
+    }
+}
+
 #[async_trait]
 impl Backstage for Office {
     async fn insert(&self, fields: Vec<(FieldName, Value)>) -> RecordId {
@@ -238,6 +277,22 @@ impl Backstage for Office {
                 }
                 self.sim.create(of)
             }
+            "quotes" => {
+                let (client_id, property_id) = (self.client.clone(), Some(self.property.clone()));
+                let mut of = JobberQuote { client_id, property_id, ..JobberQuote::default() };
+                for (field, value) in &fields {
+                    set_quote(&mut of, field, value);
+                }
+                self.sim.create(of)
+            }
+            "invoices" => {
+                let client_id = self.client.clone();
+                let mut of = JobberInvoice { client_id, ..JobberInvoice::default() };
+                for (field, value) in &fields {
+                    set_invoice(&mut of, field, value);
+                }
+                self.sim.create(of)
+            }
             other => panic!("there are no {other}"),
         };
         RecordId::new(id).unwrap()
@@ -253,6 +308,8 @@ impl Backstage for Office {
                 self.sim.edit_property(id, |of| set_property(of, field, &value)).map(drop).is_some()
             }
             "requests" => self.sim.edit(id, |of| set_request(of, field, &value)).is_some(),
+            "quotes" => self.sim.edit(id, |of| set_quote(of, field, &value)).is_some(),
+            "invoices" => self.sim.edit(id, |of| set_invoice(of, field, &value)).is_some(),
             _ => self.sim.edit(id, |of| set_job(of, &self.own, field, &value)).is_some(),
         };
         assert!(is_there, "{record} is not there");
@@ -269,6 +326,8 @@ impl Backstage for Office {
                 };
                 self.sim.edit(id, archive).map(drop)
             }
+            "quotes" => self.sim.delete::<JobberQuote>(id).map(drop),
+            "invoices" => self.sim.delete::<JobberInvoice>(id).map(drop),
             _ => self.sim.delete::<JobberJob>(id).map(drop),
         };
         was_there.unwrap();
@@ -287,6 +346,8 @@ impl Backstage for Office {
             "clients" => ("clientCreate", "clientEdit"),
             "properties" => ("propertyCreate", "propertyEdit"),
             "requests" => ("requestCreate", "requestEdit"),
+            "quotes" => ("quoteCreate", "quoteEdit"),
+            "invoices" => ("invoiceCreate", "invoiceEdit"),
             _ => ("jobCreate", "jobEdit"),
         };
         let lost = |part| FaultRule::new(When::Next(1), Effect::LostAnswer).body(part);

@@ -2,10 +2,11 @@
 //! beside what they are about.
 
 use fluxcascade_connectors::sim::jobber::{
-    JobberClient, JobberJob, JobberOptions, JobberProperty, JobberVisit, PropertyEdits,
+    JobberClient, JobberJob, JobberOptions, JobberProperty, JobberRequest, JobberVisit,
+    PropertyEdits,
 };
 use fluxcascade_core::connector::{Position, Reader};
-use fluxcascade_core::model::{SeenBy, Value};
+use fluxcascade_core::model::{SeenBy, State, Value};
 
 use super::office::{Office, name, object};
 
@@ -148,6 +149,29 @@ async fn a_job_that_moves_to_the_front_while_jobs_are_read_is_in_the_next_read()
     assert!(!rest.contains(&jobs[0]), "it is in front of what is read");
     let (seen, _) = office.ids("jobs", next).await;
     assert_eq!(seen, jobs[..1]);
+}
+
+/// What cannot be null takes its record with it: out of scope, and not gone.
+#[tokio::test]
+async fn a_null_that_means_hidden_by_permission_is_no_reference_that_was_cleared() {
+    let office = Office::open().await;
+    let client_id = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    let property_id = office.sim.create_property(&client_id, yard()).unwrap();
+    let request = office.sim.create(JobberRequest {
+        client_id: client_id.clone(),
+        property_id: Some(property_id.clone()),
+        ..JobberRequest::default()
+    });
+    let job = office.sim.create(JobberJob { client_id, property_id, ..JobberJob::default() });
+    office.sim.hide_field("Request", "property");
+    let state = office.fetch("requests", &[&request], &["client", "property"]).await.remove(0);
+    let State::Known { values, .. } = state else { panic!("{state:?}") };
+    assert!(!values.slots()[0].is_absent() && values.slots()[1].is_absent(), "{values:?}");
+
+    office.sim.hide_field("Job", "property");
+    assert_eq!(office.fetch("jobs", &[&job], &["property"]).await, [State::OutOfScope]);
+    let known = office.fetch("jobs", &[&job], &["title"]).await.remove(0);
+    assert!(matches!(known, State::Known { .. }), "what is not mapped is not asked for");
 }
 
 #[tokio::test]
