@@ -310,16 +310,20 @@ pub(super) async fn configurations(
         };
         // One that is hidden from this app is no field for it.
         found.extend(page.nodes.into_iter().flatten());
-        match page.page_info.end_cursor {
-            Some(cursor) if page.page_info.has_next_page && after.as_ref() != Some(&cursor) => {
-                after = Some(cursor);
-            }
-            Some(_) | None => return Ok(found),
+        if !page.page_info.has_next_page {
+            return Ok(found);
         }
+        if page.page_info.end_cursor.is_none() || page.page_info.end_cursor == after {
+            break;
+        }
+        after = page.page_info.end_cursor;
     }
     Err(ConnectorError::new(
         ErrorKind::Protocol,
-        format!("jobber lists custom fields without end; {PAGES} pages were read"),
+        format!(
+            "jobber lists custom fields without end, or without saying where they go on; at most \
+             {PAGES} pages are read"
+        ),
     ))
 }
 

@@ -1,8 +1,10 @@
 //! The adapter against a server that says what Jobber says: the requests as they are sent, and
-//! what each answer is taken for. Reads are in `reads` and `paging`, writes in `writes`.
+//! what each answer is taken for. Reads are in `reads` and `paging`, writes in `writes`, answers of
+//! another form than Jobber's in `strange`.
 
 mod paging;
 mod reads;
+mod strange;
 mod writes;
 
 use std::collections::VecDeque;
