@@ -7,7 +7,7 @@
 //!
 //! | part | |
 //! | --- | --- |
-//! | `[connections.NAME]` | `system`, and the settings of its adapter ([`HubSpotConfig`], [`JobberConfig`]) in their serde form. Of a secret the file names the environment variable that has it: `token_env` |
+//! | `[connections.NAME]` | `system`, and the settings of its adapter ([`HubSpotConfig`], [`JobberConfig`]) in their serde form. Of a secret the file names the environment variable that has it: `token_env`. With `[connections.NAME.oauth]` (`client_id`, `client_secret_env`, `redirect_uri`, `scopes`) in its place, `flux connect NAME` connects the account |
 //! | `[store]` | `sqlite = "sync.db"`, `postgres_env = "DATABASE_URL"` or `memory = true`; `[store.seal]` with `id` and `key_env` seals it, and saved plans |
 //! | `[engine]` | `tenant`, `lease`, `request_timeout`, `sweep_every`, `grace`, `retention`, `batch` |
 //! | `[[mappings]]` | the serde form of [`Mapping`]; values stand as they are (`equals = "Boaz"`), tables of values as such (`value_map = { lead = "NEW" }`) |
@@ -22,6 +22,7 @@
 mod answer;
 pub mod args;
 mod config;
+mod connect;
 mod connection;
 mod decode;
 mod desk;
@@ -34,6 +35,7 @@ mod node;
 mod place;
 mod plans;
 mod store;
+mod tokens;
 mod value;
 mod vars;
 
@@ -47,6 +49,7 @@ use fluxcascade_core::Engine;
 use fluxcascade_core::clock::Clock;
 use fluxcascade_core::model::{MappingName, RunStatus};
 use fluxcascade_core::{Mapping, Side, SyncReport};
+use futures::future::BoxFuture;
 
 pub use connection::System;
 pub use place::{Mistake, Mistakes};
@@ -57,6 +60,8 @@ use args::{Act, Args, Command};
 use config::Config;
 use examine::{Examined, examine};
 use place::{Findings, meant};
+use store::Opened;
+use tokens::Tokens;
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,10 @@ impl Exit {
     }
 }
 
+/// See [`Host::browser`].
+pub type Browser<'h> =
+    &'h mut (dyn FnMut(String) -> BoxFuture<'static, std::io::Result<String>> + Send);
+
 /// What surrounds the program.
 pub struct Host<'h> {
     /// The environment variables that the file may name.
@@ -104,6 +113,8 @@ pub struct Host<'h> {
     pub out: &'h mut (dyn Write + Send),
     /// Where it says what is wrong.
     pub err: &'h mut (dyn Write + Send),
+    /// Sends a person's browser to an address, and gives the address that it comes back with.
+    pub browser: Browser<'h>,
     /// How far it has come.
     pub progress: Arc<Progress>,
 }
@@ -141,12 +152,19 @@ async fn attempt(args: &Args, host: &mut Host<'_>) -> Outcome<Exit> {
     let mut findings = Findings::default();
     let root = node::parse(&text, &mut findings);
     let folder = args.config.parent().unwrap_or_else(|| Path::new(""));
-    let config = config::read(&root, folder, &host.vars, &host.clock, &mut findings);
+    let tokens = Arc::new(Tokens::default());
+    let config = config::read(&root, folder, host, &tokens, &mut findings);
     if let Command::Log { mapping, record, run, limit } = &args.command
         && findings.is_empty()
     {
         let wanted = log::Wanted { mapping, record, run: *run, limit: *limit };
         return log::show(&config, &wanted, host).await;
+    }
+    let opened = open_for_tokens(&config, &args.command, findings.is_empty(), &tokens).await?;
+    if let Command::Connect { connection } = &args.command
+        && findings.is_empty()
+    {
+        return connect::connect(&config, connection, host).await;
     }
     let examined = examine(&config, &host.clock, &mut findings).await;
     let Examined { engine: Some(tried), accounts, .. } = examined else {
@@ -158,16 +176,43 @@ async fn attempt(args: &Args, host: &mut Host<'_>) -> Outcome<Exit> {
         let work = Work { config: &config, engine: &tried };
         return work.check(&accounts, &file, host);
     }
-    let engine = engine(&config, host).await?;
+    let engine = engine(&config, opened, host).await?;
     Work { config: &config, engine: &engine }.command(&args.command, host).await
 }
 
+/// Opens the store, if the tokens of an account are in it. It is made only to keep some.
+async fn open_for_tokens(
+    config: &Config<'_, '_>,
+    command: &Command,
+    is_fine: bool,
+    tokens: &Tokens,
+) -> Outcome<Option<Opened>> {
+    let connects = matches!(command, Command::Connect { .. }) && is_fine;
+    let Some(store) = config.store.as_ref().filter(|store| connects || store.is_there()) else {
+        return Ok(None);
+    };
+    if config.connections.iter().all(|connection| connection.oauth().is_none()) {
+        return Ok(None);
+    }
+    let opened = store.open(config.mappings()).await?;
+    tokens.are_in(&opened.tokens);
+    Ok(Some(opened))
+}
+
 /// The engine of a file in which nothing is wrong.
-async fn engine(config: &Config<'_, '_>, host: &Host<'_>) -> Outcome<Engine> {
-    let Some(store) = &config.store else { return Err("there is no store".into()) };
+async fn engine(
+    config: &Config<'_, '_>,
+    opened: Option<Opened>,
+    host: &Host<'_>,
+) -> Outcome<Engine> {
+    let opened = match (opened, &config.store) {
+        (Some(opened), _) => opened,
+        (None, Some(store)) => store.open(config.mappings()).await?,
+        (None, None) => return Err("there is no store".into()),
+    };
     let progress = Arc::clone(&host.progress);
     let mut builder = Engine::builder()
-        .store(store.open(config.mappings()).await?)
+        .store(opened.store)
         .clock(Arc::clone(&host.clock))
         .observer(move |event| progress.tell(event));
     builder = config.engine.set(builder);
@@ -210,8 +255,8 @@ impl Work<'_, '_, '_> {
 
     async fn command(&self, command: &Command, host: &mut Host<'_>) -> Outcome<Exit> {
         match command {
-            // Both are done before there is an engine.
-            Command::Check | Command::Log { .. } => Ok(Exit::Done),
+            // These are done before there is an engine.
+            Command::Check | Command::Connect { .. } | Command::Log { .. } => Ok(Exit::Done),
             Command::Plan { mappings, out, full, show } => {
                 let wanted = plans::Wanted { mappings, full: *full, show: *show };
                 self.plan(&wanted, out.as_deref(), host).await

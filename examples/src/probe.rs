@@ -6,6 +6,7 @@
 //! only ids that its own creates answered are ever written. Where what it made cannot be removed, or a
 //! create had no answer, it says what is left and by what it is found.
 
+mod clean;
 mod fields;
 mod life;
 mod own;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use fluxcascade_core::Value;
 use fluxcascade_core::clock::Clock;
-use fluxcascade_core::connector::{Connector, Cursor, WriteAction, WriteOutcome};
+use fluxcascade_core::connector::{Connector, Cursor};
 use fluxcascade_core::model::{ObjectType, RecordId};
 use futures::future::{BoxFuture, FutureExt as _, Shared};
 
@@ -59,6 +60,9 @@ pub struct Report {
     pub steps: Vec<(&'static str, Verdict)>,
     /// What it made and could not remove.
     pub left: Vec<RecordId>,
+    /// Records that are called as its own are, and that none of its creates answered: a create that was
+    /// carried out twice, or had no answer. They were not touched.
+    pub strays: Vec<RecordId>,
     /// Marks of records that may have been made by a create that had no answer.
     pub doubtful: Vec<String>,
 }
@@ -67,6 +71,7 @@ impl Report {
     /// Whether everything passed that the account can do, and what can be removed was.
     pub fn is_fine(&self) -> bool {
         self.doubtful.is_empty()
+            && self.strays.is_empty()
             && self.steps.iter().all(|(_, verdict)| match verdict {
                 Verdict::Passed(_) | Verdict::Lacks(_) => true,
                 Verdict::Failed(_) | Verdict::NotTried(_) => false,
@@ -134,6 +139,7 @@ struct Probe<'p> {
     stop: Stop,
     progress: Arc<Progress>,
     steps: Vec<(&'static str, Verdict)>,
+    strays: Vec<RecordId>,
     out: &'p mut (dyn Write + Send),
 }
 
@@ -176,14 +182,15 @@ pub async fn run(
         stop,
         progress,
         steps: Vec::new(),
+        strays: Vec::new(),
         out,
     };
     let lived = probe.live().await;
     probe.progress.begin("clean up");
     let cleaned = probe.clean().await;
     lived.and(cleaned)?;
-    let Probe { own, steps, .. } = probe;
-    Ok(Report { steps, left: own.left().to_vec(), doubtful: own.doubtful })
+    let Probe { own, steps, strays, .. } = probe;
+    Ok(Report { steps, left: own.left().to_vec(), strays, doubtful: own.doubtful })
 }
 
 impl Probe<'_> {
@@ -224,66 +231,5 @@ impl Probe<'_> {
 
     fn last_passed(&self) -> bool {
         matches!(self.steps.last(), Some((_, Verdict::Passed(_))))
-    }
-
-    /// Removes what it made, and says what is left.
-    async fn clean(&mut self) -> std::io::Result<()> {
-        let made = self.own.left().to_vec();
-        let capabilities = self.own.connector.capabilities(&self.own.object);
-        let can = capabilities.archives || capabilities.deletes_for_good;
-        let mut why = None;
-        for record in &made {
-            if can && let Some(verdict) = self.remove(record, capabilities.archives).await {
-                why = Some(verdict);
-            }
-        }
-        self.progress.end();
-        let left: Vec<String> = self.own.left().iter().map(ToString::to_string).collect();
-        let removed = made.len() - left.len();
-        let verdict = match (left.is_empty(), why) {
-            (true, _) => Verdict::Passed(format!("{removed} removed, and nothing is left")),
-            (false, Some(verdict)) => verdict,
-            (false, None) => Verdict::Lacks("the adapter does not remove records here".into()),
-        };
-        self.tell("clean up", verdict)?;
-        if !left.is_empty() {
-            writeln!(self.out, "left, for you to remove: {}", left.join(", "))?;
-        }
-        for mark in &self.own.doubtful {
-            writeln!(
-                self.out,
-                "a create had no answer: if a record is called {mark}, remove it; it was not touched"
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Removes a record, with a few attempts. `None`: it is gone.
-    async fn remove(&mut self, record: &RecordId, archives: bool) -> Option<Verdict> {
-        let mut last = None;
-        for _ in 0..3 {
-            let (record, if_tag) = (record.clone(), None);
-            let action = if archives {
-                WriteAction::Archive { record, if_tag }
-            } else {
-                WriteAction::Delete { record, if_tag }
-            };
-            let outcome = self.own.end(action).await;
-            last = Verdict::unless_applied(outcome.as_ref());
-            match outcome {
-                Some(WriteOutcome::NotSent(error) | WriteOutcome::Unknown(error)) => {
-                    let pause = error.retry_after.unwrap_or(std::time::Duration::from_secs(2));
-                    self.own.clock.sleep(pause.min(std::time::Duration::from_secs(30))).await;
-                }
-                Some(
-                    WriteOutcome::Applied { .. }
-                    | WriteOutcome::Exists(_)
-                    | WriteOutcome::Rejected { .. }
-                    | WriteOutcome::PreconditionFailed,
-                )
-                | None => break,
-            }
-        }
-        last
     }
 }

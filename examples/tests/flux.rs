@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, and their helpers")]
 
+#[path = "flux/connecting.rs"]
+mod connecting;
 #[path = "flux/desk.rs"]
 mod desk;
 #[path = "flux/mistakes.rs"]
@@ -23,6 +25,7 @@ use clap::Parser;
 use fluxcascade_examples::flux::args::Args;
 use fluxcascade_examples::flux::{Exit, Host, Vars, run};
 use fluxcascade_examples::progress::Progress;
+use futures::FutureExt as _;
 use tempfile::TempDir;
 
 use world::{TOKEN, World};
@@ -81,6 +84,7 @@ impl Office {
             clock: self.world.shared_clock(),
             out: &mut out,
             err: &mut err,
+            browser: &mut |url| crate::connecting::browser(url).boxed(),
             progress: Arc::new(Progress::hidden()),
         };
         let exit = run(&args, host).await;

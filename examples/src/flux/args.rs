@@ -26,6 +26,11 @@ pub struct Args {
 pub enum Command {
     /// Says everything that is wrong with the file; reads accounts and schemas, and nothing else.
     Check,
+    /// Connects an account by OAuth: sends a browser to the system, and keeps the tokens in the store.
+    Connect {
+        /// The connection.
+        connection: String,
+    },
     /// Shows what a sync would do. Nothing is written to any system.
     Plan {
         /// The mappings; all of the file if none is named.

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::Mapping;
-use fluxcascade_core::clock::Clock;
 use fluxcascade_core::engine::EngineBuilder;
 use fluxcascade_core::model::{Side, TenantId};
 use serde::Deserialize;
 
-use super::connection::{self, ConnectionInFile};
+use super::Host;
+use super::connection::{self, ConnectionInFile, Given};
 use super::decode::decode;
 use super::duration;
 use super::mapping::{self, MappingInFile};
 use super::node::{self, Table, entry, items, kind};
 use super::place::{Findings, meant};
 use super::store::{self, StoreInFile};
-use super::vars::Vars;
+use super::tokens::Tokens;
 
 /// What is read of the file.
 #[derive(Debug)]
@@ -57,28 +57,26 @@ const KEYS: [&str; 4] = ["store", "connections", "engine", "mappings"];
 pub(super) fn read<'t, 'i>(
     root: &'t Table<'i>,
     folder: &Path,
-    vars: &Vars,
-    clock: &Arc<dyn Clock>,
+    host: &Host<'_>,
+    tokens: &Arc<Tokens>,
     findings: &mut Findings,
 ) -> Config<'t, 'i> {
     for key in root.keys().filter(|key| !KEYS.contains(&key.get_ref().as_ref())) {
         let name = key.get_ref();
         findings.add(&key.span(), format!("unknown key `{name}`: {}", meant(name, KEYS)));
     }
+    let engine = engine(root, findings);
+    let tenant = engine.tenant.clone().unwrap_or_default();
+    let given = Given { vars: &host.vars, clock: &host.clock, tokens, tenant };
     let mut config = Config {
-        connections: connections(root, vars, clock, findings),
+        connections: connections(root, &given, findings),
         store: None,
-        engine: EngineTable::default(),
+        engine,
         mappings: Vec::new(),
     };
     match node::get(root, "store") {
-        Some(node) => config.store = store::read(node, folder, vars, findings),
+        Some(node) => config.store = store::read(node, folder, &host.vars, findings),
         None => findings.add(&(0..0), "there is no [store]: add one, with sqlite = \"sync.db\""),
-    }
-    if let Some(node) = node::get(root, "engine") {
-        let read = decode::<EngineTable>(node, node::json(node), findings);
-        config.engine = read.value.unwrap_or_default();
-        config.engine.place = node::child(node, "lease").unwrap_or(node).span();
     }
     match node::get(root, "mappings") {
         Some(node) => {
@@ -91,17 +89,23 @@ pub(super) fn read<'t, 'i>(
     config
 }
 
+fn engine(root: &Table<'_>, findings: &mut Findings) -> EngineTable {
+    let Some(node) = node::get(root, "engine") else { return EngineTable::default() };
+    let read = decode::<EngineTable>(node, node::json(node), findings);
+    let place = node::child(node, "lease").unwrap_or(node).span();
+    EngineTable { place, ..read.value.unwrap_or_default() }
+}
+
 fn connections(
     root: &Table<'_>,
-    vars: &Vars,
-    clock: &Arc<dyn Clock>,
+    given: &Given<'_>,
     findings: &mut Findings,
 ) -> Vec<ConnectionInFile> {
     match entry(root, "connections") {
         None => findings.add(&(0..0), "there are no [connections.…]: add one for each account"),
         Some((place, node)) => {
             if let Some(table) = node.get_ref().as_table() {
-                return connection::read_all(table, vars, clock, findings);
+                return connection::read_all(table, given, findings);
             }
             let message = format!("is {}: write [connections.NAME] for each", kind(node));
             findings.add(&place, message);

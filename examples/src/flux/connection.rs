@@ -7,16 +7,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use fluxcascade_connectors::config::ConfigError;
+use fluxcascade_connectors::http::oauth::{OAuth, TokenPlace};
 use fluxcascade_connectors::hubspot::{HubSpot, HubSpotConfig};
-use fluxcascade_connectors::jobber::{JobberBuilder, JobberConfig};
+use fluxcascade_connectors::jobber::{Jobber, JobberBuilder, JobberConfig};
 use fluxcascade_core::clock::Clock;
 use fluxcascade_core::connector::Connector;
+use fluxcascade_core::model::{ConnectionName, TenantId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
 use super::decode::{decode, is_secret};
 use super::node::{self, Node, Table, entry, kind};
 use super::place::{Findings, meant};
+use super::tokens::Tokens;
 use super::vars::Vars;
 
 /// A system that there is an adapter of.
@@ -57,18 +60,53 @@ pub(super) struct ConnectionInFile {
     pub(super) system: Option<System>,
     /// The adapter, if nothing is wrong with its settings.
     pub(super) connector: Option<Arc<dyn Connector>>,
+    adapter: Option<Adapter>,
+}
+
+/// The adapter as what it is.
+#[derive(Debug)]
+enum Adapter {
+    HubSpot(Arc<HubSpot>),
+    Jobber(Arc<Jobber>),
+}
+
+impl Adapter {
+    fn connector(&self) -> Arc<dyn Connector> {
+        match self {
+            Adapter::HubSpot(adapter) => Arc::<HubSpot>::clone(adapter),
+            Adapter::Jobber(adapter) => Arc::<Jobber>::clone(adapter),
+        }
+    }
+}
+
+impl ConnectionInFile {
+    /// How its account is connected, if not by a token.
+    pub(super) fn oauth(&self) -> Option<OAuth<'_>> {
+        match self.adapter.as_ref()? {
+            Adapter::HubSpot(adapter) => adapter.oauth(),
+            Adapter::Jobber(adapter) => adapter.oauth(),
+        }
+    }
+}
+
+/// What an adapter is given that is not in the file.
+#[derive(Debug)]
+pub(super) struct Given<'g> {
+    pub(super) vars: &'g Vars,
+    pub(super) clock: &'g Arc<dyn Clock>,
+    pub(super) tokens: &'g Arc<Tokens>,
+    pub(super) tenant: TenantId,
 }
 
 /// Reads all connections.
 pub(super) fn read_all(
     connections: &Table<'_>,
-    vars: &Vars,
-    clock: &Arc<dyn Clock>,
+    given: &Given<'_>,
     findings: &mut Findings,
 ) -> Vec<ConnectionInFile> {
     let all = connections.iter().map(|(name, node)| {
         let named = (name.get_ref().to_string(), name.span());
-        read(named, node, vars, clock, findings)
+        read(named, node, given, findings)
     });
     all.collect()
 }
@@ -76,22 +114,34 @@ pub(super) fn read_all(
 fn read(
     (name, place): (String, Range<usize>),
     node: &Node<'_>,
-    vars: &Vars,
-    clock: &Arc<dyn Clock>,
+    given: &Given<'_>,
     findings: &mut Findings,
 ) -> ConnectionInFile {
-    let mut read = ConnectionInFile { name, place, system: None, connector: None };
+    let mut read = ConnectionInFile { name, place, system: None, connector: None, adapter: None };
     let Some(table) = node.get_ref().as_table() else {
         findings.add(&node.span(), format!("a connection is a table, and this is {}", kind(node)));
         return read;
     };
     read.system = system(table, &read.place, findings);
     let before = findings.count();
-    let mut settings = settings(table, vars, findings);
+    let mut settings = settings(table, given.vars, findings);
     settings.remove("system");
     let Some(system) = read.system else { return read };
-    let built = build(system, node, Json::Object(settings), clock, findings);
-    read.connector = built.filter(|_| findings.count() == before);
+    let place = ConnectionName::new(&read.name).map(|connection| TokenPlace {
+        store: Arc::<Tokens>::clone(given.tokens),
+        tenant: given.tenant.clone(),
+        connection,
+    });
+    let place = match place {
+        Ok(place) => place,
+        Err(error) => {
+            findings.add(&read.place, error.to_string());
+            return read;
+        }
+    };
+    let built = build(system, node, Json::Object(settings), given.clock, place, findings);
+    read.adapter = built.filter(|_| findings.count() == before);
+    read.connector = read.adapter.as_ref().map(Adapter::connector);
     read
 }
 
@@ -117,7 +167,9 @@ fn settings(table: &Table<'_>, vars: &Vars, findings: &mut Findings) -> Map<Stri
     let mut settings = Map::new();
     for (key, node) in table {
         let (key, key_place) = (key.get_ref().to_string(), key.span());
-        if let Some(inner) = node.get_ref().as_table() {
+        if key == PATHS {
+            settings.insert(key, node::json(node));
+        } else if let Some(inner) = node.get_ref().as_table() {
             settings.insert(key, Json::Object(self::settings(inner, vars, findings)));
         } else if is_secret(&key) {
             let message = format!(
@@ -136,6 +188,9 @@ fn settings(table: &Table<'_>, vars: &Vars, findings: &mut Findings) -> Map<Stri
     settings
 }
 
+/// Where paths stand, one of which is that of tokens.
+const PATHS: &str = "paths";
+
 /// What the environment variable holds that is named here.
 fn var(node: &Node<'_>, vars: &Vars, findings: &mut Findings) -> Option<String> {
     let Some(name) = node.get_ref().as_str() else {
@@ -153,26 +208,20 @@ fn build(
     node: &Node<'_>,
     settings: Json,
     clock: &Arc<dyn Clock>,
+    place: TokenPlace,
     findings: &mut Findings,
-) -> Option<Arc<dyn Connector>> {
+) -> Option<Adapter> {
     let clock = Arc::clone(clock);
     let built = match system {
         System::HubSpot => {
             let config: HubSpotConfig = take(node, settings, findings)?;
-            let built = HubSpot::from_config(config).clock(clock).build();
-            built.map(|built| Arc::new(built) as Arc<dyn Connector>)
+            let built = HubSpot::from_config(config).clock(clock).tokens(place).build();
+            built.map(|built| Adapter::HubSpot(Arc::new(built)))
         }
         System::Jobber => {
-            let mut settings = settings;
-            if let Json::Object(settings) = &mut settings
-                && !settings.contains_key("token")
-            {
-                findings.add(&node.span(), "`token_env` is missing: add it");
-                settings.insert("token".to_owned(), Json::String(PLACEHOLDER.to_owned()));
-            }
             let config: JobberConfig = take(node, settings, findings)?;
-            let built = JobberBuilder::from(config).clock(clock).build();
-            built.map(|built| Arc::new(built) as Arc<dyn Connector>)
+            let built = JobberBuilder::from(config).clock(clock).tokens(place).build();
+            built.map(|built| Adapter::Jobber(Arc::new(built)))
         }
     };
     built.map_err(|error| note(node, &error, findings)).ok()
@@ -192,7 +241,10 @@ fn note(node: &Node<'_>, error: &ConfigError, findings: &mut Findings) {
         let key = problem.split('`').nth(1).unwrap_or_default();
         let key = key.rsplit('.').next().unwrap_or_default();
         let place = node.get_ref().as_table().and_then(|table| find(table, key));
-        findings.add(&place.unwrap_or_else(|| node.span()), problem.clone());
+        // In the file a secret is named by its variable.
+        let problem = problem.replace("`token`", "`token_env`");
+        let problem = problem.replace("client_secret`", "client_secret_env`");
+        findings.add(&place.unwrap_or_else(|| node.span()), problem);
     }
 }
 
@@ -216,7 +268,9 @@ mod tests {
         let root = parse(text, &mut findings);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let vars = Vars::new([("TOKEN", "pat-na1-0000")]);
-        let read = read_all(&root, &vars, &clock, &mut findings);
+        let tenant = TenantId::default();
+        let given = Given { vars: &vars, clock: &clock, tokens: &Arc::default(), tenant };
+        let read = read_all(&root, &given, &mut findings);
         assert_eq!(read.iter().all(|one| one.connector.is_some()), findings.is_empty());
         if findings.is_empty() { String::new() } else { findings.told("f", text).to_string() }
     }
@@ -251,6 +305,22 @@ mod tests {
             told.contains("f:5:1: `api_key` is a secret") && !told.contains("s3cret"),
             "{told}"
         );
+    }
+
+    #[test]
+    fn an_app_stands_in_a_table_of_its_own_with_its_secret_in_a_variable() {
+        for system in ["hubspot", "jobber"] {
+            let app = "client_id = \"1\"\nclient_secret_env = \"TOKEN\"\n\
+                       redirect_uri = \"https://acme.example/connected\"\n";
+            let text = format!("[a]\nsystem = \"{system}\"\n[a.oauth]\n{app}");
+            assert_eq!(told(&text), "");
+            let without = text.replace("client_secret_env = \"TOKEN\"\n", "");
+            let told = told(&without);
+            assert!(told.contains("f:3:1: `client_secret_env` is missing"), "{told}");
+        }
+        let paths =
+            "[a]\nsystem = \"hubspot\"\ntoken_env = \"TOKEN\"\npaths = { token = \"/oauth/x\" }\n";
+        assert_eq!(told(paths), "");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! each mapping. Accounts and schemas are read, and nothing else.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -67,7 +68,11 @@ impl Look<'_, '_, '_> {
                 self.accounts.insert(connection.name.clone(), account);
             }
             Err(error) => {
-                let message = format!("connection `{}`: {error}", connection.name);
+                let name = &connection.name;
+                let mut message = format!("connection `{name}`: {error}");
+                if error.kind == ErrorKind::Auth && connection.oauth().is_some() {
+                    let _ = write!(message, "; flux connect {name} connects it");
+                }
                 self.note(&error, &connection.place, message, findings);
             }
         }

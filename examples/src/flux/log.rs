@@ -26,7 +26,7 @@ pub(super) async fn show(
 ) -> Outcome<Exit> {
     let names = named(config, wanted.mapping.as_slice())?;
     let Some(store) = &config.store else { return Err("there is no store".into()) };
-    let store = store.open(config.mappings()).await?;
+    let store = store.open(config.mappings()).await?.store;
     for mapping in config.mappings().filter(|mapping| names.contains(&mapping.name)) {
         let tenant = config.engine.tenant.clone().unwrap_or_default();
         let key = MappingKey { tenant, mapping: mapping.name.clone() };

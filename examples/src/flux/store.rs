@@ -80,6 +80,21 @@ impl Kind {
     }
 }
 
+/// A store that is open.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub(super) store: Arc<dyn Store>,
+    /// The same one, for tokens.
+    pub(super) tokens: Arc<dyn TokenStore>,
+}
+
+impl Opened {
+    fn new<S: Store + TokenStore>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { store: Arc::<S>::clone(&store), tokens: store }
+    }
+}
+
 /// The keys, and what is sealed with them.
 #[derive(Debug, Clone)]
 pub(super) struct Seal {
@@ -187,6 +202,23 @@ impl StoreInFile {
         format!("{}{sealed}", self.kind.words())
     }
 
+    /// Whether it may be there already: an SQLite file, or a server.
+    pub(super) fn is_there(&self) -> bool {
+        match &self.kind {
+            Kind::Sqlite(path) => path.exists(),
+            Kind::Memory => false,
+            Kind::Postgres(_) => true,
+        }
+    }
+
+    /// Whether it is gone when the program ends.
+    pub(super) fn forgets(&self) -> bool {
+        match &self.kind {
+            Kind::Memory => true,
+            Kind::Sqlite(_) | Kind::Postgres(_) => false,
+        }
+    }
+
     /// The keys with which plans are sealed, too.
     pub(super) fn ring(&self) -> Option<&Keyring> {
         self.seal.as_ref().map(|seal| &seal.ring)
@@ -196,7 +228,7 @@ impl StoreInFile {
     pub(super) async fn open<'m>(
         &self,
         mappings: impl IntoIterator<Item = &'m Mapping>,
-    ) -> Result<Arc<dyn Store>, StoreError> {
+    ) -> Result<Opened, StoreError> {
         Ok(match &self.kind {
             Kind::Sqlite(path) => self.sealed(SqliteStore::open(path).await?, mappings),
             Kind::Memory => self.sealed(MemoryStore::new(), mappings),
@@ -208,14 +240,14 @@ impl StoreInFile {
         &self,
         store: S,
         mappings: impl IntoIterator<Item = &'m Mapping>,
-    ) -> Arc<dyn Store> {
+    ) -> Opened {
         match &self.seal {
-            None => Arc::new(store),
+            None => Opened::new(store),
             Some(Seal { ring, only_sensitive: true }) => {
-                Arc::new(Sealed::only_sensitive(store, ring.clone(), mappings))
+                Opened::new(Sealed::only_sensitive(store, ring.clone(), mappings))
             }
             Some(Seal { ring, only_sensitive: false }) => {
-                Arc::new(Sealed::new(store, ring.clone()))
+                Opened::new(Sealed::new(store, ring.clone()))
             }
         }
     }

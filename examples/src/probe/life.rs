@@ -19,6 +19,9 @@ use super::{Probe, Stop};
 /// How a step ends that cannot go on.
 pub(super) type Tried<T> = Result<T, Verdict>;
 
+/// So many records are made.
+pub(super) const MARKS: usize = 4;
+
 /// Longer than what is declared something may take when a machine is busy.
 const SLACK: Duration = Duration::from_secs(30);
 
@@ -208,7 +211,7 @@ impl Probe<'_> {
             return Self::after("create");
         }
         let capabilities = self.own.connector.capabilities(&self.own.object);
-        let marks: Vec<String> = (2..=4).map(|number| mark(&self.own.marker, number)).collect();
+        let marks: Vec<String> = (2..=MARKS).map(|number| mark(&self.own.marker, number)).collect();
         let before = self.own.left().len();
         for chunk in marks.chunks(capabilities.create_batch.max(1)) {
             let new = chunk.iter().map(|mark| (mark.clone(), fields.record(mark)));

@@ -55,6 +55,16 @@ impl Own {
         &self.left
     }
 
+    /// Whether a create of its own has answered with this record.
+    pub(super) fn knows(&self, record: &RecordId) -> bool {
+        self.left.contains(record) || self.gone.contains(record)
+    }
+
+    /// Whether anything was sent.
+    pub(super) fn has_written(&self) -> bool {
+        self.sent > 0
+    }
+
     /// Makes a record for each list of fields, in one call. What could not be told of one is kept as
     /// doubtful by its mark.
     pub(super) async fn create(
@@ -112,9 +122,7 @@ impl Own {
         &mut self,
         writes: Vec<(WriteAction, Vec<(FieldName, Value)>)>,
     ) -> Vec<WriteOutcome> {
-        let is_own = |action: &WriteAction| {
-            action.record().is_none_or(|id| self.left.contains(id) || self.gone.contains(id))
-        };
+        let is_own = |action: &WriteAction| action.record().is_none_or(|id| self.knows(id));
         if !writes.iter().all(|(action, _)| is_own(action)) {
             let message = "this record is not the probe's own: it is not touched";
             let refused = ConnectorError::new(ErrorKind::Permanent, message);

@@ -260,3 +260,14 @@ async fn mappings_refer_to_each_other_by_names_that_are_there() {
         ],
     );
 }
+
+/// What core says of mappings in code is said of the file.
+#[tokio::test]
+async fn what_is_to_be_added_is_named_as_it_stands_in_a_file() {
+    let file = include_str!("../../sync.toml");
+    let (head, _) = file.split_once("# The same e-mail").unwrap();
+    let office = Office::with(&format!("{head}match = []\npairs = []\n")).await;
+    let told = office.flux(&["check"]).await;
+    said(&told.err, &["add [[mappings.match]] with", "add [[mappings.pairs]] with", "2 mistakes"]);
+    assert!(!told.err.contains("add ."), "{told:?}");
+}

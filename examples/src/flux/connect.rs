@@ -1,0 +1,35 @@
+//! Connecting an account by OAuth: a browser is sent to the system, and comes back with a code. The tokens
+//! are kept in the store of the file.
+
+use super::config::Config;
+use super::place::meant;
+use super::store::StoreInFile;
+use super::{Exit, Host, Outcome};
+
+/// Connects the account of a connection.
+pub(super) async fn connect(
+    config: &Config<'_, '_>,
+    name: &str,
+    host: &mut Host<'_>,
+) -> Outcome<Exit> {
+    let with_app = || config.connections.iter().filter(|one| one.oauth().is_some());
+    let Some(connection) = config.connection(name) else {
+        let meant = meant(name, with_app().map(|one| one.name.as_str()));
+        return Err(format!("there is no connection `{name}`: {meant}").into());
+    };
+    let Some(oauth) = connection.oauth() else {
+        let why =
+            format!("`{name}` has a token, and no [connections.{name}.oauth]: it is connected");
+        return Err(why.into());
+    };
+    if config.store.as_ref().is_some_and(StoreInFile::forgets) {
+        return Err(
+            "the store is the memory, which would forget the tokens: name another one".into()
+        );
+    }
+    let begun = oauth.begin()?;
+    let callback = (host.browser)(begun.url).await?;
+    oauth.finish(&begun.pending, callback.trim()).await?;
+    writeln!(host.out, "{name} is connected")?;
+    Ok(Exit::Done)
+}
