@@ -17,6 +17,8 @@ mod answer;
 mod breaker;
 mod budget;
 mod call;
+#[cfg(any(test, fuzzing))]
+mod canned;
 mod client;
 mod count;
 mod credential;

@@ -10,6 +10,9 @@
 //! Deciding what is written is not here: that is `fluxcascade-core`.
 
 pub mod config;
+#[cfg(all(any(test, fuzzing), feature = "hubspot", feature = "jobber"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(any(feature = "hubspot", feature = "jobber", feature = "sim"))]
 // An adapter alone does not use every part of the layer that it shares.
 #[allow(dead_code, unused_imports)]

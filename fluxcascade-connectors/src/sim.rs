@@ -32,6 +32,7 @@ mod clock;
 mod control;
 mod draw;
 mod fault;
+mod garble;
 mod glob;
 mod hook;
 pub mod hubspot;

@@ -8,6 +8,8 @@ use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use reqwest::{ClientBuilder, redirect, retry as library_retry};
 
 use super::settings::HttpSettings;
+#[cfg(any(test, fuzzing))]
+use super::{answer::Answer, canned::Canned};
 
 const USER_AGENT: &str = concat!("fluxcascade/", env!("CARGO_PKG_VERSION"));
 
@@ -29,6 +31,8 @@ pub struct HttpClient {
     inner: reqwest::Client,
     /// It was seen to follow a redirect.
     strays: Arc<AtomicBool>,
+    #[cfg(any(test, fuzzing))]
+    canned: Option<Arc<Canned>>,
 }
 
 impl HttpClient {
@@ -51,7 +55,25 @@ impl HttpClient {
     /// out by the first redirect, and is not used any more; [`from_builder`](Self::from_builder) is
     /// safe from the start.
     pub fn new(client: reqwest::Client) -> Self {
-        Self { inner: client, strays: Arc::default() }
+        Self {
+            inner: client,
+            strays: Arc::default(),
+            #[cfg(any(test, fuzzing))]
+            canned: None,
+        }
+    }
+
+    /// A client that answers out of a text.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn canned(known: &[(&'static str, &'static str)], input: &[u8]) -> Self {
+        let canned = Some(Arc::new(Canned::new(known, input)));
+        Self { canned, ..Self::new(super::canned::UNUSED.clone()) }
+    }
+
+    /// The next answer out of a text, if that is where answers come from.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn made_up(&self, kind: &str) -> Option<Answer> {
+        self.canned.as_ref().map(|canned| canned.next(kind))
     }
 
     /// Our own.
@@ -82,11 +104,13 @@ impl HttpClient {
         asked: &reqwest::Url,
         answered: &reqwest::Url,
     ) -> Result<(), ConnectorError> {
-        if asked == answered {
-            return Ok(());
-        }
+        if asked == answered { Ok(()) } else { Err(self.found_out()) }
+    }
+
+    /// It was seen to follow a redirect: nothing is sent with it any more.
+    pub(super) fn found_out(&self) -> ConnectorError {
         self.strays.store(true, Ordering::Relaxed);
-        Err(strayed())
+        strayed()
     }
 }
 

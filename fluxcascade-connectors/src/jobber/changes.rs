@@ -37,6 +37,10 @@ use super::object::{Feed, Object};
 use super::read;
 use super::wire::PageInfo;
 
+/// So often a page begins anew because its cursor was refused: cursors that age are one thing, cursors
+/// that are never taken would be followed for ever.
+const REFUSALS: u8 = 3;
+
 /// The format of the cursors that are written.
 const FORMAT: u32 = 1;
 
@@ -73,9 +77,17 @@ struct Place {
     /// Clients whose properties go on, with Jobber's cursor among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pending: Vec<(String, String)>,
+    /// How often Jobber refused its own cursor since the lower bound was last moved.
+    #[serde(default, skip_serializing_if = "is_none")]
+    refused: u8,
     /// Whether the clients are all listed, and only those are left.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     listed: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it skips so")]
+fn is_none(times: &u8) -> bool {
+    *times == 0
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +112,7 @@ impl Place {
             after: None,
             newest: None,
             pending: Vec::new(),
+            refused: 0,
             listed: false,
         }
     }
@@ -149,6 +162,7 @@ impl Place {
         if anchor > self.from && again * 10 <= rows.len() {
             self.from = anchor;
             self.after = None;
+            self.refused = 0;
             return Ok(());
         }
         if info.end_cursor.is_none() || info.end_cursor == self.after {
@@ -254,6 +268,14 @@ impl Listed<'_> {
         let answer = cost::shrinking(self.api, &mut first, |first| self.list(first, place)).await;
         match answer {
             Err(error) if place.after.is_some() && may_be_the_cursor(&error) => {
+                if place.refused == REFUSALS {
+                    return Err(ConnectorError {
+                        kind: ErrorKind::Protocol,
+                        message: format!("jobber refuses its own cursors: {}", error.message),
+                        ..error
+                    });
+                }
+                place.refused += 1;
                 place.after = None;
                 self.api.read(&self.list(first, place)).await
             }

@@ -126,6 +126,18 @@ pub enum Effect {
     DoneTwice,
     /// Done, and answered with the first half of the body.
     CutAnswer,
+    /// Done, and answered with a page for people and the same status.
+    Page,
+    /// Done, and the answer's texts, numbers and flags are of other types.
+    WrongTypes,
+    /// Done, and every id in the answer is null.
+    WithoutIds,
+    /// Done, and the answer says that another page follows, at the same place each time.
+    EndlessPages,
+    /// Done, and the answer has 50 MB.
+    Huge,
+    /// Not done: sent to another host, `localhost`, with status 307.
+    Redirect,
 }
 
 /// A plan with how often each rule has fitted.

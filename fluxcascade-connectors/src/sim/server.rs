@@ -21,7 +21,7 @@ use super::log::{LoggedRequest, RequestLog};
 use super::oauth::{Guarded, OAuthServer};
 use super::outbox::{Mishap, Outbox};
 use super::stream::{CutListener, Scissors};
-use super::{SimConfig, SimError, SteeredClock, control, http_date, lock};
+use super::{SimConfig, SimError, SteeredClock, control, garble, http_date, lock};
 
 /// The largest body that is read, in bytes.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
@@ -341,7 +341,19 @@ async fn happen(vendor: &dyn Vendor, call: &Call, effect: Option<Effect>) -> Out
             reply.body.truncate(reply.body.len() / 2);
             Outcome::Answer(reply)
         }
+        Effect::Page => Outcome::Answer(garble::page(&vendor.perform(call).await)),
+        Effect::WrongTypes => Outcome::Answer(garble::of_wrong_types(vendor.perform(call).await)),
+        Effect::WithoutIds => Outcome::Answer(garble::without_ids(vendor.perform(call).await)),
+        Effect::EndlessPages => Outcome::Answer(garble::endless(vendor.perform(call).await)),
+        Effect::Huge => Outcome::Answer(garble::huge(vendor.perform(call).await)),
+        Effect::Redirect => Outcome::Answer(garble::elsewhere(port_of(call))),
     }
+}
+
+/// The port that the client came to.
+fn port_of(call: &Call) -> u16 {
+    let host = call.headers.get("host").and_then(|host| host.to_str().ok());
+    host.and_then(|host| host.rsplit_once(':')?.1.parse().ok()).unwrap_or(80)
 }
 
 const BAD_GATEWAY: &str = "<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n\
