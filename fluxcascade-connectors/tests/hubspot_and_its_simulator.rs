@@ -64,6 +64,29 @@ async fn hubspots_limits_are_kept_to_and_waited_out_where_others_use_them_up() {
 }
 
 #[tokio::test]
+async fn a_full_read_goes_on_from_a_stored_cursor_as_if_it_had_not_been_interrupted() {
+    let bench = Bench::new().await;
+    bench.sim.seed_people(230).unwrap();
+    bench.sim.archive_contact(&bench.sim.contacts()[5].id).unwrap();
+    let (mut seen, mut position) = (BTreeSet::new(), Position::Start);
+    loop {
+        let (object, projection) = (bench.object.clone(), bench.projection.clone());
+        let request = ChangesRequest { object, projection, position, limit: 50 };
+        // Each page is asked for twice: the first time its answer did not get stored.
+        let lost = bench.hubspot.changes(request.clone()).await.unwrap();
+        let page = bench.hubspot.changes(request).await.unwrap();
+        assert_eq!(lost, page);
+        seen.extend(page.observations.iter().map(|seen| seen.record.to_string()));
+        if !page.more {
+            break;
+        }
+        position =
+            Position::After(fluxcascade_core::model::Cursor::new(page.cursor.as_str()).unwrap());
+    }
+    assert_eq!(seen.len(), 230, "the archived one, too");
+}
+
+#[tokio::test]
 async fn what_is_written_is_there_and_each_write_has_its_own_outcome() {
     let bench = Bench::new().await;
     let ann = bench.sim.seed_contact([("email", "ann@x.io"), ("phone", "1")]).unwrap();

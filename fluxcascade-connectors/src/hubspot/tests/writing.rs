@@ -351,3 +351,68 @@ async fn refused_credentials_stop_the_whole_call_with_nothing_sent_behind() {
     let now = bench.clock.now();
     assert!(bench.write_before(Vec::new(), now + LATER).await.is_empty());
 }
+
+/// HubSpot refuses a value of a unique property that is taken with a 400, and may or may not say by whom.
+#[tokio::test]
+async fn a_taken_value_of_a_unique_property_is_the_record_that_has_it_whether_or_not_it_is_named() {
+    for (who, reads) in [("77", 0), ("Another record", 1)] {
+        let bench = Bench::new().await;
+        let taken = invalid(&format!(
+            "Property values were not valid: [{{\"isValid\":false,\"message\":\"{who} already has that \
+             value.\",\"error\":\"CONFLICTING_UNIQUE_VALUE\",\"name\":\"our_id\"}}]"
+        ));
+        bench.say("POST", CREATE, status(400, taken)).await;
+        bench.answer("POST", READ, rows(&[contact(77, "a@x.io", "A")])).await;
+        let outcomes = bench.write(vec![create(&[("our_id", text("j-1"))])]).await;
+        assert_eq!(outcomes, [WriteOutcome::Exists(id("77"))]);
+        assert_eq!(bench.hubspot.requests().of("read"), reads);
+        for body in bench.bodies(READ).await {
+            assert_eq!(
+                (&body["idProperty"], &body["inputs"]),
+                (&json!("our_id"), &json!([{ "id": "j-1" }]))
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_associated_with_a_label_keeps_those_that_it_has() {
+    let bench = Bench::new().await;
+    let read = "/crm/v4/associations/contacts/companies/batch/read";
+    let make = "/crm/v4/associations/contacts/companies/batch/create";
+    let own = json!({ "category": "USER_DEFINED", "typeId": 28, "label": "Payer" });
+    let plain = json!({ "category": "HUBSPOT_DEFINED", "typeId": 279, "label": null });
+    let row = json!({ "from": { "id": "1" }, "to": [
+        { "toObjectId": 8, "associationTypes": [plain] },
+        { "toObjectId": 9, "associationTypes": [plain, own] },
+    ] });
+    bench.answer("POST", read, json!({ "results": [row] })).await;
+    let answer = json!({ "results": [{
+        "fromObjectTypeId": "0-1", "fromObjectId": 1, "toObjectTypeId": "0-2", "toObjectId": 9, "labels": []
+    }] });
+    bench.say("POST", make, status(201, answer)).await;
+    let (object, company) = (ObjectType::new("companies").unwrap(), id("9"));
+    let to = Value::Ref(fluxcascade_core::model::Reference { object, id: company });
+    let outcomes = bench.write(vec![update("1", &[("association.companies", to)])]).await;
+    assert_eq!(record(&outcomes[0]), "1");
+    let spec = |category: &str, number: u32| json!({ "associationCategory": category, "associationTypeId": number });
+    let types =
+        [spec("HUBSPOT_DEFINED", 1), spec("HUBSPOT_DEFINED", 279), spec("USER_DEFINED", 28)];
+    let pair = json!({ "from": { "id": "1" }, "to": { "id": "9" }, "types": types });
+    assert_eq!(bench.bodies(make).await, [json!({ "inputs": [pair] })]);
+    assert_eq!(bench.bodies(read).await, [json!({ "inputs": [{ "id": "1" }] })]);
+    assert_eq!(bench.hubspot.requests().of("update"), 0, "there is nothing else to write");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_nothing_of_an_association_leaves_the_write_unknown() {
+    let bench = Bench::new().await;
+    let at = |last: &str| format!("/crm/v4/associations/contacts/companies/batch/{last}");
+    bench.answer("POST", &at("read"), json!({ "results": [] })).await;
+    bench.answer("POST", &at("associate/default"), json!({ "results": [] })).await;
+    let (object, company) = (ObjectType::new("companies").unwrap(), id("9"));
+    let one = Value::Ref(fluxcascade_core::model::Reference { object, id: company });
+    let set = Value::Set([one].into());
+    let outcomes = bench.write(vec![update("1", &[("associations.companies", set)])]).await;
+    assert!(matches!(outcomes[0], WriteOutcome::Unknown(_)), "{outcomes:?}");
+}

