@@ -8,7 +8,7 @@ use fluxcascade_core::connector::{
     Connector, ConnectorError, Delivery, ErrorKind, ExternalIdField, Notice, Position,
     SubscribeRequest,
 };
-use fluxcascade_core::model::{FieldSchema, FieldType, ObjectType, RecordId};
+use fluxcascade_core::model::{FieldSchema, FieldType, ObjectType, RecordId, Value};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -185,6 +185,9 @@ async fn every_request_is_on_a_dated_path_if_the_paths_are() {
     bench.follow(next).await;
     let tied = [("associations.companies", to_all("companies", &[&oak]))];
     super::bench::applied(&bench.write_one(change(&ann, &tied)).await);
+    let untied = [("associations.companies", Value::Null)];
+    super::bench::applied(&bench.write_one(change(&ann, &untied)).await);
+    assert_eq!(bench.sim.associated(("contacts", &ann), "companies"), []);
     super::bench::applied(&bench.write_one(super::bench::archive(&ann)).await);
     ensure(&bench, "contacts", "jobber_id").await.unwrap();
     bench.hubspot.extensions().subscriptions.unwrap().subscriptions().await.unwrap();
