@@ -35,6 +35,11 @@ const STAGE: &str = "lifecyclestage";
 
 /// Writes a batch, with one outcome per write in their order.
 pub(super) async fn write(api: &Api, known: &Known, request: &WriteRequest) -> Vec<WriteOutcome> {
+    if api.clock().now() > request.not_after {
+        // Some writes begin with a read, which could only be in vain.
+        let what = "the writes were not sent: their time to leave was over";
+        return none_sent(request, &ConnectorError::new(ErrorKind::Transient, what));
+    }
     let mut session = Session::new(api, known, request);
     let mut rows = Vec::with_capacity(request.writes.len());
     for (place, write) in request.writes.iter().enumerate() {

@@ -282,8 +282,15 @@ async fn nothing_is_sent_after_not_after() {
     let bench = Bench::new().await;
     bench.hubspot.schema(&contacts()).await.unwrap();
     let late = NOON - Duration::from_micros(1);
-    let outcomes = bench.write_before(vec![create(&[("email", text("a@x.io"))])], late).await;
-    assert!(matches!(outcomes[0], WriteOutcome::NotSent(_)));
+    let archive = WriteAction::Archive { record: id("1"), if_tag: None };
+    let writes = vec![
+        create(&[("email", text("a@x.io"))]),
+        update("1", &[("associations.companies", Value::Null)]),
+        a_write(archive, &[]),
+    ];
+    for outcome in bench.write_before(writes, late).await {
+        assert!(matches!(outcome, WriteOutcome::NotSent(_)), "{outcome:?}");
+    }
     assert!(bench.requests().await.is_empty());
 }
 
