@@ -140,9 +140,6 @@ fn deals() -> Vec<Row> {
     ]
 }
 
-/// The first one is in two parts, or it would look like something that is left to do here.
-const TASK_TYPES: [&str; 3] = [concat!("TO", "DO"), "CALL", "EMAIL"];
-
 fn tasks() -> Vec<Row> {
     vec![
         written("hs_timestamp", "Due date", Holds::Instant),
