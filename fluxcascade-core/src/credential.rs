@@ -5,10 +5,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::model::Timestamp;
 use crate::store::{StoreError, StoredToken, TokenKey, TokenStore};
 
 /// How long to wait before looking again whether another one has refreshed.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long to wait at most before a store that is away is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A credential that is not good any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +79,7 @@ where
         }
         clock.sleep(LOOK_AGAIN).await;
     };
-    let outcome = refresh_claimed(tokens, stale, refresh).await;
+    let outcome = refresh_claimed(tokens, clock, stale, until, refresh).await;
     // If that fails, the claim ends by itself.
     let _ = tokens.release_refresh(&stale.key, until).await;
     outcome
@@ -88,7 +92,9 @@ async fn newer(tokens: &dyn TokenStore, stale: &Stale) -> Result<Option<StoredTo
 
 async fn refresh_claimed<E, F>(
     tokens: &dyn TokenStore,
+    clock: &dyn Clock,
     stale: &Stale,
+    until: Timestamp,
     refresh: impl FnOnce(Option<StoredToken>) -> F,
 ) -> Result<StoredToken, E>
 where
@@ -102,7 +108,7 @@ where
         return Ok(newer);
     }
     let secret = refresh(current).await?;
-    if tokens.replace_token(&stale.key, generation, &secret).await? {
+    if stored(tokens, clock, stale, (generation, until), &secret).await? {
         return Ok(StoredToken { generation: generation + 1, secret });
     }
     // The claim was over before the answer came, and another has refreshed.
@@ -110,4 +116,32 @@ where
         let why = "the credential was refreshed and is gone: connect the account anew";
         StoreError::failed(why).into()
     })
+}
+
+/// Stores what the vendor answered in the place of this generation; says whether it did. With some vendors
+/// the answer comes once, so that a store which is away is tried again for as long as the claim holds.
+async fn stored(
+    tokens: &dyn TokenStore,
+    clock: &dyn Clock,
+    stale: &Stale,
+    (generation, until): (u64, Timestamp),
+    secret: &[u8],
+) -> Result<bool, StoreError> {
+    let mut pause = LOOK_AGAIN;
+    loop {
+        let error = match tokens.replace_token(&stale.key, generation, secret).await {
+            Ok(replaced) => return Ok(replaced),
+            Err(error) => error,
+        };
+        if !error.is_transient() || clock.now() + pause >= until {
+            return Err(error);
+        }
+        clock.sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        // It may have been stored though the call failed.
+        let now = tokens.token(&stale.key).await;
+        if now.is_ok_and(|now| now.is_some_and(|now| now.secret == secret)) {
+            return Ok(true);
+        }
+    }
 }

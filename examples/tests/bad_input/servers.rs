@@ -170,7 +170,7 @@ async fn a_token_that_is_taken_back_stops_the_run_before_anything_is_written() {
         let revoked = FaultRule::new(When::Always, Effect::Status(401));
         match which {
             "hubspot" => world.hubspot.add_fault(revoked.path("*/batch/update")),
-            _ => world.jobber.add_fault(revoked.body("EditClients")),
+            _ => world.jobber.add_fault(revoked.body("clientEdit(")),
         }
         let error = at_a_system(engine.sync(NAME).await, which);
         assert_eq!(error.kind, ErrorKind::Auth, "{error}");

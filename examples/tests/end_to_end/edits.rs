@@ -98,7 +98,7 @@ async fn a_phone_edited_in_jobber_between_the_pull_and_the_write_is_not_lost() {
     world.edit_contact(&contact, "phone", "256 593 1400");
     world.time("14:15");
     let (jobber, ann) = (Arc::clone(&world.jobber), client.clone());
-    world.jobber.before_next("*", "FetchClients", move || {
+    world.jobber.before_next("*", "query FetchClient(", move || {
         jobber.edit_client(&ann, |ann| ann.phones[0].number = "256 593 1415".to_owned());
     });
     let report = sync(&engine).await;
@@ -118,7 +118,7 @@ async fn another_field_edited_directly_before_the_write_is_not_lost() {
     world.edit_contact(&contact, "phone", "256 593 1400");
     world.time("14:15");
     let (jobber, ann) = (Arc::clone(&world.jobber), client.clone());
-    world.jobber.before_next("*", "EditClients", move || {
+    world.jobber.before_next("*", "clientEdit(", move || {
         jobber.edit_client(&ann, |ann| ann.last_name = "Lee-Marsh".into());
     });
     sync(&engine).await;

@@ -14,8 +14,8 @@ use crate::world::{Memory, World, people, sync};
 
 const HUBSPOT_UPDATE: &str = "*/batch/update";
 const HUBSPOT_CREATE: &str = "*/batch/create";
-const JOBBER_UPDATE: &str = "mutation EditClients";
-const JOBBER_CREATE: &str = "mutation CreateClient";
+const JOBBER_UPDATE: &str = "clientEdit(";
+const JOBBER_CREATE: &str = "clientCreate(";
 
 async fn engine(world: &World) -> Engine {
     world.engine(Arc::new(MemoryStore::new()), people().build().unwrap()).await

@@ -17,7 +17,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("store", &["model", "codec"]),
     ("resolver", &["model"]),
     ("clock", &["model"]),
-    ("credential", &["store", "clock"]),
+    ("credential", &["model", "store", "clock"]),
     ("transform", &["model"]),
     ("mapping", &["model", "transform", "resolver"]),
     ("plan", &["model", "mapping", "transform", "resolver"]),

@@ -47,7 +47,7 @@ impl Breaker {
         match *state {
             State::Closed(_) => Ok(()),
             State::Open(until) | State::Trying(until) if now < until => {
-                Err(open(kind, until.since(now)))
+                Err(resting(kind, until.since(now)))
             }
             State::Open(_) | State::Trying(_) => {
                 *state = State::Trying(now + self.patience);
@@ -78,13 +78,21 @@ impl Breaker {
         }
     }
 
+    /// The error for a request that is held back at this time.
+    pub(super) fn resting(&self, kind: &str, now: Timestamp) -> ConnectorError {
+        match *self.lock() {
+            State::Closed(_) => resting(kind, Duration::ZERO),
+            State::Open(until) | State::Trying(until) => resting(kind, until.since(now)),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // One value, which is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn open(kind: &str, wait: Duration) -> ConnectorError {
+fn resting(kind: &str, wait: Duration) -> ConnectorError {
     ConnectorError {
         retry_after: Some(wait),
         ..ConnectorError::new(

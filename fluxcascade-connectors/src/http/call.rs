@@ -6,7 +6,11 @@ use std::fmt;
 use fluxcascade_core::model::Timestamp;
 use secrecy::SecretString;
 
+use super::credential::hidden_in;
 use super::retry::Repeat;
+
+/// Parts of forms that are no secrets, and that vendors name in what they say.
+const PUBLIC: [&str; 4] = ["grant_type", "client_id", "redirect_uri", "token_type_hint"];
 
 /// The verbs that adapters use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +119,15 @@ impl Call {
     pub(crate) fn asked_by(mut self, asker: Asker) -> Self {
         self.asker = asker;
         self
+    }
+}
+
+impl Call {
+    /// The text without the secrets that the call's form has.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        let Body::Form(fields) = &self.body else { return text.to_owned() };
+        let secrets = fields.iter().filter(|(name, _)| !PUBLIC.contains(name));
+        secrets.fold(text.to_owned(), |text, (_, secret)| hidden_in(&text, secret))
     }
 }
 

@@ -140,7 +140,6 @@ impl Client {
             Ok(_) | Err(_) => None,
         };
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-        self.breaker.note(health(judged), self.clock.now());
     }
 
     /// Sends a call until it succeeds, or sending it again is unsafe, useless or too late.
@@ -154,16 +153,16 @@ impl Client {
         let mut renewed = false;
         let mut last: Option<Failure> = None;
         loop {
+            if self.breaker.is_open(self.clock.now()) {
+                return Err(self.resting(call, last));
+            }
             let grant = self.grant(call).await.map_err(not_sent)?;
             waited += self.await_budget(call, waited).await?;
             if call.not_after.is_some_and(|end| self.clock.now() > end) {
                 return Err(not_sent(too_late(call)));
             }
-            if let Err(rests) = self.breaker.admit(call.kind, self.clock.now()) {
-                let retry_after = rests.retry_after;
-                let mut failure = last.unwrap_or_else(|| not_sent(rests));
-                failure.error.retry_after = retry_after;
-                return Err(failure);
+            if self.breaker.admit(call.kind, self.clock.now()).is_err() {
+                return Err(self.resting(call, last));
             }
             let failure = match self.attempt(call, &grant, attempt).await {
                 Ok(answer) => return Ok(answer),
@@ -189,6 +188,15 @@ impl Client {
             attempt += 1;
             last = Some(failure);
         }
+    }
+
+    /// Nothing is sent while the system is left in peace: what the last attempt met, or that.
+    fn resting(&self, call: &Call, last: Option<Failure>) -> Failure {
+        let rests = self.breaker.resting(call.kind, self.clock.now());
+        let retry_after = rests.retry_after;
+        let mut failure = last.unwrap_or_else(|| not_sent(rests));
+        failure.error.retry_after = retry_after;
+        failure
     }
 
     /// What the call is signed with.
@@ -244,7 +252,7 @@ impl Client {
         let judged = match outcome {
             // That says nothing of the system.
             Err(Lost::Late(error)) => return Err(not_sent(error)),
-            Ok(answer) => match self.judge(call, &answer, attempt) {
+            Ok(answer) => match self.judge(call, grant, &answer, attempt) {
                 None => Ok(answer),
                 Some((fate, error)) => Err(Failure { fate, error, answer: Some(Box::new(answer)) }),
             },
@@ -253,17 +261,26 @@ impl Client {
                 Err(Failure { fate: Fate::Unknown, error, answer: None })
             }
         };
-        if !matches!(call.asker, Asker::Bearer(_) | Asker::Key) {
+        self.breaker.note(health(&judged), self.clock.now());
+        if matches!(call.asker, Asker::Connection) {
             self.note(&judged);
         }
         judged
     }
 
     /// What the answer means, if it is not what was asked for.
-    fn judge(&self, call: &Call, answer: &Answer, attempt: u32) -> Option<(Fate, ConnectorError)> {
+    fn judge(
+        &self,
+        call: &Call,
+        grant: &Grant,
+        answer: &Answer,
+        attempt: u32,
+    ) -> Option<(Fate, ConnectorError)> {
         let now = self.clock.now();
-        for reported in self.dialect.limits(answer) {
-            self.meter.learn(&reported, now);
+        if matches!(call.asker, Asker::Connection) {
+            for reported in self.dialect.limits(answer) {
+                self.meter.learn(&reported, now);
+            }
         }
         let verdict = match call.asker {
             Asker::Nobody => oauth::judge(answer),
@@ -281,6 +298,8 @@ impl Client {
         if error.is_transient() {
             error.retry_after = error.retry_after.or_else(|| answer.retry_after());
         }
+        // Vendors repeat the credential in what they say, or the beginning of it.
+        error.message = grant.hidden_in(&call.hidden_in(&error.message));
         Some((fate, error))
     }
 
@@ -368,9 +387,13 @@ fn exposed(secret: &SecretString) -> &str {
     secret.expose_secret()
 }
 
-/// What the outcome of an attempt says of the system's health. One that is over its limit is well.
+/// What the outcome of an attempt says of the system's health. One that is over its limit, or that has a
+/// record locked and says so, is well.
 fn health(judged: &Result<Answer, Failure>) -> Health {
     match judged {
+        Err(failure) if failure.fate == Fate::NotSent && failure.answer.is_some() => {
+            Health::Answered
+        }
         Err(failure) if failure.error.kind == ErrorKind::Transient => Health::Failed,
         Ok(_) | Err(_) => Health::Answered,
     }

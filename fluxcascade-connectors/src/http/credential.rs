@@ -5,7 +5,7 @@ use std::fmt;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::client::Client;
 use super::oauth::{OAuth, Renewing};
@@ -57,6 +57,11 @@ impl Grant {
     pub(super) fn token(&self) -> Option<&SecretString> {
         self.token.as_ref()
     }
+
+    /// The text without the token, or the beginning of it.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        self.token.as_ref().map_or_else(|| text.to_owned(), |token| hidden_in(text, token))
+    }
 }
 
 impl Credential {
@@ -83,6 +88,34 @@ impl Credential {
             Credential::OAuth(renewing) => renewing.renew(client, grant.generation).await,
         }
     }
+}
+
+/// So many characters of a secret are told from other words.
+const TELLING: usize = 8;
+
+/// The text without a secret, and without words that a secret begins with.
+pub(super) fn hidden_in(text: &str, secret: &SecretString) -> String {
+    let secret = secret.expose_secret();
+    if secret.len() < TELLING {
+        return text.to_owned();
+    }
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || "-_.~+/=".contains(c);
+    let hide = |word: &str| {
+        let begins = word.len() >= TELLING && secret.starts_with(word.trim_end_matches('.'));
+        if begins || word.contains(secret) { "[secret]".to_owned() } else { word.to_owned() }
+    };
+    let mut hidden = String::with_capacity(text.len());
+    let mut word = String::new();
+    for c in text.chars() {
+        if is_of_word(c) {
+            word.push(c);
+            continue;
+        }
+        hidden.push_str(&hide(&std::mem::take(&mut word)));
+        hidden.push(c);
+    }
+    hidden.push_str(&hide(&word));
+    hidden
 }
 
 /// How a connection stands.

@@ -54,7 +54,8 @@ pub struct HubSpotConfig {
     /// The parts of the API by version.
     #[serde(default)]
     pub paths: HubSpotPaths,
-    /// How far behind its mark a read of changes begins: 1 minute to 24 hours.
+    /// How far behind its mark a read of changes begins: 1 minute to 24 hours, and never less than
+    /// `search_lag`, as incremental reads go by the search.
     #[serde(default = "look_back", rename = "look_back_ms", deserialize_with = "millis")]
     pub look_back: Duration,
     /// How long a record may take to show in HubSpot's search: at most 24 hours.
@@ -252,7 +253,8 @@ impl HubSpotBuilder {
         self
     }
 
-    /// How far behind its mark a read of changes begins: 1 minute to 24 hours, else 5 minutes.
+    /// How far behind its mark a read of changes begins: 1 minute to 24 hours, and never less than the
+    /// [search's lag](Self::search_lag).
     pub fn look_back(mut self, look_back: Duration) -> Self {
         self.config.look_back = look_back;
         self
@@ -325,7 +327,8 @@ impl HubSpotBuilder {
                 system,
                 api: Api::new(http.metered(meter), config.paths),
                 catalog,
-                look_back: config.look_back,
+                // Incremental reads go by the search: what it shows late must not be passed.
+                look_back: config.look_back.max(config.search_lag),
                 search_lag: config.search_lag,
                 webhooks: config
                     .webhook_secret
@@ -341,6 +344,7 @@ impl HubSpotConfig {
     fn vendor(&self) -> Vendor {
         Vendor {
             name: "HubSpot",
+            origin: self.base_url.clone(),
             authorize_url: self.authorize_url.clone(),
             token_path: self.paths.token.clone(),
             revoke_path: Some(self.paths.revoke.clone()),

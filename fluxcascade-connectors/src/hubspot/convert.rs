@@ -35,10 +35,17 @@ pub(super) fn schema(kind: &Kind, list: &PropertyList) -> ObjectSchema {
         .filter_map(|property| Some(field(FieldName::new(&property.name).ok()?, property)))
         .map(|field| FieldSchema {
             required: kind.required.iter().any(|name| name == field.name.as_str()),
+            unique: field.unique || is_address(kind, &field.name),
             ..field
         });
     let fields = properties.chain(kind.ties.iter().flat_map(associations)).collect();
     ObjectSchema { object: kind.object.clone(), fields }
+}
+
+/// Whether a property is the e-mail of contacts: it is unique, though its metadata does not say so. A
+/// property of that name elsewhere is like any other.
+pub(super) fn is_address(kind: &Kind, name: &FieldName) -> bool {
+    kind.id == "0-1" && name.as_str() == "email"
 }
 
 /// The fields of what an object type is associated with. A change of them leaves the record's time
@@ -72,7 +79,7 @@ fn field(name: FieldName, property: &Property) -> FieldSchema {
     let (field_type, writable) = field_type(property);
     FieldSchema {
         read_only: computed || fixed || !writable,
-        unique: property.has_unique_value || name.as_str() == "email",
+        unique: property.has_unique_value,
         // A calculated value changes without the record's time being moved.
         seen_by: if computed { SeenBy::Sweep } else { SeenBy::Incremental },
         ..FieldSchema::new(name, field_type)

@@ -319,7 +319,7 @@ fn conflict_or_refusal(
     error: &ConnectorError,
 ) -> WriteOutcome {
     match (row.verb, existing) {
-        (Verb::Create, Some(record)) => WriteOutcome::Exists(record.clone()),
+        (Verb::Create | Verb::Upsert, Some(record)) => WriteOutcome::Exists(record.clone()),
         // A record that does not exist yet cannot be unknown: what it is to be associated with is.
         (Verb::Create, None) if error.kind == ErrorKind::NotFound => {
             let fields = row.wishes.iter().map(|wish| wish.field.clone()).collect();

@@ -143,6 +143,7 @@ impl JobberConfig {
     fn vendor(&self) -> Vendor {
         Vendor {
             name: "Jobber",
+            origin: self.base_url.clone(),
             authorize_url: format!("{}{AUTHORIZE_PATH}", self.base_url.trim_end_matches('/')),
             token_path: TOKEN_PATH.to_owned(),
             // There is a mutation for it, and the app's page in Jobber.

@@ -271,8 +271,9 @@ impl Document {
                 texts_of(value, &mut sent);
             }
         }
+        let mut sent: Vec<String> = sent.into_iter().map(plain).collect();
         sent.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        sent.iter().fold(words.to_owned(), |words, text| words.replace(*text, "(value)"))
+        sent.iter().fold(words.to_owned(), |words, text| without(&words, text))
     }
 }
 
@@ -287,6 +288,39 @@ fn range(listing: Listing<'_>) -> Option<Map<String, Json>> {
 
 fn with_fragment(query: &str, object: Object, of: &[Field]) -> String {
     format!("{query}{}", fields::fragment(object, of))
+}
+
+/// A text as it may come back: in any case, and without lines.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect::<String>().to_lowercase()
+}
+
+/// So much of a long text tells of it; words are cut short, in the middle of it if need be.
+const TELLING: usize = 40;
+
+/// The words without a text that was sent, whatever its case, or where it was cut, its beginning.
+fn without(words: &str, sent: &str) -> String {
+    let lower = words.to_lowercase();
+    if lower.len() != words.len() {
+        // Places in the two do not agree: rather no words than somebody's.
+        return if lower.contains(sent) {
+            "(words with a value)".to_owned()
+        } else {
+            words.to_owned()
+        };
+    }
+    if let Some(at) = lower.find(sent).filter(|_| !sent.is_empty()) {
+        let (before, rest) = (words.get(..at), words.get(at + sent.len()..));
+        return match (before, rest) {
+            (Some(before), Some(rest)) => format!("{before}(value){}", without(rest, sent)),
+            _ => "(words with a value)".to_owned(),
+        };
+    }
+    let beginning: String = sent.chars().take(TELLING).collect();
+    match lower.find(&beginning).filter(|_| beginning.len() < sent.len()) {
+        Some(at) => format!("{}(value)", words.get(..at).unwrap_or_default()),
+        None => words.to_owned(),
+    }
 }
 
 /// The texts that may tell of a person. One or two letters tell nothing, and are in every sentence.

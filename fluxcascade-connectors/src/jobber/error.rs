@@ -34,8 +34,12 @@ pub(super) fn is_dead_grant(answer: &Answer) -> bool {
     match refusal.and_then(|refusal| refusal.error).as_deref() {
         Some("invalid_grant") => true,
         Some("invalid_client" | "unauthorized_client" | "invalid_request") => false,
-        // `The provided refresh token is not valid.`, in JSON or as plain text.
-        Some(_) | None => answer.status == 401,
+        // `The provided refresh token is not valid.`, in JSON or as plain text: a 401 that speaks of
+        // something else may be of whoever stands before Jobber.
+        Some(_) | None => {
+            let body = String::from_utf8_lossy(&answer.body).to_lowercase();
+            answer.status == 401 && body.contains("refresh token")
+        }
     }
 }
 

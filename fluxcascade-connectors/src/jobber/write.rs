@@ -319,8 +319,7 @@ impl Writing<'_> {
 
     /// Sends changes in one document, and sets what became of each if there is an answer.
     async fn attempt(&mut self, ready: &[Ready]) -> Result<(), Failure> {
-        let mutations: Vec<&Mutation> = ready.iter().flat_map(|ready| &ready.parts).collect();
-        let document = Document::mutations("edit", &mutations);
+        let document = mutations_of(ready);
         let reply = self.api.send(&document, self.sending()).await?;
         let payloads: ByAlias = reply.data().map_err(unread)?;
         let mut n = 0;
@@ -367,12 +366,13 @@ impl Writing<'_> {
 
     fn fail(&mut self, ready: &[Ready], failure: &Failure) {
         let errors = errors_of(failure);
+        let document = mutations_of(ready);
         let mut n = 0;
         for one in ready {
             let parts = n..n + one.parts.len();
             n = parts.end;
             let outcome = match outcome::about(&errors, parts) {
-                Some(own) => failed_alone(own),
+                Some(own) => failed_alone(own, &document),
                 None => failed(failure),
             };
             self.set(one.place, outcome);
@@ -419,4 +419,10 @@ fn client_of(now: Option<Current>) -> Result<String, ConnectorError> {
         "jobber does not say whose property it is, and only its client can remove it; give the app \
          the scope to read clients",
     ))
+}
+
+/// The changes of these records as one document.
+fn mutations_of(ready: &[Ready]) -> Document {
+    let mutations: Vec<&Mutation> = ready.iter().flat_map(|ready| &ready.parts).collect();
+    Document::mutations("edit", &mutations)
 }

@@ -81,3 +81,17 @@ async fn a_fixed_token_that_is_refused_is_expired_and_a_system_that_fails_is_an_
     assert!(error.message.contains("left in peace"), "{error}");
     assert_eq!(right.requests().total(), 10, "the breaker is open");
 }
+
+#[tokio::test]
+async fn tokens_of_another_app_or_system_go_nowhere_and_stay_what_they_are() {
+    let (bench, hubspot) = HubSpotBench::connected().await;
+    let other = bench.process_of("app 2", "s3cret");
+    bench.clock.advance(31 * MINUTE);
+    for _ in 0..3 {
+        let error = other.account().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Auth);
+        assert!(error.message.contains("another system, address or app"), "{error}");
+    }
+    assert_eq!(other.requests().total(), 0);
+    hubspot.account().await.unwrap();
+}

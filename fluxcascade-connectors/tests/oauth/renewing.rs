@@ -125,10 +125,18 @@ async fn a_token_endpoint_that_is_away_ends_nothing_and_is_asked_now_and_then() 
 async fn a_new_pair_that_the_store_did_not_take_is_stored_later_and_not_lost() {
     let (bench, jobber) = JobberBench::connected().await;
     bench.clock.advance(61 * MINUTE);
-    bench.tokens.failing.store(1, Ordering::SeqCst);
+    bench.tokens.failing.store(3, Ordering::SeqCst);
+    jobber.account().await.unwrap();
+    assert_eq!(bench.renewals(), 1, "a store that is away for a moment is waited for");
+
+    bench.sim.clear_requests();
+    let before = jobber.requests().of("account");
+    bench.clock.advance(61 * MINUTE);
+    bench.tokens.failing.store(u32::MAX, Ordering::SeqCst);
     let error = jobber.account().await.unwrap_err();
     assert!(error.message.contains("the disk is full"), "{error}");
-    assert_eq!(jobber.requests().of("account"), 0, "nothing is used before it is stored");
+    assert_eq!(jobber.requests().of("account"), before, "nothing is used before it is stored");
+    bench.tokens.failing.store(0, Ordering::SeqCst);
     bench.clock.advance(MINUTE);
     jobber.account().await.unwrap();
     assert_eq!(bench.renewals(), 1, "what was answered is not asked for again");

@@ -22,6 +22,8 @@ const LONGEST_CALLBACK: usize = 16 * 1024;
 pub(crate) struct Vendor {
     /// Its name for people.
     pub(crate) name: &'static str,
+    /// Where its API is.
+    pub(crate) origin: String,
     /// Where the browser is sent.
     pub(crate) authorize_url: String,
     /// Where tokens are given, below the base address.

@@ -25,6 +25,8 @@ use crate::http::retry::{Failure, Fate};
 const YOUNG: Duration = Duration::from_secs(60);
 /// After a renewal that failed, the next one is tried after this at the earliest.
 const REST: Duration = Duration::from_secs(30);
+/// However long the vendor asks to wait: what is well again is found out.
+const LONGEST_REST: Duration = Duration::from_secs(300);
 /// How long the store's work around a renewal may take.
 const STORING: Duration = Duration::from_secs(30);
 
@@ -162,12 +164,29 @@ impl Renewing {
 
     fn usable(&self, generation: u64, secret: &[u8]) -> Result<(u64, Tokens), ConnectorError> {
         match Stored::from_bytes(secret)? {
+            Stored::Active(tokens) if tokens.issuer != self.issuer() => Err(self.of_another()),
             Stored::Active(tokens) => Ok((generation, tokens)),
             Stored::Expired { why } => {
                 lock(&self.known).current = None;
                 Err(ConnectorError::new(ErrorKind::Auth, why))
             }
         }
+    }
+
+    /// Whom the tokens are of, and for: they go nowhere else.
+    fn issuer(&self) -> String {
+        format!("{} {} {}", self.vendor.name, self.vendor.origin, self.app.client_id)
+    }
+
+    fn of_another(&self) -> ConnectorError {
+        let vendor = self.vendor.name;
+        ConnectorError::new(
+            ErrorKind::Auth,
+            format!(
+                "this connection was connected at another system, address or app than it is set up for \
+                 now ({vendor}); put that back, or connect the account anew"
+            ),
+        )
     }
 
     fn not_connected(&self) -> ConnectorError {
@@ -207,7 +226,7 @@ impl Renewing {
 
     /// Notes that a renewal failed, so that not every call asks again at once.
     fn rest(&self, error: ConnectorError, now: Timestamp) -> ConnectorError {
-        let rest = error.retry_after.unwrap_or(REST).max(Duration::from_secs(1));
+        let rest = error.retry_after.unwrap_or(REST).clamp(Duration::from_secs(1), LONGEST_REST);
         lock(&self.known).resting = Some((now + rest, error.clone()));
         error
     }
@@ -305,6 +324,7 @@ impl Renewing {
         Ok(Tokens {
             refresh: token.refresh_token.or_else(|| old_refresh.cloned()),
             access: token.access_token,
+            issuer: self.issuer(),
             since: began.micros(),
             until: (began + life).micros(),
         })
@@ -345,7 +365,12 @@ impl Renewing {
     /// Gives the refresh token back, and keeps that there is none.
     pub(super) async fn disconnect(&self, client: &Client) -> Result<(), ConnectorError> {
         let _turn = self.turn.lock().await;
-        let stored = self.stored().await.ok().and_then(|(_, tokens)| tokens.refresh);
+        let stored = match self.stored().await {
+            Ok((_, tokens)) => tokens.refresh,
+            // There is nothing to give back.
+            Err(error) if error.kind == ErrorKind::Auth => None,
+            Err(error) => return Err(error),
+        };
         if let (Some(refresh), Some(path)) = (stored, &self.vendor.revoke_path) {
             let form = vec![
                 ("token", refresh.secret()),

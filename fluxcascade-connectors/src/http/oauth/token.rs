@@ -157,6 +157,8 @@ pub(super) enum Stored {
 pub(super) struct Tokens {
     pub(super) access: SecretText,
     pub(super) refresh: Option<SecretText>,
+    /// Whom they are of, and for which app.
+    pub(super) issuer: String,
     /// When the access token was given, in microseconds since 1970 by the clock of whoever asked for it.
     pub(super) since: i64,
     /// When it ends, likewise.

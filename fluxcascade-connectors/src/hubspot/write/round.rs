@@ -135,7 +135,7 @@ impl Session<'_> {
 
     /// Finds out who has a unique value, where HubSpot refused a create for it and did not say.
     pub(super) async fn name_holders(&mut self, rows: &[Row]) {
-        for row in rows.iter().filter(|row| row.verb == Verb::Create) {
+        for row in rows.iter().filter(|row| matches!(row.verb, Verb::Create | Verb::Upsert)) {
             let Some(WriteOutcome::Rejected { fields, error }) = self.outcomes.get(&row.place)
             else {
                 continue;
@@ -145,6 +145,8 @@ impl Session<'_> {
             }
             let sent = |field: &fluxcascade_core::model::FieldName| {
                 let is_unique = self.known.schema.field(field).is_some_and(|field| field.unique);
+                // Whoever has the key of an upsert would have been changed.
+                let is_unique = is_unique && row.key.as_ref().is_none_or(|(key, _)| key != field);
                 let value = row.properties.get(field.as_str())?;
                 is_unique.then(|| (field.to_string(), value.clone()))
             };

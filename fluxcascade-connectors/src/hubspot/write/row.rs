@@ -104,7 +104,7 @@ impl Row {
             );
             return Err(rejected(vec![by.clone()], ErrorKind::Validation, what));
         };
-        if by.as_str() == "email" {
+        if convert::is_address(&known.kind, by) {
             let on_existing = OnExisting::Change;
             return Ok(Self { verb: Verb::Create, on_existing, ..self });
         }

@@ -73,7 +73,8 @@ impl Answered<'_> {
     ) -> Result<Payload, Box<WriteOutcome>> {
         let Some(raw) = payloads.get(&alias(self.n)).and_then(Option::as_deref) else {
             let own = about(self.errors, self.n..self.n + 1);
-            return Err(Box::new(own.map_or_else(nothing_heard, failed_alone)));
+            let failed = |own| failed_alone(own, self.document);
+            return Err(Box::new(own.map_or_else(nothing_heard, failed)));
         };
         let Ok(payload) = serde_json::from_str::<Payload>(raw.get()) else {
             return Err(Box::new(nothing_heard()));
@@ -146,8 +147,9 @@ pub(super) fn failed(failure: &Failure) -> WriteOutcome {
 }
 
 /// What became of a write that an error of GraphQL names.
-pub(super) fn failed_alone(error: &GraphError) -> WriteOutcome {
-    let error = error::of_graph(error);
+pub(super) fn failed_alone(error: &GraphError, document: &Document) -> WriteOutcome {
+    let mut error = error::of_graph(error);
+    error.message = document.scrub(&error.message);
     match error.kind {
         ErrorKind::RateLimited | ErrorKind::Auth => WriteOutcome::NotSent(error),
         ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::Permanent => rejected(error),

@@ -1,0 +1,116 @@
+//! People between each two of both vendors.
+
+use std::sync::Arc;
+
+use fluxcascade_core::clock::ManualClock;
+use fluxcascade_core::{Engine, Mapping, Side};
+use fluxcascade_store::MemoryStore;
+
+use super::system::{Dice, System, Vendor, clock, minutes};
+
+/// People on each side when it begins, of whom the first three are on both.
+const PEOPLE: usize = 8;
+/// Runs in foul weather.
+const ROUNDS: usize = 8;
+const SEEDS: u64 = 8;
+
+fn email(side: Side, n: usize) -> String {
+    match side {
+        _ if n < 3 => format!("both{n}@x.example"),
+        Side::Source => format!("source{n}@x.example"),
+        Side::Target => format!("target{n}@x.example"),
+    }
+}
+
+async fn engine(systems: [&System; 2], clock: &Arc<ManualClock>) -> Engine {
+    let [(source, of_source), (target, of_target)] = systems.map(System::names);
+    let mut mapping = Mapping::builder("people")
+        .source("left", source)
+        .target("right", target)
+        .primary(Side::Source)
+        .match_on(of_source[0], of_target[0]);
+    for (from, to) in of_source.into_iter().zip(of_target) {
+        mapping = mapping.pair(from, to);
+    }
+    let builder = Engine::builder()
+        .shared_connection("left", systems[0].connector(clock))
+        .shared_connection("right", systems[1].connector(clock))
+        .store(Arc::new(MemoryStore::new()))
+        .clock(Arc::<ManualClock>::clone(clock))
+        .mapping(mapping.build().unwrap());
+    builder.build().await.unwrap()
+}
+
+/// Runs until one writes nothing; at most four.
+async fn settle(engine: &Engine, clock: &ManualClock) {
+    for _ in 0..4 {
+        minutes(clock, 30);
+        let report = engine.run("people").full().sync().await.unwrap();
+        if report.writes() == 0 && report.failed.is_empty() {
+            return;
+        }
+    }
+    panic!("it does not come to rest");
+}
+
+async fn storm(vendors: [Vendor; 2], seed: u64) -> usize {
+    let clock = clock();
+    let source = System::start(vendors[0], seed, &clock).await;
+    let target = System::start(vendors[1], seed + 100, &clock).await;
+    for n in 0..PEOPLE {
+        source.add(&email(Side::Source, n), &format!("First{n}"));
+        target.add(&email(Side::Target, n), &format!("First{n}"));
+    }
+    minutes(&clock, 30);
+    let engine = engine([&source, &target], &clock).await;
+    let mut dice = Dice(seed);
+    source.goes_wrong(seed);
+    target.goes_wrong(seed + 1);
+    for round in 0..ROUNDS {
+        // A run that fails is made again; what it began is settled.
+        let _ = engine.sync("people").await;
+        for edit in 0..3 {
+            minutes(&clock, 1);
+            let side = if dice.below(2) == 0 { Side::Source } else { Side::Target };
+            let whose = if dice.below(2) == 0 { Side::Source } else { Side::Target };
+            let (email, name) = (email(whose, dice.below(PEOPLE)), format!("Name{round}{edit}"));
+            match side {
+                Side::Source => source.rename(&email, &name),
+                Side::Target => target.rename(&email, &name),
+            }
+        }
+        minutes(&clock, 11);
+    }
+    source.clears();
+    target.clears();
+    settle(&engine, &clock).await;
+    let (left, right) = (source.people(), target.people());
+    assert_eq!(left.len(), 2 * PEOPLE - 3, "{vendors:?} {seed}: everybody is there");
+    assert_eq!(left, right, "{vendors:?} {seed}");
+    let counts = engine.counts("people").await.unwrap();
+    assert_eq!((counts.operations, counts.holds.len()), (0, 0), "{vendors:?} {seed}: {counts:?}");
+    source.faults() + target.faults()
+}
+
+async fn storms(vendors: [Vendor; 2]) {
+    let mut faults = 0;
+    for seed in 1..=SEEDS {
+        faults += storm(vendors, seed).await;
+    }
+    assert!(faults > 200, "{vendors:?}: {faults} faults are fair weather");
+}
+
+#[tokio::test]
+async fn hubspot_and_jobber_agree_when_the_weather_clears() {
+    storms([Vendor::HubSpot, Vendor::Jobber]).await;
+}
+
+#[tokio::test]
+async fn two_hubspots_agree_when_the_weather_clears() {
+    storms([Vendor::HubSpot, Vendor::HubSpot]).await;
+}
+
+#[tokio::test]
+async fn two_jobbers_agree_when_the_weather_clears() {
+    storms([Vendor::Jobber, Vendor::Jobber]).await;
+}

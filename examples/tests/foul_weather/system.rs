@@ -1,0 +1,191 @@
+//! A simulated system of either vendor, as these tests have it: its people, what users do, what goes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fluxcascade_connectors::sim::hubspot::HubSpotSim;
+use fluxcascade_connectors::sim::jobber::{JobberClient, JobberSim};
+use fluxcascade_connectors::sim::{Effect, FaultPlan, FaultRule, SimConfig, When};
+use fluxcascade_connectors::{HubSpot, Jobber};
+use fluxcascade_core::Connector;
+use fluxcascade_core::clock::{Clock, ManualClock};
+
+/// One system.
+pub(crate) enum System {
+    HubSpot(HubSpotSim),
+    Jobber(JobberSim),
+}
+
+/// Which vendor's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vendor {
+    HubSpot,
+    Jobber,
+}
+
+/// First and last names by e-mail.
+pub(crate) type People = BTreeMap<String, (String, String)>;
+
+pub(crate) fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::starting("2026-03-01T12:00:00Z".parse().unwrap()))
+}
+
+fn shared(clock: &Arc<ManualClock>) -> Arc<dyn Clock> {
+    Arc::<ManualClock>::clone(clock)
+}
+
+impl System {
+    pub(crate) async fn start(vendor: Vendor, seed: u64, clock: &Arc<ManualClock>) -> Self {
+        let config = SimConfig::steered(seed, Arc::clone(clock));
+        match vendor {
+            Vendor::HubSpot => System::HubSpot(HubSpotSim::start(config).await.unwrap()),
+            Vendor::Jobber => System::Jobber(JobberSim::start(config).await.unwrap()),
+        }
+    }
+
+    /// The adapter to it.
+    pub(crate) fn connector(&self, clock: &Arc<ManualClock>) -> Arc<dyn Connector> {
+        match self {
+            System::HubSpot(sim) => {
+                let builder = HubSpot::builder().token("any").base_url(sim.base_url());
+                Arc::new(builder.clock(shared(clock)).build().unwrap())
+            }
+            System::Jobber(sim) => {
+                let builder = Jobber::builder().token("any").base_url(sim.base_url());
+                Arc::new(builder.clock(shared(clock)).build().unwrap())
+            }
+        }
+    }
+
+    /// The object type of people, and the fields of e-mail, first and last name.
+    pub(crate) fn names(&self) -> (&'static str, [&'static str; 3]) {
+        match self {
+            System::HubSpot(_) => ("contacts", ["email", "firstname", "lastname"]),
+            System::Jobber(_) => ("clients", ["emails.primary", "firstName", "lastName"]),
+        }
+    }
+
+    pub(crate) fn add(&self, email: &str, first: &str) {
+        match self {
+            System::HubSpot(sim) => {
+                let person = [("email", email), ("firstname", first), ("lastname", "Lee")];
+                sim.create_contact(person).unwrap();
+            }
+            System::Jobber(sim) => {
+                sim.create_client(JobberClient::person(first, "Lee").with_email(email));
+            }
+        }
+    }
+
+    /// A user calls somebody otherwise, if there is one of this e-mail.
+    pub(crate) fn rename(&self, email: &str, first: &str) {
+        match self {
+            System::HubSpot(sim) => {
+                let found = sim.contacts().into_iter().find(|c| c.value("email") == email);
+                if let Some(contact) = found {
+                    sim.edit_contact(&contact.id, [("firstname", first)]).unwrap();
+                }
+            }
+            System::Jobber(sim) => {
+                let is_it = |client: &JobberClient| {
+                    client.primary_email().is_some_and(|primary| primary.address == email)
+                };
+                if let Some(client) = sim.clients().into_iter().find(is_it) {
+                    sim.edit_client(&client.id, |client| first.clone_into(&mut client.first_name));
+                }
+            }
+        }
+    }
+
+    /// Everybody; it fails if two have one e-mail.
+    pub(crate) fn people(&self) -> People {
+        let all: Vec<(String, String, String)> = match self {
+            System::HubSpot(sim) => {
+                let value = |contact: &_, name: &str| read(contact, name);
+                let contacts = sim.contacts();
+                let of = |c| (value(c, "email"), value(c, "firstname"), value(c, "lastname"));
+                contacts.iter().map(of).collect()
+            }
+            System::Jobber(sim) => {
+                let email = |client: &JobberClient| {
+                    client.primary_email().map(|email| email.address.clone()).unwrap_or_default()
+                };
+                let clients = sim.clients();
+                let of = |c: &JobberClient| (email(c), c.first_name.clone(), c.last_name.clone());
+                clients.iter().map(of).collect()
+            }
+        };
+        let count = all.len();
+        let people: People = all.into_iter().map(|(e, first, last)| (e, (first, last))).collect();
+        assert_eq!(people.len(), count, "somebody is there twice");
+        people
+    }
+
+    /// Everything goes wrong now and then. What is done twice is not a create at Jobber: it refuses no
+    /// duplicate, so that nobody could prevent one.
+    pub(crate) fn goes_wrong(&self, seed: u64) {
+        let now_and_then = |effect| FaultRule::new(When::Permille(60), effect);
+        let effects = [
+            Effect::Limit,
+            Effect::Status(500),
+            Effect::Status(503),
+            Effect::DoneThenStatus(502),
+            Effect::BadGateway,
+            Effect::LostRequest,
+            Effect::LostAnswer,
+            Effect::CutAnswer,
+            Effect::Page,
+            Effect::WithoutIds,
+        ];
+        let plan = effects
+            .into_iter()
+            .fold(FaultPlan::seeded(seed), |plan, effect| plan.rule(now_and_then(effect)));
+        match self {
+            System::HubSpot(sim) => sim.set_faults(plan.rule(now_and_then(Effect::DoneTwice))),
+            System::Jobber(sim) => {
+                let twice = now_and_then(Effect::DoneTwice).body("clientEdit(");
+                sim.set_faults(plan.rule(twice));
+            }
+        }
+    }
+
+    pub(crate) fn clears(&self) {
+        match self {
+            System::HubSpot(sim) => sim.clear_faults(),
+            System::Jobber(sim) => sim.clear_faults(),
+        }
+    }
+
+    /// Faults that took effect since the last look.
+    pub(crate) fn faults(&self) -> usize {
+        let requests = match self {
+            System::HubSpot(sim) => sim.requests(),
+            System::Jobber(sim) => sim.requests(),
+        };
+        match self {
+            System::HubSpot(sim) => sim.clear_requests(),
+            System::Jobber(sim) => sim.clear_requests(),
+        }
+        requests.iter().filter(|request| request.fault.is_some()).count()
+    }
+}
+
+fn read(contact: &fluxcascade_connectors::sim::hubspot::SimContact, name: &str) -> String {
+    contact.value(name).to_owned()
+}
+
+/// Numbers out of a seed.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+pub(crate) fn minutes(clock: &ManualClock, minutes: u64) {
+    clock.advance(Duration::from_secs(60 * minutes));
+}
