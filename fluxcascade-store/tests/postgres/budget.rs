@@ -29,16 +29,12 @@ async fn hubspot() -> HubSpotSim {
 }
 
 /// Asks with four adapters at once. How many requests were refused, and how many calls were answered.
-async fn refused(sim: &HubSpotSim, budgets: Vec<Option<SharedBudget>>) -> (usize, usize) {
+async fn refused(sim: &HubSpotSim, budgets: Vec<SharedBudget>) -> (usize, usize) {
     let asking = budgets.into_iter().map(|budget| {
         let http = HttpSettings { max_attempts: 1, ..HttpSettings::default() };
         let limits = HubSpotLimits { ten_secondly: TAKEN, search_secondly: 5 };
-        let mut adapter = HubSpot::builder().token("any").base_url(sim.base_url());
-        adapter = adapter.http(http).limits(limits);
-        if let Some(budget) = budget {
-            adapter = adapter.budget(budget);
-        }
-        let adapter = adapter.build().unwrap();
+        let adapter = HubSpot::builder().token("any").base_url(sim.base_url());
+        let adapter = adapter.http(http).limits(limits).budget(budget).build().unwrap();
         tokio::spawn(async move {
             let mut answered = 0;
             for _ in 0..ASKED {
@@ -59,12 +55,11 @@ async fn refused(sim: &HubSpotSim, budgets: Vec<Option<SharedBudget>>) -> (usize
 async fn four_workers_together_never_pass_the_vendors_limit() {
     let Some(place) = Place::or_skip() else { return };
     let all = 4 * ASKED as usize;
-    let (passed, answered) = refused(&hubspot().await, vec![None; 4]).await;
-    assert_eq!((passed, answered), (all - TAKEN as usize, TAKEN as usize), "without a budget");
-
+    // Without a budget HubSpot's headers would keep them below it, too: where none come, the next test
+    // tells what the budget does.
     let mut budgets = Vec::new();
     for n in 0..4 {
-        budgets.push(Some(shared(&place, "hubspot", n).await));
+        budgets.push(shared(&place, "hubspot", n).await);
     }
     let (passed, answered) = refused(&hubspot().await, budgets).await;
     assert_eq!((passed, answered), (0, all));

@@ -58,7 +58,8 @@ fn not_an_int(text: &str) -> HubSpotRefusal {
 
 /// Which records a request asks for.
 pub(super) fn shelf(call: &Call) -> Result<Shelf, HubSpotRefusal> {
-    match call.query_value("archived").as_deref() {
+    // HubSpot's own clients write it as their language does.
+    match call.query_value("archived").map(|said| said.to_ascii_lowercase()).as_deref() {
         None | Some("" | "false") => Ok(Shelf::Live),
         Some("true") => Ok(Shelf::Archived),
         Some(_) => Err(HubSpotRefusal::request("Invalid value for archived: true or false")),
