@@ -40,8 +40,6 @@ pub mod hubspot;
 pub mod jobber;
 mod log;
 mod oauth;
-// Until both simulators send.
-#[allow(dead_code)]
 mod outbox;
 mod people;
 mod server;

@@ -8,6 +8,17 @@ fn ids(office: &Office) -> (usize, usize) {
     (office.world.hubspot.contacts().len(), office.world.jobber.clients().len())
 }
 
+/// Ann is on both sides and synced, and then called Anna in HubSpot; gives both ids.
+async fn anna(office: &Office) -> (String, String) {
+    let (contact, client) = office.world.ann();
+    office.world.time("13:30");
+    office.done(&["sync"]).await;
+    office.world.time("14:00");
+    office.world.edit_contact(&contact, "firstname", "Anna");
+    office.world.time("14:15");
+    (contact, client)
+}
+
 #[tokio::test]
 async fn a_good_file_is_checked_without_a_write_and_without_a_record_being_read() {
     let office = Office::start().await;
@@ -42,12 +53,7 @@ async fn two_systems_are_synced_once_and_the_second_time_nothing_is_written() {
 #[tokio::test]
 async fn a_plan_writes_nothing_and_is_applied_as_it_was_approved() {
     let office = Office::start().await;
-    let (contact, client) = office.world.ann();
-    office.world.time("13:30");
-    office.done(&["sync"]).await;
-    office.world.time("14:00");
-    office.world.edit_contact(&contact, "firstname", "Anna");
-    office.world.time("14:15");
+    let (contact, client) = anna(&office).await;
     office.world.clear_requests();
     let plan = office.path("plan.json");
     let plan = plan.to_str().unwrap();
@@ -127,12 +133,7 @@ async fn a_plan_with_sensitive_values_is_not_kept_in_clear() {
 #[tokio::test]
 async fn the_log_tells_before_after_and_why_and_asks_no_system() {
     let office = Office::start().await;
-    let (contact, client) = office.world.ann();
-    office.world.time("13:30");
-    office.done(&["sync"]).await;
-    office.world.time("14:00");
-    office.world.edit_contact(&contact, "firstname", "Anna");
-    office.world.time("14:15");
+    let (contact, client) = anna(&office).await;
     office.done(&["sync"]).await;
     office.world.clear_requests();
     for words in [

@@ -65,8 +65,6 @@ pub(crate) enum Covers {
     Others,
     /// All calls.
     All,
-    /// No calls as such: what calls cost, in units of the vendor's.
-    Units,
 }
 
 /// One of a vendor's limits.
@@ -100,11 +98,10 @@ struct State {
     pace: Pace,
 }
 
-/// What was drawn of the shared budget and not spent yet.
+/// Requests that were drawn of the shared budget and not sent yet.
 #[derive(Debug, Default)]
 struct Hand {
-    /// Less than nothing, if something that costs more than a share has left.
-    left: i64,
+    left: u32,
     until: Timestamp,
 }
 
@@ -139,57 +136,31 @@ impl Meter {
     pub(crate) async fn take(&self, kind: &str, now: Timestamp) -> Result<Leave, ConnectorError> {
         let is_own = |metered: &Metered| match metered.limit.covers {
             Covers::Kind(own) => own == kind,
-            Covers::Others | Covers::All | Covers::Units => false,
+            Covers::Others | Covers::All => false,
         };
         let has_own = self.limits.iter().any(is_own);
         let covering = self.limits.iter().filter(|metered| match metered.limit.covers {
             Covers::Kind(_) => is_own(metered),
             Covers::Others => !has_own,
             Covers::All => true,
-            Covers::Units => false,
         });
-        let covering: Vec<&Metered> = covering.collect();
-        self.take_of(&covering, 1, now).await
-    }
-
-    /// Takes this many units out of the shared limit of this name. Without others to share it with,
-    /// what answers say of it is enough.
-    pub(crate) async fn spend(
-        &self,
-        name: &str,
-        units: u32,
-        now: Timestamp,
-    ) -> Result<Leave, ConnectorError> {
-        if self.shared.is_none() {
-            return Ok(Leave::Now);
-        }
-        let named: Vec<&Metered> =
-            self.limits.iter().filter(|metered| metered.limit.name == name).collect();
-        self.take_of(&named, units, now).await
-    }
-
-    async fn take_of(
-        &self,
-        limits: &[&Metered],
-        units: u32,
-        now: Timestamp,
-    ) -> Result<Leave, ConnectorError> {
+        let limits: Vec<&Metered> = covering.collect();
         // All of them are looked at before anything is taken of one.
-        let own = limits.iter().filter_map(|metered| lock(&metered.state).pace.wait(units, now));
+        let own = limits.iter().filter_map(|metered| lock(&metered.state).pace.wait(now));
         if let Some(until) = own.max() {
             return Ok(Leave::Later(until));
         }
         if let Some(shared) = &self.shared {
-            for metered in limits {
-                if let Leave::Later(again) = metered.draw(shared, units, now).await? {
+            for metered in &limits {
+                if let Leave::Later(again) = metered.draw(shared, now).await? {
                     return Ok(Leave::Later(again));
                 }
             }
         }
-        for metered in limits {
+        for metered in &limits {
             let mut state = lock(&metered.state);
-            state.pace.spend(units, now);
-            state.hand.left -= i64::from(units);
+            state.pace.spend(now);
+            state.hand.left = state.hand.left.saturating_sub(1);
         }
         Ok(Leave::Now)
     }
@@ -203,22 +174,12 @@ impl Meter {
 }
 
 impl Metered {
-    /// Sees to it that something of the shared budget is at hand. What costs more than a share leaves all
-    /// the same once there is something, and what it cost is drawn before the next.
-    async fn draw(
-        &self,
-        shared: &SharedBudget,
-        units: u32,
-        now: Timestamp,
-    ) -> Result<Leave, ConnectorError> {
+    /// Sees to it that something of the shared budget is at hand.
+    async fn draw(&self, shared: &SharedBudget, now: Timestamp) -> Result<Leave, ConnectorError> {
         let Some(budget) = self.told else { return Ok(Leave::Now) };
-        let missing = {
-            let hand = &lock(&self.state).hand;
-            if hand.left > 0 && now <= hand.until {
-                return Ok(Leave::Now);
-            }
-            i64::from(units) - hand.left.min(0)
-        };
+        if lock(&self.state).hand.has_some(now) {
+            return Ok(Leave::Now);
+        }
         let draw = Draw {
             tenant: shared.tenant.clone(),
             connection: shared.connection.clone(),
@@ -226,7 +187,7 @@ impl Metered {
             worker: shared.worker.clone(),
             budget,
             now,
-            wanted: budget.requests.div_ceil(20).max(u32::try_from(missing).unwrap_or(u32::MAX)),
+            wanted: budget.requests.div_ceil(20),
         };
         let drawn = shared.store.draw(&draw).await.map_err(|error| {
             let why = format!("the connection's budget could not be asked: {error}");
@@ -235,10 +196,15 @@ impl Metered {
         if drawn.granted == 0 {
             return Ok(Leave::Later(drawn.again));
         }
-        let hand = &mut lock(&self.state).hand;
-        *hand = Hand { left: hand.left.min(0) + i64::from(drawn.granted), until: drawn.until };
+        lock(&self.state).hand = Hand { left: drawn.granted, until: drawn.until };
         // It is looked at again: drawing may have taken longer than what was drawn is good for.
         Ok(Leave::Later(now))
+    }
+}
+
+impl Hand {
+    fn has_some(&self, now: Timestamp) -> bool {
+        self.left > 0 && now <= self.until
     }
 }
 

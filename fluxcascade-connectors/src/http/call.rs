@@ -38,8 +38,6 @@ pub(crate) enum Asker {
     Connection,
     /// Whoever has what is in the body, or nobody.
     Nobody,
-    /// Somebody else, with a token of their own.
-    Bearer(SecretString),
     /// Somebody else, with a key in the query: nothing of the connection's is sent.
     Key,
 }

@@ -203,7 +203,6 @@ impl Client {
     async fn grant(&self, call: &Call) -> Result<Grant, ConnectorError> {
         match &call.asker {
             Asker::Nobody | Asker::Key => Ok(Grant::none()),
-            Asker::Bearer(token) => Ok(Grant::fixed(token.clone())),
             Asker::Connection => Box::pin(self.credential.grant(self)).await,
         }
     }
@@ -284,9 +283,7 @@ impl Client {
         }
         let verdict = match call.asker {
             Asker::Nobody => oauth::judge(answer),
-            Asker::Connection | Asker::Bearer(_) | Asker::Key => {
-                self.dialect.judge(answer, attempt)
-            }
+            Asker::Connection | Asker::Key => self.dialect.judge(answer, attempt),
         };
         let (fate, mut error) = match verdict {
             Verdict::Accepted => return None,

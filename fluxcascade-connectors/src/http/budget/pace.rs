@@ -36,8 +36,8 @@ impl Reserve {
 pub(super) struct Pace {
     budget: Option<Budget>,
     reserve: Reserve,
-    /// What was spent within the window, oldest first.
-    spent: VecDeque<(Timestamp, u32)>,
+    /// When requests left within the window, oldest first.
+    spent: VecDeque<Timestamp>,
     reported: Option<Known>,
 }
 
@@ -60,39 +60,28 @@ impl Pace {
             .map(|budget| Budget { requests: self.reserve.spendable(budget.requests), ..budget })
     }
 
-    /// Until when to wait before so many units may be spent; none if they may now. What is more than there
-    /// ever is may be spent when nothing else was.
-    pub(super) fn wait(&mut self, units: u32, now: Timestamp) -> Option<Timestamp> {
-        let reported = self.reported.filter(|known| now < known.until);
-        let reported = reported.filter(|known| known.left < known.kept.saturating_add(units));
-        let reported = reported.map(|known| known.until);
-        reported.max(self.wait_for_window(units, now))
+    /// Until when to wait before a request may leave; none if it may now.
+    pub(super) fn wait(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let reported = self.reported.filter(|known| now < known.until && known.left <= known.kept);
+        reported.map(|known| known.until).max(self.wait_for_window(now))
     }
 
-    fn wait_for_window(&mut self, units: u32, now: Timestamp) -> Option<Timestamp> {
+    fn wait_for_window(&mut self, now: Timestamp) -> Option<Timestamp> {
         let Budget { requests, window } = self.budget()?;
         self.forget(window, now);
-        let mut over =
-            self.total().saturating_add(u64::from(units)).saturating_sub(requests.into());
-        if over == 0 {
-            return None;
-        }
-        // The spendings that must have left the window first.
-        let freeing = self.spent.iter().find(|(_, spent)| {
-            over = over.saturating_sub(u64::from(*spent));
-            over == 0
-        });
-        freeing.or(self.spent.back()).map(|(at, _)| *at + window)
+        // The one that must have left the window first.
+        let over = self.spent.len().checked_sub(usize::try_from(requests).unwrap_or(usize::MAX))?;
+        self.spent.get(over).map(|at| *at + window)
     }
 
-    /// Notes that so many units are spent.
-    pub(super) fn spend(&mut self, units: u32, now: Timestamp) {
+    /// Notes that a request leaves.
+    pub(super) fn spend(&mut self, now: Timestamp) {
         if let Some(budget) = self.budget {
             self.forget(budget.window, now);
-            self.spent.push_back((now, units));
+            self.spent.push_back(now);
         }
         if let Some(known) = &mut self.reported {
-            known.left = known.left.saturating_sub(units);
+            known.left = known.left.saturating_sub(1);
         }
     }
 
@@ -109,12 +98,8 @@ impl Pace {
 
     fn forget(&mut self, window: Duration, now: Timestamp) {
         // What is later than now is from before the clock was set back.
-        while self.spent.front().is_some_and(|(at, _)| *at + window <= now || *at > now) {
+        while self.spent.front().is_some_and(|at| *at + window <= now || *at > now) {
             self.spent.pop_front();
         }
-    }
-
-    fn total(&self) -> u64 {
-        self.spent.iter().map(|(_, spent)| u64::from(*spent)).sum()
     }
 }

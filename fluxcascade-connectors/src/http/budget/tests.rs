@@ -103,19 +103,8 @@ fn shared(share: u32) -> (Meter, Arc<Sharing>) {
         connection: ConnectionName::new("jobber").unwrap(),
         worker: WorkerName::new("worker 1").unwrap(),
     };
-    let limits =
-        [limit("requests", Covers::Others, 100, 10), limit("points", Covers::Units, 10_000, 20)];
+    let limits = [limit("requests", Covers::Others, 100, 10)];
     (Meter::new(Some(budget), limits, 10), store)
-}
-
-/// Takes until it is let go, as a client does that is told to look again at once.
-fn spend(meter: &Meter, units: u32) -> Leave {
-    loop {
-        let leave = block_on(meter.spend("points", units, NOON)).unwrap();
-        if leave != Leave::Later(NOON) {
-            return leave;
-        }
-    }
 }
 
 #[test]
@@ -125,22 +114,4 @@ fn workers_draw_what_the_reserve_leaves_and_a_part_of_it_at_a_time() {
     let draws = store.1.lock().unwrap().clone();
     assert_eq!(draws.len(), 1);
     assert_eq!((draws[0].budget.requests, draws[0].wanted), (90, 5));
-}
-
-#[test]
-fn a_query_that_costs_more_than_a_share_leaves_and_its_points_are_drawn_before_the_next() {
-    let (meter, store) = shared(400);
-    assert_eq!(spend(&meter, 1000), Leave::Now);
-    assert_eq!(store.1.lock().unwrap().len(), 1);
-    assert_eq!(spend(&meter, 1000), Leave::Now);
-    let wanted: Vec<u32> = store.1.lock().unwrap().iter().map(|draw| draw.wanted).collect();
-    // 600 were owed, of which 400 were given, and 400 more.
-    assert_eq!(wanted, [1000, 1600, 1200]);
-}
-
-#[test]
-fn points_are_the_vendors_affair_where_nobody_shares_them() {
-    let meter = meter([limit("points", Covers::Units, 1, 20)], 0);
-    let leave = block_on(meter.spend("points", 1_000_000, NOON)).unwrap();
-    assert_eq!(leave, Leave::Now);
 }
