@@ -161,10 +161,11 @@ async fn attempt(args: &Args, host: &mut Host<'_>) -> Outcome<Exit> {
         return log::show(&config, &wanted, host).await;
     }
     let opened = open_for_tokens(&config, &args.command, findings.is_empty(), &tokens).await?;
-    if let Command::Connect { connection } = &args.command
+    if let Command::Connect { connection, another } = &args.command
         && findings.is_empty()
     {
-        return connect::connect(&config, connection, host).await;
+        let wanted = connect::Wanted { connection, another: *another };
+        return connect::connect(&config, &wanted, host).await;
     }
     let examined = examine(&config, &host.clock, &mut findings).await;
     let Examined { engine: Some(tried), accounts, .. } = examined else {

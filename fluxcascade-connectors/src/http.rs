@@ -1,6 +1,6 @@
 //! How adapters reach the network: the only module that names the HTTP library.
 //!
-//! A `Client` sends a `Call` to one host, with a limit on time, size and repeats, and answers
+//! A `Client` sends a `Call` through its `Transport` to one host, with a limit on time, size and repeats, and answers
 //! with the vendor's `Answer` or with a `Failure` whose `Fate` says whether the call may have
 //! been carried out. What an answer *means* is the vendor's: each adapter brings one `Dialect`,
 //! its only place that makes errors out of status, headers and body.
@@ -31,6 +31,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod timed;
+mod transport;
 
 pub use budget::SharedBudget;
 pub use count::{RequestCounts, RequestEvent, RequestObserver};

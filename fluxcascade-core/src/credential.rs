@@ -26,6 +26,16 @@ pub struct Stale {
     pub patience: Duration,
 }
 
+/// The right to refresh a credential, which nobody else has until it is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// What is stored now, if there is anything.
+    pub token: Option<StoredToken>,
+    /// When the right ends: whoever asks the vendor then may ask with what another one has used. A
+    /// request is to leave early enough for its answer to come before.
+    pub until: Timestamp,
+}
+
 /// A credential of a later generation than the stale one: another's refresh, if there was one, else
 /// what `refresh` makes of the one that is stored. Of any number that ask at once, in however many
 /// processes, one calls `refresh`, and the others wait for what it stores.
@@ -38,7 +48,7 @@ pub struct Stale {
 ///
 /// use fluxcascade_core::SystemClock;
 /// use fluxcascade_core::model::{ConnectionName, TenantId};
-/// use fluxcascade_core::credential::{Stale, refreshed};
+/// use fluxcascade_core::credential::{Claimed, Stale, refreshed};
 /// use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
 /// use fluxcascade_core::testkit::block_on;
 /// use fluxcascade_store::MemoryStore;
@@ -50,7 +60,7 @@ pub struct Stale {
 ///
 /// let stale = Stale { key, generation: 1, patience: Duration::from_secs(60) };
 /// // An adapter asks the vendor here, with the refresh token that is in the stored one.
-/// let ask = |_old: Option<StoredToken>| async { Ok::<_, StoreError>(b"second".to_vec()) };
+/// let ask = |_claimed: Claimed| async { Ok::<_, StoreError>(b"second".to_vec()) };
 /// let token = block_on(refreshed(&store, &SystemClock, &stale, ask))?;
 /// assert_eq!((token.generation, token.secret), (2, b"second".to_vec()));
 /// # Ok(())
@@ -63,7 +73,7 @@ pub async fn refreshed<E, F>(
     tokens: &dyn TokenStore,
     clock: &dyn Clock,
     stale: &Stale,
-    refresh: impl FnOnce(Option<StoredToken>) -> F,
+    refresh: impl FnOnce(Claimed) -> F,
 ) -> Result<StoredToken, E>
 where
     E: From<StoreError>,
@@ -95,7 +105,7 @@ async fn refresh_claimed<E, F>(
     clock: &dyn Clock,
     stale: &Stale,
     until: Timestamp,
-    refresh: impl FnOnce(Option<StoredToken>) -> F,
+    refresh: impl FnOnce(Claimed) -> F,
 ) -> Result<StoredToken, E>
 where
     E: From<StoreError>,
@@ -107,7 +117,7 @@ where
     if let Some(newer) = current.clone().filter(|_| generation > stale.generation) {
         return Ok(newer);
     }
-    let secret = refresh(current).await?;
+    let secret = refresh(Claimed { token: current, until }).await?;
     if stored(tokens, clock, stale, (generation, until), &secret).await? {
         return Ok(StoredToken { generation: generation + 1, secret });
     }

@@ -30,6 +30,9 @@ pub enum Command {
     Connect {
         /// The connection.
         connection: String,
+        /// Takes another account than before, too: it takes that one's place.
+        #[arg(long)]
+        another: bool,
     },
     /// Shows what a sync would do. Nothing is written to any system.
     Plan {

@@ -6,12 +6,20 @@ use super::place::meant;
 use super::store::StoreInFile;
 use super::{Exit, Host, Outcome};
 
+/// What is to be connected.
+pub(super) struct Wanted<'a> {
+    pub(super) connection: &'a str,
+    /// Whether another account may take the place of the one before.
+    pub(super) another: bool,
+}
+
 /// Connects the account of a connection.
 pub(super) async fn connect(
     config: &Config<'_, '_>,
-    name: &str,
+    wanted: &Wanted<'_>,
     host: &mut Host<'_>,
 ) -> Outcome<Exit> {
+    let name = wanted.connection;
     let with_app = || config.connections.iter().filter(|one| one.oauth().is_some());
     let Some(connection) = config.connection(name) else {
         let meant = meant(name, with_app().map(|one| one.name.as_str()));
@@ -27,7 +35,7 @@ pub(super) async fn connect(
             "the store is the memory, which would forget the tokens: name another one".into()
         );
     }
-    let begun = oauth.begin()?;
+    let begun = if wanted.another { oauth.begin_with_another() } else { oauth.begin() }?;
     let callback = (host.browser)(begun.url).await?;
     oauth.finish(&begun.pending, callback.trim()).await?;
     writeln!(host.out, "{name} is connected")?;

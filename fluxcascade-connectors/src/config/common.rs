@@ -9,7 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::Problems;
 use crate::http::oauth::{OAuthApp, Renewing, TokenPlace, Vendor};
-use crate::http::{Credential, HttpClient, RequestObserver, SharedBudget, Surroundings};
+use crate::http::{
+    Credential, HttpClient, Limit, Meter, RequestObserver, SharedBudget, Surroundings,
+};
 
 /// What a connection is given by its host.
 #[derive(Clone)]
@@ -43,9 +45,14 @@ impl fmt::Debug for Common {
 }
 
 impl Common {
-    /// What requests leave by.
-    pub(crate) fn surroundings(&self) -> Surroundings {
+    /// What requests leave by, and under these limits, of which so many hundredths are left to others.
+    pub(crate) fn surroundings(
+        &self,
+        limits: impl IntoIterator<Item = Limit>,
+        reserve_percent: u8,
+    ) -> Surroundings {
         Surroundings {
+            meter: Meter::new(self.budget.clone(), limits, reserve_percent),
             clock: Arc::clone(&self.clock),
             client: self.client.clone(),
             observer: self.observer.clone(),
@@ -84,7 +91,7 @@ impl Common {
                     problems.add("`oauth` needs a place for the tokens; give one to the builder");
                     return None;
                 };
-                Some(Credential::OAuth(Box::new(Renewing::new(app, vendor(), place))))
+                Some(Credential::OAuth(Arc::new(Renewing::new(app, vendor(), place))))
             }
         }
     }

@@ -46,10 +46,10 @@ impl Breaker {
         let mut state = self.lock();
         match *state {
             State::Closed(_) => Ok(()),
-            State::Open(until) | State::Trying(until) if now < until => {
-                Err(resting(kind, until.since(now)))
-            }
-            State::Open(_) | State::Trying(_) => {
+            State::Open(until) | State::Trying(until) => {
+                if let Some(wait) = self.left(until, now) {
+                    return Err(resting(kind, wait));
+                }
                 *state = State::Trying(now + self.patience);
                 Ok(())
             }
@@ -74,7 +74,7 @@ impl Breaker {
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
         match *self.lock() {
             State::Closed(_) => false,
-            State::Open(until) | State::Trying(until) => now < until,
+            State::Open(until) | State::Trying(until) => self.left(until, now).is_some(),
         }
     }
 
@@ -84,6 +84,12 @@ impl Breaker {
             State::Closed(_) => resting(kind, Duration::ZERO),
             State::Open(until) | State::Trying(until) => resting(kind, until.since(now)),
         }
+    }
+
+    /// How long it is until then. A clock that was set back does not prolong it.
+    fn left(&self, until: Timestamp, now: Timestamp) -> Option<Duration> {
+        let longest = self.pause.max(self.patience);
+        (now < until).then(|| until.since(now)).filter(|left| *left <= longest)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -164,5 +170,11 @@ mod tests {
         let breaker = opened();
         breaker.note(Health::Failed, after(29));
         assert!(breaker.is_open(after(29)) && !breaker.is_open(after(30)));
+    }
+    #[test]
+    fn a_clock_that_was_set_back_does_not_prolong_it() {
+        let breaker = opened();
+        let before = NOON - Duration::from_secs(3600);
+        assert!(!breaker.is_open(before) && breaker.admit("read", before).is_ok());
     }
 }

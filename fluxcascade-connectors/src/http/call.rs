@@ -40,6 +40,8 @@ pub(crate) enum Asker {
     Nobody,
     /// Somebody else, with a key in the query: nothing of the connection's is sent.
     Key,
+    /// Whoever was just given this token.
+    Token(SecretString),
 }
 
 /// One thing asked of a vendor. It may take several requests.

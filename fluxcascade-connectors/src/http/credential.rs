@@ -2,20 +2,24 @@
 //! [`oauth`](super::oauth)'s.
 
 use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::Timestamp;
+use futures::future::{BoxFuture, FutureExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::client::Client;
 use super::oauth::{OAuth, Renewing};
 
 /// A connection's credential.
+#[derive(Clone)]
 pub(crate) enum Credential {
     /// A token that stays what it is.
     Fixed(SecretString),
     /// Tokens that end and are renewed.
-    OAuth(Box<Renewing>),
+    OAuth(Arc<Renewing>),
 }
 
 /// Never shows the secret.
@@ -66,26 +70,28 @@ impl Grant {
 
 impl Credential {
     /// What to sign with now: renewed, if it is about to end.
-    pub(super) async fn grant(&self, client: &Client) -> Result<Grant, ConnectorError> {
+    pub(super) fn grant<'a>(
+        &'a self,
+        client: &'a Client,
+    ) -> BoxFuture<'a, Result<Grant, ConnectorError>> {
+        // Boxed, as a renewal sends calls itself.
         match self {
-            Credential::Fixed(token) => Ok(Grant::fixed(token.clone())),
-            Credential::OAuth(renewing) => renewing.grant(client).await,
+            Credential::Fixed(token) => ready(Ok(Grant::fixed(token.clone()))).boxed(),
+            Credential::OAuth(renewing) => renewing.grant(client).boxed(),
         }
     }
 
-    /// Whether a grant that was refused may be renewed.
-    pub(super) fn may_renew(&self, grant: &Grant, now: Timestamp) -> bool {
+    /// Whether there is a newer one than this, which was refused. If need be it is renewed.
+    pub(super) fn has_newer<'a>(
+        &'a self,
+        client: &'a Client,
+        refused: &'a Grant,
+    ) -> BoxFuture<'a, Result<bool, ConnectorError>> {
         match self {
-            Credential::Fixed(_) => false,
-            Credential::OAuth(_) => Renewing::may_renew(grant, now),
-        }
-    }
-
-    /// Renews a grant that was refused.
-    pub(super) async fn renew(&self, client: &Client, grant: &Grant) -> Result<(), ConnectorError> {
-        match self {
-            Credential::Fixed(_) => Ok(()),
-            Credential::OAuth(renewing) => renewing.renew(client, grant.generation).await,
+            Credential::OAuth(renewing) if refused.generation > 0 => {
+                renewing.has_newer(client, refused).boxed()
+            }
+            Credential::Fixed(_) | Credential::OAuth(_) => ready(Ok(false)).boxed(),
         }
     }
 }
@@ -175,7 +181,7 @@ impl Client {
             Credential::Fixed(_) => Ok(()),
             Credential::OAuth(renewing) => renewing.check().await,
         };
-        match stored.err().or_else(|| self.trouble()) {
+        match stored.err().or_else(|| self.transport().trouble()) {
             Some(error) => ConnectionStatus::of(&error),
             None => ConnectionStatus::active(),
         }

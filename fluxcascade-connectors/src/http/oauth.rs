@@ -38,6 +38,8 @@
 //! # Ok(()) }
 //! ```
 
+mod ask;
+mod connect;
 mod flow;
 mod renew;
 #[cfg(test)]
@@ -55,7 +57,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Problems;
 
 pub use flow::OAuth;
-pub(crate) use flow::{Challenge, Rotation, Scopes, Vendor};
+pub(crate) use flow::{Challenge, Scopes, Vendor, Whose};
 pub(crate) use renew::Renewing;
 pub(crate) use token::Life;
 pub(super) use token::judge;
@@ -170,6 +172,8 @@ pub struct PendingAuthorization {
     state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verifier: Option<String>,
+    #[serde(default)]
+    account: flow::MayBe,
 }
 
 /// Shows nothing of it.

@@ -47,7 +47,8 @@ fn client(base: &str, settings: HttpSettings) -> (Client, Arc<ManualClock>) {
 }
 
 fn connected(base: &str, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Client, String> {
-    let around = Surroundings { clock, client: None, observer: None };
+    let meter = Meter::new(None, [], 0);
+    let around = Surroundings { clock, client: None, observer: None, meter };
     let credential = Credential::Fixed(SecretString::from("s3cret"));
     Client::new(base, settings, around, credential, Box::new(ByStatus))
 }

@@ -10,11 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::config::{HubSpotApp, HubSpotPaths};
+use super::convert;
 use super::wire::{
     AccountDetails, Activation, AssociationAnswer, BatchAnswer, BatchRead, CustomSchemas, Group,
     Groups, Inputs, NewGroup, NewProperty, NewSubscription, Page, Property, PropertyList, Record,
     Search, SubscriptionRow, SubscriptionRows, WebhookSettings,
 };
+use crate::http::oauth::Whose;
 use crate::http::{Answer, Asker, Body, Call, Client, Failure, Fate, Method, RequestCounts};
 
 /// Which records: HubSpot never mixes them in one answer.
@@ -90,8 +92,7 @@ impl Api {
     }
 
     pub(super) async fn account(&self) -> Result<AccountDetails, ConnectorError> {
-        let call = Call::read("account", Method::Get, &*self.paths.account);
-        Ok(self.ask(call).await?.content)
+        Ok(self.ask(account_call(&self.paths.account)).await?.content)
     }
 
     pub(super) async fn properties(&self, object: &str) -> Result<PropertyList, ConnectorError> {
@@ -368,4 +369,22 @@ fn json(body: &impl Serialize) -> Result<Body, ConnectorError> {
     serde_json::to_vec(body).map(Body::Json).map_err(|_| {
         ConnectorError::new(ErrorKind::Permanent, "the request could not be written as JSON")
     })
+}
+
+fn account_call(path: &str) -> Call {
+    Call::read("account", Method::Get, path)
+}
+
+/// Which portal a token is for: asked at this path.
+#[derive(Debug)]
+pub(super) struct AccountCall(pub(super) String);
+
+impl Whose for AccountCall {
+    fn call(&self) -> Call {
+        account_call(&self.0)
+    }
+
+    fn account(&self, answer: &Answer) -> Result<String, ConnectorError> {
+        Ok(convert::account(&answer.json()?).id)
+    }
 }

@@ -1,6 +1,7 @@
 //! The adapter's settings, for a file and for code, with one check for both.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::model::SystemName;
@@ -10,13 +11,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::HubSpot;
 use super::catalog::Catalog;
-use super::client::Api;
+use super::client::{AccountCall, Api};
 use super::error::{self, DAILY, HubSpotDialect, REQUESTS, SEARCHES};
 use super::subscribe::App;
 use super::webhook::Webhooks;
 use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
-use crate::http::oauth::{Challenge, Life, OAuthApp, Rotation, Scopes, Vendor};
-use crate::http::{Client, Covers, Credential, HttpSettings, Limit, Meter};
+use crate::http::oauth::{Challenge, Life, OAuthApp, Scopes, Vendor};
+use crate::http::{Client, Covers, Credential, HttpSettings, Limit};
 use crate::signature::Secret;
 
 /// Where HubSpot's API is.
@@ -309,12 +310,11 @@ impl HubSpotBuilder {
         let vendor = || config.vendor();
         let (token, app) = (config.token.clone(), config.oauth.clone());
         let credential = common.credential(token, app, vendor, &mut problems);
-        let reserve = config.http.reserve_percent;
-        let meter = Meter::new(common.budget.clone(), config.limits.all(), reserve);
+        let around = common.surroundings(config.limits.all(), config.http.reserve_percent);
         let http = problems.check(Client::new(
             &config.base_url,
             config.http,
-            common.surroundings(),
+            around,
             // Without one there is a problem, and the client goes away again.
             credential.unwrap_or(Credential::Fixed(SecretString::default())),
             Box::new(HubSpotDialect),
@@ -325,7 +325,7 @@ impl HubSpotBuilder {
         match (http, system) {
             (Some(http), Some(system)) if problems.is_empty() => Ok(HubSpot {
                 system,
-                api: Api::new(http.metered(meter), config.paths),
+                api: Api::new(http, config.paths),
                 catalog,
                 // Incremental reads go by the search: what it shows late must not be passed.
                 look_back: config.look_back.max(config.search_lag),
@@ -350,7 +350,7 @@ impl HubSpotConfig {
             revoke_path: Some(self.paths.revoke.clone()),
             challenge: Challenge::Sha256,
             scopes: Scopes::Asked,
-            rotation: Rotation::Stays,
+            whose: Arc::new(AccountCall(self.paths.account.clone())),
             life: LIFE,
             is_dead: error::is_dead_grant,
         }

@@ -12,10 +12,11 @@ use super::cost::{Admission, Bucket};
 use super::document::Document;
 use super::error::JobberDialect;
 use super::version::{ServedVersion, VersionNotice};
-use super::wire::{Envelope, Field, GraphError};
+use super::wire::{AccountAnswer, Envelope, Field, GraphError};
+use crate::http::oauth::Whose;
 use crate::http::{
-    Answer, Body, Call, Client, Credential, Failure, Fate, HttpSettings, Meter, Method,
-    RequestCounts, Surroundings,
+    Answer, Body, Call, Client, Credential, Failure, Fate, HttpSettings, Method, RequestCounts,
+    Surroundings,
 };
 
 /// Where the API stands below the base address.
@@ -86,12 +87,6 @@ impl Api {
         &self.http
     }
 
-    /// Keeps to these limits.
-    #[must_use]
-    pub(super) fn metered(self, meter: Meter) -> Self {
-        Self { http: self.http.metered(meter), ..self }
-    }
-
     pub(super) fn requests(&self) -> RequestCounts {
         self.http.requests()
     }
@@ -117,15 +112,7 @@ impl Api {
         sending: Sending,
     ) -> Result<Reply, Failure> {
         self.admitted(document, sending).await?;
-        let call = match sending {
-            Sending::Read => Call::read(document.kind, Method::Post, PATH),
-            Sending::Write { not_after } => {
-                Call::write(document.kind, Method::Post, PATH, Some(not_after))
-            }
-        };
-        let call = call
-            .header("x-jobber-graphql-version", self.served.asked())
-            .body(Body::Json(document.body()));
+        let call = call(document, sending, self.served.asked());
         match self.http.send(&call).await {
             Ok(answer) => self.reply(document, &answer).map_err(|error| Failure {
                 fate: Fate::Unknown,
@@ -190,6 +177,38 @@ impl Api {
             waited += wait;
         }
         Ok(())
+    }
+}
+
+fn call(document: &Document, sending: Sending, version: &str) -> Call {
+    let call = match sending {
+        Sending::Read => Call::read(document.kind, Method::Post, PATH),
+        Sending::Write { not_after } => {
+            Call::write(document.kind, Method::Post, PATH, Some(not_after))
+        }
+    };
+    call.header("x-jobber-graphql-version", version).body(Body::Json(document.body()))
+}
+
+/// Which account a token is for, asked with this version.
+#[derive(Debug)]
+pub(super) struct AccountCall {
+    pub(super) version: String,
+}
+
+impl Whose for AccountCall {
+    fn call(&self) -> Call {
+        call(&Document::account(), Sending::Read, &self.version)
+    }
+
+    fn account(&self, answer: &Answer) -> Result<String, ConnectorError> {
+        let envelope: Envelope = answer.json()?;
+        let data: Option<AccountAnswer> = match envelope.data {
+            Field::Value(data) => serde_json::from_str(data.get()).ok(),
+            Field::Null | Field::Missing => None,
+        };
+        let account = data.and_then(|data| data.account);
+        account.map(|account| account.id).ok_or_else(|| answer.unexpected("names no account"))
     }
 }
 

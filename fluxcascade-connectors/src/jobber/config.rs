@@ -2,6 +2,7 @@
 //! checked by the same code, which finds everything that is wrong at once.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fluxcascade_core::model::SystemName;
@@ -10,14 +11,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::changes::Reading;
-use super::client::Api;
+use super::client::{AccountCall, Api};
 use super::custom::Catalog;
 use super::error;
 use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
 use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
-use crate::http::oauth::{Challenge, Life, OAuthApp, Rotation, Scopes, Vendor};
-use crate::http::{Covers, Credential, HttpSettings, Limit, Meter};
+use crate::http::oauth::{Challenge, Life, OAuthApp, Scopes, Vendor};
+use crate::http::{Covers, Credential, HttpSettings, Limit};
 use crate::signature::Secret;
 
 /// The API version that this adapter was written for.
@@ -150,7 +151,7 @@ impl JobberConfig {
             revoke_path: None,
             challenge: Challenge::None,
             scopes: Scopes::OfTheApp,
-            rotation: Rotation::Rotates,
+            whose: Arc::new(AccountCall { version: self.version.clone() }),
             life: LIFE,
             is_dead: error::is_dead_grant,
         }
@@ -284,11 +285,9 @@ impl JobberBuilder {
         let credential = common.credential(token, app, vendor, &mut problems);
         // Without one there is a problem, and the client goes away again.
         let credential = credential.unwrap_or(Credential::Fixed(SecretString::default()));
-        let reserve = config.http.reserve_percent;
-        let meter = Meter::new(common.budget.clone(), config.limits.all(), reserve);
-        let around = common.surroundings();
+        let around = common.surroundings(config.limits.all(), config.http.reserve_percent);
         let api = Api::new(&config.base_url, config.version, credential, config.http, around);
-        let api = problems.check(api.map(|api| api.metered(meter)));
+        let api = problems.check(api);
         let system = problems.check(SystemName::new(SYSTEM).map_err(|error| error.to_string()));
         match (api, system) {
             (Some(api), Some(system)) if problems.is_empty() => Ok(Jobber {

@@ -2,13 +2,13 @@
 //! store that all of them have.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fluxcascade_connectors::http::oauth::{OAuth, OAuthApp, TokenPlace};
-use fluxcascade_connectors::sim::hubspot::HubSpotSim;
+use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim};
 use fluxcascade_connectors::sim::jobber::JobberSim;
 use fluxcascade_connectors::sim::{SimApp, SimConfig, SteeredClock};
 use fluxcascade_connectors::{HubSpot, Jobber};
@@ -25,11 +25,18 @@ pub(super) struct Tokens {
     claims: Mutex<BTreeMap<TokenKey, Timestamp>>,
     /// So many of the next replacements fail.
     pub(super) failing: AtomicU32,
+    /// Nothing can be read.
+    pub(super) unreadable: AtomicBool,
+    /// The process that makes the next claim stands still by this clock, until the claim is over.
+    pub(super) standing_still: Mutex<Option<Arc<ManualClock>>>,
 }
 
 #[async_trait]
 impl TokenStore for Tokens {
     async fn token(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        if self.unreadable.load(Ordering::SeqCst) {
+            return Err(StoreError::failed("the network is down"));
+        }
         let kept = self.kept.lock().unwrap();
         let found = kept.get(key);
         Ok(found.map(|(generation, secret)| StoredToken {
@@ -67,6 +74,9 @@ impl TokenStore for Tokens {
             return Ok(false);
         }
         claims.insert(key.clone(), now + ttl);
+        if let Some(clock) = self.standing_still.lock().unwrap().take() {
+            clock.advance(ttl);
+        }
         Ok(true)
     }
 
@@ -127,7 +137,7 @@ impl JobberBench {
 }
 
 impl<C: SteeredClock> JobberBench<C> {
-    async fn with(clock: Arc<C>) -> Self {
+    pub(super) async fn with(clock: Arc<C>) -> Self {
         let sim = JobberSim::start(config(&clock)).await.unwrap();
         Self { sim, clock, tokens: Arc::default() }
     }
@@ -145,6 +155,20 @@ impl<C: SteeredClock> JobberBench<C> {
         connect(jobber.oauth().unwrap()).await;
         bench.sim.clear_requests();
         (bench, jobber)
+    }
+
+    /// A call that is given up as soon as it has asked for a token.
+    pub(super) async fn given_up<T>(&self, call: impl Future<Output = T>) {
+        let asked = async {
+            while self.renewals() == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = asked => {}
+            _ = call => panic!("it was answered before it could be given up"),
+        }
     }
 
     /// Requests at the token endpoint.
@@ -178,6 +202,21 @@ impl HubSpotBench {
         let builder = HubSpot::builder().oauth(app, place(&self.tokens));
         let builder = builder.authorize_url(format!("{}/oauth/authorize", self.sim.base_url()));
         builder.base_url(self.sim.base_url()).clock(shared(&self.clock)).build().unwrap()
+    }
+
+    /// From now on this account is behind the same address.
+    pub(super) async fn move_in(&mut self, portal_id: u64) {
+        let port = self.sim.base_url().rsplit(':').next().unwrap().parse().unwrap();
+        let options = HubSpotOptions { portal_id, ..HubSpotOptions::default() };
+        // The one before lets go of its port when it is gone.
+        self.sim = HubSpotSim::start(config(&self.clock)).await.unwrap();
+        self.sim = loop {
+            let there = config(&self.clock).port(port);
+            match HubSpotSim::start_with(there, options.clone()).await {
+                Ok(sim) => break sim,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
     }
 
     /// A process, and an account that is connected.

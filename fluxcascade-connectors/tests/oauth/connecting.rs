@@ -1,7 +1,11 @@
 //! Accounts that are connected, or not.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use fluxcascade_connectors::HubSpot;
 use fluxcascade_connectors::http::ConnectionState;
+use fluxcascade_connectors::sim::{Effect, FaultRule, OffsetClock, When};
 use fluxcascade_core::Reader;
 use fluxcascade_core::connector::ErrorKind;
 
@@ -77,6 +81,63 @@ async fn an_account_that_is_let_go_gives_its_token_back_and_can_come_again() {
     assert!(status.why.unwrap().contains("was disconnected"));
     connect(hubspot.oauth().unwrap()).await;
     assert_eq!(hubspot.status().await.state, ConnectionState::Active);
+}
+
+/// Another account's records would be taken for this one's.
+#[tokio::test]
+async fn another_account_than_before_is_connected_if_that_was_asked_for_and_not_else() {
+    let (mut bench, hubspot) = HubSpotBench::connected().await;
+    bench.move_in(4711).await;
+    let oauth = hubspot.oauth().unwrap();
+    let begun = oauth.begin().unwrap();
+    let callback = browser(&begun.url).await;
+    let error = oauth.finish(&begun.pending, &callback).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Auth);
+    for word in ["4711", "62515", "`begin_with_another`"] {
+        assert!(error.message.contains(word), "{word}: {error}");
+    }
+
+    // An account that is let go of is remembered, too.
+    oauth.disconnect().await.unwrap();
+    let begun = oauth.begin().unwrap();
+    let callback = browser(&begun.url).await;
+    assert!(oauth.finish(&begun.pending, &callback).await.is_err());
+    assert_eq!(hubspot.status().await.state, ConnectionState::Expired);
+
+    let begun = oauth.begin_with_another().unwrap();
+    let callback = browser(&begun.url).await;
+    oauth.finish(&begun.pending, &callback).await.unwrap();
+    assert_eq!(bench.process().account().await.unwrap().id, "4711");
+    // What was made for the first account does nothing in the second.
+    bench.sim.clear_requests();
+    let error = hubspot.account().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permanent);
+    assert!(error.message.contains("anew"), "{error}");
+    assert!(bench.sim.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_that_was_let_go_elsewhere_is_not_worked_on_for_long() {
+    let (bench, hubspot) = HubSpotBench::connected().await;
+    bench.process().oauth().unwrap().disconnect().await.unwrap();
+    bench.clock.advance(Duration::from_secs(61));
+    let error = hubspot.account().await.unwrap_err();
+    assert!(error.message.contains("was disconnected"), "{error}");
+}
+
+#[tokio::test]
+async fn a_host_whose_browser_has_gone_connects_the_account_all_the_same() {
+    let bench = JobberBench::with(Arc::new(OffsetClock::default())).await;
+    let jobber = bench.process();
+    let begun = jobber.oauth().unwrap().begin().unwrap();
+    let callback = browser(&begun.url).await;
+    let slow = FaultRule::new(When::Next(1), Effect::Delay(200)).path("*/oauth/token");
+    bench.sim.add_fault(slow);
+    let oauth = jobber.oauth().unwrap();
+    bench.given_up(oauth.finish(&begun.pending, &callback)).await;
+    while jobber.status().await.state != ConnectionState::Active {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[test]

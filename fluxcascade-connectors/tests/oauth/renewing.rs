@@ -10,7 +10,7 @@ use fluxcascade_core::connector::ErrorKind;
 use fluxcascade_core::{Clock, Reader};
 use futures::future::join_all;
 
-use super::bench::{HubSpotBench, JobberBench};
+use super::bench::{HubSpotBench, JobberBench, connect};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -62,11 +62,12 @@ async fn no_expires_in_and_a_token_is_renewed_in_time_all_the_same() {
 async fn a_token_that_another_process_has_renewed_is_taken_from_the_store_and_not_renewed_again() {
     let (bench, first) = JobberBench::connected().await;
     let second = bench.process();
+    bench.clock.advance(54 * MINUTE + MINUTE / 2);
     second.account().await.unwrap();
-    bench.clock.advance(56 * MINUTE);
+    bench.clock.advance(2 * MINUTE);
     first.account().await.unwrap();
-    // The second one's clock is a little behind, so that it does not renew ahead of time.
-    bench.clock.set(bench.clock.now() - 2 * MINUTE);
+    // The second one's clock is behind, so that it neither renews ahead of time nor looks.
+    bench.clock.set(bench.clock.now() - MINUTE - MINUTE * 3 / 4);
     second.account().await.unwrap();
     assert_eq!(bench.renewals(), 1);
     let refused = bench.sim.requests().iter().filter(|r| r.status == Some(401)).count();
@@ -95,7 +96,7 @@ async fn a_401_that_stays_is_met_by_one_renewal_alone() {
         assert_eq!(error.kind, ErrorKind::Auth);
     }
     assert_eq!(hubspot.requests().of("token"), 2, "the code's and one");
-    assert_eq!(hubspot.requests().of("account"), 6);
+    assert_eq!(hubspot.requests().of("account"), 1 + 6, "as it was connected, and then");
     bench.sim.clear_faults();
     hubspot.account().await.unwrap();
     assert_eq!(hubspot.status().await.state, ConnectionState::Active);
@@ -150,5 +151,72 @@ async fn an_app_that_is_not_known_does_not_end_the_connection() {
     let error = wrong.account().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Permanent);
     assert!(error.message.contains("`oauth.client_secret`"), "{error}");
+    hubspot.account().await.unwrap();
+}
+
+/// Whoever asked may be gone (a timeout around it, a server that shuts down), and what the vendor answers is
+/// answered once.
+#[tokio::test]
+async fn a_renewal_comes_to_its_end_though_whoever_asked_for_it_has_gone() {
+    let (bench, jobber) = JobberBench::connected_with(Arc::new(OffsetClock::default())).await;
+    bench.clock.advance(61 * MINUTE);
+    let slow = FaultRule::new(When::Next(1), Effect::Delay(200)).path("*/oauth/token");
+    bench.sim.add_fault(slow);
+    bench.given_up(jobber.account()).await;
+    bench.process().account().await.unwrap();
+    assert_eq!(bench.renewals(), 1);
+    jobber.account().await.unwrap();
+}
+
+/// One that stood still between its claim and its request must not ask with what another has used.
+#[tokio::test]
+async fn a_process_that_stood_still_does_not_use_a_refresh_token_a_second_time() {
+    let (bench, late) = JobberBench::connected().await;
+    bench.clock.advance(61 * MINUTE);
+    let other = bench.process();
+    *bench.tokens.standing_still.lock().unwrap() = Some(Arc::clone(&bench.clock));
+    let error = late.account().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+    assert_eq!(bench.renewals(), 0, "its request did not leave");
+    other.account().await.unwrap();
+    bench.clock.advance(MINUTE);
+    late.account().await.unwrap();
+    assert_eq!(bench.renewals(), 1);
+}
+
+#[tokio::test]
+async fn a_new_token_that_was_refused_is_looked_up_as_another_process_may_have_a_newer_one() {
+    let (bench, jobber) = JobberBench::connected().await;
+    jobber.account().await.unwrap();
+    connect(bench.process().oauth().unwrap()).await;
+    bench.sim.clear_requests();
+    let refused = FaultRule::new(When::Next(1), Effect::Status(401)).path("*/graphql");
+    bench.sim.add_fault(refused);
+    jobber.account().await.unwrap();
+    assert_eq!(bench.renewals(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_ends_nothing_while_the_token_holds() {
+    let (bench, jobber) = JobberBench::connected().await;
+    jobber.account().await.unwrap();
+    bench.clock.advance(2 * MINUTE);
+    bench.tokens.unreadable.store(true, Ordering::SeqCst);
+    jobber.account().await.unwrap();
+    bench.clock.advance(60 * MINUTE);
+    let error = jobber.account().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+    assert!(error.message.contains("could not be read"), "{error}");
+}
+
+/// The time that a clock lost is not waited for.
+#[tokio::test]
+async fn a_clock_that_was_set_back_does_not_prolong_a_rest() {
+    let (bench, hubspot) = HubSpotBench::connected().await;
+    bench.clock.advance(2 * MINUTE);
+    bench.sim.expire_tokens();
+    bench.sim.add_fault(FaultRule::new(When::Next(1), Effect::LostRequest).path("/oauth/*"));
+    hubspot.account().await.unwrap_err();
+    bench.clock.set(bench.clock.now() - 60 * MINUTE);
     hubspot.account().await.unwrap();
 }

@@ -47,6 +47,14 @@ struct Known {
     left: u32,
     kept: u32,
     until: Timestamp,
+    holds_for: Duration,
+}
+
+impl Known {
+    /// Whether that holds, and is not from before the clock was set back.
+    fn holds(&self, now: Timestamp) -> bool {
+        now < self.until && self.until.since(now) <= self.holds_for
+    }
 }
 
 impl Pace {
@@ -62,7 +70,7 @@ impl Pace {
 
     /// Until when to wait before a request may leave; none if it may now.
     pub(super) fn wait(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let reported = self.reported.filter(|known| now < known.until && known.left <= known.kept);
+        let reported = self.reported.filter(|known| known.holds(now) && known.left <= known.kept);
         reported.map(|known| known.until).max(self.wait_for_window(now))
     }
 
@@ -90,7 +98,8 @@ impl Pace {
         let of = reported.of.or(self.budget.map(|budget| budget.requests));
         let kept = of.map_or(0, |of| of - self.reserve.spendable(of).min(of));
         let until = now + reported.holds_for;
-        self.reported = Some(Known { left: reported.left, kept, until });
+        let holds_for = reported.holds_for;
+        self.reported = Some(Known { left: reported.left, kept, until, holds_for });
         if let (Some(budget), Some(of)) = (&mut self.budget, reported.of) {
             budget.requests = of.max(1);
         }

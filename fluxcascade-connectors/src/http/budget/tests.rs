@@ -78,6 +78,15 @@ fn the_smallest_limit_still_lets_one_leave_and_a_clock_set_back_does_not_lock_it
     assert_eq!(burst(&meter, "read", NOON - 3600 * SECOND), 1);
 }
 
+#[test]
+fn what_was_told_before_a_clock_was_set_back_is_not_believed() {
+    let meter = meter([limit("requests", Covers::Others, 100, 10)], 10);
+    let told = Reported { limit: "requests", of: None, left: 0, holds_for: 10 * SECOND };
+    meter.learn(&told, NOON);
+    assert_eq!(burst(&meter, "read", NOON + SECOND), 0);
+    assert_eq!(burst(&meter, "read", NOON - 3600 * SECOND), 90);
+}
+
 /// Gives at most so many at a time.
 #[derive(Debug)]
 struct Sharing(u32, std::sync::Mutex<Vec<Draw>>);

@@ -1,10 +1,14 @@
 //! Connecting an account: the address that the browser is sent to, and what it comes back with.
 
+use std::fmt;
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use reqwest::Url;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -12,6 +16,7 @@ use super::renew::Renewing;
 use super::token::Life;
 use super::{Authorization, PendingAuthorization};
 use crate::http::answer::Answer;
+use crate::http::call::Call;
 use crate::http::client::Client;
 
 /// A callback's address is not longer than this, in bytes.
@@ -32,7 +37,7 @@ pub(crate) struct Vendor {
     pub(crate) revoke_path: Option<String>,
     pub(crate) challenge: Challenge,
     pub(crate) scopes: Scopes,
-    pub(crate) rotation: Rotation,
+    pub(crate) whose: Arc<dyn Whose>,
     pub(crate) life: Life,
     /// Whether a refusal of the token endpoint means that the grant is dead, and not that the app is
     /// not known, or the request not right.
@@ -55,32 +60,58 @@ pub(crate) enum Scopes {
     OfTheApp,
 }
 
-/// What becomes of a refresh token that was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rotation {
-    /// It stays good.
-    Stays,
-    /// It is dead, and the answer has the next.
-    Rotates,
+/// How a vendor says which account a token is for.
+pub(crate) trait Whose: fmt::Debug + Send + Sync {
+    /// What it is asked.
+    fn call(&self) -> Call;
+
+    /// The account's id, out of its answer.
+    fn account(&self, answer: &Answer) -> Result<String, ConnectorError>;
+}
+
+/// Which account the browser may come back with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MayBe {
+    /// The one that was connected before, if there was one.
+    #[default]
+    TheSame,
+    /// Any.
+    Another,
 }
 
 /// Connects one account, and lets go of it.
 #[derive(Debug, Clone, Copy)]
 pub struct OAuth<'a> {
     client: &'a Client,
-    renewing: &'a Renewing,
+    renewing: &'a Arc<Renewing>,
 }
 
 impl<'a> OAuth<'a> {
-    pub(crate) fn new(client: &'a Client, renewing: &'a Renewing) -> Self {
+    pub(crate) fn new(client: &'a Client, renewing: &'a Arc<Renewing>) -> Self {
         Self { client, renewing }
     }
 
-    /// Begins: where to send the browser, and what to keep until it comes back.
+    /// Begins: where to send the browser, and what to keep until it comes back. If an account was connected
+    /// before, it must be that one again.
     ///
     /// # Errors
     /// If this machine has no random numbers.
     pub fn begin(&self) -> Result<Authorization, ConnectorError> {
+        self.begun(MayBe::TheSame)
+    }
+
+    /// Begins as [`begin`](Self::begin) does, for an account that may be another than before. Adapters
+    /// and engines that were made for the one before do nothing more: they are to be built anew, and what
+    /// is stored of the mappings is the other account's, so that their runs stop until it is let go of.
+    ///
+    /// # Errors
+    /// If this machine has no random numbers.
+    pub fn begin_with_another(&self) -> Result<Authorization, ConnectorError> {
+        self.begun(MayBe::Another)
+    }
+
+    fn begun(&self, account: MayBe) -> Result<Authorization, ConnectorError> {
         let (vendor, app) = (self.renewing.vendor(), self.renewing.app());
         let state = drawn()?;
         let mut url = Url::parse(&vendor.authorize_url).map_err(|_| no_address())?;
@@ -109,23 +140,27 @@ impl<'a> OAuth<'a> {
         };
         // A plus is a space to some servers and a plus to others.
         let url = url.as_str().replace('+', "%20");
-        Ok(Authorization { url, pending: PendingAuthorization { state, verifier } })
+        Ok(Authorization { url, pending: PendingAuthorization { state, verifier, account } })
     }
 
     /// Takes the address that the browser came back to, and stores the account's tokens: the connection is
     /// active then, and what waits goes on.
     ///
     /// # Errors
-    /// `Auth`, if the customer did not allow it, or the browser comes from somewhere else than from
-    /// [`begin`](Self::begin); else as the vendor's token endpoint or the store fails.
+    /// `Auth`, if the customer did not allow it, the browser comes from somewhere else than from
+    /// [`begin`](Self::begin), or it comes with another account than was connected before; else as the
+    /// vendor or the store fails.
     pub async fn finish(
         &self,
         pending: &PendingAuthorization,
         callback: &str,
     ) -> Result<(), ConnectorError> {
         let code = code(pending, callback, self.renewing.vendor().name)?;
-        let verifier = pending.verifier.clone().map(SecretString::from);
-        self.renewing.connect(self.client, code, verifier).await
+        let pending = pending.clone();
+        let work = |renewing: Arc<Renewing>, client| async move {
+            renewing.connect(&client, code, pending).await
+        };
+        self.renewing.to_its_end(self.client, work).await
     }
 
     /// Lets go of the account: the refresh token is given back to the vendor, where it takes it, and the
@@ -134,7 +169,9 @@ impl<'a> OAuth<'a> {
     /// # Errors
     /// If the store fails, or the vendor could not be told; nothing is let go of then.
     pub async fn disconnect(&self) -> Result<(), ConnectorError> {
-        self.renewing.disconnect(self.client).await
+        let work =
+            |renewing: Arc<Renewing>, client| async move { renewing.disconnect(&client).await };
+        self.renewing.to_its_end(self.client, work).await
     }
 }
 

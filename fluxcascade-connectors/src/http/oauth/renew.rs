@@ -1,52 +1,83 @@
 //! Tokens that are renewed: ahead of their end, by one of all tasks and processes, and each new pair is
-//! stored before it is used.
+//! stored before it is used. What is asked of the vendor, and what its answers mean, is in `ask`.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::credential::{Stale, refreshed};
+use fluxcascade_core::credential::{Claimed, Stale, refreshed};
 use fluxcascade_core::model::Timestamp;
 use fluxcascade_core::store::{StoreError, StoredToken};
-use secrecy::SecretString;
 
-use super::flow::{Rotation, Vendor};
-use super::token::{self, SecretText, Stored, Tokens};
+use super::flow::Vendor;
+use super::token::{Stored, Tokens};
 use super::{OAuthApp, TokenPlace};
-use crate::http::answer::Answer;
-use crate::http::call::{Asker, Body, Call, Method};
 use crate::http::client::Client;
 use crate::http::credential::Grant;
-use crate::http::retry::{Failure, Fate};
 
 /// A token that is younger is not renewed because it was refused: a new one would be, too.
 const YOUNG: Duration = Duration::from_secs(60);
+/// What was read in the store is relied on for so long: then somebody may have let go of the account.
+const TRUST: Duration = Duration::from_secs(60);
 /// After a renewal that failed, the next one is tried after this at the earliest.
 const REST: Duration = Duration::from_secs(30);
 /// However long the vendor asks to wait: what is well again is found out.
 const LONGEST_REST: Duration = Duration::from_secs(300);
-/// How long the store's work around a renewal may take.
-const STORING: Duration = Duration::from_secs(30);
+/// How long the work around a renewal may take: until the request leaves, and then until its answer is
+/// stored.
+const LEAVING: Duration = Duration::from_secs(15);
+const STORING: Duration = Duration::from_secs(15);
 
 /// One connection's tokens.
 pub(crate) struct Renewing {
     app: OAuthApp,
     vendor: Vendor,
-    place: TokenPlace,
+    pub(super) place: TokenPlace,
     known: Mutex<Known>,
     /// Whoever asks the store or the vendor holds it: the other tasks of this process wait here.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Known {
-    current: Option<(u64, Tokens)>,
+    held: Option<Held>,
     /// A renewal failed: not before then, and why.
     resting: Option<(Timestamp, ConnectorError)>,
     /// What the vendor answered and the store did not take yet, and the generation that it follows.
     unsaved: Option<(u64, Vec<u8>)>,
+    /// The account that this process works with.
+    account: Option<String>,
+}
+
+/// Stored tokens as they were read.
+struct Held {
+    generation: u64,
+    tokens: Tokens,
+    at: Timestamp,
+}
+
+impl Known {
+    /// Why nobody asks for a new token now.
+    fn resting(&self, now: Timestamp) -> Option<ConnectorError> {
+        let (until, why) = self.resting.as_ref()?;
+        // A clock that was set back does not prolong it.
+        let rests = now < *until && until.since(now) <= LONGEST_REST;
+        rests.then(|| why.clone())
+    }
+
+    /// What can be signed with at this time.
+    fn good(&self, now: Timestamp) -> Option<&Held> {
+        self.held.as_ref().filter(|held| now < held.tokens.until())
+    }
+
+    /// Lets go of the tokens.
+    fn forget(&mut self) {
+        *self = Known { account: self.account.take(), ..Known::default() };
+    }
 }
 
 /// Never shows a secret.
@@ -93,47 +124,50 @@ impl Renewing {
         &self.vendor
     }
 
-    /// Whether a grant that was refused is worth renewing: it is a stored one, and no new one.
-    pub(in crate::http) fn may_renew(grant: &Grant, now: Timestamp) -> bool {
-        grant.generation > 0 && now.since(grant.since) >= YOUNG
-    }
-
     /// The access token to sign with now.
-    pub(in crate::http) async fn grant(&self, client: &Client) -> Result<Grant, ConnectorError> {
-        if let Some(grant) = self.at_hand(client.clock().now()) {
+    pub(in crate::http) async fn grant(
+        self: &Arc<Self>,
+        client: &Client,
+    ) -> Result<Grant, ConnectorError> {
+        if let Some(grant) = self.at_hand(client.transport().now()) {
             return Ok(grant);
         }
-        let _turn = self.turn.lock().await;
-        if let Some(grant) = self.at_hand(client.clock().now()) {
-            return Ok(grant);
-        }
-        let (generation, tokens) = self.stored().await?;
-        self.keep(generation, &tokens);
-        let now = client.clock().now();
-        if now < tokens.renew_at() {
-            return Ok(grant_of(generation, &tokens));
-        }
-        match self.renew_in_turn(client, generation).await {
-            Ok(grant) => Ok(grant),
-            // It was ahead of time: what there is still holds.
-            Err(error) if error.kind != ErrorKind::Auth && now < tokens.until() => {
-                Ok(grant_of(generation, &tokens))
-            }
-            Err(error) => Err(error),
-        }
+        let work = |renewing: Arc<Self>, client| async move { renewing.looked_up(&client).await };
+        self.to_its_end(client, work).await
     }
 
-    /// Renews a token that was refused.
-    pub(in crate::http) async fn renew(
-        &self,
+    /// Whether there is a newer token than this one, which was refused: another one's, or a renewed one.
+    pub(in crate::http) async fn has_newer(
+        self: &Arc<Self>,
         client: &Client,
-        generation: u64,
-    ) -> Result<(), ConnectorError> {
-        let _turn = self.turn.lock().await;
-        if lock(&self.known).current.as_ref().is_some_and(|(newer, _)| *newer > generation) {
-            return Ok(());
-        }
-        self.renew_in_turn(client, generation).await.map(|_| ())
+        refused: &Grant,
+    ) -> Result<bool, ConnectorError> {
+        let (generation, since) = (refused.generation, refused.since);
+        let work = move |renewing: Arc<Self>, client| async move {
+            renewing.newer_than(&client, generation, since).await
+        };
+        self.to_its_end(client, work).await
+    }
+
+    /// Does what must come to its end, in a task of its own: whoever asked may be gone by then, and what
+    /// the vendor answers is answered once.
+    pub(super) async fn to_its_end<T, F>(
+        self: &Arc<Self>,
+        client: &Client,
+        work: impl FnOnce(Arc<Self>, Client) -> F,
+    ) -> Result<T, ConnectorError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ConnectorError>> + Send + 'static,
+    {
+        let task = tokio::spawn(work(Arc::clone(self), client.clone()));
+        task.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(ConnectorError::new(
+                ErrorKind::Transient,
+                "the process is shutting down, and no credential was asked for",
+            )),
+        })
     }
 
     /// The error of a connection that cannot be used as it is stored.
@@ -143,18 +177,82 @@ impl Renewing {
 
     fn at_hand(&self, now: Timestamp) -> Option<Grant> {
         let known = lock(&self.known);
-        let (generation, tokens) = known.current.as_ref()?;
-        let rests = known.resting.as_ref().is_some_and(|(until, _)| now < *until);
-        let holds = now < tokens.renew_at() || (rests && now < tokens.until());
-        holds.then(|| grant_of(*generation, tokens))
+        let held = known.good(now)?;
+        // What was read later than now was read before the clock was set back.
+        let is_trusted = held.at <= now && now.since(held.at) < TRUST;
+        let holds = now < held.tokens.renew_at() || known.resting(now).is_some();
+        (is_trusted && holds).then(|| grant_of(held.generation, &held.tokens))
     }
 
-    fn keep(&self, generation: u64, tokens: &Tokens) {
-        lock(&self.known).current = Some((generation, tokens.clone()));
+    async fn looked_up(&self, client: &Client) -> Result<Grant, ConnectorError> {
+        let _turn = self.turn.lock().await;
+        let now = client.transport().now();
+        if let Some(grant) = self.at_hand(now) {
+            return Ok(grant);
+        }
+        let (generation, tokens) = match self.stored().await {
+            Ok(stored) => stored,
+            Err(error) if error.is_transient() => return self.not_looked_up(error, now),
+            Err(error) => return Err(error),
+        };
+        let now = client.transport().now();
+        self.keep(generation, &tokens, now);
+        if now < tokens.renew_at() {
+            return Ok(grant_of(generation, &tokens));
+        }
+        match self.renewed(client, generation).await {
+            Ok(grant) => Ok(grant),
+            // It was ahead of time: what there is still holds.
+            Err(error) if error.kind != ErrorKind::Auth && now < tokens.until() => {
+                Ok(grant_of(generation, &tokens))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The store is away: what is known is good until its end, and is relied on for a while more.
+    fn not_looked_up(
+        &self,
+        error: ConnectorError,
+        now: Timestamp,
+    ) -> Result<Grant, ConnectorError> {
+        let mut known = lock(&self.known);
+        let Some(Held { generation, tokens, .. }) = known.good(now) else { return Err(error) };
+        let (generation, tokens) = (*generation, tokens.clone());
+        let grant = grant_of(generation, &tokens);
+        known.held = Some(Held { generation, tokens, at: now });
+        Ok(grant)
+    }
+
+    async fn newer_than(
+        &self,
+        client: &Client,
+        generation: u64,
+        since: Timestamp,
+    ) -> Result<bool, ConnectorError> {
+        let _turn = self.turn.lock().await;
+        let is_newer = |held: &Held| held.generation > generation;
+        if lock(&self.known).held.as_ref().is_some_and(is_newer) {
+            return Ok(true);
+        }
+        let (stored, tokens) = self.stored().await?;
+        let now = client.transport().now();
+        self.keep(stored, &tokens, now);
+        if stored > generation {
+            return Ok(true);
+        }
+        if since <= now && now.since(since) < YOUNG {
+            return Ok(false);
+        }
+        self.renewed(client, generation).await.map(|_| true)
+    }
+
+    fn keep(&self, generation: u64, tokens: &Tokens, at: Timestamp) {
+        lock(&self.known).held = Some(Held { generation, tokens: tokens.clone(), at });
     }
 
     /// What is stored, if it can be used.
-    async fn stored(&self) -> Result<(u64, Tokens), ConnectorError> {
+    pub(super) async fn stored(&self) -> Result<(u64, Tokens), ConnectorError> {
         let stored = self.place.store.token(&self.place.key()).await;
         let Some(StoredToken { generation, secret }) = stored.map_err(|e| of_store(&e))? else {
             return Err(self.not_connected());
@@ -165,17 +263,42 @@ impl Renewing {
     fn usable(&self, generation: u64, secret: &[u8]) -> Result<(u64, Tokens), ConnectorError> {
         match Stored::from_bytes(secret)? {
             Stored::Active(tokens) if tokens.issuer != self.issuer() => Err(self.of_another()),
-            Stored::Active(tokens) => Ok((generation, tokens)),
-            Stored::Expired { why } => {
-                lock(&self.known).current = None;
+            Stored::Active(tokens) => {
+                self.check_account(&tokens.account)?;
+                Ok((generation, tokens))
+            }
+            Stored::Expired { why, .. } => {
+                self.forget();
                 Err(ConnectorError::new(ErrorKind::Auth, why))
             }
         }
     }
 
+    pub(super) fn forget(&self) {
+        lock(&self.known).forget();
+    }
+
     /// Whom the tokens are of, and for: they go nowhere else.
-    fn issuer(&self) -> String {
+    pub(super) fn issuer(&self) -> String {
         format!("{} {} {}", self.vendor.name, self.vendor.origin, self.app.client_id)
+    }
+
+    /// One adapter is for one account as long as it lives: what is known of the first is not asked of
+    /// another.
+    fn check_account(&self, account: &str) -> Result<(), ConnectorError> {
+        let mut known = lock(&self.known);
+        let first = known.account.get_or_insert_with(|| account.to_owned());
+        if first == account {
+            return Ok(());
+        }
+        Err(ConnectorError::new(
+            ErrorKind::Permanent,
+            format!(
+                "{} account {account} was connected in the place of {first}, for which this adapter was \
+                 made; build the adapter and its engine anew",
+                self.vendor.name
+            ),
+        ))
     }
 
     fn of_another(&self) -> ConnectorError {
@@ -198,29 +321,21 @@ impl Renewing {
     }
 
     /// Renews what is of this generation, or takes what another one has renewed.
-    async fn renew_in_turn(
-        &self,
-        client: &Client,
-        generation: u64,
-    ) -> Result<Grant, ConnectorError> {
-        let now = client.clock().now();
-        if let Some((_, why)) = lock(&self.known).resting.clone().filter(|(until, _)| now < *until)
-        {
+    async fn renewed(&self, client: &Client, generation: u64) -> Result<Grant, ConnectorError> {
+        let transport = client.transport();
+        if let Some(why) = lock(&self.known).resting(transport.now()) {
             return Err(why);
         }
-        let stale = Stale {
-            key: self.place.key(),
-            generation,
-            patience: client.settings().request_timeout + STORING,
-        };
-        let clock: &dyn Clock = client.clock().as_ref();
+        let patience = LEAVING + transport.settings.request_timeout + STORING;
+        let stale = Stale { key: self.place.key(), generation, patience };
+        let clock: &dyn Clock = transport.clock.as_ref();
         let store = self.place.store.as_ref();
         let renewed: Result<StoredToken, NotRenewed> =
-            refreshed(store, clock, &stale, |old| self.next(client, old)).await;
-        let renewed = renewed.map_err(|error| self.rest(error.into(), client.clock().now()))?;
-        *lock(&self.known) = Known::default();
+            refreshed(store, clock, &stale, |claimed| self.next(client, claimed)).await;
+        let renewed = renewed.map_err(|error| self.rest(error.into(), transport.now()))?;
+        self.forget();
         let (generation, tokens) = self.usable(renewed.generation, &renewed.secret)?;
-        self.keep(generation, &tokens);
+        self.keep(generation, &tokens, transport.now());
         Ok(grant_of(generation, &tokens))
     }
 
@@ -232,177 +347,22 @@ impl Renewing {
     }
 
     /// What is to be stored after this: the vendor's next tokens, or that there are none.
-    async fn next(&self, client: &Client, old: Option<StoredToken>) -> Result<Vec<u8>, NotRenewed> {
-        let old = old.ok_or_else(|| NotRenewed::Vendor(self.not_connected()))?;
+    async fn next(&self, client: &Client, claimed: Claimed) -> Result<Vec<u8>, NotRenewed> {
+        let old = claimed.token.ok_or_else(|| NotRenewed::Vendor(self.not_connected()))?;
         let saved_late = lock(&self.known).unsaved.clone();
         if let Some((_, bytes)) = saved_late.filter(|(after, _)| *after == old.generation) {
             return Ok(bytes);
         }
+        // A process that stood still must not ask with what another one has used since.
+        let leaves = claimed.until - client.transport().settings.request_timeout - STORING;
         let next = match self.usable(old.generation, &old.secret) {
-            Ok((_, tokens)) => self.asked(client, &tokens).await.map_err(NotRenewed::Vendor)?,
-            Err(error) => return Err(NotRenewed::Vendor(error)),
+            Ok((_, tokens)) => self.asked(client, &tokens, leaves).await,
+            Err(error) => Err(error),
         };
-        let bytes = next.to_bytes().map_err(NotRenewed::Vendor)?;
+        let bytes = next.and_then(|next| next.to_bytes()).map_err(NotRenewed::Vendor)?;
         // A pair that was answered once must not be lost if the store is away just now.
         lock(&self.known).unsaved = Some((old.generation, bytes.clone()));
         Ok(bytes)
-    }
-
-    async fn asked(&self, client: &Client, old: &Tokens) -> Result<Stored, ConnectorError> {
-        let vendor = self.vendor.name;
-        let Some(refresh) = &old.refresh else {
-            return Ok(Stored::Expired {
-                why: format!(
-                    "{vendor}'s token has ended and cannot be renewed; reconnect the account"
-                ),
-            });
-        };
-        let form = vec![
-            ("grant_type", SecretString::from("refresh_token")),
-            ("refresh_token", refresh.secret()),
-        ];
-        let began = client.clock().now();
-        match self.ask(client, form).await {
-            Ok(answer) => Ok(Stored::Active(self.tokens(&answer, began, Some(refresh))?)),
-            Err(failure) if self.is_dead(&failure) => {
-                let said = failure.error;
-                let why = format!(
-                    "{vendor} does not renew this connection any more: the app was removed from the \
-                     account, or a renewal was lost on its way; reconnect the account ({said})"
-                );
-                Ok(Stored::Expired { why })
-            }
-            Err(failure) => Err(self.unavailable(failure)),
-        }
-    }
-
-    fn is_dead(&self, failure: &Failure) -> bool {
-        failure.fate == Fate::Refused && failure.answer.as_deref().is_some_and(self.vendor.is_dead)
-    }
-
-    /// A token endpoint that refuses the app, or does not answer. It says nothing of the account.
-    fn unavailable(&self, failure: Failure) -> ConnectorError {
-        let error = failure.error;
-        if failure.fate != Fate::Refused || error.is_transient() {
-            return error;
-        }
-        let vendor = self.vendor.name;
-        let message = format!(
-            "{vendor} refused to give this app a token; check `oauth.client_id` and \
-             `oauth.client_secret`: {}",
-            error.message
-        );
-        ConnectorError { kind: ErrorKind::Permanent, message, ..error }
-    }
-
-    async fn ask(
-        &self,
-        client: &Client,
-        mut form: Vec<(&'static str, SecretString)>,
-    ) -> Result<Answer, Failure> {
-        form.push(("client_id", SecretString::from(self.app.client_id.clone())));
-        form.push(("client_secret", self.app.client_secret.clone()));
-        let path = &*self.vendor.token_path;
-        let call = match self.vendor.rotation {
-            Rotation::Stays => Call::read("token", Method::Post, path),
-            // A second request with a token that was used is refused at best.
-            Rotation::Rotates => Call::write("token", Method::Post, path, None),
-        };
-        // Others wait for what comes of it, and try again themselves.
-        client.send(&call.once().asked_by(Asker::Nobody).body(Body::Form(form))).await
-    }
-
-    /// The tokens of an answer, their times told from when it was asked for.
-    fn tokens(
-        &self,
-        answer: &Answer,
-        began: Timestamp,
-        old_refresh: Option<&SecretText>,
-    ) -> Result<Tokens, ConnectorError> {
-        let token = token::read(answer)?;
-        let life = self.vendor.life.of(&token, answer.date().unwrap_or(began));
-        Ok(Tokens {
-            refresh: token.refresh_token.or_else(|| old_refresh.cloned()),
-            access: token.access_token,
-            issuer: self.issuer(),
-            since: began.micros(),
-            until: (began + life).micros(),
-        })
-    }
-
-    /// Takes a code for the account's first tokens.
-    pub(super) async fn connect(
-        &self,
-        client: &Client,
-        code: SecretString,
-        verifier: Option<SecretString>,
-    ) -> Result<(), ConnectorError> {
-        let mut form = vec![
-            ("grant_type", SecretString::from("authorization_code")),
-            ("code", code),
-            ("redirect_uri", SecretString::from(self.app.redirect_uri.clone())),
-        ];
-        form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
-        let _turn = self.turn.lock().await;
-        let began = client.clock().now();
-        let answer = self.ask(client, form).await.map_err(|failure| {
-            if self.is_dead(&failure) { self.spent_code() } else { self.unavailable(failure) }
-        })?;
-        let stored = Stored::Active(self.tokens(&answer, began, None)?);
-        self.replace(&stored).await
-    }
-
-    fn spent_code(&self) -> ConnectorError {
-        let vendor = self.vendor.name;
-        ConnectorError::new(
-            ErrorKind::Auth,
-            format!(
-                "{vendor} does not take the browser's code any more: it is good once, and not for long; begin anew"
-            ),
-        )
-    }
-
-    /// Gives the refresh token back, and keeps that there is none.
-    pub(super) async fn disconnect(&self, client: &Client) -> Result<(), ConnectorError> {
-        let _turn = self.turn.lock().await;
-        let stored = match self.stored().await {
-            Ok((_, tokens)) => tokens.refresh,
-            // There is nothing to give back.
-            Err(error) if error.kind == ErrorKind::Auth => None,
-            Err(error) => return Err(error),
-        };
-        if let (Some(refresh), Some(path)) = (stored, &self.vendor.revoke_path) {
-            let form = vec![
-                ("token", refresh.secret()),
-                ("token_type_hint", SecretString::from("refresh_token")),
-                ("client_id", SecretString::from(self.app.client_id.clone())),
-                ("client_secret", self.app.client_secret.clone()),
-            ];
-            let call = Call::read("token", Method::Post, &**path);
-            client.send(&call.asked_by(Asker::Nobody).body(Body::Form(form))).await?;
-        }
-        let why = format!("the {} account was disconnected; connect one", self.vendor.name);
-        self.replace(&Stored::Expired { why }).await
-    }
-
-    /// Stores this instead of whatever is there.
-    async fn replace(&self, stored: &Stored) -> Result<(), ConnectorError> {
-        let (store, key) = (self.place.store.as_ref(), self.place.key());
-        let bytes = stored.to_bytes()?;
-        // Another one may replace it at the same time; more often than this would be a mistake.
-        for _ in 0..20 {
-            let current = store.token(&key).await.map_err(|error| of_store(&error))?;
-            let generation = current.map_or(0, |current| current.generation);
-            let replaced = store.replace_token(&key, generation, &bytes).await;
-            if replaced.map_err(|error| of_store(&error))? {
-                *lock(&self.known) = Known::default();
-                return Ok(());
-            }
-        }
-        Err(ConnectorError::new(
-            ErrorKind::Transient,
-            "the credential was replaced by others again and again; try again",
-        ))
     }
 }
 
@@ -410,7 +370,7 @@ fn grant_of(generation: u64, tokens: &Tokens) -> Grant {
     Grant::stored(tokens.access.secret(), generation, tokens.since())
 }
 
-fn of_store(error: &StoreError) -> ConnectorError {
+pub(super) fn of_store(error: &StoreError) -> ConnectorError {
     let kind = if error.is_transient() { ErrorKind::Transient } else { ErrorKind::Permanent };
     ConnectorError::new(
         kind,

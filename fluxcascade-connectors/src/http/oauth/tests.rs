@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::PendingAuthorization;
-use super::flow::code;
+use super::flow::{MayBe, code};
 use super::token::{Life, TokenAnswer};
 
 const NOON: Timestamp = Timestamp::from_secs(1_772_366_400);
@@ -50,7 +50,7 @@ fn an_end_that_is_none_is_not_believed() {
 }
 
 fn pending() -> PendingAuthorization {
-    PendingAuthorization { state: "s+t/a=te".to_owned(), verifier: None }
+    PendingAuthorization { state: "s+t/a=te".to_owned(), verifier: None, account: MayBe::TheSame }
 }
 
 fn refused(callback: &str) -> String {

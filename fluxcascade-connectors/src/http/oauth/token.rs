@@ -150,6 +150,8 @@ pub(super) enum Stored {
     Expired {
         /// Why, for people.
         why: String,
+        /// The account that it was of, if there was one.
+        account: Option<String>,
     },
 }
 
@@ -159,6 +161,8 @@ pub(super) struct Tokens {
     pub(super) refresh: Option<SecretText>,
     /// Whom they are of, and for which app.
     pub(super) issuer: String,
+    /// The account that they are for.
+    pub(super) account: String,
     /// When the access token was given, in microseconds since 1970 by the clock of whoever asked for it.
     pub(super) since: i64,
     /// When it ends, likewise.
@@ -182,6 +186,14 @@ impl Tokens {
 }
 
 impl Stored {
+    /// The account that was connected last.
+    pub(super) fn account(self) -> Option<String> {
+        match self {
+            Stored::Active(tokens) => Some(tokens.account),
+            Stored::Expired { account, .. } => account,
+        }
+    }
+
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, ConnectorError> {
         serde_json::to_vec(self).map_err(|_| unreadable())
     }

@@ -1,0 +1,134 @@
+//! An account's first tokens, and its last: connecting one, and letting go of it.
+
+use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use secrecy::SecretString;
+
+use super::PendingAuthorization;
+use super::ask::Answered;
+use super::flow::MayBe;
+use super::renew::{Renewing, of_store};
+use super::token::Stored;
+use crate::http::call::{Asker, Body, Call, Method};
+use crate::http::client::Client;
+
+impl Renewing {
+    /// Takes a code for the account's first tokens.
+    pub(super) async fn connect(
+        &self,
+        client: &Client,
+        code: SecretString,
+        pending: PendingAuthorization,
+    ) -> Result<(), ConnectorError> {
+        let mut form = vec![
+            ("grant_type", SecretString::from("authorization_code")),
+            ("code", code),
+            ("redirect_uri", SecretString::from(self.app().redirect_uri.clone())),
+        ];
+        form.extend(pending.verifier.map(|it| ("code_verifier", SecretString::from(it))));
+        let _turn = self.turn.lock().await;
+        let began = client.transport().now();
+        let answer = self.ask(client, form, None).await.map_err(|failure| {
+            if self.is_dead(&failure) { self.spent_code() } else { self.unavailable(failure) }
+        })?;
+        let answered = Answered::read(&answer, began)?;
+        let account = self.whose(client, answered.token.access_token.secret()).await?;
+        match pending.account {
+            MayBe::Another => {}
+            MayBe::TheSame => self.check_same(&account).await?,
+        }
+        self.replace(&Stored::Active(self.tokens(answered, account))).await
+    }
+
+    fn spent_code(&self) -> ConnectorError {
+        let vendor = self.vendor().name;
+        ConnectorError::new(
+            ErrorKind::Auth,
+            format!(
+                "{vendor} does not take the browser's code any more: it is good once, and not for long; begin anew"
+            ),
+        )
+    }
+
+    /// The account that a token is for.
+    async fn whose(&self, client: &Client, token: SecretString) -> Result<String, ConnectorError> {
+        let whose = &self.vendor().whose;
+        let call = whose.call().asked_by(Asker::Token(token));
+        let id = match client.send(&call).await {
+            Ok(answer) => whose.account(&answer),
+            Err(failure) => Err(failure.error),
+        };
+        id.map_err(|error| {
+            let message = format!(
+                "the account was not connected, as {} did not say which one it is; begin anew: {}",
+                self.vendor().name,
+                error.message
+            );
+            ConnectorError { message, ..error }
+        })
+    }
+
+    /// Records of two accounts must not be taken for one another's.
+    async fn check_same(&self, account: &str) -> Result<(), ConnectorError> {
+        let stored = self.place.store.token(&self.place.key()).await;
+        let stored = stored.map_err(|error| of_store(&error))?;
+        // What cannot be read is of no account any more.
+        let before = stored.and_then(|stored| Stored::from_bytes(&stored.secret).ok()?.account());
+        match before.filter(|before| before != account) {
+            None => Ok(()),
+            Some(before) => Err(ConnectorError::new(
+                ErrorKind::Auth,
+                format!(
+                    "the browser connected {} account {account}, and this connection is of account \
+                     {before}, so that nothing was changed. Connect {before}; or, if another one is to \
+                     take its place, say so when you begin (`begin_with_another`)",
+                    self.vendor().name
+                ),
+            )),
+        }
+    }
+
+    /// Gives the refresh token back, and keeps that there is none.
+    pub(super) async fn disconnect(&self, client: &Client) -> Result<(), ConnectorError> {
+        let _turn = self.turn.lock().await;
+        let tokens = match self.stored().await {
+            Ok((_, tokens)) => Some(tokens),
+            // There is nothing to give back.
+            Err(error) if error.kind == ErrorKind::Auth => None,
+            Err(error) => return Err(error),
+        };
+        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
+        if let (Some(refresh), Some(path)) = (refresh, &self.vendor().revoke_path) {
+            let form = vec![
+                ("token", refresh.secret()),
+                ("token_type_hint", SecretString::from("refresh_token")),
+                ("client_id", SecretString::from(self.app().client_id.clone())),
+                ("client_secret", self.app().client_secret.clone()),
+            ];
+            let call = Call::read("token", Method::Post, &**path);
+            client.send(&call.asked_by(Asker::Nobody).body(Body::Form(form))).await?;
+        }
+        let why = format!("the {} account was disconnected; connect one", self.vendor().name);
+        let account = tokens.map(|tokens| tokens.account);
+        self.replace(&Stored::Expired { why, account }).await
+    }
+
+    /// Stores this instead of whatever is there.
+    async fn replace(&self, stored: &Stored) -> Result<(), ConnectorError> {
+        let (store, key) = (self.place.store.as_ref(), self.place.key());
+        let bytes = stored.to_bytes()?;
+        // Another one may replace it at the same time; more often than this would be a mistake.
+        for _ in 0..20 {
+            let current = store.token(&key).await.map_err(|error| of_store(&error))?;
+            let generation = current.map_or(0, |current| current.generation);
+            let replaced = store.replace_token(&key, generation, &bytes).await;
+            if replaced.map_err(|error| of_store(&error))? {
+                self.forget();
+                return Ok(());
+            }
+        }
+        Err(ConnectorError::new(
+            ErrorKind::Transient,
+            "the credential was replaced by others again and again; try again",
+        ))
+    }
+}
