@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests, and their helpers")]
 
 mod foul_weather {
+    mod endpoint;
     mod people;
     mod system;
     mod work;

@@ -6,6 +6,7 @@ use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::{Engine, Mapping, Side};
 use fluxcascade_store::MemoryStore;
 
+use super::endpoint::Endpoint;
 use super::system::{Dice, System, Vendor, clock, minutes};
 
 /// People on each side when it begins, of whom the first three are on both.
@@ -22,7 +23,8 @@ fn email(side: Side, n: usize) -> String {
     }
 }
 
-async fn engine(systems: [&System; 2], clock: &Arc<ManualClock>) -> Engine {
+/// The engine, which is told of what happens.
+async fn engine(systems: [&System; 2], endpoint: &Endpoint, clock: &Arc<ManualClock>) -> Engine {
     let [(source, of_source), (target, of_target)] = systems.map(System::names);
     let mut mapping = Mapping::builder("people")
         .source("left", source)
@@ -32,9 +34,12 @@ async fn engine(systems: [&System; 2], clock: &Arc<ManualClock>) -> Engine {
     for (from, to) in of_source.into_iter().zip(of_target) {
         mapping = mapping.pair(from, to);
     }
+    let [left, right] = systems.map(|system| system.connector(clock));
+    endpoint.listens_to("left", &left, source, &of_source).await;
+    endpoint.listens_to("right", &right, target, &of_target).await;
     let builder = Engine::builder()
-        .shared_connection("left", systems[0].connector(clock))
-        .shared_connection("right", systems[1].connector(clock))
+        .shared_connection("left", left)
+        .shared_connection("right", right)
         .store(Arc::new(MemoryStore::new()))
         .clock(Arc::<ManualClock>::clone(clock))
         .mapping(mapping.build().unwrap());
@@ -62,7 +67,8 @@ async fn storm(vendors: [Vendor; 2], seed: u64) -> usize {
         target.add(&email(Side::Target, n), &format!("First{n}"));
     }
     minutes(&clock, 30);
-    let engine = engine([&source, &target], &clock).await;
+    let mut endpoint = Endpoint::open(&clock).await;
+    let engine = engine([&source, &target], &endpoint, &clock).await;
     let mut dice = Dice(seed);
     source.goes_wrong(seed);
     target.goes_wrong(seed + 1);
@@ -78,9 +84,13 @@ async fn storm(vendors: [Vendor; 2], seed: u64) -> usize {
                 Side::Source => source.rename(&email, &name),
                 Side::Target => target.rename(&email, &name),
             }
+            source.tells(&mut dice).await;
+            target.tells(&mut dice).await;
+            endpoint.pass_on(&engine).await;
         }
         minutes(&clock, 11);
     }
+    assert!(endpoint.heard > 0, "{vendors:?} {seed}: nobody told of anything");
     source.clears();
     target.clears();
     settle(&engine, &clock).await;

@@ -4,17 +4,36 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_connectors::sim::hubspot::HubSpotSim;
-use fluxcascade_connectors::sim::jobber::{JobberClient, JobberSim};
-use fluxcascade_connectors::sim::{Effect, FaultPlan, FaultRule, SimConfig, When};
+use fluxcascade_connectors::http::HttpSettings;
+use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, HubSpotSim};
+use fluxcascade_connectors::sim::jobber::{JobberClient, JobberOptions, JobberSim, Lag};
+use fluxcascade_connectors::sim::{Effect, FaultPlan, FaultRule, Mishap, SimConfig, When};
 use fluxcascade_connectors::{HubSpot, Jobber};
 use fluxcascade_core::Connector;
 use fluxcascade_core::clock::{Clock, ManualClock};
+
+/// How long the adapters wait for an answer, in real time: some never comes.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How late lists and searches show what was written, at most: less than the adapters declare.
+const LATE: Duration = Duration::from_secs(100);
 
 /// One system.
 pub(crate) enum System {
     HubSpot(HubSpotSim),
     Jobber(JobberSim),
+}
+
+/// What of a deployment the simulators have by themselves.
+const HUBSPOT_APP: u64 = 9_393_361;
+const HUBSPOT_SECRET: &str = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy";
+
+fn impatient() -> HttpSettings {
+    HttpSettings {
+        request_timeout: PATIENCE,
+        connect_timeout: PATIENCE / 2,
+        ..HttpSettings::default()
+    }
 }
 
 /// Which vendor's.
@@ -39,8 +58,19 @@ impl System {
     pub(crate) async fn start(vendor: Vendor, seed: u64, clock: &Arc<ManualClock>) -> Self {
         let config = SimConfig::steered(seed, Arc::clone(clock));
         match vendor {
-            Vendor::HubSpot => System::HubSpot(HubSpotSim::start(config).await.unwrap()),
-            Vendor::Jobber => System::Jobber(JobberSim::start(config).await.unwrap()),
+            Vendor::HubSpot => {
+                let options = HubSpotOptions {
+                    search_lag: (Duration::ZERO, LATE),
+                    ..HubSpotOptions::default()
+                };
+                System::HubSpot(HubSpotSim::start_with(config, options).await.unwrap())
+            }
+            Vendor::Jobber => {
+                let lag = Lag::between(Duration::ZERO, LATE);
+                let options =
+                    JobberOptions { list_lag: lag, search_lag: lag, ..JobberOptions::default() };
+                System::Jobber(JobberSim::start_with(config, options).await.unwrap())
+            }
         }
     }
 
@@ -49,11 +79,20 @@ impl System {
         match self {
             System::HubSpot(sim) => {
                 let builder = HubSpot::builder().token("any").base_url(sim.base_url());
-                Arc::new(builder.clock(shared(clock)).build().unwrap())
+                let builder = builder.app(HUBSPOT_APP, "dev-key").webhook_secret(HUBSPOT_SECRET);
+                Arc::new(builder.http(impatient()).clock(shared(clock)).build().unwrap())
             }
             System::Jobber(sim) => {
                 let builder = Jobber::builder().token("any").base_url(sim.base_url());
-                Arc::new(builder.clock(shared(clock)).build().unwrap())
+                let secret = JobberOptions::default().client_secret;
+                Arc::new(
+                    builder
+                        .webhook_secret(secret)
+                        .http(impatient())
+                        .clock(shared(clock))
+                        .build()
+                        .unwrap(),
+                )
             }
         }
     }
@@ -137,15 +176,39 @@ impl System {
             Effect::CutAnswer,
             Effect::Page,
             Effect::WithoutIds,
+            Effect::DoneLater(20),
         ];
         let plan = effects
             .into_iter()
-            .fold(FaultPlan::seeded(seed), |plan, effect| plan.rule(now_and_then(effect)));
+            .fold(FaultPlan::seeded(seed), |plan, effect| plan.rule(now_and_then(effect)))
+            // What hangs takes real time.
+            .rule(FaultRule::new(When::Permille(10), Effect::Hang))
+            .rule(FaultRule::new(When::Permille(10), Effect::DoneThenHang));
         match self {
             System::HubSpot(sim) => sim.set_faults(plan.rule(now_and_then(Effect::DoneTwice))),
             System::Jobber(sim) => {
                 let twice = now_and_then(Effect::DoneTwice).body("clientEdit(");
                 sim.set_faults(plan.rule(twice));
+            }
+        }
+    }
+
+    /// Sends its webhooks: the next one is lost, comes twice, or is overtaken now and then.
+    pub(crate) async fn tells(&self, dice: &mut Dice) {
+        let mishap = match dice.below(8) {
+            0 => Some(Mishap::Drop),
+            1 => Some(Mishap::Repeat),
+            2 => Some(Mishap::Overtaken),
+            _ => None,
+        };
+        match self {
+            System::HubSpot(sim) => {
+                sim.deliver().await;
+                sim.webhook_mishaps(mishap);
+            }
+            System::Jobber(sim) => {
+                sim.deliver().await;
+                sim.webhook_mishaps(mishap);
             }
         }
     }

@@ -9,6 +9,7 @@ use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::{Engine, Mapping, Side};
 use fluxcascade_store::MemoryStore;
 
+use super::endpoint::Endpoint;
 use super::system::{Dice, System, Vendor, clock, minutes};
 
 const PEOPLE: usize = 4;
@@ -16,7 +17,20 @@ const DEALS: usize = 8;
 const ROUNDS: usize = 6;
 const SEEDS: u64 = 4;
 
-async fn engine(hubspot: &System, jobber: &System, clock: &Arc<ManualClock>) -> Engine {
+/// The engine, which is told of what happens.
+async fn engine(
+    hubspot: &System,
+    jobber: &System,
+    endpoint: &Endpoint,
+    clock: &Arc<ManualClock>,
+) -> Engine {
+    let (hubspot, jobber) = (hubspot.connector(clock), jobber.connector(clock));
+    endpoint.listens_to("hubspot", &hubspot, "contacts", &["email", "firstname"]).await;
+    let of_deals = ["dealname", "description", "associations.contacts"];
+    endpoint.listens_to("hubspot", &hubspot, "deals", &of_deals).await;
+    for object in ["clients", "jobs"] {
+        endpoint.listens_to("jobber", &jobber, object, &[]).await;
+    }
     let people = Mapping::builder("people")
         .source("hubspot", "contacts")
         .target("jobber", "clients")
@@ -37,8 +51,8 @@ async fn engine(hubspot: &System, jobber: &System, clock: &Arc<ManualClock>) -> 
             pair.source_only().references("people")
         });
     let builder = Engine::builder()
-        .shared_connection("hubspot", hubspot.connector(clock))
-        .shared_connection("jobber", jobber.connector(clock))
+        .shared_connection("hubspot", hubspot)
+        .shared_connection("jobber", jobber)
         .store(Arc::new(MemoryStore::new()))
         .clock(Arc::<ManualClock>::clone(clock))
         .mapping(people.build().unwrap())
@@ -91,7 +105,8 @@ async fn storm(seed: u64) -> usize {
         jobs_at.create_property(&client.id, home).unwrap();
     }
     minutes(&clock, 30);
-    let engine = engine(&hubspot, &jobber, &clock).await;
+    let mut endpoint = Endpoint::open(&clock).await;
+    let engine = engine(&hubspot, &jobber, &endpoint, &clock).await;
     let mut dice = Dice(seed);
     hubspot.goes_wrong(seed);
     jobber.goes_wrong(seed + 1);
@@ -107,12 +122,16 @@ async fn storm(seed: u64) -> usize {
                 deals_at.associate(("deals", &deal), ("contacts", whose)).unwrap();
                 made.push(deal);
             }
+            hubspot.tells(&mut dice).await;
+            endpoint.pass_on(&engine).await;
         }
         let _ = engine.sync("people").await;
         let _ = engine.sync("work").await;
         minutes(&clock, 3);
         let deal = made[dice.below(made.len())].clone();
         deals_at.edit("deals", &deal, [("description", format!("deal says {round}"))]).unwrap();
+        hubspot.tells(&mut dice).await;
+        endpoint.pass_on(&engine).await;
         minutes(&clock, 3);
         let all = jobs_at.records::<JobberJob>();
         if !all.is_empty() {
@@ -120,8 +139,11 @@ async fn storm(seed: u64) -> usize {
             let said = format!("job says {round}");
             jobs_at.edit::<JobberJob>(&job, |job| job.instructions = Some(said)).unwrap();
         }
+        jobber.tells(&mut dice).await;
+        endpoint.pass_on(&engine).await;
         minutes(&clock, 11);
     }
+    assert!(endpoint.heard > 0, "{seed}: nobody told of anything");
     hubspot.clears();
     jobber.clears();
     settle(&engine, &clock).await;

@@ -122,6 +122,9 @@ pub enum Effect {
     LostRequest,
     /// Done, and the connection closes without an answer.
     LostAnswer,
+    /// Not answered: the connection closes, and it is done this many seconds later by the simulator's
+    /// clock, just before the next request.
+    DoneLater(u64),
     /// Done twice, as after a proxy's own retry; the second answer is given.
     DoneTwice,
     /// Done, and answered with the first half of the body.

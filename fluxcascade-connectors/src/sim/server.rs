@@ -47,6 +47,8 @@ pub(super) struct Desk {
     log: Mutex<RequestLog>,
     faults: Mutex<Faults>,
     hooks: Mutex<Vec<Hook>>,
+    /// What is done later, and when.
+    late: Mutex<Vec<(Timestamp, Call)>>,
 }
 
 impl Desk {
@@ -79,6 +81,21 @@ impl Desk {
         if let Some(hook) = due {
             hook.happen();
         }
+    }
+
+    /// Keeps a request that is done so many seconds later.
+    fn put_off(&self, call: &Call, seconds: u64) {
+        let due = self.now() + Duration::from_secs(seconds);
+        lock(&self.late).push((due, Call { at: due, ..call.clone() }));
+    }
+
+    /// The requests that are done by now, in their order.
+    fn due(&self) -> Vec<Call> {
+        let now = self.now();
+        let mut late = lock(&self.late);
+        let mut due: Vec<_> = late.extract_if(.., |(at, _)| *at <= now).collect();
+        due.sort_by_key(|(at, _)| *at);
+        due.into_iter().map(|(_, call)| call).collect()
     }
 
     pub(super) fn throttle(&self, requests: u64) {
@@ -195,6 +212,7 @@ impl<V> Sim<V> {
             log: Mutex::default(),
             faults: Mutex::new(Faults::new(config.faults)),
             hooks: Mutex::default(),
+            late: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(());
         let outbox = vendor.outbox().map(Arc::clone);
@@ -273,10 +291,13 @@ async fn answer(
         };
         return stamped(&desk, reply);
     }
+    for late in desk.due() {
+        vendor.perform(&late).await;
+    }
     desk.go_ahead(&call);
     let effect = lock(&desk.faults).meet(&call);
     let number = lock(&desk.log).open(&call, effect.map(|effect| format!("{effect:?}")));
-    match happen(vendor.as_ref(), &call, effect).await {
+    match happen(&desk, vendor.as_ref(), &call, effect).await {
         Outcome::Answer(reply) => {
             lock(&desk.log).close(number, reply.status);
             stamped(&desk, reply)
@@ -308,7 +329,7 @@ async fn read(desk: &Desk, request: Request) -> Option<Call> {
 }
 
 /// Lets the vendor do the request, as far as the fault allows.
-async fn happen(vendor: &dyn Vendor, call: &Call, effect: Option<Effect>) -> Outcome {
+async fn happen(desk: &Desk, vendor: &dyn Vendor, call: &Call, effect: Option<Effect>) -> Outcome {
     let Some(effect) = effect else { return Outcome::Answer(vendor.perform(call).await) };
     match effect {
         Effect::Limit => Outcome::Answer(vendor.over_limit(call)),
@@ -330,6 +351,10 @@ async fn happen(vendor: &dyn Vendor, call: &Call, effect: Option<Effect>) -> Out
         Effect::LostRequest => Outcome::Cut,
         Effect::LostAnswer => {
             vendor.perform(call).await;
+            Outcome::Cut
+        }
+        Effect::DoneLater(seconds) => {
+            desk.put_off(call, seconds);
             Outcome::Cut
         }
         Effect::DoneTwice => {

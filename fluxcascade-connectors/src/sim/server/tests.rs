@@ -81,6 +81,20 @@ async fn each_fault_does_what_it_says() {
 }
 
 #[tokio::test]
+async fn what_is_done_later_is_done_before_the_first_request_after_its_time() {
+    let (sim, clock) = start().await;
+    let done = || sim.vendor().0.load(Ordering::SeqCst);
+    let send = || client().get(sim.base_url() + "/x").send();
+    sim.add_fault(FaultRule::new(When::Next(1), Effect::DoneLater(20)));
+    send().await.unwrap_err();
+    send().await.unwrap();
+    assert_eq!(done(), 1, "the second one alone");
+    clock.advance(Duration::from_secs(20));
+    send().await.unwrap();
+    assert_eq!(done(), 3);
+}
+
+#[tokio::test]
 async fn faults_meet_the_requests_that_their_rules_name() {
     let (sim, _) = start().await;
     sim.set_faults(
