@@ -1,12 +1,15 @@
 //! Reading what changed: full reads and windows of time, page by page, and the cursor between.
 //!
 //! A read takes its mark from Jobber's own clock at its first answer, less the look-back, and the
-//! next read begins there, whatever times the rows had. A window ends at that same first answer's
-//! time, so that edits made while it is read do not prolong it. A full read has no end: a record
-//! edited meanwhile is read there, or in the next window. What each object offers:
+//! next read begins there, whatever times the rows had. A window that is read by its times ends at that
+//! same first answer's time, so that edits made while it is read do not prolong it. A full read has no
+//! end: a record edited meanwhile is read there, or in the next window. What each object offers:
 //!
-//! - Clients, by `updatedAt`, and visits, by `createdAt`, are filtered and sorted, oldest first.
-//! - Requests, quotes and invoices are filtered by `updatedAt`, and come in Jobber's order.
+//! - Clients and invoices, by `updatedAt`, and visits, by `createdAt`, are filtered and sorted, oldest
+//!   first.
+//! - Requests and quotes are filtered by `updatedAt`, and come in the order in which they were made.
+//!   Their windows have no end: one that is edited while they are read would leave the list, and all
+//!   that come after it would move one up, past the end of the page that was read.
 //! - Jobs are sorted by `updatedAt`, newest first, with no filter: a window is read down to the
 //!   first row that is older than it. A job that is edited meanwhile moves to the front, and is in
 //!   the next window.
@@ -14,9 +17,10 @@
 //!
 //! Pages are followed by Jobber's cursor. If that cursor is a mere position in the list, each edit
 //! of a client that was read already moves the rest one place up, and one client is skipped. So
-//! wherever the order is by time and it costs little, the next page begins anew at the time of the
-//! last row, one second back, which also makes it unimportant whether bounds are inclusive; a
-//! cursor is followed only among many rows of about the same second.
+//! wherever the order is by time, the next page begins anew at the time of the last row, one second
+//! back, which also makes it unimportant whether bounds are inclusive; a cursor is followed only
+//! where at least half of a page is of about the same second. What is removed from a list that is not
+//! ordered by time, while it is read, may still push one past a page's end: full reads find it.
 
 mod of_clients;
 
@@ -41,6 +45,9 @@ use super::wire::PageInfo;
 /// that are never taken would be followed for ever.
 const REFUSALS: u8 = 3;
 
+/// A page begins anew by time while that reads at most one row in so many again.
+const AGAIN_AT_MOST: usize = 2;
+
 /// The format of the cursors that are written.
 const FORMAT: u32 = 1;
 
@@ -56,6 +63,15 @@ pub(super) struct Reading {
 enum Ordered {
     OldestFirst,
     Otherwise,
+}
+
+/// Where a window of time ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// At the time of its first answer.
+    Begun,
+    /// Nowhere: with the last row.
+    Open,
 }
 
 /// A place in the changes: what a cursor says.
@@ -139,11 +155,11 @@ impl Place {
         })
     }
 
-    /// Takes the pass's mark, and the end of its window, from the first answer.
-    fn begin(&mut self, date: Option<Timestamp>, look_back: Duration) {
+    /// Takes the pass's mark, and the end of its window if it has one, from the first answer.
+    fn begin(&mut self, date: Option<Timestamp>, look_back: Duration, end: End) {
         let Some(date) = date.filter(|_| self.mark.is_none()) else { return };
         self.mark = Some(date - look_back);
-        if self.phase == Phase::Window {
+        if self.phase == Phase::Window && end == End::Begun {
             self.to = Some(date);
         }
     }
@@ -159,7 +175,7 @@ impl Place {
         self.newest = self.newest.max(last);
         let anchor = last.filter(|_| order == Ordered::OldestFirst).map(|last| last - GRANULARITY);
         let again = rows.iter().filter(|at| Some(**at) >= anchor).count();
-        if anchor > self.from && again * 10 <= rows.len() {
+        if anchor > self.from && again * AGAIN_AT_MOST <= rows.len() {
             self.from = anchor;
             self.after = None;
             self.refused = 0;
@@ -235,7 +251,7 @@ impl Listed<'_> {
     async fn page(&self, first: usize, mut place: Place) -> Result<ChangesPage, ConnectorError> {
         let object = self.object;
         let reply = self.ask(first, &mut place).await?;
-        place.begin(reply.date, self.reading.look_back);
+        place.begin(reply.date, self.reading.look_back, end(object));
         let list = read::connection(&reply, object)?;
         let mut rows = read::listed(&list, &reply.errors, object, self.fields)?;
         let time = |seen: &convert::Seen| convert::changed_at(&seen.record, object);
@@ -292,6 +308,14 @@ impl Listed<'_> {
 fn may_be_the_cursor(error: &ConnectorError) -> bool {
     matches!(error.kind, ErrorKind::Validation | ErrorKind::Permanent)
         && !cost::is_too_costly(error)
+}
+
+/// What is filtered by its times and not sorted by them must not be cut off at one.
+fn end(object: Object) -> End {
+    match object.feed() {
+        Feed::Sorted | Feed::OfClients => End::Begun,
+        Feed::Filtered | Feed::Newest => End::Open,
+    }
 }
 
 fn order(object: Object) -> Ordered {

@@ -22,7 +22,7 @@ pub(super) enum Object {
 pub(super) enum Feed {
     /// By a filter on a time and a sort by it, oldest first.
     Sorted,
-    /// By a filter on `updatedAt`; the order is Jobber's own.
+    /// By a filter on `updatedAt`, in the order in which they were made: there is no sort by it.
     Filtered,
     /// By a sort alone, newest first: the read ends at the first row that is old enough.
     Newest,
@@ -109,8 +109,8 @@ impl Object {
     /// How its changes are read.
     pub(super) fn feed(self) -> Feed {
         match self {
-            Object::Clients | Object::Visits => Feed::Sorted,
-            Object::Requests | Object::Quotes | Object::Invoices => Feed::Filtered,
+            Object::Clients | Object::Visits | Object::Invoices => Feed::Sorted,
+            Object::Requests | Object::Quotes => Feed::Filtered,
             Object::Jobs => Feed::Newest,
             Object::Properties => Feed::OfClients,
         }
@@ -158,10 +158,15 @@ impl Object {
     /// others a list of them, for which one stands as well, in every version of the API.
     pub(super) fn sort(self) -> Option<&'static str> {
         match self {
-            Object::Clients => Some("sort: { key: UPDATED_AT, direction: ASCENDING }"),
-            Object::Visits => Some("sort: { key: CREATED_AT, direction: ASCENDING }"),
+            Object::Clients | Object::Invoices => {
+                Some("sort: { key: UPDATED_AT, direction: ASCENDING }")
+            }
+            Object::Requests => Some("sort: { key: REQUESTED_AT, direction: ASCENDING }"),
+            Object::Quotes | Object::Visits => {
+                Some("sort: { key: CREATED_AT, direction: ASCENDING }")
+            }
             Object::Jobs => Some("sort: { key: UPDATED_AT, direction: DESCENDING }"),
-            Object::Properties | Object::Requests | Object::Quotes | Object::Invoices => None,
+            Object::Properties => None,
         }
     }
 

@@ -27,6 +27,7 @@
 //! - an edit of a property moves its client's time, unless [`JobberOptions`] says otherwise;
 //! - of lists, those of clients and properties lag alone; lists of work come with what changed last
 //!   first; a property where there is a job stays;
+//! - an edit while a list is read moves the edited row alone, unless [`JobberOptions`] says otherwise;
 //! - instants are taken in the zone `Etc/UTC` alone where Jobber takes local times;
 //! - of a list's deltas the edits come first, then the deletes, then the adds;
 //! - `first` and `last` over 100 are taken as 100; without a sort, rows come as they were made;
@@ -65,6 +66,7 @@ pub use client::{
     ClientTitle, JobberAddress, JobberClient, JobberEmail, JobberPhone, JobberProperty, Receives,
 };
 pub use custom::{CustomFieldAppliesTo, JobberCustomField, JobberCustomValue};
+pub use listing::Cursors;
 pub use state::{Lag, PropertyEdits};
 pub use version::ApiVersion;
 pub use work::{
@@ -113,6 +115,8 @@ pub struct JobberOptions {
     pub address_edit: AddressEdit,
     /// What an edit of a property does to the time of its client.
     pub property_edits: PropertyEdits,
+    /// What the cursors of lists are.
+    pub cursors: Cursors,
     /// The client secret by which webhooks are signed, where there is no [`app`](SimConfig::app).
     pub client_secret: String,
     /// The most points that are there for queries.
@@ -143,6 +147,7 @@ impl Default for JobberOptions {
             search_lag: Lag::between(Duration::ZERO, Duration::from_secs(10)),
             address_edit: AddressEdit::Replaces,
             property_edits: PropertyEdits::MoveTheClient,
+            cursors: Cursors::Places,
             client_secret: "simulated client secret".to_owned(),
             maximum_available: 10_000,
             restore_rate: 500,
@@ -177,6 +182,7 @@ struct Account {
     created_at: Timestamp,
     requests_per_window: u32,
     address_edit: AddressEdit,
+    cursors: Cursors,
     seed: u64,
     client_secret: String,
     outbox: Arc<Outbox>,
@@ -187,6 +193,17 @@ struct Account {
 impl Account {
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The part of a list that is asked for.
+    fn window(
+        &self,
+        first: Option<i32>,
+        last: Option<i32>,
+        after: Option<String>,
+        before: Option<String>,
+    ) -> listing::Window {
+        listing::Window { cursors: self.cursors, first, last, after, before }
     }
 
     /// Never held over an await, and never taken twice.
@@ -218,6 +235,7 @@ impl JobberSim {
             created_at: config.clock.now(),
             requests_per_window: options.requests_per_window,
             address_edit: options.address_edit,
+            cursors: options.cursors,
             seed: config.seed,
             client_secret: match &config.app {
                 Some(app) => app.client_secret.expose_secret().to_owned(),

@@ -2,11 +2,11 @@
 //! beside what they are about.
 
 use fluxcascade_connectors::sim::jobber::{
-    JobberClient, JobberJob, JobberOptions, JobberProperty, JobberRequest, JobberVisit,
-    PropertyEdits,
+    Cursors, JobberClient, JobberInvoice, JobberJob, JobberOptions, JobberProperty, JobberQuote,
+    JobberRequest, JobberVisit, PropertyEdits,
 };
-use fluxcascade_core::connector::{Position, Reader};
-use fluxcascade_core::model::{SeenBy, State, Value};
+use fluxcascade_core::connector::{ChangesRequest, Position, Reader};
+use fluxcascade_core::model::{Projection, SeenBy, State, Value};
 
 use super::office::{Office, name, object};
 
@@ -135,12 +135,7 @@ async fn a_job_that_moves_to_the_front_while_jobs_are_read_is_in_the_next_read()
         jobs.push(office.sim.create(job.clone()));
     }
     office.advance(600);
-    let request = |position| fluxcascade_core::connector::ChangesRequest {
-        object: object("jobs"),
-        projection: fluxcascade_core::model::Projection::new([]),
-        position,
-        limit: 2,
-    };
+    let request = |position| request("jobs", position, 2);
     let first = office.jobber.changes(request(Position::Start)).await.unwrap();
     office.advance(60);
     office.sim.edit(&jobs[0], |of: &mut JobberJob| of.title = Some("Moved".to_owned())).unwrap();
@@ -149,6 +144,95 @@ async fn a_job_that_moves_to_the_front_while_jobs_are_read_is_in_the_next_read()
     assert!(!rest.contains(&jobs[0]), "it is in front of what is read");
     let (seen, _) = office.ids("jobs", next).await;
     assert_eq!(seen, jobs[..1]);
+}
+
+fn request(of: &str, position: Position, limit: usize) -> ChangesRequest {
+    ChangesRequest { object: object(of), projection: Projection::new([]), position, limit }
+}
+
+/// Reads a window of nine records in pages of three, where a cursor is a mere position, and edits one
+/// that was read already after each page. What is seen of the nine.
+async fn seen_while_edited(
+    of: &str,
+    create: impl Fn(&Office, &str) -> String,
+    edit: impl Fn(&Office, &str),
+) -> (Vec<String>, Vec<String>) {
+    let options = JobberOptions { cursors: Cursors::Positions, ..JobberOptions::default() };
+    let office = Office::with(options, 3).await;
+    let client = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    let (_, mut position) = office.ids(of, Position::Start).await;
+    let mut made: Vec<String> = Vec::new();
+    for _ in 0..9 {
+        office.advance(60);
+        made.push(create(&office, &client));
+    }
+    office.advance(600);
+    let mut seen = Vec::new();
+    loop {
+        let page = office.jobber.changes(request(of, position, 3)).await.unwrap();
+        let read = page.observations.iter().map(|seen| seen.record.to_string());
+        seen.extend(read.filter(|id| made.contains(id)));
+        if !page.more {
+            break;
+        }
+        office.advance(60);
+        edit(&office, &seen[0]);
+        position = Position::After(page.cursor);
+    }
+    seen.sort();
+    seen.dedup();
+    made.sort();
+    (seen, made)
+}
+
+#[tokio::test]
+async fn what_is_edited_while_a_window_is_read_pushes_nothing_else_past_the_end_of_a_page() {
+    let word = |office: &Office| Some(office.sim.requests().len().to_string());
+    let (seen, made) = seen_while_edited(
+        "requests",
+        |office, client| {
+            let client_id = client.to_owned();
+            office.sim.create(JobberRequest { client_id, ..JobberRequest::default() })
+        },
+        |office, id| {
+            office.sim.edit(id, |of: &mut JobberRequest| of.title = word(office)).unwrap();
+        },
+    )
+    .await;
+    assert_eq!(seen, made, "requests");
+    let (seen, made) = seen_while_edited(
+        "quotes",
+        |office, client| {
+            let client_id = client.to_owned();
+            office.sim.create(JobberQuote { client_id, ..JobberQuote::default() })
+        },
+        |office, id| {
+            office.sim.edit(id, |of: &mut JobberQuote| of.title = word(office)).unwrap();
+        },
+    )
+    .await;
+    assert_eq!(seen, made, "quotes");
+    let (seen, made) = seen_while_edited(
+        "invoices",
+        |office, client| {
+            let client_id = client.to_owned();
+            office.sim.create(JobberInvoice { client_id, ..JobberInvoice::default() })
+        },
+        |office, id| {
+            office.sim.edit(id, |of: &mut JobberInvoice| of.message = word(office)).unwrap();
+        },
+    )
+    .await;
+    assert_eq!(seen, made, "invoices");
+    let (seen, made) = seen_while_edited(
+        "clients",
+        |office, _| office.sim.create_client(JobberClient::person("Bob", "Lee")),
+        |office, id| {
+            office.sim.edit_client(id, |of| of.company_name = word(office)).unwrap();
+        },
+    )
+    .await;
+    assert_eq!(seen, made, "clients");
 }
 
 /// What cannot be null takes its record with it: out of scope, and not gone.

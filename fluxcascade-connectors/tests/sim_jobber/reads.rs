@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fluxcascade_connectors::sim::jobber::{
-    JobberAddress, JobberClient, JobberPhone, JobberProperty, Lag,
+    Cursors, JobberAddress, JobberClient, JobberPhone, JobberProperty, Lag,
 };
 use serde_json::{Value as Json, json};
 
@@ -134,6 +134,27 @@ async fn a_walk_by_time_sees_every_client_though_they_are_edited_meanwhile() {
     distinct.dedup();
     assert_eq!(distinct.len(), 120);
     assert_eq!((seen.len(), pages), (122, 3));
+}
+
+#[tokio::test]
+async fn where_a_cursor_is_a_position_a_row_that_leaves_the_list_moves_the_others_up() {
+    let jobber = Jobber::configured(|options| options.cursors = Cursors::Positions).await;
+    let seed = |name: &str| jobber.sim.seed_client(JobberClient::person(name, "Lee"));
+    let ids = ["Ann", "Bob", "Cy", "Di"].map(seed);
+    jobber.advance(60);
+    let page = "query($after: String, $to: ISO8601DateTime) {
+        clients(first: 2, after: $after, filter: { updatedAt: { before: $to } },
+                sort: { key: UPDATED_AT, direction: ASCENDING }) {
+            nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor } } }";
+    let to = "2026-03-01T14:00:30Z";
+    let first = jobber.data(page, json!({ "to": to })).await;
+    assert_eq!(texts(&first["clients"]["nodes"], "id"), ids[..2]);
+    jobber.sim.edit_client(&ids[0], |client| client.last_name.push('x'));
+    let after = &first["clients"]["pageInfo"]["endCursor"];
+    let second = jobber.data(page, json!({ "to": to, "after": after })).await;
+    assert_eq!(texts(&second["clients"]["nodes"], "id"), ids[3..], "Cy is skipped");
+    assert_eq!(second["clients"]["pageInfo"]["hasNextPage"], json!(false));
+    assert_eq!(second["clients"]["pageInfo"]["hasPreviousPage"], json!(true));
 }
 
 #[tokio::test]

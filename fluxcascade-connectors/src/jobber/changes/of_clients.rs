@@ -14,7 +14,7 @@ use super::super::fields::Field;
 use super::super::object::Object;
 use super::super::read;
 use super::super::wire::{ByAlias, Connection, GraphError, Segment};
-use super::{Ordered, Place, Reading, may_be_the_cursor};
+use super::{End, Ordered, Place, Reading, may_be_the_cursor};
 
 /// Properties that are asked for with their client; the few clients that have more go on apart.
 const INNER: usize = 5;
@@ -75,7 +75,7 @@ async fn clients(
         answer = api.read(&document(outer, place)).await;
     }
     let reply = answer?;
-    place.begin(reply.date, reading.look_back);
+    place.begin(reply.date, reading.look_back, End::Begun);
     let list = read::connection(&reply, Object::Clients)?;
     let mut observations = Vec::new();
     let mut times: Vec<Timestamp> = Vec::new();

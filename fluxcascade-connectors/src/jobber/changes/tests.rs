@@ -15,7 +15,7 @@ const LOOK_BACK: Duration = Duration::from_secs(300);
 #[test]
 fn a_cursor_is_read_as_it_was_written() {
     let mut place = Place::start();
-    place.begin(Some(at(0)), LOOK_BACK);
+    place.begin(Some(at(0)), LOOK_BACK, End::Begun);
     place.advance(Ordered::OldestFirst, &[at(-100)], info("MQ")).unwrap();
     let cursor = place.cursor().unwrap();
     assert_eq!(
@@ -36,28 +36,28 @@ fn a_cursor_of_another_format_is_refused() {
 #[test]
 fn a_pass_takes_its_mark_from_the_first_answer_and_a_window_its_end() {
     let mut full = Place::start();
-    full.begin(Some(at(0)), LOOK_BACK);
-    full.begin(Some(at(60)), LOOK_BACK);
+    full.begin(Some(at(0)), LOOK_BACK, End::Begun);
+    full.begin(Some(at(60)), LOOK_BACK, End::Begun);
     assert_eq!((full.mark, full.to), (Some(at(-300)), None));
 
     let idle = full.finish(LOOK_BACK);
     let cursor = idle.cursor().unwrap();
     let mut window = Place::of(&Position::After(cursor)).unwrap();
     assert_eq!((window.phase, window.from, window.to), (Phase::Window, Some(at(-300)), None));
-    window.begin(Some(at(600)), LOOK_BACK);
+    window.begin(Some(at(600)), LOOK_BACK, End::Begun);
     assert_eq!((window.mark, window.to), (Some(at(300)), Some(at(600))));
 }
 
 #[test]
 fn without_jobbers_clock_the_mark_is_the_newest_row_less_the_look_back() {
     let mut place = Place::start();
-    place.begin(None, LOOK_BACK);
+    place.begin(None, LOOK_BACK, End::Begun);
     place.advance(Ordered::OldestFirst, &[at(0), at(10)], info("x")).unwrap();
     let idle = place.finish(LOOK_BACK);
     assert_eq!(idle.mark, Some(at(-290)));
 
     let mut window = Place::of(&Position::After(idle.cursor().unwrap())).unwrap();
-    window.begin(None, LOOK_BACK);
+    window.begin(None, LOOK_BACK, End::Begun);
     assert_eq!(
         window.finish(LOOK_BACK).mark,
         Some(at(-290)),

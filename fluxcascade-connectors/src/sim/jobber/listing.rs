@@ -1,5 +1,4 @@
-//! Connections: which rows are on a page, in what order, and the cursors between pages. A cursor
-//! is the place of a row in the order, so that edits while paging move only the rows edited.
+//! Connections: which rows are on a page, in what order, and the cursors between pages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -101,9 +100,21 @@ enum Key {
     Text(String),
 }
 
+/// What stands in a cursor, which is opaque, and which Jobber's documentation says nothing of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cursors {
+    /// The row's place in the order: an edit while a list is read moves the edited row alone.
+    #[default]
+    Places,
+    /// How many rows were before, as GraphQL servers over a database often have it: a row that leaves
+    /// what was read moves all that come after it one up, and the next page begins one row late.
+    Positions,
+}
+
 /// Which part of the rows is asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
+    pub(super) cursors: Cursors,
     pub(super) first: Option<i32>,
     pub(super) last: Option<i32>,
     pub(super) after: Option<String>,
@@ -128,6 +139,9 @@ pub(super) fn page<T>(
     order: Order,
     window: &Window,
 ) -> Result<Page<T>, String> {
+    if window.cursors == Cursors::Positions {
+        return counted(rows, order, window);
+    }
     let after = window.after.as_deref().map(|cursor| decode(cursor, order)).transpose()?;
     let before = window.before.as_deref().map(|cursor| decode(cursor, order)).transpose()?;
     let size = size(window)?;
@@ -163,6 +177,40 @@ pub(super) fn page<T>(
         has_previous: skipped > 0 || (cut && from_end),
         has_next: beyond > 0 || (cut && !from_end),
         rows: kept.into_iter().map(|(place, row)| (encode(&place, order), row)).collect(),
+        total,
+    })
+}
+
+/// The same where a cursor says how many rows are before it.
+fn counted<T>(
+    rows: impl Iterator<Item = (Place, T)>,
+    order: Order,
+    window: &Window,
+) -> Result<Page<T>, String> {
+    let number = |cursor: &str| -> Result<usize, String> {
+        let number = BASE64.decode(cursor).ok().and_then(|text| String::from_utf8(text).ok());
+        let number = number.and_then(|text| text.parse().ok());
+        number.ok_or_else(|| "Invalid cursor".to_owned())
+    };
+    let mut rows: Vec<(Place, T)> = rows.collect();
+    let total = rows.len();
+    let before = window.before.as_deref().map(number).transpose()?;
+    let after = window.after.as_deref().map(number).transpose()?;
+    let mut end = before.map_or(total, |before| before.saturating_sub(1).min(total));
+    let mut start = after.unwrap_or(0).min(end);
+    let size = size(window)?;
+    if window.first.is_none() && window.last.is_some() {
+        start = start.max(end.saturating_sub(size));
+    } else {
+        end = end.min(start + size);
+    }
+    rows.sort_unstable_by(|a, b| if order.descending { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) });
+    let numbered = rows.into_iter().enumerate().skip(start).take(end - start);
+    let cursor = |before: usize| BASE64.encode((before + 1).to_string());
+    Ok(Page {
+        rows: numbered.map(|(before, (_, row))| (cursor(before), row)).collect(),
+        has_previous: start > 0,
+        has_next: end < total,
         total,
     })
 }

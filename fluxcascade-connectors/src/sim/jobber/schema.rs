@@ -27,7 +27,7 @@ use super::input::{
     ClientCreateInput, ClientEditInput, ClientFilterAttributes, ClientPhoneFilterAttributes,
     ClientSearchField, ClientsSortInput, EncodedId, Iso8601DateTime,
 };
-use super::listing::{self, Order, Place, Window};
+use super::listing::{self, Order, Place};
 use super::search::Term;
 use super::state::{Archived, Index, Shown, State};
 use connection::Connection;
@@ -128,7 +128,7 @@ impl ClientQuery {
         let rows = rows
             .filter(|(_, client)| listing::passes(&filter, client))
             .map(|(number, client)| (order.place(number, client), client));
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, ClientNode::of))
     }
@@ -158,7 +158,7 @@ impl ClientQuery {
                 }
             }
         }
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(found.into_iter(), Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, |node| node))
     }
@@ -193,7 +193,7 @@ impl ClientQuery {
                 }
             }
         }
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(found.into_iter(), Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, |node| node))
     }

@@ -236,6 +236,39 @@ pub(in super::super) struct JobsSortInput {
     pub(in super::super) key: JobSortKey,
 }
 
+macro_rules! sorts {
+    ($($name:ident by $key:ident { $($(#[$of:meta])* $value:ident),* $(,)? })*) => {$(
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+        pub(in super::super) enum $key { $($(#[$of])* $value),* }
+
+        #[derive(Debug, Clone, Copy, InputObject)]
+        pub(in super::super) struct $name {
+            pub(in super::super) direction: SortDirectionEnum,
+            pub(in super::super) key: $key,
+        }
+    )*};
+}
+
+// Requests and quotes can not be sorted by their last change: a trap of the vendor's.
+sorts! {
+    RequestsSortInput by RequestsSortKey {
+        FirstName, LastName, PrimaryName, RequestedAt, Status, StatusAndRequestedAt, Title,
+    }
+    QuotesSortInput by QuotesSortKey {
+        ApprovedAt, ArchivedAt, ClientFirstName, ClientLastName, ClientPrimaryName, ConvertedAt,
+        CreatedAt, LastChangesRequestedAt, LastSentAt,
+        #[graphql(name = "PROPERTY_STREET1")]
+        PropertyStreet1,
+        QuoteNumber, QuoteStatus, QuoteTotal,
+    }
+    InvoiceSortInput by InvoiceSortKey {
+        ClientFirstName, ClientLastName, ClientPrimaryName, CreatedAt, DueDate, InvoiceBalance,
+        InvoiceDepositAmount, InvoiceDiscountAmount, InvoiceNumber, InvoiceStatus,
+        InvoiceStatusAndDueDateAndNumber, InvoiceTaxAmount, InvoiceTaxPercent, InvoiceTipTotal,
+        InvoiceTotal, IssuedDate, ReceivedDate, UpdatedAt,
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 pub(in super::super) enum VisitsSortableFields {
     CreatedAt,

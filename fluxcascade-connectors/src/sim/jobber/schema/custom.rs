@@ -13,7 +13,7 @@ use crate::sim::jobber::input::EncodedId;
 use crate::sim::jobber::input::work::{
     CustomFieldConfigurationValueType, CustomFieldConfigurationsFilterInput,
 };
-use crate::sim::jobber::listing::{self, Order, Place, Window};
+use crate::sim::jobber::listing::{self, Order, Place};
 use crate::sim::jobber::work::CustomValues;
 
 macro_rules! configurations {
@@ -246,7 +246,7 @@ impl CustomQuery {
         let rows = rows.filter_map(|of| {
             Some((Place::made(decode_id(Kind::CustomField, &of.id)?), ConfigurationNode::of(of)))
         });
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, |node| node))
     }

@@ -11,12 +11,13 @@ use super::object::PropertyNode;
 use super::work::{InvoiceNode, JobNode, QuoteNode, RequestNode, VisitNode, status_of};
 use crate::sim::jobber::client::{Kind, decode_id};
 use crate::sim::jobber::input::work::{
-    InvoiceFilterAttributes, JobFilterAttributes, JobSortKey, JobsSortInput,
-    PropertiesFilterAttributes, QuoteFilterAttributes, RequestFilterAttributes,
+    InvoiceFilterAttributes, InvoiceSortInput, InvoiceSortKey, JobFilterAttributes, JobSortKey,
+    JobsSortInput, PropertiesFilterAttributes, QuoteFilterAttributes, QuotesSortInput,
+    QuotesSortKey, RequestFilterAttributes, RequestsSortInput, RequestsSortKey,
     VisitFilterAttributes, VisitsSortInput, VisitsSortableFields,
 };
 use crate::sim::jobber::input::{EncodedId, SortDirectionEnum, TimeRange};
-use crate::sim::jobber::listing::{self, Order, Place, Window};
+use crate::sim::jobber::listing::{self, Order, Place};
 use crate::sim::jobber::state::Index;
 
 /// Reads properties and work.
@@ -79,7 +80,7 @@ impl WorkQuery {
             let place = Place::made(decode_id(Kind::Property, &of.id)?);
             Some((place, PropertyNode::of(of, client)))
         });
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, |node| node))
     }
@@ -98,6 +99,7 @@ impl WorkQuery {
         first: Option<i32>,
         last: Option<i32>,
         search_term: Option<String>,
+        sort: Option<Vec<RequestsSortInput>>,
     ) -> Result<Connection<RequestNode>> {
         let account = account(ctx)?;
         let state = account.state();
@@ -110,9 +112,19 @@ impl WorkQuery {
                 && is_in(filter.updated_at.as_ref(), Some(of.updated_at))
                 && finds(search_term.as_deref(), &[of.title.as_deref(), of.email.as_deref()])
         });
-        let rows = rows.map(|(number, of)| (Place::timed(of.updated_at, number), of));
-        let window = Window { first, last, after, before };
-        let page = listing::page(rows, Order::RECENT, &window).map_err(Error::new)?;
+        let sort = sort.and_then(|sort| sort.first().copied());
+        // The simulator orders by no other key.
+        let (order, created) = match sort.map(|sort| (sort.key, sort.direction)) {
+            Some((RequestsSortKey::RequestedAt, direction)) => (Order::by_change(direction), true),
+            Some(_) => (Order::BY_ID, false),
+            None => (Order::RECENT, false),
+        };
+        let rows = rows.map(|(number, of)| {
+            let at = if created { of.created_at } else { of.updated_at };
+            (order.timed(at, number), of)
+        });
+        let window = account.window(first, last, after, before);
+        let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, RequestNode::of))
     }
 
@@ -130,6 +142,7 @@ impl WorkQuery {
         first: Option<i32>,
         last: Option<i32>,
         search_term: Option<String>,
+        sort: Option<Vec<QuotesSortInput>>,
     ) -> Result<Connection<QuoteNode>> {
         let account = account(ctx)?;
         let state = account.state();
@@ -142,9 +155,19 @@ impl WorkQuery {
                 && is_in(filter.sent_at.as_ref(), of.sent_at)
                 && finds(search_term.as_deref(), &[of.title.as_deref(), Some(&of.quote_number)])
         });
-        let rows = rows.map(|(number, of)| (Place::timed(of.updated_at, number), of));
-        let window = Window { first, last, after, before };
-        let page = listing::page(rows, Order::RECENT, &window).map_err(Error::new)?;
+        let sort = sort.and_then(|sort| sort.first().copied());
+        // The simulator orders by no other key.
+        let (order, created) = match sort.map(|sort| (sort.key, sort.direction)) {
+            Some((QuotesSortKey::CreatedAt, direction)) => (Order::by_change(direction), true),
+            Some(_) => (Order::BY_ID, false),
+            None => (Order::RECENT, false),
+        };
+        let rows = rows.map(|(number, of)| {
+            let at = if created { of.created_at } else { of.updated_at };
+            (order.timed(at, number), of)
+        });
+        let window = account.window(first, last, after, before);
+        let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, QuoteNode::of))
     }
 
@@ -189,7 +212,7 @@ impl WorkQuery {
                 && finds(search_term.as_deref(), &[of.title.as_deref(), Some(&number)])
         });
         let rows = rows.map(|(number, of)| (order.timed(of.updated_at, number), of));
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, JobNode::of))
     }
@@ -230,7 +253,7 @@ impl WorkQuery {
             let at = if by_creation.is_some() { of.created_at } else { begins };
             (order.timed(at, number), of)
         });
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, VisitNode::of))
     }
@@ -249,6 +272,7 @@ impl WorkQuery {
         first: Option<i32>,
         last: Option<i32>,
         search_term: Option<String>,
+        sort: Option<Vec<InvoiceSortInput>>,
     ) -> Result<Connection<InvoiceNode>> {
         let account = account(ctx)?;
         let state = account.state();
@@ -261,9 +285,20 @@ impl WorkQuery {
                 && is_in(filter.due_date.as_ref(), of.due_date)
                 && finds(search_term.as_deref(), &[Some(&of.subject), Some(&of.invoice_number)])
         });
-        let rows = rows.map(|(number, of)| (Place::timed(of.updated_at, number), of));
-        let window = Window { first, last, after, before };
-        let page = listing::page(rows, Order::RECENT, &window).map_err(Error::new)?;
+        let sort = sort.and_then(|sort| sort.first().copied());
+        // The simulator orders by no other key.
+        let (order, created) = match sort.map(|sort| (sort.key, sort.direction)) {
+            Some((InvoiceSortKey::UpdatedAt, direction)) => (Order::by_change(direction), false),
+            Some((InvoiceSortKey::CreatedAt, direction)) => (Order::by_change(direction), true),
+            Some(_) => (Order::BY_ID, false),
+            None => (Order::RECENT, false),
+        };
+        let rows = rows.map(|(number, of)| {
+            let at = if created { of.created_at } else { of.updated_at };
+            (order.timed(at, number), of)
+        });
+        let window = account.window(first, last, after, before);
+        let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, InvoiceNode::of))
     }
 }

@@ -15,7 +15,7 @@ use crate::sim::jobber::client::{
 };
 use crate::sim::jobber::custom::CustomFieldAppliesTo;
 use crate::sim::jobber::input::{EmailFilterInput, EncodedId, Iso8601DateTime, PhoneFilterInput};
-use crate::sim::jobber::listing::{self, Order, Place, Window};
+use crate::sim::jobber::listing::{self, Order, Place};
 
 /// A client, as it was when it was read.
 #[derive(Debug, Clone)]
@@ -44,16 +44,18 @@ impl ClientNode {
 
     async fn client_properties(
         &self,
+        ctx: &Context<'_>,
         after: Option<String>,
         before: Option<String>,
         first: Option<i32>,
         last: Option<i32>,
     ) -> Result<Connection<PropertyNode>> {
+        let account = account(ctx)?;
         let rows = self.0.properties.iter().filter_map(|property| {
             let number = decode_id(Kind::Property, &property.id)?;
             Some((Place::made(number), PropertyNode::of(property, &self.0)))
         });
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, |node| node))
     }
@@ -181,7 +183,7 @@ impl ClientNode {
             let place = Place::made(decode_id(Kind::Tag, &id)?);
             Some((place, TagNode { id: EncodedId(id), label: label.clone() }))
         });
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, |node| node))
     }

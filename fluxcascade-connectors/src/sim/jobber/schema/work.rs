@@ -14,7 +14,7 @@ use crate::sim::jobber::client::{Kind, decode_id};
 use crate::sim::jobber::custom::CustomFieldAppliesTo;
 use crate::sim::jobber::input::work::{BillingStrategy, VisitStatusTypeEnum};
 use crate::sim::jobber::input::{EncodedId, Iso8601DateTime};
-use crate::sim::jobber::listing::{self, Order, Place, Window};
+use crate::sim::jobber::listing::{self, Order, Place};
 use crate::sim::jobber::work::{
     InvoiceStatusTypeEnum, JobStatusTypeEnum, JobberInvoice, JobberJob, JobberQuote, JobberRequest,
     JobberVisit, QuoteStatusTypeEnum, RequestStatusTypeEnum,
@@ -276,7 +276,7 @@ impl JobNode {
         let state = account.state();
         let of_job = state.ledger.visits.all().filter(|(_, visit)| visit.job_id == self.0.id);
         let rows = of_job.map(|(number, visit)| (Place::made(number), visit));
-        let window = Window { first, last, after, before };
+        let window = account.window(first, last, after, before);
         let page = listing::page(rows, Order::BY_ID, &window).map_err(Error::new)?;
         Ok(Connection::of(page, VisitNode::of))
     }
