@@ -51,7 +51,9 @@
 //! Those of clients, properties, quotes, jobs and invoices are `customFields.<name>`, with the id of
 //! the configuration behind it (`customFields.Size.Z2lk…`) where several have the name; with its id a
 //! field is always found. Links and areas are maps. Texts and links can be cleared; Jobber has no
-//! known way to clear the others. A custom text field of clients can be looked up by. The schema is
+//! known way to clear the others. A field that a record was given no value of is blank, whatever
+//! default Jobber shows. One that is archived or renamed is absent, and a write of it is rejected with
+//! its name; the other fields go on. A custom text field of clients can be looked up by. The schema is
 //! kept for an hour.
 //!
 //! The [`Provisioner`](fluxcascade_core::connector::Provisioner) makes a text field that people cannot
@@ -196,14 +198,15 @@ impl Reader for Jobber {
         let names = request.projection.fields();
         let known = self.fields(&request.object, names).await?;
         let fields = known.all_named(names)?;
-        changes::page(&self.api, self.reading, known.object, &fields, &request).await
+        let (api, catalog) = (&self.api, &self.catalog);
+        changes::page(api, catalog, self.reading, known.object, &fields, &request).await
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
         let names = request.projection.fields();
         let known = self.fields(&request.object, names).await?;
         let fields = known.all_named(names)?;
-        read::fetch(&self.api, known.object, &fields, request.records).await
+        read::fetch(&self.api, &self.catalog, known.object, &fields, request.records).await
     }
 
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
@@ -224,13 +227,26 @@ impl Jobber {
     }
 }
 
+fn refuses_a_custom_field(outcome: &WriteOutcome) -> bool {
+    let WriteOutcome::Rejected { fields, .. } = outcome else { return false };
+    fields.iter().any(|field| field.as_str().starts_with(custom::PREFIX))
+}
+
 #[async_trait]
 impl Connector for Jobber {
     async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
         let written = request.writes.iter().flat_map(|write| &write.fields).map(|(name, _)| name);
         let names: Vec<&FieldName> = request.projection.fields().iter().chain(written).collect();
         match self.fields(&request.object, names).await {
-            Ok(known) => write::write(&self.api, self.edits_per_request, &known, request).await,
+            Ok(known) => {
+                let outcomes =
+                    write::write(&self.api, self.edits_per_request, &known, request).await;
+                if outcomes.iter().any(refuses_a_custom_field) {
+                    // It may not be what it was when the configurations were read.
+                    self.catalog.forget(known.object);
+                }
+                outcomes
+            }
             Err(error) => vec![WriteOutcome::NotSent(error); request.writes.len()],
         }
     }

@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Api, Reply};
 use super::convert::{self, GRANULARITY};
 use super::cost;
+use super::custom::Catalog;
 use super::document::{Document, Listing};
 use super::fields::Field;
 use super::object::{Feed, Object};
@@ -221,6 +222,7 @@ impl Place {
 /// One page of changes.
 pub(super) async fn page(
     api: &Api,
+    catalog: &Catalog,
     reading: Reading,
     object: Object,
     fields: &[Field],
@@ -230,11 +232,11 @@ pub(super) async fn page(
     let first = request.limit.clamp(1, reading.page_size);
     match (object.feed(), place.phase) {
         (Feed::OfClients, Phase::Window) => {
-            of_clients::page(api, reading, fields, first, place).await
+            of_clients::page(api, catalog, reading, fields, first, place).await
         }
         (Feed::Sorted | Feed::Filtered | Feed::Newest, _)
         | (Feed::OfClients, Phase::Full | Phase::Idle) => {
-            Listed { api, reading, object, fields }.page(first, place).await
+            Listed { api, catalog, reading, object, fields }.page(first, place).await
         }
     }
 }
@@ -242,6 +244,7 @@ pub(super) async fn page(
 /// A list that is read page by page.
 struct Listed<'a> {
     api: &'a Api,
+    catalog: &'a Catalog,
     reading: Reading,
     object: Object,
     fields: &'a [Field],
@@ -269,6 +272,7 @@ impl Listed<'_> {
             place.newest = place.newest.max(times.iter().max().copied());
             place = place.finish(self.reading.look_back);
         }
+        read::settle(self.api, self.catalog, object, self.fields, &mut rows).await?;
         let observed = |(seen, _): (convert::Seen, _)| seen.observation(Provenance::Listed);
         Ok(ChangesPage {
             observations: rows.into_iter().map(observed).collect(),

@@ -65,6 +65,8 @@ pub(super) struct Seen {
     pub(super) id: RecordId,
     pub(super) state: State,
     pub(super) record: Record,
+    /// Whether it lacks a custom field that was asked for.
+    pub(super) unlisted: bool,
 }
 
 impl Seen {
@@ -90,7 +92,8 @@ pub(super) fn seen(
         )
     })?;
     let id = record_id(&record.id)?;
-    Ok(Seen { id, state: state(&record, hidden, object, fields), record })
+    let unlisted = fields.iter().any(|field| custom::is_unlisted(&record, hidden, field));
+    Ok(Seen { id, state: state(&record, hidden, object, fields), record, unlisted })
 }
 
 /// An id of Jobber's, as opaque as it came.
@@ -125,7 +128,8 @@ pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
     }
 }
 
-fn state(record: &Record, hidden: &Hidden, object: Object, fields: &[Of]) -> State {
+/// What a record says of these fields.
+pub(super) fn state(record: &Record, hidden: &Hidden, object: Object, fields: &[Of]) -> State {
     let is_archived = match object.archive() {
         Archive::Never => Ok(false),
         Archive::Flag(key) => record.field(key).map(|flag| flag.value() == Some(&true)),
@@ -170,6 +174,7 @@ pub(super) fn slot(record: &Record, hidden: &Hidden, field: &Of) -> Result<Slot,
     let known = match field {
         Of::Known(known) => known,
         Of::Custom(custom) => return self::custom::slot(record, hidden, custom),
+        Of::Gone(_) => return Ok(Slot::Absent),
     };
     let at = At { record, hidden, known };
     match known.shape {

@@ -2,7 +2,8 @@
 //! hour. They are read and written by the id of their configuration; the name is the engine's.
 //!
 //! A field is named `customFields.<name>`, with the configuration's id behind it where several
-//! configurations of an object have the name. With its id it is always found.
+//! configurations of an object have the name. With its id it is always found. One that is not found is
+//! no error: it may have been archived or renamed since it was mapped, and the other fields go on.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +48,16 @@ pub(super) struct CustomField {
     /// The choices of a dropdown.
     pub(super) options: Vec<String>,
     pub(super) read_only: bool,
+    pub(super) unlisted: Unlisted,
+}
+
+/// What it means that a record does not list a custom field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unlisted {
+    /// It may have been archived, or hidden, since the configurations were read.
+    Unknown,
+    /// It is there, as was read after the record: the record has no value of it.
+    Blank,
 }
 
 /// The custom fields of one object.
@@ -85,22 +96,22 @@ impl CustomKind {
     pub(super) fn selection(self) -> &'static str {
         match self {
             CustomKind::Text => {
-                "... on CustomFieldText { customFieldConfiguration { id } valueText }"
+                "... on CustomFieldText { id customFieldConfiguration { id } valueText }"
             }
             CustomKind::Numeric => {
-                "... on CustomFieldNumeric { customFieldConfiguration { id } valueNumeric }"
+                "... on CustomFieldNumeric { id customFieldConfiguration { id } valueNumeric }"
             }
             CustomKind::TrueFalse => {
-                "... on CustomFieldTrueFalse { customFieldConfiguration { id } valueTrueFalse }"
+                "... on CustomFieldTrueFalse { id customFieldConfiguration { id } valueTrueFalse }"
             }
             CustomKind::Dropdown => {
-                "... on CustomFieldDropdown { customFieldConfiguration { id } valueDropdown }"
+                "... on CustomFieldDropdown { id customFieldConfiguration { id } valueDropdown }"
             }
             CustomKind::Link => {
-                "... on CustomFieldLink { customFieldConfiguration { id } valueLink { text url } }"
+                "... on CustomFieldLink { id customFieldConfiguration { id } valueLink { text url } }"
             }
             CustomKind::Area => {
-                "... on CustomFieldArea { customFieldConfiguration { id } \
+                "... on CustomFieldArea { id customFieldConfiguration { id } \
                  valueArea { length width } }"
             }
         }
@@ -137,6 +148,7 @@ impl CustomFields {
                 kind,
                 options: one.dropdown_options.clone().unwrap_or_default(),
                 read_only: one.read_only && !own.iter().any(|own| own.id == one.id),
+                unlisted: Unlisted::Unknown,
             }))
         };
         Self { fields: present.iter().filter_map(field).collect() }
@@ -171,9 +183,12 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// The field of this name.
+    /// The field of this name. A custom field that is not there now is [`Field::Gone`].
     pub(super) fn named(&self, name: &FieldName) -> Option<Field> {
-        Field::known(self.object, name.as_str()).or_else(|| self.customs.named(name))
+        let of_account = || self.customs.named(name);
+        let is_custom = name.as_str().starts_with(PREFIX) && self.object.applies_to().is_some();
+        let gone = || is_custom.then(|| Field::Gone(Arc::new(name.clone())));
+        Field::known(self.object, name.as_str()).or_else(of_account).or_else(gone)
     }
 
     /// The fields of these names.
@@ -202,6 +217,17 @@ impl Fields {
     /// Without any that an account has made itself.
     pub(super) fn plain(object: Object) -> Self {
         Self { object, customs: Arc::default() }
+    }
+
+    pub(super) fn with(object: Object, customs: CustomFields) -> Self {
+        Self { object, customs: Arc::new(customs) }
+    }
+}
+
+#[cfg(test)]
+impl CustomFields {
+    pub(super) fn made_of(fields: impl Iterator<Item = CustomField>) -> Self {
+        Self { fields: fields.map(Arc::new).collect() }
     }
 }
 
@@ -263,6 +289,30 @@ impl Catalog {
         let served = schema::served_fields(api, object).await?.map(Arc::new);
         lock(&self.served).insert(object, (api.now(), served.clone()));
         Ok(served)
+    }
+
+    /// These fields, as the account has them at this moment: what a record lacks of those that are
+    /// there has no value, and the others are not there.
+    pub(super) async fn confirmed(
+        &self,
+        api: &Api,
+        object: Object,
+        fields: &[Field],
+    ) -> Result<Vec<Field>, ConnectorError> {
+        self.forget(object);
+        let customs = self.customs(api, object).await?;
+        let confirm = |field: &Field| match field {
+            Field::Known(_) | Field::Gone(_) => field.clone(),
+            Field::Custom(of) => match customs.fields.iter().find(|now| now.id == of.id) {
+                Some(now) => Field::Custom(Arc::new(CustomField {
+                    name: of.name.clone(),
+                    unlisted: Unlisted::Blank,
+                    ..now.as_ref().clone()
+                })),
+                None => Field::Gone(Arc::new(of.name.clone())),
+            },
+        };
+        Ok(fields.iter().map(confirm).collect())
     }
 
     /// What was read of an object's custom fields is not what there is any more.

@@ -274,6 +274,7 @@ fn fields_at<'a>(path: &[Segment], written: &'a [Of]) -> Vec<&'a Of> {
             }
         }
         Of::Custom(_) => keys.iter().any(|key| key == "customFields"),
+        Of::Gone(_) => false,
     };
     let about: Vec<&Of> = written.iter().filter(is_about).collect();
     // A path that goes into the address names one of its parts.

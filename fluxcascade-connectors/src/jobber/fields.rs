@@ -99,6 +99,9 @@ pub(super) struct Known {
 pub(super) enum Field {
     Known(&'static Known),
     Custom(Arc<CustomField>),
+    /// A custom field that the account does not show under this name now: it was archived, renamed or
+    /// hidden, or another has the name too. Nothing is known of its values, and none is written.
+    Gone(Arc<FieldName>),
 }
 
 impl Contact {
@@ -240,6 +243,7 @@ impl Field {
         match self {
             Field::Known(known) => known.name,
             Field::Custom(custom) => custom.name.as_str(),
+            Field::Gone(name) => name.as_str(),
         }
     }
 
@@ -247,7 +251,7 @@ impl Field {
     pub(super) fn key(&self) -> &str {
         match self {
             Field::Known(known) => known.key,
-            Field::Custom(_) => "customFields",
+            Field::Custom(_) | Field::Gone(_) => "customFields",
         }
     }
 
@@ -257,7 +261,7 @@ impl Field {
             Field::Known(Known { shape: Shape::Contact(contact, place), .. }) => {
                 Some((*contact, *place))
             }
-            Field::Known(_) | Field::Custom(_) => None,
+            Field::Known(_) | Field::Custom(_) | Field::Gone(_) => None,
         }
     }
 
@@ -265,7 +269,7 @@ impl Field {
     pub(super) fn part(&self) -> Option<AddressPart> {
         match self {
             Field::Known(Known { shape: Shape::Part(part), .. }) => Some(*part),
-            Field::Known(_) | Field::Custom(_) => None,
+            Field::Known(_) | Field::Custom(_) | Field::Gone(_) => None,
         }
     }
 
@@ -273,7 +277,7 @@ impl Field {
     pub(super) fn is_create_only(&self) -> bool {
         match self {
             Field::Known(known) => known.create.is_some() && known.edit.is_none(),
-            Field::Custom(_) => false,
+            Field::Custom(_) | Field::Gone(_) => false,
         }
     }
 
@@ -282,6 +286,7 @@ impl Field {
         match self {
             Field::Known(known) => known.create.is_none() && known.edit.is_none(),
             Field::Custom(custom) => custom.read_only,
+            Field::Gone(_) => true,
         }
     }
 
@@ -290,6 +295,7 @@ impl Field {
         match self {
             Field::Known(known) => known.field_type(),
             Field::Custom(custom) => custom.field_type(),
+            Field::Gone(_) => FieldType::Text,
         }
     }
 
@@ -299,7 +305,7 @@ impl Field {
         let (seen_by, required) = match self {
             Field::Known(known) => (known.seen_by, known.required),
             // Which edits move a record's time is not documented, least of all for these.
-            Field::Custom(_) => (SeenBy::Webhook, false),
+            Field::Custom(_) | Field::Gone(_) => (SeenBy::Webhook, false),
         };
         Some(FieldSchema { read_only: self.is_read_only(), seen_by, required, ..schema })
     }
@@ -323,6 +329,7 @@ pub(super) fn fragment<'a>(object: Object, fields: impl IntoIterator<Item = &'a 
                 }
                 continue;
             }
+            Field::Gone(_) => continue,
         };
         if !selections.contains(&selection) {
             selections.push(selection);

@@ -10,7 +10,7 @@ use super::client::{Api, Reply, Sending};
 use super::convert::input::Current;
 use super::convert::{self, Hidden, Seen};
 use super::cost;
-use super::custom::{CustomKind, Fields};
+use super::custom::{Catalog, CustomKind, Fields};
 use super::document::{Document, Search};
 use super::error;
 use super::fields::{Contact, Field};
@@ -40,6 +40,7 @@ pub(super) async fn account(api: &Api) -> Result<Account, ConnectorError> {
 
 pub(super) async fn fetch(
     api: &Api,
+    catalog: &Catalog,
     object: Object,
     fields: &[Field],
     records: Vec<RecordId>,
@@ -49,7 +50,16 @@ pub(super) async fn fetch(
     distinct.dedup();
     let mut states: HashMap<RecordId, State> = HashMap::with_capacity(distinct.len());
     for ids in distinct.chunks(READ_BATCH) {
-        states.extend(batch(api, object, ids, fields).await?);
+        let mut found = batch(api, object, ids, fields).await?;
+        if found.iter().any(|(_, looked)| looked.unlisted) {
+            let fields = catalog.confirmed(api, object, fields).await?;
+            for (_, looked) in &mut found {
+                if let Some(Current { record, hidden }) = &looked.record {
+                    looked.state = convert::state(record, hidden, object, &fields);
+                }
+            }
+        }
+        states.extend(found.into_iter().map(|(id, looked)| (id, looked.state)));
     }
     let observation = |record: RecordId| {
         let state = states.get(&record).cloned().unwrap_or(State::Missing);
@@ -66,24 +76,24 @@ async fn batch(
     object: Object,
     ids: &[RecordId],
     fields: &[Field],
-) -> Result<Vec<(RecordId, State)>, ConnectorError> {
+) -> Result<Vec<(RecordId, LookedUp)>, ConnectorError> {
     let all = match by_id(api, object, ids, fields, Sending::Read).await {
         Err(failure) if ids.len() > 1 && is_separable(&failure) => Vec::new(),
         all => all?,
     };
     if !all.is_empty() {
-        return Ok(ids.iter().cloned().zip(all.into_iter().map(|looked| looked.state)).collect());
+        return Ok(ids.iter().cloned().zip(all).collect());
     }
-    let mut states = Vec::with_capacity(ids.len());
+    let mut found = Vec::with_capacity(ids.len());
     for id in ids {
         let one = by_id(api, object, std::slice::from_ref(id), fields, Sending::Read).await;
-        let state = match one {
-            Err(failure) if failure.error.kind == ErrorKind::Validation => State::Missing,
-            one => one?.pop().map_or(State::Missing, |looked| looked.state),
+        let looked = match one {
+            Err(failure) if failure.error.kind == ErrorKind::Validation => None,
+            one => one?.pop(),
         };
-        states.push((id.clone(), state));
+        found.push((id.clone(), looked.unwrap_or_else(LookedUp::nothing)));
     }
-    Ok(states)
+    Ok(found)
 }
 
 /// Whether a refused document may pass in parts.
@@ -98,6 +108,14 @@ pub(super) struct LookedUp {
     pub(super) state: State,
     /// The record itself, and what is hidden of it, if there is one to be read.
     pub(super) record: Option<Current>,
+    /// Whether it lacks a custom field that was asked for.
+    unlisted: bool,
+}
+
+impl LookedUp {
+    fn nothing() -> Self {
+        Self { state: State::Missing, record: None, unlisted: false }
+    }
 }
 
 /// Reads up to [`READ_BATCH`] records by id, in the order of the ids.
@@ -129,11 +147,12 @@ fn looked_up(
     fields: &[Field],
 ) -> Result<LookedUp, ConnectorError> {
     let Some(raw) = raw else {
-        return Ok(LookedUp { state: convert::state_of_null(errors, path), record: None });
+        let state = convert::state_of_null(errors, path);
+        return Ok(LookedUp { state, ..LookedUp::nothing() });
     };
     let hidden = Hidden::at(errors, path);
-    let seen = convert::seen(raw, &hidden, object, fields)?;
-    Ok(LookedUp { state: seen.state, record: Some(Current { record: seen.record, hidden }) })
+    let Seen { state, record, unlisted, .. } = convert::seen(raw, &hidden, object, fields)?;
+    Ok(LookedUp { state, record: Some(Current { record, hidden }), unlisted })
 }
 
 /// The records that hold a value, of those that Jobber's search gives as candidates.
@@ -195,6 +214,7 @@ fn searched(object: Object, field: &Field) -> Option<Within> {
             return is_text.then_some(Within::Fields("CUSTOM_FIELDS"));
         }
         Field::Known(known) => known.name,
+        Field::Gone(_) => return None,
     };
     match (object, field.contact(), plain) {
         (Object::Clients, Some((Contact::Email, _)), _) => Some(Within::Fields("EMAILS")),
@@ -318,6 +338,25 @@ pub(super) fn of_schema<T: serde::de::DeserializeOwned>(
             format!("jobber's data has another form than its schema says, {place}"),
         )
     })
+}
+
+/// Decides what it means that records lack a custom field: read anew after them, the account's
+/// configurations say whether the field is there, and has no value, or is not.
+pub(super) async fn settle(
+    api: &Api,
+    catalog: &Catalog,
+    object: Object,
+    fields: &[Field],
+    rows: &mut [(Seen, Hidden)],
+) -> Result<(), ConnectorError> {
+    if rows.iter().all(|(seen, _)| !seen.unlisted) {
+        return Ok(());
+    }
+    let fields = catalog.confirmed(api, object, fields).await?;
+    for (seen, hidden) in rows {
+        seen.state = convert::state(&seen.record, hidden, object, &fields);
+    }
+    Ok(())
 }
 
 /// The records of a list. One that is hidden whole has not even an id; it is left out, and the

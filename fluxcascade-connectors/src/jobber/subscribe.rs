@@ -22,7 +22,7 @@ use super::wire::{ByAlias, Payload};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What Jobber tells of an object's records.
-fn topics(object: Object) -> &'static [&'static str] {
+pub(super) fn topics(object: Object) -> &'static [&'static str] {
     match object {
         Object::Clients => &["CLIENT_CREATE", "CLIENT_UPDATE", "CLIENT_DESTROY"],
         Object::Properties => &["PROPERTY_CREATE", "PROPERTY_UPDATE", "PROPERTY_DESTROY"],

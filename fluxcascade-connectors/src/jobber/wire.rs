@@ -153,6 +153,9 @@ pub(super) struct Identified {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CustomValue {
+    /// None where the record has no value of its own.
+    #[serde(default)]
+    pub(super) id: Option<String>,
     /// None where the selection has no part for the value's type.
     #[serde(default)]
     pub(super) custom_field_configuration: Option<Identified>,

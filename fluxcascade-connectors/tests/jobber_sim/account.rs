@@ -7,9 +7,10 @@ use fluxcascade_connectors::sim::jobber::{
     JobberProperty,
 };
 use fluxcascade_core::connector::{
-    Connector, Delivery, ErrorKind, ExternalIdField, FindRequest, Reader, SubscribeRequest,
+    Connector, Delivery, ErrorKind, ExternalIdField, FindRequest, Position, Reader,
+    SubscribeRequest,
 };
-use fluxcascade_core::model::{FieldType, Projection, Value};
+use fluxcascade_core::model::{FieldType, Projection, State, Value, Values};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -87,11 +88,14 @@ async fn custom_fields_of_every_kind_are_in_the_schema_and_written_and_read() {
     assert_eq!(fields, ["customFields.Trees"]);
 }
 
+/// Its value is the default that people see, and has no id: it is nobody's.
 #[tokio::test]
-async fn a_custom_field_that_was_never_set_shows_its_default_and_a_hidden_list_is_absent() {
+async fn a_custom_field_that_was_never_set_is_blank_and_a_hidden_list_is_absent() {
     let office = Office::open().await;
-    office.sim.create_custom_field(field("Gate code", text("none")));
+    let gate = office.sim.create_custom_field(field("Gate code", text("none")));
     let id = office.sim.seed_client(JobberClient::person("Ann", "Lee"));
+    assert_eq!(office.values("clients", &id, &["customFields.Gate code"]).await, [Value::Null]);
+    office.sim.edit_client(&id, |ann| drop(ann.custom_fields.insert(gate, text("none"))));
     assert_eq!(office.values("clients", &id, &["customFields.Gate code"]).await, ["none".into()]);
     office.sim.hide_field("Client", "customFields");
     let hidden = office.fetch("clients", &[&id], &["customFields.Gate code"]).await;
@@ -102,6 +106,46 @@ async fn a_custom_field_that_was_never_set_shows_its_default_and_a_hidden_list_i
     let schema = fresh.jobber.schema(&object("clients")).await.unwrap();
     assert!(schema.fields.iter().all(|of| !of.name.as_str().starts_with("customFields")));
     assert!(schema.field(&name("firstName")).is_some(), "what the app may see is there");
+}
+
+/// P4: not blank, also while the schema that was read before is kept, and nothing else stands still.
+#[tokio::test]
+async fn a_custom_field_that_was_archived_or_renamed_is_absent_and_the_other_fields_go_on() {
+    let archive: fn(&mut JobberCustomField) = |of| of.archived = true;
+    let rename: fn(&mut JobberCustomField) = |of| of.name = "Code".to_owned();
+    for (edit, at_once) in [(archive, true), (rename, false)] {
+        let office = Office::open().await;
+        let gate = office.sim.create_custom_field(field("Gate code", text("")));
+        let fields = ["customFields.Gate code", "firstName"];
+        let id =
+            office.make("clients", &[(fields[0], "42".into()), (fields[1], "Ann".into())]).await;
+        office.advance(60);
+        let (_, next) = office.pass("clients", &fields, Position::Start).await;
+        office.sim.edit_custom_field(&gate, edit);
+        office.advance(60);
+        office.sim.edit_client(&id, |ann| ann.last_name = "Lee".to_owned());
+        if !at_once {
+            // By its configuration's id it is still known until the schema is read anew.
+            assert_eq!(office.values("clients", &id, &fields).await[0], "42".into());
+            office.advance(3600);
+        }
+        let is_absent = |values: &Values| {
+            assert!(values.slots()[0].is_absent(), "{values:?}");
+            assert!(!values.slots()[1].is_absent(), "{values:?}");
+        };
+        let (seen, _) = office.pass("clients", &fields, next).await;
+        is_absent(seen[0].values().unwrap());
+        let state = office.fetch("clients", &[&id], &fields).await.remove(0);
+        let State::Known { values, .. } = state else { panic!("{state:?}") };
+        is_absent(&values);
+
+        let both = [(fields[0], "43".into()), (fields[1], "Bea".into())];
+        let (refused, words) = refusal(&office.write("clients", update(&id), &both).await);
+        assert_eq!(refused, [fields[0]]);
+        assert!(words.contains("archived, renamed or hidden"), "{words}");
+        office.edit("clients", &id, &both[1..]).await;
+        assert_eq!(office.sim.client(&id).unwrap().first_name, "Bea");
+    }
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 //! webhooks and full reads find the rest.
 
 use fluxcascade_core::connector::{ChangesPage, ConnectorError, ErrorKind};
-use fluxcascade_core::model::{Observation, Provenance, Timestamp};
+use fluxcascade_core::model::{Provenance, Timestamp};
 use serde::Deserialize;
 
 use super::super::client::{Api, Reply};
+use super::super::convert::{Hidden, Seen};
 use super::super::cost;
+use super::super::custom::Catalog;
 use super::super::document::Document;
 use super::super::error;
 use super::super::fields::Field;
@@ -20,6 +22,9 @@ use super::{End, Ordered, Place, Reading, may_be_the_cursor};
 const INNER: usize = 5;
 /// Clients on a page, so that page and nested page together stay cheap.
 const OUTER: usize = 10;
+
+/// A property, and what is hidden of it.
+type Row = (Seen, Hidden);
 
 /// A client with a part of its properties.
 #[derive(Deserialize)]
@@ -35,12 +40,13 @@ struct Client {
 /// One page of a window.
 pub(super) async fn page(
     api: &Api,
+    catalog: &Catalog,
     reading: Reading,
     fields: &[Field],
     first: usize,
     mut place: Place,
 ) -> Result<ChangesPage, ConnectorError> {
-    let observations = match place.pending.pop() {
+    let mut rows = match place.pending.pop() {
         Some((client, after)) => {
             let (rows, rest) = go_on(api, fields, &client, first, &after).await?;
             place.pending.extend(rest.map(|after| (client, after)));
@@ -48,6 +54,9 @@ pub(super) async fn page(
         }
         None => clients(api, reading, fields, first, &mut place).await?,
     };
+    read::settle(api, catalog, Object::Properties, fields, &mut rows).await?;
+    let observed = rows.into_iter().map(|(seen, _)| seen.observation(Provenance::Listed));
+    let observations = observed.collect();
     let more = !place.pending.is_empty() || !place.listed;
     let place = if more { place } else { place.finish(reading.look_back) };
     Ok(ChangesPage { observations, cursor: place.cursor()?, more })
@@ -60,7 +69,7 @@ async fn clients(
     fields: &[Field],
     first: usize,
     place: &mut Place,
-) -> Result<Vec<Observation>, ConnectorError> {
+) -> Result<Vec<Row>, ConnectorError> {
     let inner = first.min(INNER);
     let mut outer = (first / inner).clamp(1, OUTER);
     let document = |outer: usize, place: &Place| {
@@ -77,7 +86,7 @@ async fn clients(
     let reply = answer?;
     place.begin(reply.date, reading.look_back, End::Begun);
     let list = read::connection(&reply, Object::Clients)?;
-    let mut observations = Vec::new();
+    let mut seen = Vec::new();
     let mut times: Vec<Timestamp> = Vec::new();
     for (n, node) in list.nodes.iter().enumerate() {
         // A client that is hidden whole hides its properties.
@@ -91,7 +100,7 @@ async fn clients(
             Segment::Key("clientProperties".to_owned()),
         ];
         let (rows, rest) = properties(client.properties, &reply.errors, &path, fields)?;
-        observations.extend(rows);
+        seen.extend(rows);
         place.pending.extend(rest.map(|after| (client.id, after)));
     }
     if list.page_info.has_next_page {
@@ -100,7 +109,7 @@ async fn clients(
         place.newest = place.newest.max(times.iter().max().copied());
         place.listed = true;
     }
-    Ok(observations)
+    Ok(seen)
 }
 
 /// More properties of a client.
@@ -110,7 +119,7 @@ async fn go_on(
     client: &str,
     first: usize,
     after: &str,
-) -> Result<(Vec<Observation>, Option<String>), ConnectorError> {
+) -> Result<(Vec<Row>, Option<String>), ConnectorError> {
     let mut first = first;
     let document = |first| Document::properties_of(fields, client, first, Some(after));
     let reply = cost::shrinking(api, &mut first, document).await?;
@@ -124,10 +133,7 @@ async fn go_on(
     Ok((found, rest))
 }
 
-fn of_one(
-    reply: &Reply,
-    fields: &[Field],
-) -> Result<(Vec<Observation>, Option<String>), ConnectorError> {
+fn of_one(reply: &Reply, fields: &[Field]) -> Result<(Vec<Row>, Option<String>), ConnectorError> {
     let data: ByAlias = reply.data()?;
     // The client is gone meanwhile, and its properties with it.
     let Some(client) = data.get("client").and_then(Option::as_deref) else {
@@ -146,7 +152,7 @@ fn properties(
     errors: &[GraphError],
     path: &[Segment],
     fields: &[Field],
-) -> Result<(Vec<Observation>, Option<String>), ConnectorError> {
+) -> Result<(Vec<Row>, Option<String>), ConnectorError> {
     let Some(list) = list else {
         let of_path = errors.iter().find(|error| error.path.starts_with(path));
         return Err(of_path.or(errors.first()).map_or_else(
@@ -158,6 +164,5 @@ fn properties(
     path.push(Segment::Key("nodes".to_owned()));
     let rows = read::listed_at(&list.nodes, errors, &path, Object::Properties, fields)?;
     let rest = list.page_info.end_cursor.filter(|_| list.page_info.has_next_page);
-    let observed = rows.into_iter().map(|(seen, _)| seen.observation(Provenance::Listed));
-    Ok((observed.collect(), rest))
+    Ok((rows, rest))
 }

@@ -5,23 +5,43 @@ use std::collections::BTreeMap;
 use fluxcascade_core::model::{Slot, Value};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::custom::{CustomField, CustomKind};
+use super::super::custom::{CustomField, CustomKind, Unlisted};
+use super::super::fields::Field as Of;
 use super::super::wire::{CustomValue, Field, Record};
 use super::{Hidden, bounded};
 
-/// What a record has of a custom field. One that is not in the list has no value.
+/// What a record has of a custom field. A value without an id is the default that Jobber shows where
+/// the record has none of its own.
 pub(super) fn slot(record: &Record, hidden: &Hidden, of: &CustomField) -> Result<Slot, String> {
     let values: Field<Vec<CustomValue>> = record.field("customFields")?;
     if hidden.has("customFields", &values) {
         return Ok(Slot::Absent);
     }
-    let mut values = values.value().into_iter().flatten();
+    let Some(found) = listed(&values, of) else {
+        return Ok(match of.unlisted {
+            Unlisted::Unknown => Slot::Absent,
+            Unlisted::Blank => Slot::Present(Value::Null),
+        });
+    };
+    if found.id.is_none() {
+        return Ok(Slot::Present(Value::Null));
+    }
+    let value = found.values.get(of.kind.key()).unwrap_or(&Json::Null);
+    read(of, value).map(Slot::Present)
+}
+
+fn listed<'a>(values: &'a Field<Vec<CustomValue>>, of: &CustomField) -> Option<&'a CustomValue> {
     let is_of = |value: &&CustomValue| {
         value.custom_field_configuration.as_ref().is_some_and(|one| one.id == of.id)
     };
-    let Some(found) = values.find(is_of) else { return Ok(Slot::Present(Value::Null)) };
-    let value = found.values.get(of.kind.key()).unwrap_or(&Json::Null);
-    read(of, value).map(Slot::Present)
+    values.value().into_iter().flatten().find(is_of)
+}
+
+/// Whether a record shows its custom fields, and not this one.
+pub(super) fn is_unlisted(record: &Record, hidden: &Hidden, field: &Of) -> bool {
+    let Of::Custom(of) = field else { return false };
+    let Ok(values) = record.field::<Vec<CustomValue>>("customFields") else { return false };
+    !hidden.has("customFields", &values) && listed(&values, of).is_none()
 }
 
 fn read(of: &CustomField, value: &Json) -> Result<Value, String> {
@@ -145,6 +165,7 @@ mod tests {
             kind,
             options: vec!["Small".to_owned(), "Large".to_owned()],
             read_only: false,
+            unlisted: Unlisted::Unknown,
         }
     }
 

@@ -61,22 +61,35 @@ impl Change {
         fields: &[(FieldName, Value)],
     ) -> Result<Self, ConnectorError> {
         let mut change = Self::new(known.object);
-        let one = known.object.one();
+        let mut refused: Vec<(FieldName, String)> = Vec::new();
         for (name, value) in fields {
-            let refuse = |what: String| ConnectorError {
-                fields: vec![name.clone()],
-                ..ConnectorError::new(ErrorKind::Validation, format!("{name} {what}"))
-            };
-            let field = known
-                .named(name)
-                .ok_or_else(|| refuse(format!("is no field of a jobber {one}")))?;
-            if field.is_read_only() {
-                return Err(refuse(format!("of a jobber {one} cannot be written")));
+            if let Err(what) = change.add(known, name, value) {
+                refused.push((name.clone(), format!("{name} {what}")));
             }
-            change.take(&field, value).map_err(refuse)?;
-            change.fields.push(field);
         }
-        Ok(change)
+        if refused.is_empty() {
+            return Ok(change);
+        }
+        let (fields, words): (Vec<FieldName>, Vec<String>) = refused.into_iter().unzip();
+        let error = ConnectorError::new(ErrorKind::Validation, words.join("; "));
+        Err(ConnectorError { fields, ..error })
+    }
+
+    fn add(&mut self, known: &Fields, name: &FieldName, value: &Value) -> Result<(), String> {
+        let one = known.object.one();
+        let field = known.named(name).ok_or_else(|| format!("is no field of a jobber {one}"))?;
+        if let Of::Gone(_) = field {
+            return Err(format!(
+                "is no custom field of a jobber {one} now: it was archived, renamed or hidden, or \
+                 another has its name too; set it right in jobber, or map the field of its new name"
+            ));
+        }
+        if field.is_read_only() {
+            return Err(format!("of a jobber {one} cannot be written"));
+        }
+        self.take(&field, value)?;
+        self.fields.push(field);
+        Ok(())
     }
 
     fn take(&mut self, field: &Of, value: &Value) -> Result<(), String> {
@@ -86,6 +99,7 @@ impl Change {
                 self.customs.push(custom::input(of, value)?);
                 return Ok(());
             }
+            Of::Gone(_) => return Err("is no custom field now".to_owned()),
         };
         match known.shape {
             Shape::Part(part) => self.address.push((part, text(value)?.unwrap_or_default())),

@@ -122,6 +122,11 @@ impl Ledger {
         self.custom_fields.get(&decode_id(Kind::CustomField, id)?)
     }
 
+    /// The same, to be edited.
+    pub(super) fn custom_field_mut(&mut self, id: &str) -> Option<&mut JobberCustomField> {
+        self.custom_fields.get_mut(&decode_id(Kind::CustomField, id)?)
+    }
+
     /// The fields that records of a kind show, in the order in which they were made.
     pub(super) fn custom_fields_of(
         &self,

@@ -86,6 +86,21 @@ impl JobberSim {
         Some(removed.as_ref().clone())
     }
 
+    /// A user renames a custom field, archives it, or takes it back. What it then is; `None` if there
+    /// is none of this id.
+    pub fn edit_custom_field(
+        &self,
+        id: &str,
+        edit: impl FnOnce(&mut JobberCustomField),
+    ) -> Option<JobberCustomField> {
+        self.change(|state, _| {
+            let of = state.ledger.custom_field_mut(id)?;
+            edit(of);
+            id.clone_into(&mut of.id);
+            Some(of.clone())
+        })
+    }
+
     /// Somebody makes a custom field. The id of its configuration.
     pub fn create_custom_field(&self, of: JobberCustomField) -> String {
         self.change(|state, _| state.add_custom_field(of))

@@ -127,6 +127,7 @@ macro_rules! values {
         #[derive(Debug, Clone, SimpleObject)]
         #[graphql(name = $name)]
         pub(super) struct $node {
+            id: Option<EncodedId>,
             custom_field_configuration: $configuration,
             label: String,
             $value: $type,
@@ -168,17 +169,22 @@ pub(super) enum ValueNode {
 }
 
 impl ValueNode {
-    /// A field's value on a record. One of another kind than the field is not shown.
-    fn of(of: &JobberCustomField, value: &JobberCustomValue) -> Option<Self> {
-        let label = of.name.clone();
+    /// A field's value on a record, without an id if it is the default. One of another kind than the
+    /// field is not shown.
+    fn of(of: &JobberCustomField, own: Option<&JobberCustomValue>) -> Option<Self> {
+        let (label, value) = (of.name.clone(), own.unwrap_or(&of.default));
+        // Stands for the row that has the value: the simulator keeps none.
+        let id = own.map(|_| EncodedId(of.id.clone()));
         Some(match (ConfigurationNode::of(of), value) {
             (ConfigurationNode::Text(of), JobberCustomValue::Text(text)) => Self::Text(TextValue {
+                id,
                 custom_field_configuration: of,
                 label,
                 value_text: text.clone(),
             }),
             (ConfigurationNode::Numeric(of), JobberCustomValue::Numeric(number)) => {
                 Self::Numeric(NumericValue {
+                    id,
                     custom_field_configuration: of,
                     label,
                     value_numeric: *number,
@@ -186,6 +192,7 @@ impl ValueNode {
             }
             (ConfigurationNode::TrueFalse(of), JobberCustomValue::TrueFalse(yes)) => {
                 Self::TrueFalse(TrueFalseValue {
+                    id,
                     custom_field_configuration: of,
                     label,
                     value_true_false: *yes,
@@ -193,6 +200,7 @@ impl ValueNode {
             }
             (ConfigurationNode::Dropdown(of), JobberCustomValue::Dropdown(choice)) => {
                 Self::Dropdown(DropdownValue {
+                    id,
                     custom_field_configuration: of,
                     label,
                     value_dropdown: choice.clone(),
@@ -200,11 +208,11 @@ impl ValueNode {
             }
             (ConfigurationNode::Link(of), JobberCustomValue::Link { text, url }) => {
                 let value_link = CustomFieldLinkValue { text: text.clone(), url: url.clone() };
-                Self::Link(LinkValue { custom_field_configuration: of, label, value_link })
+                Self::Link(LinkValue { id, custom_field_configuration: of, label, value_link })
             }
             (ConfigurationNode::Area(of), JobberCustomValue::Area { length, width }) => {
                 let value_area = CustomFieldAreaValue { length: *length, width: *width };
-                Self::Area(AreaValue { custom_field_configuration: of, label, value_area })
+                Self::Area(AreaValue { id, custom_field_configuration: of, label, value_area })
             }
             _ => return None,
         })
@@ -220,7 +228,7 @@ pub(super) fn values(
     let account = account(ctx)?;
     let state = account.state();
     let fields = state.ledger.custom_fields_of(applies_to);
-    let shown = fields.filter_map(|of| ValueNode::of(of, own.get(&of.id).unwrap_or(&of.default)));
+    let shown = fields.filter_map(|of| ValueNode::of(of, own.get(&of.id)));
     Ok(shown.collect())
 }
 
