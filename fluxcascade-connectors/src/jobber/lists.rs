@@ -20,7 +20,10 @@
 //!   edited, else an entry is added. Where an edit would change another field of the projection
 //!   (the mobile number that is the primary too), the entry loses its flag, and another is added.
 //! - A new value of a description: its entry is edited, else one is added.
-//! - A blank deletes the entry, or takes its flag or its description where another field shows it.
+//! - A blank deletes the entry, and what is the same again under its description; or it takes its flag
+//!   or its description where another field shows it. Other entries of that description would come
+//!   after it, and the field would show them: they keep their address and become `OTHER`. Where even
+//!   so the field could not be blank without another one changing, the write is refused.
 
 use super::fields::{Contact, Kind, Place};
 
@@ -51,6 +54,8 @@ pub(super) struct Edits {
     pub(super) add: Vec<Entry>,
     pub(super) edit: Vec<Edit>,
     pub(super) delete: Vec<String>,
+    /// What cannot be blank, as another field of the projection would change with it.
+    pub(super) refused: Vec<Place>,
 }
 
 /// What is to be changed in an entry; what is none stays.
@@ -101,15 +106,19 @@ pub(super) fn plan(
     let mut protected: Vec<Place> =
         watched.iter().copied().filter(|p| !wanted.iter().any(|(place, _)| place == p)).collect();
     let mut list = before.to_vec();
+    let mut refused = Vec::new();
     for (place, text) in wanted {
         let step = Step { contact, list: &list, place: *place, protected: &protected };
         list = match text {
             Some(text) => step.put(text),
-            None => step.clear(),
+            None => step.clear().unwrap_or_else(|| {
+                refused.push(*place);
+                list.clone()
+            }),
         };
         protected.push(*place);
     }
-    difference(before, &list)
+    Edits { refused, ..difference(before, &list) }
 }
 
 /// One field written, and the fields that must not change with it.
@@ -157,26 +166,45 @@ impl Step<'_> {
         perfect.or_else(|| ways.iter().find(|list| shows(list))).unwrap_or(&ways[0]).clone()
     }
 
-    fn clear(&self) -> Vec<Entry> {
-        let Some(now) = self.shown_index() else { return self.list.to_vec() };
+    /// The list with the field blank; none if another field would change with it.
+    fn clear(&self) -> Option<Vec<Entry>> {
+        let Some(now) = self.shown_index() else { return Some(self.list.to_vec()) };
         let mut without = self.list.to_vec();
         without.remove(now);
-        let mut ways = vec![without.clone()];
-        match self.place {
+        let ways = match self.place {
             Place::Primary => {
                 // Several were flagged: only the one that was shown goes.
-                ways.push(unflagged(&without));
-                ways.push(unflagged(self.list));
+                let unflagged = [unflagged(&without), unflagged(self.list)];
+                [without].into_iter().chain(unflagged).collect()
             }
-            Place::Kind(kind) => {
-                let others = self.contact.kinds().iter().filter(|other| **other != kind);
-                ways.extend(others.map(|&other| self.changed(now, |entry| entry.kind = other)));
-            }
-        }
+            Place::Kind(kind) => self.without_kind(kind, now, without),
+        };
         let blank = |list: &Vec<Entry>| shown(list, self.place).is_none();
-        let perfect = ways.iter().find(|list| blank(list) && self.leaves_the_rest(list));
-        let second = || ways.iter().find(|list| self.leaves_the_rest(list));
-        perfect.or_else(second).map_or_else(|| self.list.to_vec(), Clone::clone)
+        ways.into_iter().find(|list| blank(list) && self.leaves_the_rest(list))
+    }
+
+    /// Ways to have no entry of a description, the least first.
+    fn without_kind(&self, kind: Kind, now: usize, without: Vec<Entry>) -> Vec<Vec<Entry>> {
+        let text = &self.list[now].text;
+        let mut without_doubles = self.list.to_vec();
+        without_doubles.retain(|entry| entry.kind != kind || !self.is_same(entry, text));
+        let mut ways = vec![without.clone(), without_doubles.clone()];
+        let lists = [without_doubles, without, self.list.to_vec()];
+        // `OTHER` says least of an entry.
+        let kinds = self.contact.kinds().iter().copied().filter(|other| *other != kind);
+        let (other, named): (Vec<Kind>, Vec<Kind>) = kinds.partition(|kind| *kind == Kind::Other);
+        let described = |list: &Vec<Entry>, other: Kind| {
+            let kind_of = |of: Kind| if of == kind { other } else { of };
+            let entry = |entry: &Entry| Entry { kind: kind_of(entry.kind), ..entry.clone() };
+            list.iter().map(entry).collect::<Vec<Entry>>()
+        };
+        let renamed: Vec<Vec<Entry>> = other
+            .into_iter()
+            .chain(named)
+            .flat_map(|other| lists.iter().map(move |list| described(list, other)))
+            .collect();
+        ways.extend(renamed);
+        ways
     }
 
     fn shown_index(&self) -> Option<usize> {

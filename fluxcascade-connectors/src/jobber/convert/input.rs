@@ -188,11 +188,28 @@ impl Change {
             if !wanted.is_empty() {
                 let list = self.current_list(current, contact)?;
                 let edits = lists::plan(contact, &list, wanted, &places(watched, contact));
+                self.check_refused(contact, &edits)?;
                 insert_edits(&mut input, contact, &edits);
             }
         }
         self.insert_customs(&mut input);
         Ok(input)
+    }
+
+    fn check_refused(&self, contact: Contact, edits: &lists::Edits) -> Result<(), ConnectorError> {
+        let is_refused = |field: &&Of| {
+            field
+                .contact()
+                .is_some_and(|(of, place)| of == contact && edits.refused.contains(&place))
+        };
+        let fields = names(self.fields.iter().filter(is_refused));
+        let Some(first) = fields.first() else { return Ok(()) };
+        let message = format!(
+            "{first} of a jobber client cannot be cleared: another field of the mapping shows the same \
+             entry of the client's {}, and would be cleared with it; clear it there too, or by hand",
+            contact.key()
+        );
+        Err(ConnectorError { fields, ..ConnectorError::new(ErrorKind::Validation, message) })
     }
 
     fn insert_customs(&self, input: &mut Map<String, Json>) {

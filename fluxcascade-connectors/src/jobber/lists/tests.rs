@@ -121,8 +121,15 @@ fn a_write_does_the_least_that_shows_the_value_and_leaves_the_rest() {
         ("main:a work:b", "primary=", "primary", "main:a work:b"),
         ("*work:a", "primary=", "primary work", "work:a"),
         ("*main:a work:b other:c", "work=", "work", "*main:a other:c"),
-        ("*work:a", "work=", "primary work", "*main:a"),
-        ("*work:a", "work=", "primary work main", "*other:a"),
+        ("*work:a", "work=", "primary work", "*other:a"),
+        ("*work:a", "work=", "primary work other", "*main:a"),
+        // A double goes with it; another one of its description stays, and does not come after it.
+        ("*main:a work:b work:b", "work=", "primary work", "*main:a"),
+        ("*main:a work:b work:c", "work=", "primary work", "*main:a other:c"),
+        ("work:b other:c work:d work:b", "work=", "work", "other:c other:d"),
+        ("work:b other:c work:d", "work=", "work other", "other:c other:d"),
+        ("work:b work:c", "work=", "work other", "main:c"),
+        ("work:a *work:a", "work=", "primary work", "*other:a"),
         // Several at once.
         ("", "primary=a work=b other=", "", "*main:a work:b"),
         ("*main:a work:b", "primary=b work=a", "primary work", "work:a *work:b"),
@@ -139,15 +146,17 @@ fn a_write_does_the_least_that_shows_the_value_and_leaves_the_rest() {
 fn of_two_entries_with_one_description_a_blank_deletes_the_shown_one_only() {
     let before = list("work:a work:b");
     let edits = plan(Contact::Email, &before, &wanted("work="), &places("work"));
-    assert_eq!(edits, Edits { delete: vec!["id0".to_owned()], ..Edits::default() });
+    assert_eq!(edits.delete, ["id0"]);
+    let kept = Edit { id: "id1".to_owned(), text: None, kind: Some(Kind::Other), primary: None };
+    assert_eq!(edits.edit, [kept]);
 }
 
 #[test]
-fn a_blank_does_nothing_where_it_could_only_be_had_by_changing_another_field() {
+fn a_blank_is_refused_where_it_could_only_be_had_by_changing_another_field() {
     let before = list("*work:a");
     let all = places("primary main work personal other");
     let edits = plan(Contact::Email, &before, &wanted("work="), &all);
-    assert_eq!(edits, Edits::default());
+    assert_eq!(edits, Edits { refused: vec![place("work")], ..Edits::default() });
 }
 
 #[test]
