@@ -192,6 +192,25 @@ pub(super) fn kind(error: &GraphError) -> ErrorKind {
     }
 }
 
+/// Whether a mutation was not let through at all: what is hidden stands at the mutation itself, or
+/// nowhere, and not in what it answers.
+pub(super) fn lacks_write_scope(error: &GraphError) -> bool {
+    is_hidden(error) && error.path.len() <= 1
+}
+
+/// What such an app is to be given.
+pub(super) fn no_write_scope(object: Object, error: &GraphError) -> ConnectorError {
+    let many = object.many();
+    ConnectorError {
+        message: format!(
+            "jobber does not let this app write {many}: give it the scope to write them in jobber's \
+             developer center, then reconnect the account: {}",
+            said(&error.message)
+        ),
+        ..of_graph(error)
+    }
+}
+
 /// An error out of one of GraphQL's.
 pub(super) fn of_graph(error: &GraphError) -> ConnectorError {
     let kind = kind(error);

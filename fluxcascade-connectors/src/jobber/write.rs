@@ -372,8 +372,8 @@ impl Writing<'_> {
             let parts = n..n + one.parts.len();
             n = parts.end;
             let outcome = match outcome::about(&errors, parts) {
-                Some(own) => failed_alone(own, &document),
-                None => failed(failure),
+                Some(own) => failed_alone(self.object, own, &document),
+                None => failed(self.object, failure),
             };
             self.set(one.place, outcome);
         }
@@ -391,7 +391,10 @@ impl Writing<'_> {
         };
         let document = Document::mutations("create", &[&mutation]);
         match self.api.send(&document, self.sending()).await {
-            Err(failure) => failed(&failure),
+            Err(failure) => match outcome::about(&errors_of(&failure), 0..1) {
+                Some(own) => failed_alone(self.object, own, &document),
+                None => failed(self.object, &failure),
+            },
             Ok(reply) => match reply.data::<ByAlias>() {
                 Err(error) => WriteOutcome::Unknown(error),
                 Ok(payloads) => {

@@ -206,6 +206,38 @@ async fn a_write_whose_answer_is_hidden_is_unknown() {
 }
 
 #[tokio::test]
+async fn a_missing_write_scope_leaves_the_write_unsent_and_says_what_to_grant() {
+    let error = |message: &str, path: Json, code: Json| json!({ "message": message, "path": path, "extensions": { "code": code } });
+    let errors = [
+        error("An object of type Client was hidden due to permissions", json!(["e0"]), Json::Null),
+        error("no access", json!(["e0"]), json!("FORBIDDEN")),
+        error("no access", Json::Null, json!("FORBIDDEN")),
+    ];
+    for error in errors {
+        for data in [Json::Null, json!({ "e0": null })] {
+            for one in [create(&[("firstName", "A")]), update("a", &[("firstName", "A")])] {
+                let body = json!({ "data": data, "errors": [error] });
+                if data.is_object() && error["path"].is_null() {
+                    continue;
+                }
+                let stage = Stage::with(vec![json_answer(&body)]).await;
+                let outcome = write_one(&stage, one).await;
+                let WriteOutcome::NotSent(error) = outcome else { panic!("{body}: {outcome:?}") };
+                assert_eq!(error.kind, ErrorKind::Permission);
+                assert!(error.message.contains("scope to write"), "{error}");
+                assert!(error.message.contains("clients"), "{error}");
+                assert_eq!(stage.jobber.requests().total(), 1);
+            }
+        }
+    }
+    // What was done before it in the same document is not known.
+    let second = error("no access", json!(["e1"]), json!("FORBIDDEN"));
+    let stage = Stage::with(vec![json_answer(&json!({ "data": null, "errors": [second] }))]).await;
+    let writes = ["a", "b"].map(|id| update(id, &[("firstName", "Ann")])).to_vec();
+    assert_eq!(kinds(&write(&stage, writes).await), ["unknown", "not sent"]);
+}
+
+#[tokio::test]
 async fn what_may_have_been_carried_out_is_unknown_and_sent_once() {
     let inner = json_answer(&json!({
         "data": null,

@@ -73,7 +73,7 @@ impl Answered<'_> {
     ) -> Result<Payload, Box<WriteOutcome>> {
         let Some(raw) = payloads.get(&alias(self.n)).and_then(Option::as_deref) else {
             let own = about(self.errors, self.n..self.n + 1);
-            let failed = |own| failed_alone(own, self.document);
+            let failed = |own| failed_alone(object, own, self.document);
             return Err(Box::new(own.map_or_else(nothing_heard, failed)));
         };
         let Ok(payload) = serde_json::from_str::<Payload>(raw.get()) else {
@@ -136,7 +136,13 @@ pub(super) fn errors_of(failure: &Failure) -> Vec<GraphError> {
 }
 
 /// What became of a write whose whole document failed.
-pub(super) fn failed(failure: &Failure) -> WriteOutcome {
+pub(super) fn failed(object: Object, failure: &Failure) -> WriteOutcome {
+    let errors = errors_of(failure);
+    // Said of the whole document, so that none of it was begun.
+    let of_all = errors.iter().find(|error| error.path.is_empty() && error::is_hidden(error));
+    if let Some(of_all) = of_all.filter(|_| failure.fate == Fate::Unknown) {
+        return WriteOutcome::NotSent(error::no_write_scope(object, of_all));
+    }
     let error = failure.error.clone();
     match failure.fate {
         Fate::Unknown => WriteOutcome::Unknown(error),
@@ -147,7 +153,14 @@ pub(super) fn failed(failure: &Failure) -> WriteOutcome {
 }
 
 /// What became of a write that an error of GraphQL names.
-pub(super) fn failed_alone(error: &GraphError, document: &Document) -> WriteOutcome {
+pub(super) fn failed_alone(
+    object: Object,
+    error: &GraphError,
+    document: &Document,
+) -> WriteOutcome {
+    if error::lacks_write_scope(error) {
+        return WriteOutcome::NotSent(error::no_write_scope(object, error));
+    }
     let mut error = error::of_graph(error);
     error.message = document.scrub(&error.message);
     match error.kind {
