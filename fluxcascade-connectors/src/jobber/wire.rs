@@ -149,18 +149,29 @@ pub(super) struct Identified {
     pub(super) id: String,
 }
 
-/// A value that an account's own field has on a record.
+/// A value that an account's own field has on a record; what stands under its keys is unread, as it is
+/// in a [`Record`].
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CustomValue {
-    /// None where the record has no value of its own.
-    #[serde(default)]
-    pub(super) id: Option<String>,
-    /// None where the selection has no part for the value's type.
-    #[serde(default)]
-    pub(super) custom_field_configuration: Option<Identified>,
-    #[serde(flatten)]
-    pub(super) values: BTreeMap<String, serde_json::Value>,
+#[serde(transparent)]
+pub(super) struct CustomValue(ByAlias);
+
+impl CustomValue {
+    /// Whether the record has a value of its own: what is shown without an id is a default.
+    pub(super) fn is_own(&self) -> bool {
+        self.raw("id").is_some()
+    }
+
+    /// The id of its configuration; none where the selection has no part for the value's type.
+    pub(super) fn configuration(&self) -> Option<String> {
+        let of: Identified =
+            serde_json::from_str(self.raw("customFieldConfiguration")?.get()).ok()?;
+        Some(of.id)
+    }
+
+    /// What stands under a key, if it is not `null`.
+    pub(super) fn raw(&self, key: &str) -> Option<&RawValue> {
+        self.0.get(key)?.as_deref()
+    }
 }
 
 /// What an account's own field is.

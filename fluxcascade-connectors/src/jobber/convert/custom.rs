@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 
 use fluxcascade_core::model::{Slot, Value};
+use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::custom::{CustomField, CustomKind, Unlisted};
 use super::super::fields::Field as Of;
-use super::super::wire::{CustomValue, Field, Record};
-use super::{Hidden, bounded};
+use super::super::wire::{ByAlias, CustomValue, Field, Record};
+use super::{Hidden, bounded, decimal};
+
+/// What a number that cannot be written is refused with.
+pub(super) const NO_NUMBER: &str = "must be a number of up to 15 digits, and cannot be cleared";
 
 /// What a record has of a custom field. A value without an id is the default that Jobber shows where
 /// the record has none of its own.
@@ -23,17 +29,14 @@ pub(super) fn slot(record: &Record, hidden: &Hidden, of: &CustomField) -> Result
             Unlisted::Blank => Slot::Present(Value::Null),
         });
     };
-    if found.id.is_none() {
-        return Ok(Slot::Present(Value::Null));
+    match found.raw(of.kind.key()).filter(|_| found.is_own()) {
+        Some(value) => read(of, value).map(Slot::Present),
+        None => Ok(Slot::Present(Value::Null)),
     }
-    let value = found.values.get(of.kind.key()).unwrap_or(&Json::Null);
-    read(of, value).map(Slot::Present)
 }
 
 fn listed<'a>(values: &'a Field<Vec<CustomValue>>, of: &CustomField) -> Option<&'a CustomValue> {
-    let is_of = |value: &&CustomValue| {
-        value.custom_field_configuration.as_ref().is_some_and(|one| one.id == of.id)
-    };
+    let is_of = |value: &&CustomValue| value.configuration().as_ref() == Some(&of.id);
     values.value().into_iter().flatten().find(is_of)
 }
 
@@ -44,23 +47,32 @@ pub(super) fn is_unlisted(record: &Record, hidden: &Hidden, field: &Of) -> bool 
     !hidden.has("customFields", &values) && listed(&values, of).is_none()
 }
 
-fn read(of: &CustomField, value: &Json) -> Result<Value, String> {
+fn read(of: &CustomField, value: &RawValue) -> Result<Value, String> {
     let name = of.name.as_str();
-    let odd = || format!("{name} has another form than jobber's schema says");
-    if value.is_null() {
-        return Ok(Value::Null);
-    }
     match of.kind {
-        CustomKind::Text => bounded(name, value.as_str().ok_or_else(odd)?.to_owned()),
-        CustomKind::Numeric => number(value).ok_or_else(odd),
-        CustomKind::TrueFalse => value.as_bool().map(Value::Bool).ok_or_else(odd),
-        CustomKind::Dropdown => choice(name, value.as_str().ok_or_else(odd)?.to_owned()),
+        CustomKind::Text => bounded(name, plain(name, value)?),
+        CustomKind::Numeric => decimal(name, value),
+        CustomKind::TrueFalse => plain(name, value).map(Value::Bool),
+        CustomKind::Dropdown => choice(name, plain(name, value)?),
         CustomKind::Link => {
-            parts(value, ["text", "url"], |part| bounded(name, part.as_str()?.to_owned()).ok())
-                .ok_or_else(odd)
+            let link =
+                parts(name, value, ["text", "url"], |part| bounded(name, plain(name, part)?))?;
+            // As a link is after it was cleared.
+            let is_blank = link.values().all(Value::is_blank);
+            Ok(if is_blank { Value::Null } else { Value::Map(link) })
         }
-        CustomKind::Area => parts(value, ["length", "width"], number).ok_or_else(odd),
+        CustomKind::Area => {
+            parts(name, value, ["length", "width"], |part| decimal(name, part)).map(Value::Map)
+        }
     }
+}
+
+fn odd(name: &str) -> String {
+    format!("{name} has another form than jobber's schema says")
+}
+
+fn plain<T: DeserializeOwned>(name: &str, value: &RawValue) -> Result<T, String> {
+    serde_json::from_str(value.get()).map_err(|_| odd(name))
 }
 
 /// One of some codes.
@@ -69,20 +81,20 @@ pub(super) fn choice(name: &str, code: String) -> Result<Value, String> {
         .map(|code| if let Value::Text(code) = code { Value::Choice(code) } else { code })
 }
 
-fn number(value: &Json) -> Option<Value> {
-    let digits = value.as_number()?.to_string();
-    let number = digits.parse().or_else(|_| rust_decimal::Decimal::from_scientific(&digits));
-    number.ok().map(Value::Decimal)
-}
-
-/// A value of two parts.
-fn parts(value: &Json, keys: [&str; 2], read: impl Fn(&Json) -> Option<Value>) -> Option<Value> {
-    let mut parts = BTreeMap::new();
-    for key in keys {
-        let part = value.get(key)?;
-        parts.insert(key.to_owned(), if part.is_null() { Value::Null } else { read(part)? });
-    }
-    Some(Value::Map(parts))
+/// The parts of a value of two.
+fn parts(
+    name: &str,
+    value: &RawValue,
+    keys: [&str; 2],
+    read: impl Fn(&RawValue) -> Result<Value, String>,
+) -> Result<BTreeMap<String, Value>, String> {
+    let found: ByAlias = plain(name, value)?;
+    let part = |key: &str| {
+        let part = found.get(key).ok_or_else(|| odd(name))?;
+        let value = part.as_deref().map_or(Ok(Value::Null), &read)?;
+        Ok((key.to_owned(), value))
+    };
+    keys.into_iter().map(part).collect()
 }
 
 /// A value as an input has it: the id of its configuration, and exactly one value. How a custom
@@ -90,9 +102,7 @@ fn parts(value: &Json, keys: [&str; 2], read: impl Fn(&Json) -> Option<Value>) -
 pub(super) fn input(of: &CustomField, value: &Value) -> Result<Json, String> {
     let value = match of.kind {
         CustomKind::Text => json!(text(value)?),
-        CustomKind::Numeric => {
-            json_number(value).ok_or("must be a number, and cannot be cleared")?
-        }
+        CustomKind::Numeric => json_number(value).ok_or(NO_NUMBER)?,
         CustomKind::TrueFalse => {
             let Value::Bool(yes) = value else {
                 return Err("must be true or false, and cannot be cleared".to_owned());
@@ -106,9 +116,8 @@ pub(super) fn input(of: &CustomField, value: &Value) -> Result<Json, String> {
             }
         }
         CustomKind::Link => link(value)?,
-        CustomKind::Area => {
-            area(value).ok_or("takes a length and a width, and cannot be cleared")?
-        }
+        CustomKind::Area => area(value)
+            .ok_or("takes a length and a width of up to 15 digits, and cannot be cleared")?,
     };
     let mut item = Map::new();
     item.insert("customFieldConfigurationId".to_owned(), json!(of.id));
@@ -123,10 +132,14 @@ fn text(value: &Value) -> Result<String, String> {
     value.as_text().map(str::to_owned).ok_or_else(|| "takes a text".to_owned())
 }
 
-/// A number, as JSON has it.
+/// A number, as JSON has it. Jobber's `Float` has no more digits than a binary fraction of 64 bits
+/// holds: a number that would come back as another one is none.
 pub(super) fn json_number(value: &Value) -> Option<Json> {
-    let digits = value.as_decimal()?.normalize().to_string();
-    serde_json::from_str::<serde_json::Number>(&digits).ok().map(Json::Number)
+    let decimal = value.as_decimal()?.normalize();
+    let number: serde_json::Number = serde_json::from_str(&decimal.to_string()).ok()?;
+    let digits = number.to_string();
+    let back = digits.parse().or_else(|_| Decimal::from_scientific(&digits));
+    (back.ok() == Some(decimal)).then_some(Json::Number(number))
 }
 
 fn link(value: &Value) -> Result<Json, String> {
@@ -192,9 +205,36 @@ mod tests {
         for (kind, value) in values {
             let input = input(&field(kind), &value).unwrap();
             assert_eq!(input["customFieldConfigurationId"], "c1");
-            let back = read(&field(kind), &input[kind.key()]).unwrap();
+            let raw = serde_json::value::to_raw_value(&input[kind.key()]).unwrap();
+            let back = read(&field(kind), &raw).unwrap();
             assert!(back.equivalent(&value, &field(kind).field_type()), "{back:?} {value:?}");
         }
+    }
+
+    #[test]
+    fn a_number_is_read_with_all_its_digits_and_one_that_would_lose_some_is_not_written() {
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let digits = "12345678901234567.89";
+        let read = |kind, text: &str| read(&field(kind), &raw(text)).unwrap();
+        let exact = Value::Decimal(digits.parse().unwrap());
+        assert_eq!(read(CustomKind::Numeric, digits), exact);
+        let area = read(CustomKind::Area, &format!("{{\"length\":{digits},\"width\":0.1}}"));
+        let Value::Map(area) = area else { panic!() };
+        assert_eq!(area["length"], exact);
+        let why = input(&field(CustomKind::Numeric), &exact).unwrap_err();
+        assert!(why.contains("15 digits"), "{why}");
+        for text in ["0.1", "1234567890.12", "-0.07", "900719925474099", "0.000001"] {
+            let number = Value::Decimal(text.parse().unwrap());
+            let sent = input(&field(CustomKind::Numeric), &number).unwrap();
+            assert_eq!(read(CustomKind::Numeric, &sent["valueNumeric"].to_string()), number);
+        }
+    }
+
+    #[test]
+    fn a_link_that_was_cleared_is_blank() {
+        let cleared = input(&field(CustomKind::Link), &Value::Null).unwrap();
+        let raw = serde_json::value::to_raw_value(&cleared["valueLink"]).unwrap();
+        assert_eq!(read(&field(CustomKind::Link), &raw).unwrap(), Value::Null);
     }
 
     #[test]

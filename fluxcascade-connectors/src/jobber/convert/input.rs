@@ -380,8 +380,9 @@ fn plain(shape: Shape, value: &Value) -> Result<Json, String> {
             Ok(Json::Bool(*yes))
         }
         Shape::Int => whole(value).map(|number| json!(number)),
-        Shape::Decimal | Shape::Amount(_) => custom::json_number(value)
-            .ok_or_else(|| "must be a number, and cannot be cleared".to_owned()),
+        Shape::Decimal | Shape::Amount(_) => {
+            custom::json_number(value).ok_or_else(|| custom::NO_NUMBER.to_owned())
+        }
         Shape::Instant => instant(value).map(|at| json!(at.to_string())),
         Shape::Scheduled => scheduled(instant(value)?),
         Shape::Ref(object) => referred(object, value),
