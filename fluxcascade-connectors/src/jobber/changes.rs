@@ -192,6 +192,19 @@ impl Place {
         Ok(())
     }
 
+    /// Counts a refusal of one of Jobber's own cursors.
+    fn refuse(&mut self, error: ConnectorError) -> Result<(), ConnectorError> {
+        if self.refused == REFUSALS {
+            return Err(ConnectorError {
+                kind: ErrorKind::Protocol,
+                message: format!("jobber refuses its own cursors: {}", error.message),
+                ..error
+            });
+        }
+        self.refused += 1;
+        Ok(())
+    }
+
     /// The end of the pass.
     fn finish(self, look_back: Duration) -> Self {
         let fallback = self.newest.map(|newest| newest - look_back).or(self.lower_bound());
@@ -288,14 +301,7 @@ impl Listed<'_> {
         let answer = cost::shrinking(self.api, &mut first, |first| self.list(first, place)).await;
         match answer {
             Err(error) if place.after.is_some() && may_be_the_cursor(&error) => {
-                if place.refused == REFUSALS {
-                    return Err(ConnectorError {
-                        kind: ErrorKind::Protocol,
-                        message: format!("jobber refuses its own cursors: {}", error.message),
-                        ..error
-                    });
-                }
-                place.refused += 1;
+                place.refuse(error)?;
                 place.after = None;
                 self.api.read(&self.list(first, place)).await
             }

@@ -6,7 +6,7 @@ use fluxcascade_core::connector::{Account, ConnectorError, ErrorKind, FindReques
 use fluxcascade_core::model::{Observation, Provenance, RecordId, Slot, State, Value};
 use serde_json::value::RawValue;
 
-use super::client::{Api, Reply, Sending};
+use super::client::{Api, Reply, Sending, envelope};
 use super::convert::input::Current;
 use super::convert::{self, Hidden, Seen};
 use super::cost;
@@ -69,31 +69,63 @@ pub(super) async fn fetch(
 }
 
 /// Reads a batch. Where Jobber refuses the document, it may be for one id among them, or for what
-/// they cost together: they are asked for one by one, and an id that alone is bad input is an id
-/// that nobody has.
+/// they cost together: they are asked for one by one. An id that alone is bad input is an id that nobody
+/// has, if Jobber says so of the id, or takes the same document for another one; else nothing is known.
 async fn batch(
     api: &Api,
     object: Object,
     ids: &[RecordId],
     fields: &[Field],
 ) -> Result<Vec<(RecordId, LookedUp)>, ConnectorError> {
-    let all = match by_id(api, object, ids, fields, Sending::Read).await {
-        Err(failure) if ids.len() > 1 && is_separable(&failure) => Vec::new(),
-        all => all?,
+    let answers = match by_id(api, object, ids, fields, Sending::Read).await {
+        Ok(all) => return Ok(ids.iter().cloned().zip(all).collect()),
+        Err(failure) if !is_separable(&failure) => return Err(failure.error),
+        Err(failure) if ids.len() == 1 => vec![refused(failure)?],
+        Err(_) => one_by_one(api, object, ids, fields).await?,
     };
-    if !all.is_empty() {
-        return Ok(ids.iter().cloned().zip(all).collect());
-    }
-    let mut found = Vec::with_capacity(ids.len());
+    let is_taken = answers.iter().any(Result::is_ok);
+    let looked = |answer: Result<LookedUp, Failure>| match answer {
+        Ok(looked) => looked,
+        Err(failure) if is_taken || is_about_id(&failure) => LookedUp::nothing(),
+        Err(failure) => {
+            LookedUp { state: State::Unreadable(failure.error.message), ..LookedUp::nothing() }
+        }
+    };
+    Ok(ids.iter().cloned().zip(answers.into_iter().map(looked)).collect())
+}
+
+async fn one_by_one(
+    api: &Api,
+    object: Object,
+    ids: &[RecordId],
+    fields: &[Field],
+) -> Result<Vec<Result<LookedUp, Failure>>, ConnectorError> {
+    let mut answers = Vec::with_capacity(ids.len());
     for id in ids {
         let one = by_id(api, object, std::slice::from_ref(id), fields, Sending::Read).await;
-        let looked = match one {
-            Err(failure) if failure.error.kind == ErrorKind::Validation => None,
-            one => one?.pop(),
-        };
-        found.push((id.clone(), looked.unwrap_or_else(LookedUp::nothing)));
+        answers.push(match one {
+            Ok(mut one) => Ok(one.pop().unwrap_or_else(LookedUp::nothing)),
+            Err(failure) => refused(failure)?,
+        });
     }
-    Ok(found)
+    Ok(answers)
+}
+
+/// What was refused as bad input is about one id, perhaps; anything else is about the read.
+fn refused(failure: Failure) -> Result<Result<LookedUp, Failure>, ConnectorError> {
+    if failure.error.kind == ErrorKind::Validation { Ok(Err(failure)) } else { Err(failure.error) }
+}
+
+/// Whether a document for one id was refused for the id.
+fn is_about_id(failure: &Failure) -> bool {
+    let envelope = failure.answer.as_deref().and_then(envelope);
+    let errors = envelope.map(|envelope| envelope.errors).unwrap_or_default();
+    let of_record = Segment::Key("c0".to_owned());
+    let says_so = |error: &GraphError| {
+        error.path.first() == Some(&of_record)
+            || ["EncodedId", "$id0"].iter().any(|word| error.message.contains(word))
+    };
+    errors.iter().any(says_so)
 }
 
 /// Whether a refused document may pass in parts.

@@ -127,6 +127,19 @@ async fn what_a_create_sets_for_good_is_refused_by_an_edit_unless_it_is_the_same
 }
 
 #[tokio::test]
+async fn no_property_is_chosen_before_all_of_a_clients_were_seen() {
+    let office = Office::open().await;
+    let client = office.client();
+    for n in 0..60 {
+        office.property(&client, &format!("{n} Main"));
+    }
+    let fields = [("client", reference("clients", &client))];
+    let (refused, words) = refusal(&office.write("jobs", WriteAction::Create, &fields).await);
+    assert_eq!(refused, ["property"]);
+    assert!(words.contains("60 properties"), "{words}");
+}
+
+#[tokio::test]
 async fn a_property_is_made_edited_in_part_and_removed_by_its_client() {
     let office = Office::open().await;
     let client = office.client();

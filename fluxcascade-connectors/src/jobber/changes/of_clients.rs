@@ -48,7 +48,7 @@ pub(super) async fn page(
 ) -> Result<ChangesPage, ConnectorError> {
     let mut rows = match place.pending.pop() {
         Some((client, after)) => {
-            let (rows, rest) = go_on(api, fields, &client, first, &after).await?;
+            let (rows, rest) = go_on(api, fields, &client, first, after, &mut place).await?;
             place.pending.extend(rest.map(|after| (client, after)));
             rows
         }
@@ -75,15 +75,15 @@ async fn clients(
     let document = |outer: usize, place: &Place| {
         Document::properties_of_clients(fields, place.listing(outer), inner)
     };
-    let mut answer = cost::shrinking(api, &mut outer, |outer| document(outer, place)).await;
-    if let Err(error) = &answer
-        && place.after.is_some()
-        && may_be_the_cursor(error)
-    {
-        place.after = None;
-        answer = api.read(&document(outer, place)).await;
-    }
-    let reply = answer?;
+    let answer = cost::shrinking(api, &mut outer, |outer| document(outer, place)).await;
+    let reply = match answer {
+        Err(error) if place.after.is_some() && may_be_the_cursor(&error) => {
+            place.refuse(error)?;
+            place.after = None;
+            api.read(&document(outer, place)).await?
+        }
+        answer => answer?,
+    };
     place.begin(reply.date, reading.look_back, End::Begun);
     let list = read::connection(&reply, Object::Clients)?;
     let mut seen = Vec::new();
@@ -118,13 +118,22 @@ async fn go_on(
     fields: &[Field],
     client: &str,
     first: usize,
-    after: &str,
+    after: String,
+    place: &mut Place,
 ) -> Result<(Vec<Row>, Option<String>), ConnectorError> {
     let mut first = first;
-    let document = |first| Document::properties_of(fields, client, first, Some(after));
-    let reply = cost::shrinking(api, &mut first, document).await?;
+    let document = |first, after| Document::properties_of(fields, client, first, after);
+    let answer = cost::shrinking(api, &mut first, |first| document(first, Some(&after))).await;
+    let reply = match answer {
+        // All of this client's begin anew.
+        Err(error) if may_be_the_cursor(&error) => {
+            place.refuse(error)?;
+            api.read(&document(first, None)).await?
+        }
+        answer => answer?,
+    };
     let (found, rest) = of_one(&reply, fields)?;
-    if rest.as_deref() == Some(after) {
+    if rest.as_ref() == Some(&after) {
         return Err(ConnectorError::new(
             ErrorKind::Protocol,
             "jobber's cursor among a client's properties does not move; try again later",

@@ -149,6 +149,34 @@ async fn a_cursor_that_jobber_no_longer_takes_is_replaced_by_the_lower_bound() {
 }
 
 #[tokio::test]
+async fn cursors_among_clients_that_are_refused_again_and_again_end_the_read_of_properties() {
+    let info = json!({ "hasNextPage": true, "endCursor": "x" });
+    let ends = json!({ "hasNextPage": false, "endCursor": null });
+    let nothing = data(&json!({ "properties": { "nodes": [], "pageInfo": ends } }));
+    let of = |id: &str| {
+        let properties = json!({ "nodes": [], "pageInfo": ends });
+        json!({ "id": id, "updatedAt": "2026-03-01T11:58:00Z", "clientProperties": properties })
+    };
+    let page = || data(&json!({ "clients": { "nodes": [of("a"), of("b")], "pageInfo": info } }));
+    let gone = || refusal("BAD_USER_INPUT", "invalid cursor");
+    let mut answers = vec![nothing, page()];
+    answers.extend((0..5).flat_map(|_| [gone(), page()]));
+    let stage = Stage::with(answers).await;
+    let read = async |position| {
+        let object = ObjectType::new("properties").unwrap();
+        let request = ChangesRequest { object, projection: projection(&[]), position, limit: 50 };
+        stage.jobber.changes(request).await
+    };
+    let mut position = Position::Start;
+    for _ in 0..5 {
+        position = Position::After(read(position).await.unwrap().cursor);
+    }
+    let error = read(position).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Protocol);
+    assert!(error.message.contains("refuses its own cursors"), "{error}");
+}
+
+#[tokio::test]
 async fn reads_by_id_are_cut_into_batches_and_answered_in_the_order_asked() {
     let answer = |ids: std::ops::Range<usize>| {
         let start = ids.start;
@@ -194,6 +222,18 @@ async fn an_id_that_jobber_cannot_read_is_missing_and_does_not_hide_the_others()
     let seen = fetch(&stage, &["a", "nope"], &["firstName"]).await;
     assert!(seen[0].values().is_some());
     assert_eq!(seen[1].state, State::Missing);
+}
+
+#[tokio::test]
+async fn a_document_that_is_refused_whole_says_nothing_of_its_records() {
+    let bad = || refusal("BAD_USER_INPUT", "the request is not valid");
+    for ids in [&["a", "b"][..], &["a"][..]] {
+        let stage = Stage::with(vec![bad()]).await;
+        for seen in fetch(&stage, ids, &["firstName"]).await {
+            let State::Unreadable(why) = seen.state else { panic!("{:?}", seen.state) };
+            assert!(why.contains("the request is not valid"), "{why}");
+        }
+    }
 }
 
 #[tokio::test]

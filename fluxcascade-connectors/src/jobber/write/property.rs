@@ -16,8 +16,9 @@ use super::super::wire::{ByAlias, Connection, Segment};
 use super::Writing;
 use super::outcome::{not_there, rejected};
 
-/// Properties of a client that are looked at.
-const LOOKED_AT: usize = 50;
+/// Properties of a client on a page, and pages that are read: whoever has more is named by hand.
+const PAGE: usize = 50;
+const PAGES: usize = 10;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,10 +54,36 @@ pub(super) async fn of_new(
     }
 }
 
+/// All properties of a client: none is chosen while there may be others.
 async fn properties(writing: &Writing<'_>, client: &str) -> Result<Vec<Property>, WriteOutcome> {
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    for _ in 0..PAGES {
+        let list = page(writing, client, after.as_deref()).await?;
+        for node in &list.nodes {
+            let node = node.as_deref().ok_or_else(|| rejected(hidden(writing.object)))?;
+            found.push(of_schema(node).map_err(WriteOutcome::NotSent)?);
+        }
+        let next = list.page_info.end_cursor.filter(|_| list.page_info.has_next_page);
+        if next.is_none() && !list.page_info.has_next_page {
+            return Ok(found);
+        }
+        if next.is_none() || next == after {
+            break;
+        }
+        after = next;
+    }
+    Err(rejected(which(writing.object, found.len())))
+}
+
+async fn page(
+    writing: &Writing<'_>,
+    client: &str,
+    after: Option<&str>,
+) -> Result<Connection, WriteOutcome> {
     let fields: Vec<Field> =
         Field::known(Object::Properties, "isBillingAddress").into_iter().collect();
-    let document = Document::properties_of(&fields, client, LOOKED_AT, None);
+    let document = Document::properties_of(&fields, client, PAGE, after);
     let not_sent = WriteOutcome::NotSent;
     let reply = writing.api.send(&document, writing.sending()).await;
     let reply = reply.map_err(|failure| not_sent(failure.error))?;
@@ -76,9 +103,22 @@ async fn properties(writing: &Writing<'_>, client: &str) -> Result<Vec<Property>
         );
         return Err(not_sent(hidden));
     };
-    let list: Connection = of_schema(&list).map_err(not_sent)?;
-    let nodes = list.nodes.iter().flatten();
-    nodes.map(|node| of_schema(node)).collect::<Result<_, _>>().map_err(not_sent)
+    of_schema(&list).map_err(not_sent)
+}
+
+/// What is said where the one that is meant may be among what cannot be seen.
+fn hidden(object: Object) -> ConnectorError {
+    let one = object.one();
+    ConnectorError {
+        fields: FieldName::new("property").into_iter().collect(),
+        ..ConnectorError::new(
+            ErrorKind::Permission,
+            format!(
+                "a jobber {one} cannot be made: jobber hides properties of the client from this app; \
+                 give the app the scope to read them, or map property"
+            ),
+        )
+    }
 }
 
 /// Why no property could be chosen, and what to map.
