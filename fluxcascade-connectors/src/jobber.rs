@@ -74,7 +74,8 @@
 //! They are counted by these kinds: `account`, `schema`, the name of an object whose changes are read,
 //! `search`, `fetch`, `edit`, `create`, `field`, `webhook`. Every query costs points of the account; one
 //! that is known to need more than there are waits, and a page that costs more than the account ever has
-//! is halved until it fits.
+//! is halved until it fits. Where workers share a budget they share the points, too
+//! ([`JobberLimits`]).
 
 mod changes;
 mod client;
@@ -88,6 +89,7 @@ mod fields;
 mod lists;
 mod mutation;
 mod object;
+mod points;
 mod provision;
 mod read;
 mod schema;

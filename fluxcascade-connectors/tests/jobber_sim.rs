@@ -4,6 +4,8 @@
 
 #[path = "jobber_sim/account.rs"]
 mod account;
+#[path = "jobber_sim/limits.rs"]
+mod limits;
 #[path = "jobber_sim/lists.rs"]
 mod lists;
 #[path = "jobber_sim/office.rs"]

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::cost::{Admission, Bucket};
 use super::document::Document;
 use super::error::JobberDialect;
+use super::points::{SharedPoints, Taken};
 use super::version::{ServedVersion, VersionNotice};
 use super::wire::{AccountAnswer, Envelope, Field, GraphError};
 use crate::http::oauth::Whose;
@@ -37,6 +38,7 @@ pub(super) enum Sending {
 pub(super) struct Api {
     http: Client,
     bucket: Arc<Bucket>,
+    points: Option<SharedPoints>,
     served: Arc<ServedVersion>,
     max_wait: Duration,
 }
@@ -79,12 +81,18 @@ impl Api {
         let dialect = JobberDialect { bucket: Arc::clone(&bucket), served: Arc::clone(&served) };
         let max_wait = settings.max_wait;
         let http = Client::new(base_url, settings, surroundings, credential, Box::new(dialect))?;
-        Ok(Self { http, bucket, served, max_wait })
+        Ok(Self { http, bucket, points: None, served, max_wait })
     }
 
     /// What requests leave through.
     pub(super) fn http(&self) -> &Client {
         &self.http
+    }
+
+    /// Takes what queries cost from the points that workers share.
+    #[must_use]
+    pub(super) fn sharing(self, points: Option<SharedPoints>) -> Self {
+        Self { points, ..self }
     }
 
     pub(super) fn requests(&self) -> RequestCounts {
@@ -111,10 +119,10 @@ impl Api {
         document: &Document,
         sending: Sending,
     ) -> Result<Reply, Failure> {
-        self.admitted(document, sending).await?;
+        let taken = self.admitted(document, sending).await?;
         let call = call(document, sending, self.served.asked());
         match self.http.send(&call).await {
-            Ok(answer) => self.reply(document, &answer).map_err(|error| Failure {
+            Ok(answer) => self.reply(document, &answer, taken).map_err(|error| Failure {
                 fate: Fate::Unknown,
                 error,
                 answer: Some(Box::new(answer)),
@@ -122,40 +130,64 @@ impl Api {
             Err(mut failure) => {
                 failure.error.message = document.scrub(&failure.error.message);
                 if let Some(envelope) = failure.answer.as_deref().and_then(envelope) {
-                    self.learn(document, &envelope);
+                    self.learn(document, &envelope, taken);
                 }
                 Err(failure)
             }
         }
     }
 
-    fn reply(&self, document: &Document, answer: &Answer) -> Result<Reply, ConnectorError> {
+    fn reply(
+        &self,
+        document: &Document,
+        answer: &Answer,
+        taken: u32,
+    ) -> Result<Reply, ConnectorError> {
         let envelope: Envelope = answer.json()?;
-        self.learn(document, &envelope);
+        self.learn(document, &envelope, taken);
         match envelope.data {
             Field::Value(data) => Ok(Reply { data, errors: envelope.errors, date: answer.date() }),
             Field::Null | Field::Missing => Err(answer.unexpected("has no data")),
         }
     }
 
-    fn learn(&self, document: &Document, envelope: &Envelope) {
-        let cost = envelope.extensions.cost.as_ref();
-        if let Some(requested) = cost.and_then(|cost| cost.requested_query_cost) {
+    fn learn(&self, document: &Document, envelope: &Envelope, taken: u32) {
+        let Some(cost) = envelope.extensions.cost.as_ref() else { return };
+        if let Some(requested) = cost.requested {
             self.bucket.learn_cost(document.shape(), requested);
+        }
+        if let (Some(points), Some(actual)) = (&self.points, cost.actual) {
+            points.settle(taken, whole(actual));
         }
     }
 
-    async fn admitted(&self, document: &Document, sending: Sending) -> Result<(), Failure> {
+    /// Whether a document's points are there, of those that are shared and as far as this worker knows;
+    /// how many of the shared ones were taken for it.
+    async fn take(&self, shape: u64, waited: Duration) -> Result<Result<u32, Duration>, Failure> {
+        let failed = |fate, error| Failure { fate, error, answer: None };
+        match self.bucket.admit(shape) {
+            Admission::Go => {}
+            Admission::Wait(wait) => return Ok(Err(wait)),
+            Admission::Never(error) => return Err(failed(Fate::Refused, error)),
+        }
+        let (Some(points), Some(cost)) = (&self.points, self.bucket.cost_of(shape)) else {
+            return Ok(Ok(0));
+        };
+        let taken = points.take(whole(cost), self.now(), waited).await;
+        Ok(match taken.map_err(|error| failed(Fate::NotSent, error))? {
+            Taken::Points(taken) => Ok(taken),
+            Taken::Later(wait) => Err(wait),
+        })
+    }
+
+    async fn admitted(&self, document: &Document, sending: Sending) -> Result<u32, Failure> {
         let clock = self.http.clock();
         let not_sent = |error| Failure { fate: Fate::NotSent, error, answer: None };
         let mut waited = Duration::ZERO;
         for _ in 0..WAITS {
-            let wait = match self.bucket.admit(document.shape()) {
-                Admission::Go => return Ok(()),
-                Admission::Wait(wait) => wait,
-                Admission::Never(error) => {
-                    return Err(Failure { fate: Fate::Refused, error, answer: None });
-                }
+            let wait = match self.take(document.shape(), waited).await? {
+                Ok(taken) => return Ok(taken),
+                Err(wait) => wait,
             };
             let too_late = match sending {
                 Sending::Read => false,
@@ -176,7 +208,7 @@ impl Api {
             clock.sleep(wait).await;
             waited += wait;
         }
-        Ok(())
+        Ok(0)
     }
 }
 
@@ -210,6 +242,14 @@ impl Whose for AccountCall {
         let account = data.and_then(|data| data.account);
         account.map(|account| account.id).ok_or_else(|| answer.unexpected("names no account"))
     }
+}
+
+/// Points as a whole number, rather one too many.
+fn whole(points: f64) -> u32 {
+    // Beyond its range a cast keeps to the nearest there is.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    let whole = points.ceil() as u32;
+    whole
 }
 
 /// The envelope of an answer, if it has one.

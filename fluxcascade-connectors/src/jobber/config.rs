@@ -14,6 +14,7 @@ use super::changes::Reading;
 use super::client::{AccountCall, Api};
 use super::custom::Catalog;
 use super::error;
+use super::points::SharedPoints;
 use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
 use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
@@ -72,19 +73,28 @@ pub struct JobberConfig {
     pub webhook_secret: Option<SecretString>,
 }
 
-/// How many requests Jobber takes of an app for an account: 2,500 in five minutes, as the page "API rate
-/// limits" of its developer documentation says. Points are not shared: each worker waits for what the
-/// last answer left, and a query that is refused for its points was not carried out.
+/// What Jobber takes of an app for an account, as the page "API rate limits" of its developer
+/// documentation says: 2,500 requests in five minutes, and queries for as many points as there are.
+///
+/// Where workers share a budget ([`JobberBuilder::budget`]), requests and points are both drawn from it,
+/// less the reserve. Without one, a worker only knows what its own answers said of the points; others
+/// may have spent them since, and a query that is refused for that was not carried out, says what
+/// is left, and is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobberLimits {
     /// Requests in five minutes.
     pub five_minutely: u32,
+    /// The most points that the account ever has; 10,000 unless set. Jobber says it in each answer, as
+    /// `maximumAvailable`.
+    pub points: u32,
+    /// The points that come back every second; 500 unless set. In each answer it is `restoreRate`.
+    pub points_per_second: u32,
 }
 
 impl Default for JobberLimits {
     fn default() -> Self {
-        Self { five_minutely: 2_500 }
+        Self { five_minutely: 2_500, points: 10_000, points_per_second: 500 }
     }
 }
 
@@ -92,6 +102,16 @@ impl JobberLimits {
     fn all(self) -> [Limit; 1] {
         let budget = Budget { requests: self.five_minutely, window: Duration::from_secs(300) };
         [Limit { name: "requests", covers: Covers::Others, budget: Some(budget) }]
+    }
+
+    /// What workers spend together of the points: all that there are, less the reserve, in the time in
+    /// which they come back.
+    fn points(self, reserve_percent: u8) -> Budget {
+        let spent =
+            u64::from(self.points) * u64::from(100_u8.saturating_sub(reserve_percent)) / 100;
+        let requests = u32::try_from(spent).unwrap_or(u32::MAX).max(1);
+        let seconds = self.points.div_ceil(self.points_per_second.max(1));
+        Budget { requests, window: Duration::from_secs(u64::from(seconds.max(1))) }
     }
 }
 
@@ -176,7 +196,8 @@ impl JobberConfig {
         if self.webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
             problems.add("`webhook_secret` is empty; take the client secret of the app in Jobber");
         }
-        if self.limits.five_minutely == 0 {
+        let JobberLimits { five_minutely, points, points_per_second } = self.limits;
+        if [five_minutely, points, points_per_second].contains(&0) {
             problems.add("`limits` must each be at least 1");
         }
         self.http.check(problems);
@@ -285,9 +306,12 @@ impl JobberBuilder {
         let credential = common.credential(token, app, vendor, &mut problems);
         // Without one there is a problem, and the client goes away again.
         let credential = credential.unwrap_or(Credential::Fixed(SecretString::default()));
-        let around = common.surroundings(config.limits.all(), config.http.reserve_percent);
+        let reserve = config.http.reserve_percent;
+        let points = common.budget.clone();
+        let points = points.map(|shared| SharedPoints::new(shared, config.limits.points(reserve)));
+        let around = common.surroundings(config.limits.all(), reserve);
         let api = Api::new(&config.base_url, config.version, credential, config.http, around);
-        let api = problems.check(api);
+        let api = problems.check(api.map(|api| api.sharing(points)));
         let system = problems.check(SystemName::new(SYSTEM).map_err(|error| error.to_string()));
         match (api, system) {
             (Some(api), Some(system)) if problems.is_empty() => Ok(Jobber {

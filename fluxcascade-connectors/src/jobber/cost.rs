@@ -1,7 +1,8 @@
 //! The account's points: a bucket that every query draws from and time refills. What Jobber says
 //! in its answers is kept here, so that a query which would be refused waits before it is sent.
 //!
-//! Other programs draw from the same bucket; a query that fits here may still be refused there.
+//! Other programs draw from the same bucket; a query that fits here may still be refused there. What
+//! workers agree on is [`super::points`]'.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +65,11 @@ impl Bucket {
             }
             state.costs.insert(shape, cost);
         });
+    }
+
+    /// What a query of this shape costs, if that is known.
+    pub(super) fn cost_of(&self, shape: u64) -> Option<f64> {
+        self.with(|state, _| state.costs.get(&shape).copied())
     }
 
     /// Asks for a query of this shape to leave, and takes its points if it may.

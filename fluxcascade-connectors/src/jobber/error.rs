@@ -140,7 +140,7 @@ impl JobberDialect {
     /// Refused for its cost; nothing was begun.
     fn throttled(&self, envelope: &Envelope) -> Verdict {
         let cost = envelope.extensions.cost.as_ref();
-        let requested = cost.and_then(|cost| cost.requested_query_cost);
+        let requested = cost.and_then(|cost| cost.requested);
         let level = cost.and_then(|cost| cost.throttle_status);
         if let (Some(requested), Some(level)) = (requested, level)
             && requested > level.maximum_available

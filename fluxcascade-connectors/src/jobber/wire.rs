@@ -54,7 +54,10 @@ pub(super) struct Extensions {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Cost {
-    pub(super) requested_query_cost: Option<f64>,
+    #[serde(rename = "requestedQueryCost")]
+    pub(super) requested: Option<f64>,
+    #[serde(rename = "actualQueryCost")]
+    pub(super) actual: Option<f64>,
     pub(super) throttle_status: Option<ThrottleStatus>,
 }
 

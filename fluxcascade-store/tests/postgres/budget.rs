@@ -87,7 +87,7 @@ async fn workers_that_share_a_budget_send_jobber_no_more_than_it_takes() {
         for n in 0..4 {
             let max_wait = Duration::from_secs(1);
             let http = HttpSettings { max_attempts: 1, max_wait, ..HttpSettings::default() };
-            let limits = JobberLimits { five_minutely: TAKEN };
+            let limits = JobberLimits { five_minutely: TAKEN, ..JobberLimits::default() };
             let mut adapter = Jobber::builder().token("any").base_url(sim.base_url());
             adapter = adapter.http(http).limits(limits);
             if shares {
