@@ -86,6 +86,7 @@ mod custom;
 mod document;
 mod error;
 mod fields;
+mod leave;
 mod lists;
 mod mutation;
 mod object;
@@ -130,6 +131,7 @@ pub struct Jobber {
     find_lag: Duration,
     catalog: custom::Catalog,
     webhooks: Option<webhook::Webhooks>,
+    subscribed: subscribe::Subscribed,
 }
 
 impl Jobber {
@@ -146,6 +148,19 @@ impl Jobber {
     /// How the connection stands: by the stored credential, and by what the last call met. Nothing is sent.
     pub async fn status(&self) -> ConnectionStatus {
         self.api.http().status().await
+    }
+
+    /// Lets go of the account: Jobber is told that the app has done with it, and then the stored tokens
+    /// are forgotten, so that the connection is expired until it is connected anew.
+    ///
+    /// # Errors
+    /// If Jobber could not be told, or the store fails; the tokens stay then.
+    pub async fn disconnect(&self) -> Result<(), ConnectorError> {
+        leave::account(&self.api).await?;
+        match self.oauth() {
+            Some(oauth) => oauth.disconnect().await,
+            None => Ok(()),
+        }
     }
 
     /// How many requests were sent, by kind.

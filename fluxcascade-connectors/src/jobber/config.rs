@@ -15,6 +15,7 @@ use super::client::{AccountCall, Api};
 use super::custom::Catalog;
 use super::error;
 use super::points::SharedPoints;
+use super::subscribe::Subscribed;
 use super::webhook::Webhooks;
 use super::{Jobber, SYSTEM};
 use crate::config::{Common, ConfigError, Problems, common_setters, maybe_secret, millis};
@@ -28,6 +29,7 @@ pub const VERSION: &str = "2026-05-12";
 const BASE_URL: &str = "https://api.getjobber.com";
 const AUTHORIZE_PATH: &str = "/api/oauth/authorize";
 const TOKEN_PATH: &str = "/api/oauth/token";
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Access tokens live an hour; the answers do not say so, the tokens do (JWT).
 const LIFE: Life = Life { unless_told: Duration::from_secs(3600) };
 
@@ -58,10 +60,11 @@ pub struct JobberConfig {
     pub page_size: usize,
     /// Edits in one request, 1 to 10; 10 unless set.
     pub edits_per_request: usize,
-    /// How far behind its mark a read of changes begins; 5 minutes unless set, at least 1 s.
+    /// How far behind its mark a read of changes begins; 5 minutes unless set, 1 s to 24 hours.
     #[serde(deserialize_with = "millis", rename = "look_back_ms")]
     pub look_back: Duration,
-    /// How late a search may show a record; 10 minutes unless set. Jobber promises nothing.
+    /// How late a search may show a record; 10 minutes unless set, at most 24 hours. Jobber promises
+    /// nothing.
     #[serde(deserialize_with = "millis", rename = "find_lag_ms")]
     pub find_lag: Duration,
     /// Limits of the HTTP layer.
@@ -167,7 +170,7 @@ impl JobberConfig {
             origin: self.base_url.clone(),
             authorize_url: format!("{}{AUTHORIZE_PATH}", self.base_url.trim_end_matches('/')),
             token_path: TOKEN_PATH.to_owned(),
-            // There is a mutation for it, and the app's page in Jobber.
+            // There is a mutation for it, which `Jobber::disconnect` sends.
             revoke_path: None,
             challenge: Challenge::None,
             scopes: Scopes::OfTheApp,
@@ -190,8 +193,11 @@ impl JobberConfig {
         if !(1..=10).contains(&self.edits_per_request) {
             problems.add("`edits_per_request` must be 1 to 10");
         }
-        if self.look_back < Duration::from_secs(1) {
-            problems.add("`look_back` must be at least 1 s, the step of jobber's times");
+        if self.look_back < Duration::from_secs(1) || self.look_back > DAY {
+            problems.add("`look_back` must be 1 s, the step of jobber's times, to 24 hours");
+        }
+        if self.find_lag > DAY {
+            problems.add("`find_lag` must be at most 24 hours");
         }
         if self.webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
             problems.add("`webhook_secret` is empty; take the client secret of the app in Jobber");
@@ -321,9 +327,26 @@ impl JobberBuilder {
                 edits_per_request: config.edits_per_request,
                 find_lag: config.find_lag,
                 catalog: Catalog::default(),
+                subscribed: Subscribed::default(),
                 webhooks: config.webhook_secret.map(|secret| Webhooks(Secret::new(secret))),
             }),
             _ => Err(problems.into_error()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_are_too_long_are_found_with_everything_else() {
+        let long = Duration::from_millis(u64::MAX);
+        let built =
+            Jobber::builder().token("x").look_back(long).find_lag(long).page_size(0).build();
+        let problems = built.unwrap_err();
+        assert_eq!(problems.problems().len(), 3, "{problems}");
+        let day = Duration::from_secs(24 * 3600);
+        assert!(Jobber::builder().token("x").look_back(day).find_lag(day).build().is_ok());
     }
 }

@@ -234,6 +234,13 @@ impl Document {
         Self::new("webhook", text.to_owned(), json!({ "input": input }))
     }
 
+    /// Takes this app from the account, as `gone`.
+    pub(super) fn app_disconnect() -> Self {
+        let text = "mutation Disconnect {\n  gone: appDisconnect {\n    userErrors { message path }\n  \
+                    }\n}\n";
+        Self::new("account", text.to_owned(), json!({}))
+    }
+
     /// Ends a subscription, as `webhook`.
     pub(super) fn no_webhook_endpoint(id: &str) -> Self {
         let text = "mutation EndWebhook($ids: [EncodedId!]!) {\n  \

@@ -1,9 +1,11 @@
 //! Telling Jobber which webhooks to send: one endpoint per topic, made and removed by its API.
 //! Jobber lists none of them: whoever subscribes keeps the ids.
 //!
-//! A topic that is subscribed already is refused by Jobber, and cannot be named: its words are told,
-//! and what the same call subscribed is ended again, as nobody could find it later.
+//! A topic that is subscribed already is refused by Jobber, which does not say its id. What this
+//! connector made itself it remembers, and answers again; of what somebody else made, or was made and the
+//! answer lost, the error names the topic, and the ids that were made beside it. Nothing is ended.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +19,7 @@ use super::document::Document;
 use super::error;
 use super::object::Object;
 use super::wire::{ByAlias, Payload};
+use crate::http::Fate;
 
 /// How long an endpoint may be waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,18 +45,34 @@ impl Subscriptions for Jobber {
         &self,
         request: SubscribeRequest,
     ) -> Result<Vec<Subscription>, ConnectorError> {
-        let mut made = Vec::new();
+        let mut all = Vec::new();
+        let mut failed: Option<ConnectorError> = None;
         for topic in topics(Object::named(&request.object)?) {
+            if let Some(known) = self.subscribed.of(topic, &request.url) {
+                all.push(known);
+                continue;
+            }
             match self.endpoint(topic, &request.url).await {
-                Ok(subscription) => made.push(subscription),
+                Ok(subscription) => {
+                    self.subscribed.add(&subscription);
+                    all.push(subscription);
+                }
+                // The others can be had all the same.
+                Err(error) if error.kind == ErrorKind::Validation => {
+                    failed =
+                        Some(failed.map_or_else(|| error.clone(), |first| both(first, &error)));
+                }
                 Err(error) => {
-                    // Whether this works or not, the first error is the one to tell.
-                    self.end(&made).await.ok();
-                    return Err(error);
+                    failed =
+                        Some(failed.map_or_else(|| error.clone(), |first| both(first, &error)));
+                    break;
                 }
             }
         }
-        Ok(made)
+        match failed {
+            None => Ok(all),
+            Some(error) => Err(with_made(error, &all)),
+        }
     }
 
     async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, ConnectorError> {
@@ -67,18 +86,18 @@ impl Subscriptions for Jobber {
 
 impl Jobber {
     async fn endpoint(&self, topic: &str, url: &str) -> Result<Subscription, ConnectorError> {
-        let payload = self.told(&Document::webhook_endpoint(topic, url)).await?;
+        let payload = self.told(topic, &Document::webhook_endpoint(topic, url)).await?;
         if let Some(first) = payload.user_errors.first() {
             return Err(ConnectorError::new(
                 ErrorKind::Validation,
                 format!(
-                    "jobber refused the webhook for {topic}: {}; one that is there already is ended \
-                     by the id that was kept when it was made",
+                    "jobber refused the webhook for {topic}: {}; if it is there already it is left as \
+                     it is, and is ended by the id that was kept when it was made",
                     error::said(&first.message)
                 ),
             ));
         }
-        let made = payload.written("webhookEndpoint").ok_or_else(unclear)?;
+        let made = payload.written("webhookEndpoint").ok_or_else(|| unclear(topic))?;
         let (topic, url) = (topic.to_owned(), Some(url.to_owned()));
         Ok(Subscription { id: made.id, topic, url })
     }
@@ -86,7 +105,8 @@ impl Jobber {
     /// Ends them one by one: whether Jobber ends the rest where one is not there is not documented.
     async fn end(&self, subscriptions: &[Subscription]) -> Result<(), ConnectorError> {
         for subscription in subscriptions {
-            let payload = self.told(&Document::no_webhook_endpoint(&subscription.id)).await?;
+            let document = Document::no_webhook_endpoint(&subscription.id);
+            let payload = self.told(&subscription.topic, &document).await?;
             let refused = payload.user_errors.iter().find(|error| !is_gone(&error.message));
             if let Some(refused) = refused {
                 return Err(ConnectorError::new(
@@ -98,13 +118,22 @@ impl Jobber {
                     ),
                 ));
             }
+            self.subscribed.forget(&subscription.id);
         }
         Ok(())
     }
 
-    async fn told(&self, document: &Document) -> Result<Payload, ConnectorError> {
+    async fn told(&self, topic: &str, document: &Document) -> Result<Payload, ConnectorError> {
         let not_after = self.api.now() + PATIENCE;
-        let reply = self.api.send(document, Sending::Write { not_after }).await?;
+        let reply = match self.api.send(document, Sending::Write { not_after }).await {
+            Err(failure) if failure.fate == Fate::Unknown => {
+                let error = failure.error;
+                let message = format!("{}: {}", unclear(topic).message, error.message);
+                return Err(ConnectorError { message, ..error });
+            }
+            reply => reply?,
+        };
+        let unclear = || unclear(topic);
         let payloads: ByAlias = reply.data()?;
         match payloads.get("webhook").and_then(Option::as_deref) {
             Some(raw) => serde_json::from_str(raw.get()).map_err(|_| unclear()),
@@ -119,9 +148,54 @@ fn is_gone(said: &str) -> bool {
     ["not found", "could not be found", "does not exist"].iter().any(|words| said.contains(words))
 }
 
-fn unclear() -> ConnectorError {
+fn unclear(topic: &str) -> ConnectorError {
     ConnectorError::new(
         ErrorKind::Protocol,
-        "jobber does not say what became of the webhook; look in the app's settings there",
+        format!(
+            "jobber does not say what became of the webhook for {topic}; it may be there, and then is \
+             refused the next time"
+        ),
     )
+}
+
+/// Both of two errors, as the first kind of them that is not a mere refusal.
+fn both(first: ConnectorError, second: &ConnectorError) -> ConnectorError {
+    let kind = if second.kind == ErrorKind::Validation { first.kind } else { second.kind };
+    ConnectorError { kind, message: format!("{}; {}", first.message, second.message), ..first }
+}
+
+/// The error, and what is to be kept of what was made before it.
+fn with_made(error: ConnectorError, made: &[Subscription]) -> ConnectorError {
+    if made.is_empty() {
+        return error;
+    }
+    let ids: Vec<String> = made.iter().map(|of| format!("{} is {}", of.topic, of.id)).collect();
+    let message = format!("{}; these are there, keep their ids: {}", error.message, ids.join(", "));
+    ConnectorError { message, ..error }
+}
+
+/// What this connector has subscribed, as nobody else can say it.
+#[derive(Debug, Default)]
+pub(super) struct Subscribed(Mutex<Vec<Subscription>>);
+
+impl Subscribed {
+    fn of(&self, topic: &str, url: &str) -> Option<Subscription> {
+        let is = |of: &&Subscription| of.topic == topic && of.url.as_deref() == Some(url);
+        self.lock().iter().find(is).cloned()
+    }
+
+    fn add(&self, subscription: &Subscription) {
+        let mut all = self.lock();
+        all.retain(|of| of.topic != subscription.topic);
+        all.push(subscription.clone());
+    }
+
+    fn forget(&self, id: &str) {
+        self.lock().retain(|of| of.id != id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Subscription>> {
+        // Each change of it is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -6,6 +6,7 @@ use fluxcascade_connectors::sim::jobber::{
     CustomFieldAppliesTo, JobberClient, JobberCustomField, JobberCustomValue, JobberOptions,
     JobberProperty,
 };
+use fluxcascade_connectors::sim::{Effect, FaultRule, When};
 use fluxcascade_core::connector::{
     Connector, Delivery, ErrorKind, ExternalIdField, FindRequest, Position, Reader,
     SubscribeRequest,
@@ -221,6 +222,47 @@ async fn a_field_of_the_same_name_that_cannot_hold_ids_is_told() {
     assert!(error.message.contains("another label"), "{error}");
 }
 
+/// Jobber lists no endpoints: an id that nobody is told is lost.
+#[tokio::test]
+async fn a_topic_that_others_have_or_whose_answer_is_lost_is_named_with_the_ids_that_were_made() {
+    let office = Office::open().await;
+    let wanted = |url: &str| SubscribeRequest {
+        object: object("clients"),
+        fields: Vec::new(),
+        url: url.to_owned(),
+    };
+    let subscriptions = office.jobber.extensions().subscriptions.unwrap();
+    let lost = FaultRule::new(When::Always, Effect::LostAnswer).body("CLIENT_UPDATE");
+    office.sim.add_fault(lost);
+    let error = subscriptions.subscribe(wanted("http://127.0.0.1/hooks")).await.unwrap_err();
+    assert!(error.message.contains("CLIENT_UPDATE; it may be there"), "{error}");
+    assert!(error.message.contains("keep their ids: CLIENT_CREATE is "), "{error}");
+    office.sim.clear_faults();
+    let error = subscriptions.subscribe(wanted("http://127.0.0.1/hooks")).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Validation);
+    assert!(error.message.contains("refused the webhook for CLIENT_UPDATE"), "{error}");
+    assert!(error.message.contains("CLIENT_CREATE is "), "{error}");
+    assert!(error.message.contains("CLIENT_DESTROY is "), "{error}");
+    let sent = office.sim.requests();
+    let creates = sent.iter().filter(|one| one.body.contains("CLIENT_CREATE")).count();
+    assert_eq!(creates, 1, "it is known to be there");
+    let ended = sent.iter().filter(|one| one.body.contains("webhookEndpointDelete")).count();
+    assert_eq!(ended, 0);
+}
+
+#[tokio::test]
+async fn an_account_that_is_let_go_of_is_told_so() {
+    let office = Office::open().await;
+    office.jobber.disconnect().await.unwrap();
+    let sent = office.sim.requests();
+    assert!(sent[0].body.contains("appDisconnect"), "{}", sent[0].body);
+    office.sim.add_fault(FaultRule::new(When::Always, Effect::Status(503)));
+    assert_eq!(office.jobber.disconnect().await.unwrap_err().kind, ErrorKind::Transient);
+    office.sim.clear_faults();
+    office.sim.add_fault(FaultRule::new(When::Always, Effect::Status(401)));
+    office.jobber.disconnect().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_is_subscribed_is_sent_signed_and_names_its_record_until_it_is_ended() {
     let office = Office::with(JobberOptions::default(), 50).await;
@@ -272,8 +314,8 @@ async fn what_is_subscribed_is_sent_signed_and_names_its_record_until_it_is_ende
     assert_eq!(count(&of("clients", &client)), 4, "{told:?}");
     assert_eq!(count(&of("properties", &property)), 2, "{told:?}");
 
-    let error = subscriptions.subscribe(wanted("clients")).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Validation);
+    let again = subscriptions.subscribe(wanted("clients")).await.unwrap();
+    assert_eq!(again, made[..3], "what is there already is left as it is");
     for _ in 0..2 {
         subscriptions.unsubscribe(&made).await.unwrap();
     }

@@ -220,6 +220,7 @@ fn all() -> Documents {
             add(&mut documents, format!("webhook-{topic}"), &document);
         }
     }
+    add(&mut documents, "disconnect", &Document::app_disconnect());
     add(&mut documents, "webhook-end", &Document::no_webhook_endpoint("w"));
     documents
 }

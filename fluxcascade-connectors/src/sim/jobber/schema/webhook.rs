@@ -80,7 +80,12 @@ struct WebhookEndpointDeletePayload {
     user_errors: Vec<MutationErrors>,
 }
 
-/// Makes and removes endpoints.
+#[derive(Debug, SimpleObject)]
+struct AppDisconnectPayload {
+    user_errors: Vec<MutationErrors>,
+}
+
+/// Makes and removes endpoints, and lets go of the app.
 #[derive(Debug, Default)]
 pub(super) struct WebhookMutation;
 
@@ -110,6 +115,12 @@ impl WebhookMutation {
             webhook_endpoint: WebhookEndpoint::of(&endpoint),
             user_errors: Vec::new(),
         })
+    }
+
+    /// The app's endpoints end; the simulator still takes its tokens.
+    async fn app_disconnect(&self, ctx: &Context<'_>) -> Result<AppDisconnectPayload> {
+        account(ctx)?.state().endpoints.clear();
+        Ok(AppDisconnectPayload { user_errors: Vec::new() })
     }
 
     async fn webhook_endpoint_delete(
