@@ -50,7 +50,7 @@ use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName}
 
 pub use config::{HubSpotApp, HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSpotPaths};
 
-use catalog::{Catalog, Known};
+use catalog::{Catalog, Known, Reading};
 use client::Api;
 use error::Scrub;
 
@@ -108,6 +108,10 @@ impl HubSpot {
     async fn known(&self, object: &ObjectType) -> Result<Arc<Known>, ConnectorError> {
         self.catalog.get(&self.api, object).await
     }
+
+    fn reading<'a>(&'a self, known: &'a Known) -> Reading<'a> {
+        Reading { api: &self.api, catalog: &self.catalog, known }
+    }
 }
 
 /// Cuts HubSpot's words to a length that can be kept.
@@ -152,20 +156,20 @@ impl Reader for HubSpot {
 
     async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
         let known = self.known(&request.object).await.map_err(told)?;
-        let (api, look_back) = (&self.api, self.look_back);
-        let changes = changes::Changes { api, known: &known, request: &request, look_back };
+        let (reading, look_back) = (self.reading(&known), self.look_back);
+        let changes = changes::Changes { reading, request: &request, look_back };
         changes.page().await.map_err(told)
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
         let known = self.known(&request.object).await.map_err(told)?;
-        read::fetch(&self.api, &known, &request).await.map_err(told)
+        read::fetch(&self.reading(&known), &request).await.map_err(told)
     }
 
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
         let known = self.known(&request.object).await.map_err(told)?;
         let scrub = Scrub::of(request.values.iter().filter_map(|value| value.as_text()));
-        read::find(&self.api, &known, &request).await.map_err(|error| scrub.apply(error))
+        read::find(&self.reading(&known), &request).await.map_err(|error| scrub.apply(error))
     }
 }
 

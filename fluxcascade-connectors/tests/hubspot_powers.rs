@@ -7,6 +7,8 @@
 mod associations;
 #[path = "hubspot_bench/bench.rs"]
 mod bench;
+#[path = "hubspot_powers/catalog.rs"]
+mod catalog;
 #[path = "hubspot_powers/costs.rs"]
 mod costs;
 #[path = "hubspot_powers/custom.rs"]

@@ -1,21 +1,27 @@
 //! What is known of object types: their properties as last read, and which custom object a name is of.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::model::{ObjectSchema, ObjectType, Timestamp};
+use fluxcascade_core::model::{FieldName, ObjectSchema, ObjectType, Projection, Timestamp};
 
 use super::client::Api;
 use super::convert;
 use super::object::{Kind, is_custom_id, names};
+use super::wire::Record;
 
 /// Properties come and go while an account is used; after this long they are read anew.
 const AGE: Duration = Duration::from_secs(3600);
 
+/// After this long they are, too, where an answer leaves out what was asked for: a property may have been
+/// archived, or hidden from the token's user. So there are at most so many requests for that.
+const DOUBTED_AGE: Duration = Duration::from_secs(10);
+
 /// An object type with its properties: values cannot be read or written without their types.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) kind: Kind,
     pub(super) schema: ObjectSchema,
@@ -57,10 +63,19 @@ impl Catalog {
         api: &Api,
         object: &ObjectType,
     ) -> Result<Arc<Known>, ConnectorError> {
+        self.younger_than(AGE, api, object).await
+    }
+
+    async fn younger_than(
+        &self,
+        age: Duration,
+        api: &Api,
+        object: &ObjectType,
+    ) -> Result<Arc<Known>, ConnectorError> {
         let now = api.clock().now();
         let mut all = self.known.lock().await;
         if let Some((known, read_at)) = all.get(object)
-            && now.since(*read_at) < AGE
+            && now.since(*read_at) < age
         {
             return Ok(Arc::clone(known));
         }
@@ -87,6 +102,57 @@ impl Catalog {
         self.names.note(&kind);
         let list = api.properties(&kind.path).await?;
         Ok(Known { schema: convert::schema(&kind, &list), kind })
+    }
+}
+
+/// An object type while its records are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) api: &'a Api,
+    pub(super) catalog: &'a Catalog,
+    pub(super) known: &'a Known,
+}
+
+impl<'a> Reading<'a> {
+    /// The object type as these records show it: without properties that were asked for, and are in none
+    /// of them because the account has them no more. What is left out of an answer is not blank then.
+    ///
+    /// HubSpot leaves blank properties out of some answers, and gives them as null in others. So where
+    /// nothing else tells, the properties are read anew; in an answer with nulls a property that is not
+    /// there at all is one that is not shown.
+    pub(super) async fn as_shown(
+        &self,
+        projection: &Projection,
+        records: &[Record],
+    ) -> Result<Cow<'a, Known>, ConnectorError> {
+        // What is archived has as few values as its answer has: nothing is blank there.
+        let records: Vec<&Record> = records.iter().filter(|record| !record.archived).collect();
+        let schema = &self.known.schema;
+        let is_asked = |name: &&FieldName| {
+            schema.field(name).is_some_and(|field| !convert::is_association(field))
+        };
+        let asked: Vec<&FieldName> = projection.fields().iter().filter(is_asked).collect();
+        let is_in =
+            |name: &FieldName, record: &Record| record.properties.contains_key(name.as_str());
+        let mut unseen: Vec<&FieldName> = asked.clone();
+        unseen.retain(|name| !records.iter().any(|record| is_in(name, record)));
+        if records.is_empty() || unseen.is_empty() {
+            return Ok(Cow::Borrowed(self.known));
+        }
+        let object = &self.known.kind.object;
+        let now = self.catalog.younger_than(DOUBTED_AGE, self.api, object).await?;
+        let is_null = |name: &&FieldName| {
+            records.iter().any(|record| convert::is_null(record, name.as_str()))
+        };
+        if !asked.iter().any(is_null) {
+            unseen.retain(|name| now.schema.field(name).is_none());
+        }
+        if unseen.is_empty() {
+            return Ok(Cow::Borrowed(self.known));
+        }
+        let mut known = self.known.clone();
+        known.schema.fields.retain(|field| !unseen.contains(&&field.name));
+        Ok(Cow::Owned(known))
     }
 }
 

@@ -25,7 +25,7 @@ use fluxcascade_core::model::{ObjectType, Observation, Provenance, RecordId, Sta
 use serde::{Deserialize, Serialize};
 
 use super::association;
-use super::catalog::Known;
+use super::catalog::{Known, Reading};
 use super::client::{Api, Dated, Shelf};
 use super::convert;
 use super::read;
@@ -85,8 +85,7 @@ impl Place {
 
 /// A read of changes of one object type.
 pub(super) struct Changes<'a> {
-    pub(super) api: &'a Api,
-    pub(super) known: &'a Known,
+    pub(super) reading: Reading<'a>,
     pub(super) request: &'a ChangesRequest,
     pub(super) look_back: Duration,
 }
@@ -96,7 +95,7 @@ impl Changes<'_> {
     pub(super) async fn page(&self) -> Result<ChangesPage, ConnectorError> {
         let mut page = self.records().await?;
         let projection = &self.request.projection;
-        association::fill(self.api, self.known, projection, &mut page.observations).await?;
+        association::fill(self.api(), self.known(), projection, &mut page.observations).await?;
         Ok(page)
     }
 
@@ -104,7 +103,7 @@ impl Changes<'_> {
     async fn records(&self) -> Result<ChangesPage, ConnectorError> {
         let place = match &self.request.position {
             Position::Start => return self.live(None, None).await,
-            Position::After(cursor) => Place::of(cursor, &self.known.kind.object)?,
+            Position::After(cursor) => Place::of(cursor, &self.known().kind.object)?,
         };
         match place {
             Place::Live { after, mark } => self.live(Some(after), Some(mark)).await,
@@ -112,6 +111,14 @@ impl Changes<'_> {
             Place::Marked { mark } => self.first_since(mark).await,
             Place::Since { since, until, last } => self.next_since(since, until, last).await,
         }
+    }
+
+    fn api(&self) -> &Api {
+        self.reading.api
+    }
+
+    fn known(&self) -> &Known {
+        self.reading.known
     }
 
     fn limit(&self) -> usize {
@@ -130,7 +137,7 @@ impl Changes<'_> {
             None => mark_of(&page)?,
         };
         let observations = if fits {
-            self.observations(&page.content.results)?
+            self.observations(&page.content.results).await?
         } else {
             self.by_id(Shelf::Live, &page.content.results).await?
         };
@@ -143,7 +150,7 @@ impl Changes<'_> {
 
     /// The properties to list, and whether those are all that are wanted: a query has a bound.
     fn listed(&self) -> (Vec<&str>, bool) {
-        let properties = convert::properties(&self.request.projection, &self.known.schema);
+        let properties = convert::properties(&self.request.projection, &self.known().schema);
         let fits = properties.iter().map(|name| name.len() + 3).sum::<usize>() < LONGEST_PROPERTIES;
         (if fits { properties } else { vec!["hs_object_id"] }, fits)
     }
@@ -160,7 +167,7 @@ impl Changes<'_> {
             for record in &mut page.content.results {
                 record.archived = true; // it is on this list because it is
             }
-            self.observations(&page.content.results)?
+            self.observations(&page.content.results).await?
         } else {
             self.by_id(Shelf::Archived, &page.content.results).await?
         };
@@ -177,7 +184,7 @@ impl Changes<'_> {
         after: Option<&str>,
         properties: &[&str],
     ) -> Result<Dated<Page>, ConnectorError> {
-        self.api.list(&self.known.kind.path, which, self.limit(), after, properties).await
+        self.api().list(&self.known().kind.path, which, self.limit(), after, properties).await
     }
 
     /// The first page of an incremental read: it has no upper bound, its answer's date becomes it.
@@ -205,17 +212,17 @@ impl Changes<'_> {
     }
 
     fn since_filter(&self, operator: &'static str, millis: i64) -> Filter {
-        Filter::one(self.known.kind.modified, operator, millis.to_string())
+        Filter::one(self.known().kind.modified, operator, millis.to_string())
     }
 
     async fn search(&self, filters: Vec<Filter>) -> Result<Dated<Page>, ConnectorError> {
         let search = read::by_id(filters, &["hs_object_id"], self.limit());
-        let page = self.api.search(&self.known.kind.path, &search).await;
+        let page = self.api().search(&self.known().kind.path, &search).await;
         page.map_err(|error| {
             if error.kind != ErrorKind::Validation {
                 return error;
             }
-            let object = &self.known.kind.object;
+            let object = &self.known().kind.object;
             let message = format!("{}; read the {object} in full again", error.message);
             ConnectorError { kind: ErrorKind::Permanent, message, ..error }
         })
@@ -249,21 +256,24 @@ impl Changes<'_> {
     ) -> Result<Vec<Observation>, ConnectorError> {
         let ids: Vec<RecordId> =
             rows.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
-        let properties = convert::properties(&self.request.projection, &self.known.schema);
-        let mut found: HashMap<RecordId, Record> = HashMap::new();
+        let properties = convert::properties(&self.request.projection, &self.known().schema);
+        let mut found: HashMap<RecordId, Vec<Observation>> = HashMap::new();
         let mut unreadable: HashMap<RecordId, String> = HashMap::new();
         for chunk in ids.chunks(read::BATCH) {
-            let read = read::batch(self.api, &self.known.kind.path, which, chunk, &properties);
+            let read = read::batch(self.api(), &self.known().kind.path, which, chunk, &properties);
             let read = read.await?;
+            let shown = self.reading.as_shown(&self.request.projection, &read.records).await?;
             for record in read.records {
-                found.insert(convert::record_id(&record.id)?, record);
+                let mut seen = Vec::new();
+                self.observe(&record, &shown, &mut seen)?;
+                found.insert(convert::record_id(&record.id)?, seen);
             }
             unreadable.extend(read.unreadable);
         }
         let mut observations = Vec::with_capacity(ids.len());
         for id in ids {
-            if let Some(record) = found.remove(&id) {
-                self.observe(&record, &mut observations)?;
+            if let Some(seen) = found.remove(&id) {
+                observations.extend(seen);
                 continue;
             }
             let state = match unreadable.remove(&id) {
@@ -276,10 +286,11 @@ impl Changes<'_> {
         Ok(observations)
     }
 
-    fn observations(&self, rows: &[Record]) -> Result<Vec<Observation>, ConnectorError> {
+    async fn observations(&self, rows: &[Record]) -> Result<Vec<Observation>, ConnectorError> {
+        let shown = self.reading.as_shown(&self.request.projection, rows).await?;
         let mut observations = Vec::with_capacity(rows.len());
         for record in rows {
-            self.observe(record, &mut observations)?;
+            self.observe(record, &shown, &mut observations)?;
         }
         Ok(observations)
     }
@@ -289,11 +300,11 @@ impl Changes<'_> {
     fn observe(
         &self,
         record: &Record,
+        shown: &Known,
         observations: &mut Vec<Observation>,
     ) -> Result<(), ConnectorError> {
         let projection = &self.request.projection;
-        let seen =
-            convert::observation(record, projection, &self.known.schema, Provenance::Listed)?;
+        let seen = convert::observation(record, projection, &shown.schema, Provenance::Listed)?;
         let losers = convert::merged_ids(record).into_iter().filter(|id| *id != seen.record);
         observations.extend(losers.map(|loser| Observation {
             record: loser,

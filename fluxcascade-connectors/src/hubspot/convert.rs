@@ -164,6 +164,11 @@ pub(super) fn shown<'a>(record: &'a Record, property: &str) -> Option<&'a str> {
     }
 }
 
+/// Whether an answer says that a property is blank, and does not just leave it out.
+pub(super) fn is_null(record: &Record, property: &str) -> bool {
+    matches!(record.properties.get(property), Some(None))
+}
+
 /// The properties to ask for: those of the projection that exist, and the merged ids.
 pub(super) fn properties<'a>(projection: &'a Projection, schema: &ObjectSchema) -> Vec<&'a str> {
     let is_property = |name: &&FieldName| schema.field(name).is_some_and(|f| !is_association(f));

@@ -8,7 +8,7 @@ use fluxcascade_core::model::{
 };
 
 use super::association;
-use super::catalog::Known;
+use super::catalog::{Known, Reading};
 use super::client::{Api, Shelf};
 use super::convert;
 use super::error::{self, of_row};
@@ -88,8 +88,7 @@ fn failures(rows: &[ErrorBody]) -> impl Iterator<Item = &ErrorBody> {
 
 /// One observation per id asked, in the order asked.
 pub(super) async fn fetch(
-    api: &Api,
-    known: &Known,
+    reading: &Reading<'_>,
     request: &FetchRequest,
 ) -> Result<Vec<Observation>, ConnectorError> {
     let mut seen = HashSet::new();
@@ -101,28 +100,28 @@ pub(super) async fn fetch(
         .collect();
     let mut states: HashMap<RecordId, State> = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(BATCH) {
-        fetch_live(api, known, request, chunk, &mut states).await?;
-        fetch_gone(api, known, request, chunk, &mut states).await?;
+        fetch_live(reading, request, chunk, &mut states).await?;
+        fetch_gone(reading, request, chunk, &mut states).await?;
     }
     let state = |id: &RecordId| states.get(id).cloned().unwrap_or(State::Missing);
     let mut seen: Vec<Observation> =
         request.records.iter().map(|id| Observation::fetched(id.clone(), state(id))).collect();
-    association::fill(api, known, &request.projection, &mut seen).await?;
+    association::fill(reading.api, reading.known, &request.projection, &mut seen).await?;
     Ok(seen)
 }
 
 async fn fetch_live(
-    api: &Api,
-    known: &Known,
+    reading: &Reading<'_>,
     request: &FetchRequest,
     ids: &[RecordId],
     states: &mut HashMap<RecordId, State>,
 ) -> Result<(), ConnectorError> {
-    let properties = convert::properties(&request.projection, &known.schema);
+    let (api, known, projection) = (reading.api, reading.known, &request.projection);
+    let properties = convert::properties(projection, &known.schema);
     let read = batch(api, &known.kind.path, Shelf::Live, ids, &properties).await?;
+    let shown = reading.as_shown(projection, &read.records).await?;
     for record in &read.records {
-        let seen =
-            convert::observation(record, &request.projection, &known.schema, Provenance::Fetched)?;
+        let seen = convert::observation(record, projection, &shown.schema, Provenance::Fetched)?;
         // HubSpot may answer an old id with the record that it lives on in.
         for loser in convert::merged_ids(record) {
             if ids.contains(&loser) && loser != seen.record {
@@ -147,8 +146,7 @@ fn add_unreadable(states: &mut HashMap<RecordId, State>, unreadable: HashMap<Rec
 /// Why ids gave no live record: archived, merged into another, or not known. One request for the
 /// first, then one per id, because only a read of a single record follows a merge.
 async fn fetch_gone(
-    api: &Api,
-    known: &Known,
+    reading: &Reading<'_>,
     request: &FetchRequest,
     ids: &[RecordId],
     states: &mut HashMap<RecordId, State>,
@@ -157,6 +155,7 @@ async fn fetch_gone(
     if open.is_empty() {
         return Ok(());
     }
+    let (api, known) = (reading.api, reading.known);
     let properties = convert::properties(&request.projection, &known.schema);
     let read = batch(api, &known.kind.path, Shelf::Archived, &open, &properties).await?;
     for record in &read.records {
@@ -188,7 +187,7 @@ async fn fetch_gone(
             states.insert(id, State::Archived(values));
         } else {
             // It has come back since the first request.
-            fetch_live(api, known, request, std::slice::from_ref(&id), states).await?;
+            fetch_live(reading, request, std::slice::from_ref(&id), states).await?;
         }
     }
     Ok(())
@@ -212,10 +211,10 @@ async fn read_whole(
 
 /// Records that hold one of the values.
 pub(super) async fn find(
-    api: &Api,
-    known: &Known,
+    reading: &Reading<'_>,
     request: &FindRequest,
 ) -> Result<Vec<Found>, ConnectorError> {
+    let (api, known) = (reading.api, reading.known);
     let field = known.schema.field(&request.field).ok_or_else(|| {
         ConnectorError::new(
             ErrorKind::Validation,
@@ -242,9 +241,10 @@ pub(super) async fn find(
     }
     let mut records: Vec<Record> = records.into_values().collect();
     records.sort_by_key(|record| convert::id_text(&record.id).parse::<u64>().ok());
+    let shown = reading.as_shown(&request.projection, &records).await?;
     let mut found = Vec::new();
     for record in &records {
-        matches(record, field, known, request, &mut found)?;
+        matches(record, field, &shown, request, &mut found)?;
     }
     let mut seen: Vec<Observation> = found.iter().map(|hit| hit.observation.clone()).collect();
     association::fill(api, known, &request.projection, &mut seen).await?;

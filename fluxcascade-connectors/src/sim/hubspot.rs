@@ -49,6 +49,7 @@ mod limit;
 mod link;
 mod merge;
 mod object_schema;
+mod owner;
 mod portal;
 mod property;
 mod record;

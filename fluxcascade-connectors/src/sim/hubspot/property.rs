@@ -56,7 +56,19 @@ pub(super) struct Property {
 
 /// All properties of an object type.
 #[derive(Debug)]
-pub(super) struct Properties(BTreeMap<String, Property>);
+pub(super) struct Properties {
+    there: BTreeMap<String, Property>,
+    gone: BTreeMap<String, (Gone, Property)>,
+}
+
+/// Why a property is not there. What records hold in it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// It was archived.
+    Archived,
+    /// The user whose token it is may not see it.
+    Hidden,
+}
 
 /// Whether HubSpot alone sets it, record by record.
 pub(super) fn is_system(property: &str) -> bool {
@@ -86,25 +98,25 @@ impl Properties {
             };
             properties.insert(property.name.clone(), property);
         }
-        Self(properties)
+        Self { there: properties, gone: BTreeMap::new() }
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Property> {
-        self.0.values()
+        self.there.values()
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Property> {
-        self.0.get(name)
+        self.there.get(name)
     }
 
     pub(super) fn is_unique(&self, name: &str) -> bool {
-        self.0.get(name).is_some_and(|property| property.unique)
+        self.there.get(name).is_some_and(|property| property.unique)
     }
 
     /// The property of this name, if it may be written.
     pub(super) fn writable(&self, name: &str) -> Result<&Property, Problem> {
         let problem = |code, message| Problem { property: name.to_owned(), code, message };
-        let property = self.0.get(name).ok_or_else(|| {
+        let property = self.there.get(name).ok_or_else(|| {
             problem("PROPERTY_DOESNT_EXIST", format!("Property \"{name}\" does not exist"))
         })?;
         match property.access {
@@ -114,6 +126,33 @@ impl Properties {
                 format!("\"{name}\" is a read only property; its value cannot be set."),
             )),
         }
+    }
+
+    /// Those that were archived.
+    pub(super) fn archived(&self) -> impl Iterator<Item = &Property> {
+        let archived = self.gone.values().filter(|(why, _)| *why == Gone::Archived);
+        archived.map(|(_, property)| property)
+    }
+
+    /// Takes a property away from answers and from the list of properties.
+    pub(super) fn take_away(&mut self, name: &str, why: Gone) -> Result<(), HubSpotRefusal> {
+        let found = self.there.get(name).ok_or_else(|| HubSpotRefusal::not_found(name))?;
+        if found.standard && why == Gone::Archived {
+            let message = format!("Property '{name}' is HubSpot's own and cannot be archived.");
+            return Err(HubSpotRefusal::request(message));
+        }
+        if let Some(property) = self.there.remove(name) {
+            self.gone.insert(name.to_owned(), (why, property));
+        }
+        Ok(())
+    }
+
+    /// Brings back what was taken away.
+    pub(super) fn bring_back(&mut self, name: &str) -> Result<(), HubSpotRefusal> {
+        let (_, property) =
+            self.gone.remove(name).ok_or_else(|| HubSpotRefusal::not_found(name))?;
+        self.there.insert(name.to_owned(), property);
+        Ok(())
     }
 
     /// Adds a property.
@@ -126,14 +165,14 @@ impl Properties {
                 "Invalid property name '{name}': lower case letters, digits and underscores"
             )));
         }
-        if self.0.contains_key(name) {
+        if self.there.contains_key(name) {
             return Err(HubSpotRefusal::exists(format!("Property named '{name}' already exists.")));
         }
-        let unique = self.0.values().filter(|p| p.unique && !p.standard).count();
-        if self.0.len() >= PROPERTY_LIMIT || (property.unique && unique >= UNIQUE_LIMIT) {
+        let unique = self.there.values().filter(|p| p.unique && !p.standard).count();
+        if self.there.len() >= PROPERTY_LIMIT || (property.unique && unique >= UNIQUE_LIMIT) {
             return Err(HubSpotRefusal::request("You have reached your property limit"));
         }
-        self.0.insert(name.clone(), property);
+        self.there.insert(name.clone(), property);
         Ok(())
     }
 }

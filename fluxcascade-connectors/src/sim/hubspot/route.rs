@@ -279,10 +279,11 @@ fn properties(
 ) -> Result<Reply, HubSpotRefusal> {
     let among = portal.of_mut(object)?;
     match (call.method.as_str(), rest) {
-        ("GET", []) => Ok(schema::list(among)),
+        ("GET", []) => schema::list(among, call),
         ("POST", []) => schema::create(among, call),
         ("GET", ["groups"]) => Ok(schema::groups(among)),
         ("GET", [name]) => schema::get(among, name),
+        ("DELETE", [name]) => schema::archive(among, name),
         _ => Ok(nowhere()),
     }
 }

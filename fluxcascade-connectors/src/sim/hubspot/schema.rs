@@ -4,15 +4,32 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::collection::Collection;
-use super::property::{Access, Holds, Property};
+use super::property::{Access, Gone, Holds, Property};
+use super::record::Shelf;
 use super::refusal::HubSpotRefusal;
+use super::single::shelf;
 use super::wire::parsed;
 use crate::sim::call::{Call, Reply};
 
 /// `GET …/properties/{object}`
-pub(super) fn list(among: &Collection) -> Reply {
-    let results: Json = among.properties.all().map(shown).collect();
-    Reply::json(200, &json!({ "results": results }))
+pub(super) fn list(among: &Collection, call: &Call) -> Result<Reply, HubSpotRefusal> {
+    let results: Json = match shelf(call)? {
+        Shelf::Live => among.properties.all().map(shown).collect(),
+        Shelf::Archived => among.properties.archived().map(archived).collect(),
+    };
+    Ok(Reply::json(200, &json!({ "results": results })))
+}
+
+fn archived(property: &Property) -> Json {
+    let mut body = shown(property);
+    body["archived"] = json!(true);
+    body
+}
+
+/// `DELETE …/properties/{object}/{name}`
+pub(super) fn archive(among: &mut Collection, name: &str) -> Result<Reply, HubSpotRefusal> {
+    among.properties.take_away(name, Gone::Archived)?;
+    Ok(Reply::empty(204))
 }
 
 /// `GET …/properties/{object}/{name}`

@@ -57,7 +57,9 @@ pub(super) fn shown(
     let mut properties = Map::new();
     let asked = wanted.properties.iter().map(String::as_str);
     let usual = if wanted.properties.is_empty() { kind.usual.as_slice() } else { &[] };
-    for name in asked.chain(usual.iter().map(String::as_str)) {
+    // What there is no such property for is in no answer.
+    let is_there = |name: &&str| among.properties.get(name).is_some();
+    for name in asked.chain(usual.iter().map(String::as_str)).filter(is_there) {
         match (state.properties.get(name), blanks) {
             (Some(value), _) => {
                 properties.insert(name.to_owned(), json!(value));
