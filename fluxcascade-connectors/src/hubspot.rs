@@ -31,6 +31,7 @@ mod object;
 mod provision;
 mod read;
 mod relate;
+mod scrub;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,7 @@ pub use config::{HubSpotApp, HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSp
 
 use catalog::{Catalog, Known, Reading};
 use client::Api;
-use error::Scrub;
+use scrub::Scrub;
 
 use crate::http::oauth::OAuth;
 use crate::http::{ConnectionStatus, RequestCounts};

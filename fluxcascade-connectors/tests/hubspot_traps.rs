@@ -5,9 +5,14 @@
 
 use std::time::Duration;
 
+use fluxcascade_connectors::hubspot::HubSpotLimits;
+use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, Limits};
 use fluxcascade_connectors::sim::{Effect, FaultRule, When};
+use fluxcascade_core::Clock;
 use fluxcascade_core::Timestamp;
-use fluxcascade_core::connector::{Connector, ErrorKind, Position, WriteAction, WriteOutcome};
+use fluxcascade_core::connector::{
+    Connector, ErrorKind, Position, WriteAction, WriteOutcome, WriteRequest,
+};
 use fluxcascade_core::model::{RecordId, Slot, State, Value};
 
 #[path = "hubspot_bench/bench.rs"]
@@ -241,11 +246,76 @@ async fn a_lifecyclestage_only_moves_forward_so_it_is_cleared_before_it_goes_bac
     assert_eq!(bench.hubspot.requests().of("update"), 3, "one for both, then two for the one");
     let WriteOutcome::Applied { values, .. } = &outcomes[1] else { panic!("{outcomes:?}") };
     assert_eq!(*values, None, "the first answer is out of date: it is read back");
+}
 
-    // Cleared, and then no answer: nobody can say what it holds.
-    bench.sim.add_fault(FaultRule::new(When::Nth(3), Effect::LostAnswer).path("*/batch/update"));
-    let outcome = bench.write_one(to(&ann, "lead")).await;
-    assert!(matches!(outcome, WriteOutcome::Unknown(_)), "{outcome:?}");
+/// A lifecycle stage that goes back takes two requests, and between them the record has none.
+#[tokio::test]
+async fn a_stage_that_was_cleared_is_set_again_while_there_is_time() {
+    let mut bench = Bench::new().await;
+    bench.look_at("contacts", &["lifecyclestage"]);
+    let stage =
+        |bench: &Bench, id: &str| bench.sim.contact(id).unwrap().value("lifecyclestage").to_owned();
+    for effect in [Effect::LostAnswer, Effect::LostRequest, Effect::Status(503), Effect::Limit] {
+        let ann = bench.sim.seed_contact([("lifecyclestage", "customer")]).unwrap();
+        let back = update(&ann, &[("lifecyclestage", "lead")]);
+        bench.sim.add_fault(FaultRule::new(When::Nth(3), effect).path("*/batch/update"));
+        assert_eq!(applied(&bench.write_one(back.clone()).await), ann, "{effect:?}");
+        assert_eq!(stage(&bench, &ann), "lead", "{effect:?}");
+        bench.sim.clear_faults();
+    }
+    // Neither the first, nor any that follows.
+    let ann = bench.sim.seed_contact([("lifecyclestage", "customer")]).unwrap();
+    let back = update(&ann, &[("lifecyclestage", "lead")]);
+    for _ in 0..60 {
+        // Each of them counts those that none before it has hit.
+        let rule = FaultRule::new(When::Nth(3), Effect::LostRequest).path("*/batch/update");
+        bench.sim.add_fault(rule);
+    }
+    let outcome = bench.write_one(back.clone()).await;
+    let WriteOutcome::Unknown(error) = &outcome else { panic!("{outcome:?}") };
+    assert!(error.message.contains("`lifecyclestage` had to be cleared"), "{error}");
+    bench.sim.clear_faults();
+    assert_eq!(applied(&bench.write_one(back).await), ann);
+    assert_eq!(stage(&bench, &ann), "lead");
+}
+
+#[tokio::test]
+async fn nothing_is_cleared_without_time_for_what_sets_it_again() {
+    let mut bench = Bench::new().await;
+    bench.look_at("contacts", &["lifecyclestage", "firstname"]);
+    let ann = bench.sim.seed_contact([("lifecyclestage", "customer")]).unwrap();
+    let writes = vec![update(&ann, &[("lifecyclestage", "lead"), ("firstname", "Ann")])];
+    // One request may take two seconds.
+    let not_after = bench.clock.now() + Duration::from_millis(1_900);
+    let (object, projection) = (bench.object.clone(), bench.projection.clone());
+    let request = WriteRequest { object, projection, writes, not_after };
+    let outcome = bench.hubspot.write(request).await.remove(0);
+    assert!(matches!(outcome, WriteOutcome::Unknown(_)), "it is read, and moved another time");
+    let stored = bench.sim.contact(&ann).unwrap();
+    assert_eq!((stored.value("lifecyclestage"), stored.value("firstname")), ("customer", "Ann"));
+    assert_eq!(bench.sent(&["update"]), [1]);
+}
+
+#[tokio::test]
+async fn nothing_is_cleared_without_room_in_the_limits_for_what_sets_it_again() {
+    // Nine in ten seconds are ours: the tenth is left to others.
+    let limits = Limits::On { ten_secondly: 10, search_secondly: 5, daily: 1_000 };
+    let options = HubSpotOptions { limits, ..bench::at_ease() };
+    let bench = Bench::set_up("contacts", &["lifecyclestage"], options, |builder| {
+        builder.limits(HubSpotLimits { ten_secondly: 10, search_secondly: 5 })
+    })
+    .await;
+    let ann = bench.sim.seed_contact([("lifecyclestage", "customer")]).unwrap();
+    // With the properties and the first attempt there is room for one more, and not for two.
+    for _ in 0..6 {
+        bench.fetch(&ann).await;
+    }
+    let began = bench.clock.now();
+    let back = update(&ann, &[("lifecyclestage", "lead")]);
+    assert_eq!(applied(&bench.write_one(back).await), ann);
+    let at: Vec<_> = bench.sim.requests().iter().rev().take(2).map(|request| request.at).collect();
+    assert!(bench.clock.now() > began, "it waited for room");
+    assert_eq!(at[0], at[1], "and not between the two");
 }
 
 #[tokio::test]

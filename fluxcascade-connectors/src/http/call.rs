@@ -57,6 +57,8 @@ pub(crate) struct Call {
     pub(super) not_after: Option<Timestamp>,
     /// Sent so often at most, if that is less than the settings say.
     pub(super) attempts: u32,
+    /// Room in the limits was taken for its first attempt.
+    pub(super) has_room: bool,
 }
 
 impl Call {
@@ -73,6 +75,7 @@ impl Call {
             repeat: Repeat::Safely,
             not_after: None,
             attempts: u32::MAX,
+            has_room: false,
         }
     }
 
@@ -112,6 +115,12 @@ impl Call {
     #[must_use]
     pub(crate) fn once(self) -> Self {
         Self { attempts: 1, ..self }
+    }
+
+    /// Its room in the limits was taken by [`Client::set_aside`](super::Client::set_aside).
+    #[must_use]
+    pub(crate) fn with_room(self) -> Self {
+        Self { has_room: true, ..self }
     }
 
     /// Whose call it is, if not the connection's.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
+use fluxcascade_core::model::Timestamp;
 
 use super::answer::Answer;
 use super::budget::{Leave, Meter, exhausted};
-use super::call::{Asker, Call};
+use super::call::{Asker, Call, Method};
 use super::count::{RequestCounts, RequestObserver};
 use super::credential::{Credential, Grant};
 use super::failed::{may_repeat, not_sent, too_late};
@@ -102,7 +103,9 @@ impl Client {
                 return Err(self.resting(call, last));
             }
             let grant = self.grant(call).await.map_err(not_sent)?;
-            waited += self.await_budget(call, waited).await?;
+            if attempt > 1 || !call.has_room {
+                waited += self.await_budget(call, waited).await?;
+            }
             if call.not_after.is_some_and(|end| self.transport.now() > end) {
                 return Err(not_sent(too_late(call)));
             }
@@ -132,6 +135,20 @@ impl Client {
             attempt += 1;
             last = Some(failure);
         }
+    }
+
+    /// Takes room in the limits for a call of this kind that is to leave directly behind another one
+    /// ([`Call::with_room`]), so that the limits do not come between the two.
+    ///
+    /// # Errors
+    /// If there is none in time.
+    pub(crate) async fn set_aside(
+        &self,
+        kind: &'static str,
+        not_after: Timestamp,
+    ) -> Result<(), Failure> {
+        let call = Call::write(kind, Method::Post, "", Some(not_after));
+        self.await_budget(&call, Duration::ZERO).await.map(|_| ())
     }
 
     /// Nothing is sent while the system is left in peace: what the last attempt met, or that.

@@ -1,6 +1,7 @@
 //! The requests that the adapter makes, each with its path, and no decision about their answers.
 
 use std::fmt;
+use std::time::Duration;
 
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
@@ -44,6 +45,18 @@ pub(super) enum Verb {
     Archive,
 }
 
+impl Verb {
+    /// The last part of its path, by which it is counted.
+    fn kind(self) -> &'static str {
+        match self {
+            Verb::Create => "create",
+            Verb::Update => "update",
+            Verb::Upsert => "upsert",
+            Verb::Archive => "archive",
+        }
+    }
+}
+
 /// What a batch does to associations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Tying {
@@ -53,6 +66,22 @@ pub(super) enum Tying {
     Default,
     /// Not any more.
     Archive,
+}
+
+/// When a write may leave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Departure {
+    pub(super) not_after: Timestamp,
+    pub(super) room: Room,
+}
+
+/// Where a request has its room in the limits from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It waits until there is some.
+    Asked,
+    /// It was [set aside](Api::set_aside) for it.
+    SetAside,
 }
 
 /// A page of a list, and HubSpot's clock when it was made.
@@ -223,7 +252,8 @@ impl Api {
             Tying::Archive => "archive",
         };
         let path = format!("{}/{from}/{to}/batch/{last}", self.paths.associations);
-        let answer = self.post("associate", path, inputs, not_after).await?;
+        let departure = Departure { not_after, room: Room::Asked };
+        let answer = self.post("associate", path, inputs, departure).await?;
         match tying {
             Tying::Archive => Ok(AssociationAnswer::default()),
             Tying::Label | Tying::Default => answer.json().map_err(unreadable),
@@ -237,16 +267,11 @@ impl Api {
         object: &str,
         verb: Verb,
         inputs: &Inputs<'_, impl Serialize>,
-        not_after: Timestamp,
+        departure: Departure,
     ) -> Result<BatchAnswer, Failure> {
-        let kind = match verb {
-            Verb::Create => "create",
-            Verb::Update => "update",
-            Verb::Upsert => "upsert",
-            Verb::Archive => "archive",
-        };
+        let kind = verb.kind();
         let path = format!("{}/{object}/batch/{kind}", self.paths.objects);
-        let answer = self.post(kind, path, inputs, not_after).await?;
+        let answer = self.post(kind, path, inputs, departure).await?;
         match verb {
             Verb::Archive => Ok(BatchAnswer::default()),
             Verb::Create | Verb::Update | Verb::Upsert => answer.json().map_err(unreadable),
@@ -258,12 +283,29 @@ impl Api {
         kind: &'static str,
         path: String,
         body: &impl Serialize,
-        not_after: Timestamp,
+        departure: Departure,
     ) -> Result<Answer, Failure> {
         let body =
             json(body).map_err(|error| Failure { fate: Fate::Refused, error, answer: None })?;
-        let call = Call::write(kind, Method::Post, path, Some(not_after)).body(body);
-        self.http.send(&call).await
+        let call = Call::write(kind, Method::Post, path, Some(departure.not_after)).body(body);
+        match departure.room {
+            Room::Asked => self.http.send(&call).await,
+            Room::SetAside => self.http.send(&call.with_room()).await,
+        }
+    }
+
+    /// Takes a request out of the limits for one that must leave directly behind another.
+    pub(super) async fn set_aside(
+        &self,
+        verb: Verb,
+        not_after: Timestamp,
+    ) -> Result<(), ConnectorError> {
+        Ok(self.http.set_aside(verb.kind(), not_after).await?)
+    }
+
+    /// How long a request takes at most.
+    pub(super) fn longest_request(&self) -> Duration {
+        self.http.settings().request_timeout
     }
 
     pub(super) async fn webhook_settings(

@@ -1,20 +1,18 @@
 //! The one place that makes errors out of HubSpot's statuses, headers and bodies.
 //!
 //! HubSpot's own words are kept, without what looks like a person's address; where a request's
-//! values are known, [`Scrub`] takes them out too.
+//! values are known, [`Scrub`] takes them out, too. Names and codes of HubSpot's are kept as they are, if
+//! they are such.
 
 use std::time::Duration;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{FieldName, RecordId};
 
+use super::scrub::{self, Scrub};
 use super::wire::{ErrorBody, InvalidProperty, Texts};
 use crate::http::{Answer, Dialect, Reported, Verdict};
 
-/// As many characters of HubSpot's words are looked at.
-const WORDS_READ: usize = 4000;
-/// As many characters of them are kept.
-const WORDS_KEPT: usize = 400;
 /// HubSpot begins refusals of values with this, and puts JSON after it.
 const INVALID_VALUES: &str = "Property values were not valid:";
 /// The daily budget comes back at midnight in the account's time zone; asking every hour is enough.
@@ -268,6 +266,7 @@ fn permission(body: &ErrorBody) -> ConnectorError {
         .chain(body.errors.iter().map(|detail| &detail.context))
         .filter_map(|context| context.get("requiredGranularScopes"))
         .flat_map(Texts::iter)
+        .filter_map(|scope| short(&scope))
         .take(10)
         .collect();
     let what = if scopes.is_empty() {
@@ -311,7 +310,7 @@ fn rate_limited(body: &ErrorBody, answer: &Answer, attempt: u32) -> ConnectorErr
     let mut error = of(body, ErrorKind::RateLimited, what);
     error.retry_after = retry_after;
     if !policy.is_empty() {
-        error.code = Some(short(policy));
+        error.code = short(policy);
     }
     error
 }
@@ -326,8 +325,8 @@ fn of(body: &ErrorBody, kind: ErrorKind, what: &str) -> ConnectorError {
         .find_map(|detail| detail.code.clone())
         .or_else(|| invalid.iter().find_map(|property| property.error.clone()))
         .or_else(|| (!body.category.is_empty()).then(|| body.category.clone()))
-        .map(|code| short(&code));
-    error.correlation = body.correlation_id.as_deref().map(short);
+        .and_then(|code| short(&code));
+    error.correlation = body.correlation_id.as_deref().and_then(short);
     let words = words(body, &invalid);
     if !words.is_empty() {
         error.message = format!("{what}; it says: {words}");
@@ -335,9 +334,11 @@ fn of(body: &ErrorBody, kind: ErrorKind, what: &str) -> ConnectorError {
     error
 }
 
-/// A vendor's code, no longer than a code may be.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+/// A name or a code of HubSpot's, if it is one: what has other characters, or is longer than any of them,
+/// may be what a person typed.
+fn short(text: &str) -> Option<String> {
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    (text.len() <= 100 && text.bytes().all(is_of_it)).then(|| text.to_owned())
 }
 
 fn invalid_properties(message: &str) -> Vec<InvalidProperty> {
@@ -355,7 +356,8 @@ fn named_fields(body: &ErrorBody, invalid: &[InvalidProperty]) -> Vec<FieldName>
         .filter_map(|context| context.get("propertyName"))
         .flat_map(Texts::iter)
         .chain(invalid.iter().filter_map(|property| property.name.clone()));
-    for field in named.filter_map(|name| FieldName::new(name).ok()).take(20) {
+    let named = named.filter_map(|name| short(&name)).filter_map(|name| FieldName::new(name).ok());
+    for field in named.take(20) {
         if !fields.contains(&field) {
             fields.push(field);
         }
@@ -365,92 +367,22 @@ fn named_fields(body: &ErrorBody, invalid: &[InvalidProperty]) -> Vec<FieldName>
 
 /// What HubSpot says. Its JSON of refused values is told by names and codes: it has the values.
 fn words(body: &ErrorBody, invalid: &[InvalidProperty]) -> String {
-    if body.message.contains(INVALID_VALUES) {
-        let each: Vec<String> = invalid
-            .iter()
-            .take(20)
-            .map(|property| {
-                let name = property.name.as_deref().unwrap_or("a property");
-                let code = property.error.as_deref().unwrap_or("not valid");
-                short(&format!("{name}: {code}"))
-            })
-            .collect();
-        return format!("property values were not valid ({})", each.join(", "));
-    }
     let details = body.errors.iter().map(|detail| detail.message.as_str());
-    let mut said = Vec::new();
+    let mut said: Vec<&str> = Vec::new();
     for text in std::iter::once(body.message.as_str()).chain(details) {
-        if !text.is_empty() && !said.contains(&text) {
+        if !text.is_empty() && !said.contains(&text) && !text.contains(INVALID_VALUES) {
             said.push(text);
         }
     }
-    said.join(" / ")
-        .chars()
-        .take(WORDS_READ)
-        .collect::<String>()
-        .split_whitespace()
-        .map(|word| if word.contains('@') { "[address]" } else { word })
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// Takes a request's values out of what HubSpot says about it.
-#[derive(Debug, Default)]
-pub(super) struct Scrub(Vec<String>);
-
-impl Scrub {
-    /// Shorter values are left: they would take half of every sentence with them.
-    const SHORTEST: usize = 3;
-
-    pub(super) fn of<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        let mut values: Vec<String> = values
-            .map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase())
-            .filter(|value| value.chars().count() >= Self::SHORTEST)
-            .collect();
-        // The longest first, so that no part of one is taken before the whole.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        values.dedup();
-        Self(values)
+    if !body.message.contains(INVALID_VALUES) {
+        return scrub::line(&said.join(" / "));
     }
-
-    /// The error without the values, and its text cut to a length that can be kept.
-    pub(super) fn apply(&self, mut error: ConnectorError) -> ConnectorError {
-        if let Some((ours, theirs)) = error.message.split_once("it says: ") {
-            let mut words = theirs.to_owned();
-            for value in &self.0 {
-                words = without(&words, value);
-            }
-            let words: String = words.chars().take(WORDS_KEPT).collect();
-            error.message = format!("{ours}it says: {words}");
-        }
-        error
-    }
-}
-
-/// The text without the value, whatever the case of either.
-fn without(text: &str, value: &str) -> String {
-    let lower = text.to_lowercase();
-    if lower.len() != text.len() {
-        // Positions of the two do not agree; rare enough to lose the words instead.
-        return if lower.contains(value) {
-            "[words with a value]".to_owned()
-        } else {
-            text.to_owned()
-        };
-    }
-    let mut kept = String::with_capacity(text.len());
-    let mut from = 0;
-    while let Some(at) = lower[from..].find(value) {
-        match text.get(from..from + at) {
-            Some(part) => kept.push_str(part),
-            None => return "[words with a value]".to_owned(),
-        }
-        kept.push_str("[value]");
-        from += at + value.len();
-    }
-    match text.get(from..) {
-        Some(rest) => kept.push_str(rest),
-        None => return "[words with a value]".to_owned(),
-    }
-    kept
+    let each = invalid.iter().take(20).map(|property| {
+        let name =
+            property.name.as_deref().and_then(short).unwrap_or_else(|| "a property".to_owned());
+        let code =
+            property.error.as_deref().and_then(short).unwrap_or_else(|| "not valid".to_owned());
+        format!("{name}: {code}")
+    });
+    format!("property values were not valid ({})", each.collect::<Vec<_>>().join(", "))
 }

@@ -34,16 +34,41 @@ pub(super) struct Batch {
     pub(super) unreadable: HashMap<RecordId, String>,
 }
 
-/// The first live record that holds this value of a unique property, by id.
-pub(super) async fn holder(
+/// Who holds these values of a unique property, by the values as they are [compared](unique_form); of live
+/// records.
+pub(super) async fn holders(
     api: &Api,
     known: &Known,
     property: &str,
-    value: &str,
-) -> Result<Option<RecordId>, ConnectorError> {
-    let inputs = vec![IdInput { id: value }];
-    let read = read_whole(api, &known.kind.path, Some(property), inputs, &["hs_object_id"]).await?;
-    read.first().map(|record| convert::record_id(&record.id)).transpose()
+    values: &[&str],
+) -> Result<HashMap<String, RecordId>, ConnectorError> {
+    let object = &known.kind.path;
+    let mut seen = HashSet::new();
+    let asked: Vec<&str> =
+        values.iter().copied().filter(|value| seen.insert(unique_form(value))).collect();
+    let mut found = HashMap::new();
+    for chunk in asked.chunks(BATCH) {
+        let inputs = chunk.iter().map(|value| IdInput { id: value }).collect();
+        let names = ["hs_object_id", property];
+        let records = read_whole(api, object, Some(property), inputs, &names).await?;
+        for record in &records {
+            let id = convert::record_id(&record.id)?;
+            let shown = convert::shown(record, property).map(unique_form);
+            // An answer to one value alone is about that one, whatever it shows: a contact may have it as
+            // its second address.
+            let own = match chunk {
+                [value] => Some(unique_form(value)),
+                _ => shown,
+            };
+            found.extend(own.map(|own| (own, id)));
+        }
+    }
+    Ok(found)
+}
+
+/// A unique value as HubSpot compares it: without case, and without white space around it.
+pub(super) fn unique_form(value: &str) -> String {
+    value.trim().to_lowercase()
 }
 
 /// Live or archived records by id.

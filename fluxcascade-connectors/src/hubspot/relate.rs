@@ -2,8 +2,9 @@
 //!
 //! - A field of all records is made so: those that are missing are associated without a label, those
 //!   that are too many are not associated any more; labels of the others stay.
-//! - A field of one record: where HubSpot has a primary one, the record becomes it; elsewhere it takes
-//!   the place of the only one. A value that the field would not show then is refused.
+//! - A field of one record: the record takes the place of the only one. Where several are associated it
+//!   becomes the primary one beside them, if HubSpot has such a label between these. A value that the
+//!   field would not show then is refused.
 //! - A record's new associations are sent before those that end: what fails in between has lost
 //!   nothing.
 
@@ -139,7 +140,11 @@ impl Wish {
                     let kept = ends.get(id).cloned().unwrap_or_default();
                     let own = [plain, primary].map(AssociationSpec::of_hubspot);
                     let types: BTreeSet<_> = kept.into_iter().chain(own).collect();
-                    Ok(vec![step(Tying::Label, id, types.into_iter().collect())])
+                    let first = step(Tying::Label, id, types.into_iter().collect());
+                    // Of several the others were somebody's wish. The only one is the field's value: left
+                    // behind, it would come back once this one is cleared.
+                    let former = ends.keys().filter(|end| ends.len() == 1 && *end != id).map(end);
+                    Ok(std::iter::once(first).chain(former).collect())
                 }
                 _ if ends.len() > 1 => Err(self.cannot_show(ends.len())),
                 _ => Ok(std::iter::once(add(id)).chain(ends.keys().map(end)).collect()),
@@ -186,6 +191,14 @@ pub(super) enum Trouble {
     Refused(FieldName, ConnectorError),
     /// Some of it may have been carried out.
     Unclear(ConnectorError),
+}
+
+impl Trouble {
+    fn error(&self) -> &ConnectorError {
+        match self {
+            Trouble::NotSent(error) | Trouble::Refused(_, error) | Trouble::Unclear(error) => error,
+        }
+    }
 }
 
 /// A record of which associations are wanted.
@@ -265,7 +278,7 @@ pub(super) async fn carry_out(
             run.send(tying, &to, chunk.to_vec()).await;
         }
     }
-    run.troubles
+    run.troubles()
 }
 
 struct Run<'a> {
@@ -381,14 +394,19 @@ impl Run<'_> {
         self.trouble(step, Trouble::Refused(step.field.clone(), error));
     }
 
-    /// What was begun is not undone: what follows it may only be unclear.
     fn trouble(&mut self, step: &Step, trouble: Trouble) {
-        let is_begun = self.begun.contains(&step.place);
-        let trouble = match trouble {
-            Trouble::NotSent(error) if is_begun => Trouble::Unclear(error),
-            Trouble::NotSent(_) | Trouble::Refused(..) | Trouble::Unclear(_) => trouble,
-        };
         self.troubles.entry(step.place).or_insert(trouble);
+    }
+
+    /// What was begun is not undone: of a write that was carried out in part nobody may say that it was
+    /// refused, or not sent, whichever of its steps came first.
+    fn troubles(mut self) -> HashMap<usize, Trouble> {
+        for (place, trouble) in &mut self.troubles {
+            if self.begun.contains(place) {
+                *trouble = Trouble::Unclear(trouble.error().clone());
+            }
+        }
+        self.troubles
     }
 }
 

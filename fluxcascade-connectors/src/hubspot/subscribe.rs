@@ -11,8 +11,8 @@ use fluxcascade_core::connector::{
 use super::association;
 use super::client::Api;
 use super::config::HubSpotApp;
-use super::error::Scrub;
 use super::object::Kind;
+use super::scrub::Scrub;
 use super::wire::{NewSubscription, SubscriptionRow, WebhookSettings, WebhookThrottling};
 use super::{HubSpot, convert};
 

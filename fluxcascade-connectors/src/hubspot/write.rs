@@ -13,17 +13,20 @@
 
 mod round;
 mod row;
+mod stage;
 
 use std::collections::{BTreeSet, HashMap};
 
-use fluxcascade_core::connector::{ConnectorError, ErrorKind, WriteOutcome, WriteRequest};
+use fluxcascade_core::connector::{ConnectorError, ErrorKind, Write, WriteOutcome, WriteRequest};
 use fluxcascade_core::model::{FieldName, RecordId, Version};
 
 use self::row::{Row, batches};
+use self::stage::Unmoved;
 use super::catalog::Known;
-use super::client::{Api, Verb};
+use super::client::{Api, Departure, Room, Verb};
 use super::convert;
-use super::error::{self, Scrub};
+use super::error;
+use super::scrub::Scrub;
 use super::wire::{BatchAnswer, ErrorBody, IdInput, Inputs, Record};
 use crate::http::{Failure, Fate};
 
@@ -51,15 +54,46 @@ pub(super) async fn write(api: &Api, known: &Known, request: &WriteRequest) -> V
         }
     }
     let rows = session.without_the_gone(rows).await;
+    let rows = session.without_the_bare(rows).await;
     let (rows, steps) = session.planned(rows).await;
     session.send_all(&rows).await;
     session.change_the_existing(&rows).await;
     session.name_holders(&rows).await;
     session.turn_back().await;
     session.relate(&rows, steps).await;
-    (0..request.writes.len())
-        .map(|place| session.outcomes.remove(&place).unwrap_or_else(unanswered))
-        .collect()
+    let outcome = |place| session.outcomes.remove(&place).unwrap_or_else(unanswered);
+    without_values((0..request.writes.len()).map(outcome).collect(), known, request)
+}
+
+/// The outcomes without the values of the writes in what HubSpot says, also of what was read for them.
+fn without_values(
+    outcomes: Vec<WriteOutcome>,
+    known: &Known,
+    request: &WriteRequest,
+) -> Vec<WriteOutcome> {
+    let has_words = |outcome: &WriteOutcome| {
+        matches!(
+            outcome,
+            WriteOutcome::Rejected { .. } | WriteOutcome::NotSent(_) | WriteOutcome::Unknown(_)
+        )
+    };
+    if !outcomes.iter().any(has_words) {
+        return outcomes;
+    }
+    let sent = |write: &Write| convert::to_properties(&write.fields, &known.schema).ok();
+    let sent: Vec<_> = request.writes.iter().filter_map(sent).collect();
+    let scrub = Scrub::of(sent.iter().flat_map(|row| row.values().map(String::as_str)));
+    let told = |outcome: WriteOutcome| match outcome {
+        WriteOutcome::Rejected { fields, error } => {
+            WriteOutcome::Rejected { fields, error: scrub.apply(error) }
+        }
+        WriteOutcome::NotSent(error) => WriteOutcome::NotSent(scrub.apply(error)),
+        WriteOutcome::Unknown(error) => WriteOutcome::Unknown(scrub.apply(error)),
+        WriteOutcome::Applied { .. }
+        | WriteOutcome::Exists(_)
+        | WriteOutcome::PreconditionFailed => outcome,
+    };
+    outcomes.into_iter().map(told).collect()
 }
 
 /// Nothing is to be sent: each write has the same outcome.
@@ -91,8 +125,10 @@ struct Session<'a> {
     known: &'a Known,
     request: &'a WriteRequest,
     outcomes: HashMap<usize, WriteOutcome>,
-    /// Records whose stage an answer shows not to have moved, with the stage that was sent.
-    unmoved: Vec<(usize, RecordId, String)>,
+    /// Records whose stage an answer shows not to have moved.
+    unmoved: Vec<Unmoved>,
+    /// When requests may leave.
+    departure: Departure,
     /// Creates that became changes of records which exist.
     changed: BTreeSet<usize>,
     /// What makes sending anything more useless.
@@ -103,7 +139,8 @@ impl<'a> Session<'a> {
     fn new(api: &'a Api, known: &'a Known, request: &'a WriteRequest) -> Self {
         let outcomes = HashMap::with_capacity(request.writes.len());
         let (unmoved, changed, stopped) = (Vec::new(), BTreeSet::new(), None);
-        Self { api, known, request, outcomes, unmoved, changed, stopped }
+        let departure = Departure { not_after: request.not_after, room: Room::Asked };
+        Self { api, known, request, outcomes, unmoved, departure, changed, stopped }
     }
 
     /// Sends rows in as few requests as they fit into.
@@ -129,17 +166,15 @@ impl<'a> Session<'a> {
     async fn send(&mut self, rows: Vec<&Row>) {
         let mut parts = vec![rows];
         while let Some(rows) = parts.pop() {
-            let scrub =
-                Scrub::of(rows.iter().flat_map(|row| row.properties.values().map(String::as_str)));
             let failure = match self.post(&rows).await {
                 Ok(answer) => {
-                    self.settle(rows, &answer, &scrub);
+                    self.settle(rows, &answer);
                     continue;
                 }
                 Err(failure) => failure,
             };
             let conflict = failure.answer.as_ref().and_then(|answer| answer.json().ok());
-            let error = scrub.apply(failure.error);
+            let error = failure.error;
             match fate(failure.fate, &error) {
                 Next::Stop => {
                     self.not_sent(&rows, &error);
@@ -155,16 +190,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn post(&self, rows: &[&Row]) -> Result<BatchAnswer, Failure> {
+    async fn post(&mut self, rows: &[&Row]) -> Result<BatchAnswer, Failure> {
         let verb = rows.first().map_or(Verb::Update, |row| row.verb);
-        let (object, not_after) = (&self.known.kind.path, self.request.not_after);
+        let (object, departure) = (&self.known.kind.path, self.departure);
+        // What was set aside is for one request.
+        self.departure.room = Room::Asked;
         if verb == Verb::Archive {
             let ids = rows.iter().filter_map(|row| row.record.as_ref());
             let inputs: Vec<IdInput<'_>> = ids.map(|id| IdInput { id: id.as_str() }).collect();
-            return self.api.write(object, verb, &Inputs { inputs: &inputs }, not_after).await;
+            return self.api.write(object, verb, &Inputs { inputs: &inputs }, departure).await;
         }
         let inputs: Vec<_> = rows.iter().map(|row| row.input()).collect();
-        self.api.write(object, verb, &Inputs { inputs: &inputs }, not_after).await
+        self.api.write(object, verb, &Inputs { inputs: &inputs }, departure).await
     }
 
     /// A request was refused whole: a single row has its answer, others are sent again in parts.
@@ -192,7 +229,7 @@ impl<'a> Session<'a> {
     }
 
     /// Gives each row its part of an answer.
-    fn settle(&mut self, rows: Vec<&Row>, answer: &BatchAnswer, scrub: &Scrub) {
+    fn settle(&mut self, rows: Vec<&Row>, answer: &BatchAnswer) {
         let mut open: Vec<&Row> = rows;
         if open.iter().all(|row| row.verb == Verb::Archive) {
             let archived = |row: &Row| row.record.clone().map_or_else(unanswered, applied);
@@ -206,7 +243,7 @@ impl<'a> Session<'a> {
             }
         }
         for row_error in &answer.errors {
-            let error = scrub.apply(error::of_row(row_error));
+            let error = error::of_row(row_error);
             let existing = error::existing(row_error);
             let named: Vec<String> = ["objectWriteTraceId", "ids", "id"]
                 .iter()
@@ -253,8 +290,9 @@ impl<'a> Session<'a> {
     fn note_stage(&mut self, record: &Record, row: &Row) {
         let sent = row.properties.get(STAGE).filter(|stage| !stage.is_empty());
         let (Some(sent), Some(shown)) = (sent, convert::shown(record, STAGE)) else { return };
-        if let (true, Ok(id)) = (sent != shown, convert::record_id(&record.id)) {
-            self.unmoved.push((row.place, id, sent.clone()));
+        if let (true, Ok(record)) = (sent != shown, convert::record_id(&record.id)) {
+            let (place, sent, shown) = (row.place, sent.clone(), shown.to_owned());
+            self.unmoved.push(Unmoved { place, record, sent, shown });
         }
     }
 

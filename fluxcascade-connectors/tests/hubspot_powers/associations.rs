@@ -80,6 +80,7 @@ async fn a_set_is_made_to_be_what_is_written_and_labels_of_the_others_stay() {
 async fn a_field_of_one_becomes_primary_where_there_is_such_a_label() {
     let (bench, ann, [oak, elm, _]) = bench().await;
     bench.sim.associate_primary(("contacts", &ann), ("companies", &oak)).unwrap();
+    bench.sim.associate(("contacts", &ann), ("companies", &elm)).unwrap();
     let outcome = bench.write_one(change(&ann, &[(ONE, to("companies", &elm))])).await;
     assert_eq!(applied(&outcome), ann);
     assert_eq!(tied(&bench, &ann), [(oak.clone(), false), (elm.clone(), true)]);
@@ -91,6 +92,26 @@ async fn a_field_of_one_becomes_primary_where_there_is_such_a_label() {
     bench.sim.dissociate(("contacts", &ann), ("companies", &oak)).unwrap();
     applied(&bench.write_one(change(&ann, &[(ONE, Value::Null)])).await);
     assert_eq!(tied(&bench, &ann), []);
+}
+
+#[tokio::test]
+async fn a_company_that_is_written_and_replaced_and_cleared_leaves_no_association() {
+    let (bench, ann, [oak, elm, ash]) = bench().await;
+    for company in [&oak, &elm, &ash, &oak] {
+        applied(&bench.write_one(change(&ann, &[(ONE, to("companies", company))])).await);
+        assert_eq!(tied(&bench, &ann), [(company.clone(), true)]);
+        assert_eq!(bench.slot(&ann, ONE).await, to("companies", company).into());
+    }
+    applied(&bench.write_one(change(&ann, &[(ONE, Value::Null)])).await);
+    assert_eq!(tied(&bench, &ann), []);
+    assert_eq!(bench.slot(&ann, ONE).await, Slot::from(Value::Null));
+    // The end of the former one gets lost: the record is with the new one, and that it is not whole is said.
+    applied(&bench.write_one(change(&ann, &[(ONE, to("companies", &oak))])).await);
+    let rule = FaultRule::new(When::Always, Effect::LostRequest).path("*/batch/archive");
+    bench.sim.add_fault(rule);
+    let outcome = bench.write_one(change(&ann, &[(ONE, to("companies", &elm))])).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown(_)), "{outcome:?}");
+    assert_eq!(tied(&bench, &ann), [(oak, false), (elm, true)]);
 }
 
 #[tokio::test]
@@ -193,6 +214,42 @@ async fn what_is_partly_done_is_unknown_and_never_said_to_be_applied() {
         assert!(matches!(outcome, WriteOutcome::Unknown(_)), "{effect:?}: {outcome:?}");
         assert!(tied(&bench, &ann).contains(&(elm, false)));
     }
+}
+
+#[tokio::test]
+async fn what_is_refused_after_a_part_was_done_is_unknown_and_by_itself_it_is_refused() {
+    let (bench, ann, [oak, elm, _]) = bench().await;
+    bench.sim.archive("companies", &oak).unwrap();
+    let half = (ALL, to_all("companies", &[&oak, &elm]));
+    let fields = [("firstname", Value::from("Ann")), (ALL, to_all("companies", &[&oak]))];
+    for fields in [&fields[..], std::slice::from_ref(&half)] {
+        let outcome = bench.write_one(change(&ann, fields)).await;
+        let WriteOutcome::Unknown(error) = &outcome else { panic!("{outcome:?}") };
+        assert_eq!(error.kind, ErrorKind::Validation);
+    }
+    assert_eq!(bench.sim.contact(&ann).unwrap().value("firstname"), "Ann");
+    assert_eq!(tied(&bench, &ann), [(elm, false)]);
+    // Now nothing but that is left to do.
+    let WriteOutcome::Rejected { fields, .. } = bench.write_one(change(&ann, &[half])).await else {
+        panic!("not refused")
+    };
+    assert_eq!(fields, [name(ALL)]);
+}
+
+#[tokio::test]
+async fn an_upsert_whose_association_got_lost_is_unknown_and_whole_when_it_is_sent_again() {
+    let (bench, _, [oak, ..]) = bench().await;
+    let mut fields = texts(&[("email", "new@x.io"), ("firstname", "Ann")]);
+    fields.push((ALL, to_all("companies", &[&oak])));
+    let by = || fluxcascade_core::connector::WriteAction::Upsert { by: name("email") };
+    let cy = bench.sim.seed_contact([("email", "new@x.io")]).unwrap();
+    let rule = FaultRule::new(When::Always, Effect::LostRequest).path("*/associate/default");
+    bench.sim.add_fault(rule);
+    let outcome = bench.write_one(write(by(), &fields)).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown(_)), "{outcome:?}");
+    bench.sim.clear_faults();
+    assert_eq!(applied(&bench.write_one(write(by(), &fields)).await), cy);
+    assert_eq!(tied(&bench, &cy), [(oak, false)]);
 }
 
 #[tokio::test]

@@ -93,6 +93,33 @@ async fn an_upsert_by_a_unique_property_makes_or_changes_in_one_request() {
 }
 
 #[tokio::test]
+async fn an_upsert_makes_nothing_that_a_create_would_be_refused_for() {
+    let mut bench = Bench::of("companies", &["name", "domain", "their_id"]).await;
+    unique(&bench, "their_id").await;
+    let bare = |id: &str| upsert("their_id", &texts(&[("their_id", id), ("city", "Tampa")]));
+    let oak = bench.sim.seed("companies", [("name", "Oak"), ("their_id", "J-1")]).unwrap();
+    let outcomes = bench.write(vec![bare("j-2"), bare(" j-1 "), bare("j-3")]).await;
+    for refused in [&outcomes[0], &outcomes[2]] {
+        let WriteOutcome::Rejected { fields, error } = refused else { panic!("{refused:?}") };
+        assert_eq!(*fields, [name("name"), name("domain")]);
+        assert!(error.message.contains("`name` or `domain`"), "{error}");
+    }
+    assert_eq!(applied(&outcomes[1]), oak, "what is there needs nothing more");
+    assert_eq!(bench.sim.record("companies", &oak).unwrap().value("city"), "Tampa");
+    assert_eq!(bench.sim.records("companies").len(), 1);
+    assert_eq!(bench.sent(&["read", "upsert", "update"]), [1, 0, 1]);
+    // Of deals all that a new one needs.
+    bench.look_at("deals", &["dealname", "their_id"]);
+    unique(&bench, "their_id").await;
+    let fields = texts(&[("their_id", "j-1"), ("dealname", "Fence")]);
+    let WriteOutcome::Rejected { fields, .. } = bench.write_one(upsert("their_id", &fields)).await
+    else {
+        panic!("a deal without a stage")
+    };
+    assert_eq!(fields, [name("dealstage"), name("pipeline")]);
+}
+
+#[tokio::test]
 async fn an_upsert_by_e_mail_changes_the_contact_that_has_it_with_its_associations() {
     let bench = Bench::of("contacts", &["email", "firstname", "associations.companies"]).await;
     let ann = bench.sim.seed_contact([("email", "ann@x.io"), ("phone", "1")]).unwrap();

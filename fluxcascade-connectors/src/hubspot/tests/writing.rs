@@ -382,6 +382,31 @@ async fn a_taken_value_of_a_unique_property_is_the_record_that_has_it_whether_or
     }
 }
 
+/// In a batch there may be a hundred such rows.
+#[tokio::test]
+async fn who_has_taken_values_is_asked_once_for_all_of_them() {
+    let bench = Bench::new().await;
+    let taken = invalid(
+        "Property values were not valid: [{\"isValid\":false,\"message\":\"Taken.\",\
+         \"error\":\"CONFLICTING_UNIQUE_VALUE\",\"name\":\"our_id\"}]",
+    );
+    bench.say("POST", CREATE, status(400, taken)).await;
+    let held = |record: u64, value: &str| {
+        let mut held = contact(record, "a@x.io", "A");
+        held["properties"]["our_id"] = json!(value);
+        held
+    };
+    bench.answer("POST", READ, rows(&[held(9, "J-3"), held(7, "j-1")])).await;
+    let row = |value: &str| create(&[("our_id", text(value))]);
+    let outcomes = bench.write(vec![row("j-1"), row("j-2"), row("j-3 "), row("J-1")]).await;
+    assert_eq!(outcomes[0], WriteOutcome::Exists(id("7")));
+    assert_eq!(rejected(&outcomes[1]).0, [name("our_id")], "nobody has it now");
+    assert_eq!(outcomes[2], WriteOutcome::Exists(id("9")));
+    assert_eq!(outcomes[3], WriteOutcome::Exists(id("7")));
+    let asked: Vec<Json> = bench.bodies(READ).await.iter().map(|b| b["inputs"].clone()).collect();
+    assert_eq!(asked, [json!([{ "id": "j-1" }, { "id": "j-2" }, { "id": "j-3 " }])]);
+}
+
 #[tokio::test]
 async fn what_is_associated_with_a_label_keeps_those_that_it_has() {
     let bench = Bench::new().await;

@@ -1,10 +1,10 @@
-//! The further rounds that some writes take: what is archived already, contacts that exist, stages that
-//! go back, associations.
+//! The further rounds that some writes take: what is archived already, upserts of what may not be there,
+//! contacts that exist, unique values that are taken, associations. Stages that go back are in `stage`.
 
 use std::collections::{BTreeMap, HashMap};
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind, WriteOutcome};
-use fluxcascade_core::model::RecordId;
+use fluxcascade_core::model::{FieldName, RecordId};
 
 use super::super::client::{Shelf, Verb};
 use super::super::convert;
@@ -12,7 +12,7 @@ use super::super::error;
 use super::super::read;
 use super::super::relate::{self, Step, Trouble, Wanting};
 use super::row::{OnExisting, Row};
-use super::{BATCH, STAGE, Session, applied, rejected};
+use super::{BATCH, Session, applied, rejected};
 
 impl Session<'_> {
     /// Answers archives of records that are archived already, or not there at all: HubSpot says the
@@ -133,73 +133,90 @@ impl Session<'_> {
         }
     }
 
-    /// Finds out who has a unique value, where HubSpot refused a create for it and did not say.
+    /// Finds out who has a unique value, where HubSpot refused a create for it and did not say: one request
+    /// for each property and a hundred values.
     pub(super) async fn name_holders(&mut self, rows: &[Row]) {
+        let mut asked: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
         for row in rows.iter().filter(|row| matches!(row.verb, Verb::Create | Verb::Upsert)) {
-            let Some(WriteOutcome::Rejected { fields, error }) = self.outcomes.get(&row.place)
-            else {
-                continue;
-            };
-            if !error::is_not_unique(error) || self.stopped.is_some() {
-                continue;
+            if let Some((property, value)) = self.taken(row) {
+                asked.entry(property).or_default().push((row.place, value));
             }
-            let sent = |field: &fluxcascade_core::model::FieldName| {
-                let is_unique = self.known.schema.field(field).is_some_and(|field| field.unique);
-                // Whoever has the key of an upsert would have been changed.
-                let is_unique = is_unique && row.key.as_ref().is_none_or(|(key, _)| key != field);
-                let value = row.properties.get(field.as_str())?;
-                is_unique.then(|| (field.to_string(), value.clone()))
-            };
-            let Some((property, value)) = fields.iter().find_map(sent) else { continue };
-            let outcome = match read::holder(self.api, self.known, &property, &value).await {
-                Ok(Some(record)) => WriteOutcome::Exists(record),
-                Ok(None) => continue,
-                // It was not made; who has the value is asked the next time.
-                Err(error) => WriteOutcome::NotSent(error),
-            };
-            self.outcomes.insert(row.place, outcome);
+        }
+        for (property, taken) in asked {
+            if self.stopped.is_some() {
+                return;
+            }
+            let values: Vec<&str> = taken.iter().map(|(_, value)| value.as_str()).collect();
+            let found = read::holders(self.api, self.known, &property, &values).await;
+            for (place, value) in &taken {
+                let outcome = match &found {
+                    Ok(found) => match found.get(&read::unique_form(value)) {
+                        Some(record) => WriteOutcome::Exists(record.clone()),
+                        None => continue,
+                    },
+                    // It was not made; who has the value is asked the next time.
+                    Err(error) => WriteOutcome::NotSent(error.clone()),
+                };
+                self.outcomes.insert(*place, outcome);
+            }
         }
     }
 
-    /// Moves stages back that only move on: they are cleared, and then set.
-    pub(super) async fn turn_back(&mut self) {
-        let unmoved = std::mem::take(&mut self.unmoved);
-        let row = |place: usize, record: &RecordId, stage: &str| Row {
-            place,
-            verb: Verb::Update,
-            record: Some(record.clone()),
-            key: None,
-            properties: BTreeMap::from([(STAGE.to_owned(), stage.to_owned())]),
-            wishes: Vec::new(),
-            on_existing: OnExisting::Say,
+    /// The unique property whose value another record has, by a refusal that does not say which, and the
+    /// value.
+    fn taken(&self, row: &Row) -> Option<(String, String)> {
+        let Some(WriteOutcome::Rejected { fields, error }) = self.outcomes.get(&row.place) else {
+            return None;
         };
-        let before: HashMap<usize, WriteOutcome> = unmoved
-            .iter()
-            .filter_map(|(place, ..)| Some((*place, self.outcomes.get(place)?.clone())))
-            .collect();
-        let clear: Vec<Row> = unmoved.iter().map(|(place, id, _)| row(*place, id, "")).collect();
-        self.send_all(&clear).await;
-        let mut set = Vec::new();
-        for (place, id, stage) in &unmoved {
-            match self.outcomes.get(place) {
-                Some(WriteOutcome::Applied { .. }) => set.push(row(*place, id, stage)),
-                Some(WriteOutcome::Unknown(_)) | None => {}
-                // It is as it was: the first answer says all that there is to say.
-                Some(_) => self.outcomes.extend(before.get(place).map(|o| (*place, o.clone()))),
+        let sent = |field: &FieldName| {
+            let is_unique = self.known.schema.field(field).is_some_and(|field| field.unique);
+            // Whoever has the key of an upsert would have been changed.
+            let is_unique = is_unique && row.key.as_ref().is_none_or(|(key, _)| key != field);
+            let value = row.properties.get(field.as_str())?;
+            is_unique.then(|| (field.to_string(), value.clone()))
+        };
+        fields.iter().filter(|_| error::is_not_unique(error)).find_map(sent)
+    }
+
+    /// Upserts that could make a record without what each needs: where the record is there already they
+    /// change it, and else they are refused as a create is.
+    pub(super) async fn without_the_bare(&mut self, rows: Vec<Row>) -> Vec<Row> {
+        let kind = &self.known.kind;
+        let bare = |row: &Row| row.verb == Verb::Upsert && row.lack(kind).is_some();
+        let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in rows.iter().filter(|row| bare(row)).filter_map(|row| row.key.as_ref())
+        {
+            keys.entry(name.to_string()).or_default().push(value.clone());
+        }
+        let mut found: HashMap<(String, String), RecordId> = HashMap::new();
+        for (name, values) in keys {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            match read::holders(self.api, self.known, &name, &values).await {
+                Ok(holders) => {
+                    found
+                        .extend(holders.into_iter().map(|(value, id)| ((name.clone(), value), id)));
+                }
+                Err(error) => {
+                    let not_sent = || WriteOutcome::NotSent(error.clone());
+                    return self.without(rows, |row| bare(row).then(not_sent));
+                }
             }
         }
-        self.send_all(&set).await;
-        for row in &set {
-            let outcome = match (self.outcomes.get(&row.place), &row.record) {
-                (Some(WriteOutcome::Applied { .. }), Some(record)) => applied(record.clone()),
-                (Some(WriteOutcome::Rejected { error, .. } | WriteOutcome::NotSent(error)), _) => {
-                    WriteOutcome::Unknown(error.clone())
-                }
-                (other, _) => other.cloned().unwrap_or_else(super::unanswered),
-            };
-            self.outcomes.insert(row.place, outcome);
+        let holder = |row: &Row| {
+            let (name, value) = row.key.as_ref()?;
+            found.get(&(name.to_string(), read::unique_form(value))).cloned()
+        };
+        let mut open = Vec::with_capacity(rows.len());
+        for row in rows {
+            if !bare(&row) {
+                open.push(row);
+            } else if let Some(record) = holder(&row) {
+                open.push(Row { verb: Verb::Update, record: Some(record), key: None, ..row });
+            } else if let Some(refused) = row.lack(kind) {
+                self.outcomes.insert(row.place, *refused);
+            }
         }
-        self.unmoved.clear();
+        open
     }
 
     /// Associates what was written: as planned, or as is planned now for records that are new.
@@ -242,11 +259,23 @@ impl Session<'_> {
             return;
         };
         let outcome = match trouble {
-            // It may be new, and its id must not be lost: what it holds is read back.
+            // Sent again it finds the record by its unique value, and associates it then.
+            Trouble::NotSent(error) | Trouble::Unclear(error)
+                if row.is_upsert() && error.is_transient() =>
+            {
+                WriteOutcome::Unknown(error)
+            }
+            // It may be new, and its id must not be lost: what it holds is read back, and what it lacks of
+            // what was sent waits where people see it.
             _ if row.verb != Verb::Update => applied(record.clone()),
-            Trouble::Refused(field, error) => WriteOutcome::Rejected { fields: vec![field], error },
+            Trouble::Refused(field, error) if row.only_relates() => {
+                WriteOutcome::Rejected { fields: vec![field], error }
+            }
             Trouble::NotSent(error) if row.only_relates() => WriteOutcome::NotSent(error),
-            Trouble::NotSent(error) | Trouble::Unclear(error) => WriteOutcome::Unknown(error),
+            // The rest of it is written. What is read shows that, and then this part is sent by itself.
+            Trouble::Refused(_, error) | Trouble::NotSent(error) | Trouble::Unclear(error) => {
+                WriteOutcome::Unknown(error)
+            }
         };
         self.outcomes.insert(row.place, outcome);
     }

@@ -85,7 +85,7 @@ impl Row {
             on_existing: OnExisting::Say,
         };
         match &write.action {
-            WriteAction::Create => row.with_what_is_needed(&known.kind),
+            WriteAction::Create => row.lack(&known.kind).map_or(Ok(row), Err),
             WriteAction::Upsert { by } => row.upsert(by, known),
             WriteAction::Update { .. }
             | WriteAction::Archive { .. }
@@ -111,15 +111,15 @@ impl Row {
         Ok(Self { key: Some((by.clone(), value)), ..self })
     }
 
-    /// Refuses a create that HubSpot would refuse, or worse: a company without a name and a domain
+    /// The refusal of a create that HubSpot would refuse, or worse: a company without a name and a domain
     /// can be told from no other.
-    fn with_what_is_needed(self, kind: &Kind) -> Result<Self, Box<WriteOutcome>> {
+    pub(super) fn lack(&self, kind: &Kind) -> Option<Box<WriteOutcome>> {
         let has = |name: &str| self.properties.get(name).is_some_and(|value| !value.is_empty());
         let missing: Vec<&str> =
             kind.required.iter().map(String::as_str).filter(|name| !has(name)).collect();
         let either = kind.either.filter(|names| !names.iter().any(|name| has(name)));
         if missing.is_empty() && either.is_none() {
-            return Ok(self);
+            return None;
         }
         let quoted = |names: &[&str], word: &str| {
             names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(word)
@@ -129,7 +129,7 @@ impl Row {
         let what =
             format!("HubSpot's {object} need {}, which the write has not", quoted(&names, word));
         let fields = names.into_iter().filter_map(|name| FieldName::new(name).ok()).collect();
-        Err(rejected(fields, ErrorKind::Validation, what))
+        Some(rejected(fields, ErrorKind::Validation, what))
     }
 
     /// The row as a request has it.
@@ -165,6 +165,11 @@ impl Row {
     /// Whether it has nothing but associations.
     pub(super) fn only_relates(&self) -> bool {
         self.verb == Verb::Update && self.properties.is_empty() && !self.wishes.is_empty()
+    }
+
+    /// Whether, sent again, it would change the record that it has made.
+    pub(super) fn is_upsert(&self) -> bool {
+        self.key.is_some() || self.on_existing == OnExisting::Change
     }
 
     /// What HubSpot takes in a request once only.

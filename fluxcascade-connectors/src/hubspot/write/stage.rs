@@ -1,0 +1,195 @@
+//! Stages that only move on: on the way back they are cleared, and then set, which takes two requests.
+//!
+//! Nothing is cleared unless there is time for both, and room in the limits; and what was cleared is set
+//! again and again while there is time. So a record is left without a stage only where HubSpot is not to be
+//! reached for that long, and its write is unknown then.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use fluxcascade_core::connector::{ConnectorError, ErrorKind, WriteOutcome};
+use fluxcascade_core::model::{RecordId, Timestamp};
+
+use super::super::client::{Departure, Room, Verb};
+use super::row::{OnExisting, Row, batches};
+use super::{STAGE, Session, applied};
+
+/// How long is waited between attempts to set what was cleared.
+const PATIENCE: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(40),
+];
+
+/// A record whose stage an answer shows not to have moved.
+#[derive(Debug)]
+pub(super) struct Unmoved {
+    pub(super) place: usize,
+    pub(super) record: RecordId,
+    /// The stage that was sent.
+    pub(super) sent: String,
+    /// The stage that it has.
+    pub(super) shown: String,
+}
+
+impl Unmoved {
+    fn row(&self, stage: &str) -> Row {
+        Row {
+            place: self.place,
+            verb: Verb::Update,
+            record: Some(self.record.clone()),
+            key: None,
+            properties: BTreeMap::from([(STAGE.to_owned(), stage.to_owned())]),
+            wishes: Vec::new(),
+            on_existing: OnExisting::Say,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Moves stages back.
+    pub(super) async fn turn_back(&mut self) {
+        let unmoved = std::mem::take(&mut self.unmoved);
+        // The longest that a request takes later the second one must still be in time.
+        let latest = self.request.not_after - self.api.longest_request();
+        let rows: Vec<Row> = unmoved.iter().map(|one| one.row("")).collect();
+        for batch in batches(&rows) {
+            match self.room(latest).await {
+                Ok(()) => self.clear_and_set(&unmoved, batch, latest).await,
+                // What the record holds is read, and it is moved another time.
+                Err(error) => self.all(&batch, |_| WriteOutcome::Unknown(error.clone())),
+            }
+        }
+    }
+
+    /// Sets a request aside for the second one; the first takes its own.
+    async fn room(&self, latest: Timestamp) -> Result<(), ConnectorError> {
+        if let Some(why) = &self.stopped {
+            return Err(why.clone());
+        }
+        if self.api.clock().now() > latest {
+            let what = "there is no time left to move the stage back, which takes two requests";
+            return Err(ConnectorError::new(ErrorKind::Transient, what));
+        }
+        self.api.set_aside(Verb::Update, latest).await
+    }
+
+    async fn clear_and_set(&mut self, unmoved: &[Unmoved], clear: Vec<&Row>, latest: Timestamp) {
+        let outcome_of = |row: &&Row| Some((row.place, self.outcomes.get(&row.place)?.clone()));
+        let before: HashMap<usize, WriteOutcome> = clear.iter().filter_map(outcome_of).collect();
+        self.leave_by(Departure { not_after: latest, room: Room::Asked }, clear).await;
+        let mut open: Vec<&Unmoved> = Vec::new();
+        for one in unmoved.iter().filter(|one| before.contains_key(&one.place)) {
+            match self.outcomes.get(&one.place) {
+                // Whether it was cleared or not, it is to have this stage.
+                Some(WriteOutcome::Applied { .. } | WriteOutcome::Unknown(_)) | None => {
+                    open.push(one);
+                }
+                // It is as it was. The first answer would say that HubSpot has made the stage that it
+                // shows of the one that was sent.
+                Some(WriteOutcome::NotSent(error)) => {
+                    let outcome = WriteOutcome::Unknown(error.clone());
+                    self.outcomes.insert(one.place, outcome);
+                }
+                // HubSpot lets nobody clear it: then the first answer says all that there is to say.
+                Some(
+                    WriteOutcome::Rejected { .. }
+                    | WriteOutcome::Exists(_)
+                    | WriteOutcome::PreconditionFailed,
+                ) => self.outcomes.extend(before.get(&one.place).map(|o| (one.place, o.clone()))),
+            }
+        }
+        self.set(open).await;
+    }
+
+    /// Sets stages until each is set. To repeat it does no harm: it moves nothing.
+    async fn set(&mut self, mut open: Vec<&Unmoved>) {
+        let not_after = self.request.not_after;
+        let mut waits = PATIENCE.into_iter();
+        let mut room = Room::SetAside;
+        while !open.is_empty() {
+            let rows: Vec<Row> = open.iter().map(|one| one.row(&one.sent)).collect();
+            for batch in batches(&rows) {
+                self.leave_by(Departure { not_after, room }, batch).await;
+                room = Room::Asked;
+            }
+            let mut left = Vec::new();
+            for one in open {
+                if !self.is_settled(one).await {
+                    left.push(one);
+                }
+            }
+            open = left;
+            let told = open.iter().filter_map(|one| self.error_of(one)?.retry_after).max();
+            let helps =
+                open.iter().all(|one| self.error_of(one).is_none_or(ConnectorError::is_transient));
+            let wait = waits.next().map(|wait| wait.max(told.unwrap_or_default()));
+            let now = self.api.clock().now();
+            match wait.filter(|wait| helps && !open.is_empty() && now + *wait <= not_after) {
+                Some(wait) => self.api.clock().sleep(wait).await,
+                None => break,
+            }
+        }
+        for one in open {
+            let unanswered = || ConnectorError::new(ErrorKind::Transient, "there is no answer");
+            let why = self.error_of(one).cloned().unwrap_or_else(unanswered);
+            let message = format!(
+                "`{STAGE}` had to be cleared before it could go back, and could not be set yet: {}",
+                why.message
+            );
+            let outcome = WriteOutcome::Unknown(ConnectorError { message, ..why });
+            self.outcomes.insert(one.place, outcome);
+        }
+    }
+
+    /// Whether a stage is set, or is refused: then the record gets back the one that it had.
+    async fn is_settled(&mut self, one: &Unmoved) -> bool {
+        match self.outcomes.get(&one.place).cloned() {
+            Some(WriteOutcome::Applied { .. }) => {
+                self.outcomes.insert(one.place, applied(one.record.clone()));
+                true
+            }
+            Some(WriteOutcome::Rejected { error, .. }) => {
+                let row = one.row(&one.shown);
+                let not_after = self.request.not_after;
+                self.leave_by(Departure { not_after, room: Room::Asked }, vec![&row]).await;
+                // The rest of the write is done: what is read shows that.
+                self.outcomes.insert(one.place, WriteOutcome::Unknown(error));
+                true
+            }
+            Some(
+                WriteOutcome::NotSent(_)
+                | WriteOutcome::Unknown(_)
+                | WriteOutcome::Exists(_)
+                | WriteOutcome::PreconditionFailed,
+            )
+            | None => false,
+        }
+    }
+
+    fn error_of(&self, one: &Unmoved) -> Option<&ConnectorError> {
+        match self.outcomes.get(&one.place)? {
+            WriteOutcome::NotSent(error)
+            | WriteOutcome::Unknown(error)
+            | WriteOutcome::Rejected { error, .. } => Some(error),
+            WriteOutcome::Applied { .. }
+            | WriteOutcome::Exists(_)
+            | WriteOutcome::PreconditionFailed => None,
+        }
+    }
+
+    /// Sends rows that are one request; what stops it stops nothing else.
+    async fn leave_by(&mut self, departure: Departure, rows: Vec<&Row>) {
+        for row in &rows {
+            self.outcomes.remove(&row.place);
+        }
+        let usual = std::mem::replace(&mut self.departure, departure);
+        self.send(rows).await;
+        self.departure = usual;
+        self.stopped = None;
+        self.unmoved.clear();
+    }
+}
