@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use fluxcascade_connectors::hubspot::HubSpotLimits;
-use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, Limits};
+use fluxcascade_connectors::sim::hubspot::{HubSpotOptions, Limits, MergedId};
 use fluxcascade_connectors::sim::{Effect, FaultRule, When};
-use fluxcascade_core::Clock;
 use fluxcascade_core::Timestamp;
 use fluxcascade_core::connector::{
-    Connector, ErrorKind, Position, WriteAction, WriteOutcome, WriteRequest,
+    ChangesRequest, Connector, ErrorKind, Position, WriteAction, WriteOutcome, WriteRequest,
 };
 use fluxcascade_core::model::{RecordId, Slot, State, Value};
+use fluxcascade_core::{Clock, Reader};
 
 #[path = "hubspot_bench/bench.rs"]
 mod bench;
@@ -159,6 +159,47 @@ async fn a_merge_into_a_new_id_is_followed_from_both_old_ones() {
         assert_eq!(*seen_of(&seen, old).unwrap(), merged_into(&merged), "and in the changes");
     }
     assert_eq!(known(&seen), [merged].into());
+}
+
+#[tokio::test]
+async fn what_was_merged_into_a_record_makes_no_page_longer_than_it_may_be() {
+    let options = HubSpotOptions { merged_id: MergedId::Primary, ..bench::at_ease() };
+    let bench = Bench::with(options).await;
+    let person = |n: usize| bench.sim.seed_contact([("email", format!("p{n}@x.io"))]).unwrap();
+    let people: Vec<String> = (0..14).map(person).collect();
+    bench.clock.advance(Duration::from_secs(3600));
+    let (_, next) = bench.follow(Position::Start).await;
+    let survivor = &people[3];
+    for loser in people.iter().take(12).filter(|id| *id != survivor) {
+        bench.sim.merge_contacts(survivor, loser).unwrap();
+    }
+    bench.sim.edit_contact(&people[12], [("phone", "1")]).unwrap();
+    bench.clock.advance(LAG);
+    for limit in [1, 2, 5, 11, 12, 100] {
+        for from in [Position::Start, next.clone()] {
+            let (mut seen, mut position) = (Vec::new(), from.clone());
+            loop {
+                let (object, projection) = (bench.object.clone(), bench.projection.clone());
+                let request = ChangesRequest { object, projection, position, limit };
+                let page = bench.hubspot.changes(request).await.unwrap();
+                assert!(page.observations.len() <= limit, "{} of {limit}", page.observations.len());
+                seen.extend(page.observations);
+                position = Position::After(page.cursor);
+                if !page.more {
+                    break;
+                }
+            }
+            for loser in people.iter().take(12).filter(|id| *id != survivor) {
+                let rows = seen.iter().filter(|row| row.record.as_str() == loser);
+                assert_eq!(rows.count(), 1, "{loser} by pages of {limit}");
+                assert_eq!(*seen_of(&seen, loser).unwrap(), merged_into(survivor));
+            }
+            let mut live = vec![survivor.clone(), people[12].clone()];
+            live.extend((from == Position::Start).then(|| people[13].clone()));
+            assert_eq!(known(&seen), live.into_iter().collect(), "by pages of {limit}");
+            assert_eq!(seen.len(), 11 + known(&seen).len());
+        }
+    }
 }
 
 #[tokio::test]

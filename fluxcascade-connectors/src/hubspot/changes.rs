@@ -13,6 +13,9 @@
 //! for what was archived lately. So it is seen by full reads, which list all that are archived (at
 //! least one request, and one for each hundred), by webhooks, and whenever a record is read by id.
 //!
+//! Records that were merged into another one are rows beside it. There may be many: then a page ends among
+//! them, and the next goes on there.
+//!
 //! The cursor is text of this module's own, with a format number. Our clock is not asked.
 
 use std::collections::HashMap;
@@ -54,13 +57,50 @@ struct Saved {
 #[serde(rename_all = "snake_case")]
 enum Place {
     /// In a full read, among the live records.
-    Live { after: String, mark: i64 },
+    Live { after: String, mark: i64, part: Option<Part> },
     /// In a full read, among the archived records.
-    Archived { after: Option<String>, mark: i64 },
+    Archived { after: Option<String>, mark: i64, part: Option<Part> },
     /// Between two reads: the next begins here.
     Marked { mark: i64 },
     /// In an incremental read: `until` becomes the next mark.
-    Since { since: i64, until: i64, last: RecordId },
+    Since { since: i64, until: i64, last: RecordId, part: Option<Part> },
+}
+
+/// A record of which the page before has shown some rows: those that were merged into it are rows, too,
+/// and there may be more of them than a page has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Part {
+    of: RecordId,
+    shown: usize,
+}
+
+/// The rows of a record: those that were merged into it, and itself.
+struct Rows {
+    of: RecordId,
+    seen: Vec<Observation>,
+}
+
+/// Where a page ends before all of its rows are shown.
+struct Cut {
+    /// The last record that is shown whole.
+    behind: Option<RecordId>,
+    part: Part,
+}
+
+/// As many rows as a page may have.
+fn fit(rows: Vec<Rows>, begun: Option<&Part>, limit: usize) -> (Vec<Observation>, Option<Cut>) {
+    let (mut page, mut behind) = (Vec::new(), None);
+    for Rows { of, seen } in rows {
+        let shown = begun.filter(|part| part.of == of).map_or(0, |part| part.shown);
+        let room = limit.saturating_sub(page.len());
+        let is_cut = seen.len().saturating_sub(shown) > room;
+        page.extend(seen.into_iter().skip(shown).take(room));
+        if is_cut {
+            return (page, Some(Cut { behind, part: Part { of, shown: shown + room } }));
+        }
+        behind = Some(of);
+    }
+    (page, None)
 }
 
 impl Place {
@@ -102,14 +142,16 @@ impl Changes<'_> {
     /// One page, without associations.
     async fn records(&self) -> Result<ChangesPage, ConnectorError> {
         let place = match &self.request.position {
-            Position::Start => return self.live(None, None).await,
+            Position::Start => return self.live(None, None, None).await,
             Position::After(cursor) => Place::of(cursor, &self.known().kind.object)?,
         };
         match place {
-            Place::Live { after, mark } => self.live(Some(after), Some(mark)).await,
-            Place::Archived { after, mark } => self.archived(after, mark).await,
+            Place::Live { after, mark, part } => self.live(Some(after), Some(mark), part).await,
+            Place::Archived { after, mark, part } => self.archived(after, mark, part).await,
             Place::Marked { mark } => self.first_since(mark).await,
-            Place::Since { since, until, last } => self.next_since(since, until, last).await,
+            Place::Since { since, until, last, part } => {
+                self.next_since((since, until), last, part).await
+            }
         }
     }
 
@@ -129,6 +171,7 @@ impl Changes<'_> {
         &self,
         after: Option<String>,
         mark: Option<i64>,
+        part: Option<Part>,
     ) -> Result<ChangesPage, ConnectorError> {
         let (listed, fits) = self.listed();
         let page = self.list(Shelf::Live, after.as_deref(), &listed).await?;
@@ -136,14 +179,20 @@ impl Changes<'_> {
             Some(mark) => mark,
             None => mark_of(&page)?,
         };
-        let observations = if fits {
-            self.observations(&page.content.results).await?
+        let rows = if fits {
+            self.rows(&page.content.results).await?
         } else {
             self.by_id(Shelf::Live, &page.content.results).await?
         };
-        let place = match next(&page.content, after.as_deref())? {
-            Some(after) => Place::Live { after, mark },
-            None => Place::Archived { after: None, mark },
+        let (observations, cut) = fit(rows, part.as_ref(), self.limit());
+        let place = if let Some(Cut { part, .. }) = cut {
+            // A list goes on with the record of that id.
+            Place::Live { after: part.of.to_string(), mark, part: Some(part) }
+        } else {
+            match next(&page.content, after.as_deref())? {
+                Some(after) => Place::Live { after, mark, part: None },
+                None => Place::Archived { after: None, mark, part: None },
+            }
         };
         Ok(ChangesPage { observations, cursor: place.cursor()?, more: true })
     }
@@ -160,20 +209,27 @@ impl Changes<'_> {
         &self,
         after: Option<String>,
         mark: i64,
+        part: Option<Part>,
     ) -> Result<ChangesPage, ConnectorError> {
         let (listed, fits) = self.listed();
         let mut page = self.list(Shelf::Archived, after.as_deref(), &listed).await?;
-        let observations = if fits {
+        let rows = if fits {
             for record in &mut page.content.results {
                 record.archived = true; // it is on this list because it is
             }
-            self.observations(&page.content.results).await?
+            self.rows(&page.content.results).await?
         } else {
             self.by_id(Shelf::Archived, &page.content.results).await?
         };
-        let (place, more) = match next(&page.content, after.as_deref())? {
-            Some(after) => (Place::Archived { after: Some(after), mark }, true),
-            None => (Place::Marked { mark }, false),
+        let (observations, cut) = fit(rows, part.as_ref(), self.limit());
+        let (place, more) = if let Some(Cut { part, .. }) = cut {
+            let after = Some(part.of.to_string());
+            (Place::Archived { after, mark, part: Some(part) }, true)
+        } else {
+            match next(&page.content, after.as_deref())? {
+                Some(after) => (Place::Archived { after: Some(after), mark, part: None }, true),
+                None => (Place::Marked { mark }, false),
+            }
         };
         Ok(ChangesPage { observations, cursor: place.cursor()?, more })
     }
@@ -192,14 +248,14 @@ impl Changes<'_> {
         let since = (Timestamp::from_millis(mark) - self.look_back).max(EARLIEST).millis();
         let page = self.search(vec![self.since_filter("GTE", since)]).await?;
         let until = mark_of(&page)?;
-        self.searched(page.content, None, since, until).await
+        self.searched(page.content, None, (since, until), None).await
     }
 
     async fn next_since(
         &self,
-        since: i64,
-        until: i64,
+        (since, until): (i64, i64),
         last: RecordId,
+        part: Option<Part>,
     ) -> Result<ChangesPage, ConnectorError> {
         // The date is floored to seconds. What is changed after it is the next read's.
         let filters = vec![
@@ -208,7 +264,7 @@ impl Changes<'_> {
             Filter::one("hs_object_id", "GT", last.as_str()),
         ];
         let page = self.search(filters).await?;
-        self.searched(page.content, Some(&last), since, until).await
+        self.searched(page.content, Some(&last), (since, until), part).await
     }
 
     fn since_filter(&self, operator: &'static str, millis: i64) -> Filter {
@@ -232,28 +288,31 @@ impl Changes<'_> {
         &self,
         page: Page,
         behind: Option<&RecordId>,
-        since: i64,
-        until: i64,
+        (since, until): (i64, i64),
+        part: Option<Part>,
     ) -> Result<ChangesPage, ConnectorError> {
         let last = read::ascending(&page.results, behind)?;
         let is_more = page.paging.as_ref().is_some_and(|paging| paging.next.is_some());
-        let place = match (is_more, last) {
-            (true, Some(last)) => Place::Since { since, until, last },
-            (true, None) => {
+        let rows = self.by_id(Shelf::Live, &page.results).await?;
+        let (observations, cut) = fit(rows, part.as_ref(), self.limit());
+        let place = match (cut, is_more, last) {
+            (Some(Cut { behind: whole, part }), ..) => {
+                let last = whole.or_else(|| behind.cloned()).or_else(|| convert::id_of_number(0));
+                let last = last.ok_or_else(|| protocol("there is no id before the first"))?;
+                Place::Since { since, until, last, part: Some(part) }
+            }
+            (None, true, Some(last)) => Place::Since { since, until, last, part: None },
+            (None, true, None) => {
                 return Err(protocol("an empty page of a search says that more follow"));
             }
-            (false, _) => Place::Marked { mark: until },
+            (None, false, _) => Place::Marked { mark: until },
         };
-        let observations = self.by_id(Shelf::Live, &page.results).await?;
-        Ok(ChangesPage { observations, cursor: place.cursor()?, more: is_more })
+        let more = matches!(place, Place::Since { .. });
+        Ok(ChangesPage { observations, cursor: place.cursor()?, more })
     }
 
     /// Values read by id, for rows of which only the ids are known.
-    async fn by_id(
-        &self,
-        which: Shelf,
-        rows: &[Record],
-    ) -> Result<Vec<Observation>, ConnectorError> {
+    async fn by_id(&self, which: Shelf, rows: &[Record]) -> Result<Vec<Rows>, ConnectorError> {
         let ids: Vec<RecordId> =
             rows.iter().map(|row| convert::record_id(&row.id)).collect::<Result<_, _>>()?;
         let properties = convert::properties(&self.request.projection, &self.known().schema);
@@ -262,57 +321,44 @@ impl Changes<'_> {
         for chunk in ids.chunks(read::BATCH) {
             let read = read::batch(self.api(), &self.known().kind.path, which, chunk, &properties);
             let read = read.await?;
-            let shown = self.reading.as_shown(&self.request.projection, &read.records).await?;
-            for record in read.records {
-                let mut seen = Vec::new();
-                self.observe(&record, &shown, &mut seen)?;
-                found.insert(convert::record_id(&record.id)?, seen);
+            for Rows { of, seen } in self.rows(&read.records).await? {
+                found.insert(of, seen);
             }
             unreadable.extend(read.unreadable);
         }
-        let mut observations = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Some(seen) = found.remove(&id) {
-                observations.extend(seen);
-                continue;
-            }
-            let state = match unreadable.remove(&id) {
-                Some(why) => State::Unreadable(why),
-                // Archived or merged since it was indexed: the engine asks for it by id.
-                None => State::Missing,
-            };
-            observations.push(Observation { record: id, state, provenance: Provenance::Listed });
-        }
-        Ok(observations)
+        let rows = |id: RecordId| {
+            let seen = found.remove(&id).unwrap_or_else(|| {
+                let state = match unreadable.remove(&id) {
+                    Some(why) => State::Unreadable(why),
+                    // Archived or merged since it was indexed: the engine asks for it by id.
+                    None => State::Missing,
+                };
+                vec![Observation { record: id.clone(), state, provenance: Provenance::Listed }]
+            });
+            Rows { of: id, seen }
+        };
+        Ok(ids.into_iter().map(rows).collect())
     }
 
-    async fn observations(&self, rows: &[Record]) -> Result<Vec<Observation>, ConnectorError> {
-        let shown = self.reading.as_shown(&self.request.projection, rows).await?;
-        let mut observations = Vec::with_capacity(rows.len());
-        for record in rows {
-            self.observe(record, &shown, &mut observations)?;
-        }
-        Ok(observations)
+    async fn rows(&self, records: &[Record]) -> Result<Vec<Rows>, ConnectorError> {
+        let shown = self.reading.as_shown(&self.request.projection, records).await?;
+        records.iter().map(|record| self.rows_of(record, &shown)).collect()
     }
 
     /// What a row says of its record, and of those that were merged into it: HubSpot has no other
     /// sign of a merge in its lists.
-    fn observe(
-        &self,
-        record: &Record,
-        shown: &Known,
-        observations: &mut Vec<Observation>,
-    ) -> Result<(), ConnectorError> {
+    fn rows_of(&self, record: &Record, shown: &Known) -> Result<Rows, ConnectorError> {
         let projection = &self.request.projection;
-        let seen = convert::observation(record, projection, &shown.schema, Provenance::Listed)?;
-        let losers = convert::merged_ids(record).into_iter().filter(|id| *id != seen.record);
-        observations.extend(losers.map(|loser| Observation {
+        let own = convert::observation(record, projection, &shown.schema, Provenance::Listed)?;
+        let of = own.record.clone();
+        let losers = convert::merged_ids(record).into_iter().filter(|id| *id != of);
+        let merged = losers.map(|loser| Observation {
             record: loser,
-            state: State::MergedInto(seen.record.clone()),
+            state: State::MergedInto(of.clone()),
             provenance: Provenance::Listed,
-        }));
-        observations.push(seen);
-        Ok(())
+        });
+        let seen = merged.chain(std::iter::once(own)).collect();
+        Ok(Rows { of, seen })
     }
 }
 
