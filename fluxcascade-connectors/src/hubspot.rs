@@ -12,13 +12,14 @@
 //! - `config` has the settings, `client` the requests, `wire` what they carry, `error` the one
 //!   place that makes errors of answers, `convert` the one place where HubSpot meets the model.
 //! - `object` has the object types, `catalog` their properties as last read.
-//! - `changes`, `read` and `write` are what a [`Connector`] does, `association` and `relate` the same
-//!   for associations.
+//! - `changes`, `read`, `history` and `write` are what a [`Connector`] does, `association` and `relate`
+//!   the same for associations.
 //! - `webhook` reads what HubSpot sends, `subscribe` tells it what to send, `provision` makes fields.
 //!
 //! [`HubSpot::requests`] counts by these kinds: `account`, `schema`, `list`, `search`, `read` (a
-//! batch by id), `resolve` (one id, after a merge), `associations` (a read of them), `create`,
-//! `update`, `upsert`, `archive`, `associate` (a write of associations), `property`, `webhooks`.
+//! batch by id), `history` (the same, for the times of properties), `resolve` (one id, after a merge),
+//! `associations` (a read of them), `create`, `update`, `upsert`, `archive`, `associate` (a write of
+//! associations), `property`, `webhooks`.
 
 mod association;
 mod catalog;
@@ -27,6 +28,7 @@ mod client;
 mod config;
 mod convert;
 mod error;
+mod history;
 mod object;
 mod provision;
 mod read;
@@ -184,7 +186,7 @@ impl Connector for HubSpot {
     }
 
     fn extensions(&self) -> Extensions<'_> {
-        let mut extensions = Extensions::none().provisioner(self);
+        let mut extensions = Extensions::none().provisioner(self).field_history(self);
         if let Some(webhooks) = &self.webhooks {
             extensions = extensions.webhooks(webhooks);
         }

@@ -13,6 +13,8 @@ mod catalog;
 mod costs;
 #[path = "hubspot_powers/custom.rs"]
 mod custom;
+#[path = "hubspot_powers/history.rs"]
+mod history;
 #[path = "hubspot_powers/setting_up.rs"]
 mod setting_up;
 #[path = "hubspot_powers/writing.rs"]

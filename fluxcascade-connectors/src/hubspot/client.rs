@@ -208,6 +208,17 @@ impl Api {
         Ok(self.ask(call).await?.content)
     }
 
+    /// The same, with what properties held before: fifty records at most.
+    pub(super) async fn history(
+        &self,
+        object: &str,
+        batch: &BatchRead<'_>,
+    ) -> Result<BatchAnswer, ConnectorError> {
+        let path = format!("{}/{object}/batch/read", self.paths.objects);
+        let call = Call::read("history", Method::Post, path).body(json(batch)?);
+        Ok(self.ask(call).await?.content)
+    }
+
     /// Which record answers to this id now; after a merge it may be another one.
     pub(super) async fn resolve(
         &self,
@@ -359,7 +370,7 @@ impl Api {
         match self.http.send(&call).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.error.kind == ErrorKind::NotFound => Ok(()),
-            Err(failure) => Err(failure.error),
+            Err(failure) => Err(of_developer(failure.error)),
         }
     }
 
@@ -383,7 +394,8 @@ impl Api {
         what: &str,
         body: Body,
     ) -> Result<Dated<T>, ConnectorError> {
-        let answer = self.http.send(&self.as_developer(app, method, what).body(body)).await?;
+        let sent = self.http.send(&self.as_developer(app, method, what).body(body)).await;
+        let answer = sent.map_err(|failure| of_developer(failure.error))?;
         Ok(Dated { content: answer.json()?, date: answer.date() })
     }
 
@@ -391,6 +403,31 @@ impl Api {
         let answer: Answer = self.http.send(&call).await?;
         Ok(Dated { content: answer.json()?, date: answer.date() })
     }
+}
+
+/// What was refused is a developer's key, or what it may do: not the account's token.
+fn of_developer(error: ConnectorError) -> ConnectorError {
+    let what = match error.kind {
+        ErrorKind::Auth => {
+            "HubSpot does not accept the developer's key (`app.developer_key`); take it from the developer \
+             account that the app is of"
+        }
+        ErrorKind::Permission => {
+            "HubSpot does not let the developer's key (`app.developer_key`) do this; check that the app \
+             (`app.id`) is of that developer account"
+        }
+        ErrorKind::NotFound
+        | ErrorKind::Validation
+        | ErrorKind::PreconditionFailed
+        | ErrorKind::PositionLost
+        | ErrorKind::Permanent
+        | ErrorKind::Protocol
+        | ErrorKind::RateLimited
+        | ErrorKind::Transient => return error,
+    };
+    let words = error.message.split_once("; it says: ").map(|(_, words)| words.to_owned());
+    let said = words.map(|words| format!("; it says: {words}")).unwrap_or_default();
+    ConnectorError { message: format!("{what}{said}"), ..error }
 }
 
 /// None, if HubSpot does not know it.

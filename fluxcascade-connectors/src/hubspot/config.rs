@@ -68,7 +68,10 @@ pub struct HubSpotConfig {
     /// What the account takes, where workers share its budget.
     #[serde(default)]
     pub limits: HubSpotLimits,
-    /// The client secret of the app whose webhooks are taken; none are without it.
+    /// The client secret of the app whose webhooks are taken; none are without it. Deliveries with
+    /// HubSpot's third signature are taken for five minutes. Those with the first or second one alone, as
+    /// of private apps, have no time in it: they are taken while none of their events is more than 25
+    /// hours old, for HubSpot tries for a day.
     #[serde(default, deserialize_with = "maybe_secret")]
     pub webhook_secret: Option<SecretString>,
     /// The app that is told what webhooks to send; without it that is done in the app's settings.
@@ -78,6 +81,10 @@ pub struct HubSpotConfig {
 
 /// An app of HubSpot's developers, whose webhooks are set up over the API. Private apps' are not: those
 /// are set up in HubSpot's own pages alone.
+///
+/// What is subscribed to, and the address that it is sent to, are the app's: they count for all accounts
+/// that have installed it, those of other customers, too. Which account an event is of is in it. Ending a
+/// subscription ends it for all of them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubSpotApp {
@@ -291,7 +298,8 @@ impl HubSpotBuilder {
         self
     }
 
-    /// Lets webhooks be subscribed to, for this app of a developer account.
+    /// Lets webhooks be subscribed to, for this app of a developer account: for [all accounts](HubSpotApp)
+    /// that have installed it.
     pub fn app(mut self, id: u64, developer_key: impl Into<SecretString>) -> Self {
         self.config.app = Some(HubSpotApp { id, developer_key: developer_key.into() });
         self
@@ -388,6 +396,12 @@ impl HubSpotConfig {
             if !path.starts_with('/') || path.ends_with('/') || path.contains(['?', '#']) {
                 problems.add(format!("`paths.{name}` must be like /crm/v3/objects"));
             }
+        }
+        if self.oauth.as_ref().is_some_and(|app| app.scopes.is_empty()) {
+            problems.add(
+                "`oauth.scopes` is empty, and HubSpot asks people for nothing else: name what the app needs \
+                 as in its settings, such as crm.objects.contacts.read and crm.objects.contacts.write",
+            );
         }
         if self.webhook_secret.as_ref().is_some_and(|secret| secret.expose_secret().is_empty()) {
             problems.add("`webhook_secret` is empty; take it from the app's settings in HubSpot");

@@ -102,12 +102,12 @@ async fn read_inputs(
     inputs: Vec<IdInput<'_>>,
     properties: &[&str],
 ) -> Result<BatchAnswer, ConnectorError> {
-    let request = BatchRead { properties, properties_with_history: [], id_property, inputs };
+    let request = BatchRead { properties, properties_with_history: &[], id_property, inputs };
     api.read(object, which, &request).await
 }
 
 /// The rows that could not be read: they are no missing records.
-fn failures(rows: &[ErrorBody]) -> impl Iterator<Item = &ErrorBody> {
+pub(super) fn failures(rows: &[ErrorBody]) -> impl Iterator<Item = &ErrorBody> {
     rows.iter().filter(|row| row.category != "OBJECT_NOT_FOUND")
 }
 

@@ -26,6 +26,10 @@ const UNHEARD: [&str; 2] = ["hs_lastmodifieddate", "num_unique_conversion_events
 #[derive(Debug)]
 pub(super) struct App(pub(super) HubSpotApp);
 
+/// Subscriptions are the [app's](super::HubSpotApp): what is subscribed to here is sent for every account
+/// that has installed it, and what is listed may have been subscribed to for another one of them. To end a
+/// subscription ends it for all: end what no account's mapping needs any more, and not what one has ceased
+/// to need. Repeating is cheap, as what is there is left as it is.
 #[async_trait]
 impl Subscriptions for HubSpot {
     async fn subscribe(

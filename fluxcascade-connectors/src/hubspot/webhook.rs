@@ -3,6 +3,12 @@
 //! Facts are from "Validating requests" and "Webhooks API" in HubSpot's documentation, and from payloads
 //! that others have published: real ones name the type `subscriptionType` where examples say `eventType`,
 //! and ids are numbers.
+//!
+//! The third way of signing has a time, and a delivery is taken for five minutes from it. The first and the
+//! second have none: whoever got hold of a delivery could send it again for ever, also one that was signed in
+//! the third way, too, with that header left out. So what they sign must say for itself when it happened,
+//! and is taken for as long as HubSpot goes on sending it. Sent again within that time it is a reason to
+//! read a record once more, and nothing else.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,6 +27,10 @@ use crate::signature::{Secret, check_age, check_size, said};
 
 /// How old a delivery with a time may be; of HubSpot's documentation.
 const OLDEST: Duration = Duration::from_secs(5 * 60);
+
+/// How long ago the events of a delivery without a time may have been: HubSpot tries for a day, and some
+/// deliveries come late on their last attempt.
+const OLDEST_EVENT: Duration = Duration::from_secs(25 * 3600);
 
 const V3: &str = "X-HubSpot-Signature-v3";
 const TIME: &str = "X-HubSpot-Request-Timestamp";
@@ -54,11 +64,13 @@ pub(super) struct Webhooks {
 impl Webhooks {
     /// HubSpot signs CRM events in the first and in the third way at once. The third one has a time, so
     /// that it counts where it is there.
-    fn check(&self, delivery: &Delivery<'_>) -> Result<(), DeliveryError> {
+    fn check(&self, delivery: &Delivery<'_>) -> Result<Timed, DeliveryError> {
         check_size(delivery)?;
+        let mut timed = Timed::BySignature;
         let is_right = if let Some(signature) = delivery.header(V3) {
             self.check_third(delivery, signature)?
         } else {
+            timed = Timed::ByItsEvents;
             let signature = delivery.header(V1).ok_or(DeliveryError::NotSigned(V3))?;
             let parts: &[&[u8]] = match delivery.header(VERSION) {
                 Some("v2") => &[delivery.method.as_bytes(), delivery.url.as_bytes(), delivery.body],
@@ -66,7 +78,7 @@ impl Webhooks {
             };
             self.secret.has_hashed(parts, signature)
         };
-        if is_right { Ok(()) } else { Err(DeliveryError::Forged) }
+        if is_right { Ok(timed) } else { Err(DeliveryError::Forged) }
     }
 
     fn check_third(&self, delivery: &Delivery<'_>, signature: &str) -> Result<bool, DeliveryError> {
@@ -86,14 +98,28 @@ impl Webhooks {
     }
 }
 
+/// What says of a delivery when it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timed {
+    /// What is signed with it; it was looked at.
+    BySignature,
+    /// Each of its events.
+    ByItsEvents,
+}
+
 fn decoded(url: &str) -> String {
     DECODED.iter().fold(url.to_owned(), |url, (from, to)| url.replace(from, to))
 }
 
 impl WebhookSource for Webhooks {
     fn read(&self, delivery: &Delivery<'_>) -> Result<Vec<Notice>, DeliveryError> {
-        self.check(delivery)?;
+        let timed = self.check(delivery)?;
         let events: Vec<Event> = said(delivery, "list of events")?;
+        if timed == Timed::ByItsEvents {
+            for event in &events {
+                event.check_age(delivery)?;
+            }
+        }
         let mut notices: BTreeSet<Notice> = events.iter().flat_map(Event::notices).collect();
         // A host may call a custom object by its name.
         let renamed = |notice: &Notice| {
@@ -111,6 +137,7 @@ impl WebhookSource for Webhooks {
 #[serde(rename_all = "camelCase")]
 struct Event {
     portal_id: Id,
+    occurred_at: Option<i64>,
     #[serde(alias = "eventType")]
     subscription_type: Option<String>,
     object_type_id: Option<String>,
@@ -127,6 +154,18 @@ struct Event {
 }
 
 impl Event {
+    /// Refuses an event that HubSpot would not send any more, or that says nothing of its time.
+    fn check_age(&self, delivery: &Delivery<'_>) -> Result<(), DeliveryError> {
+        let occurred = self.occurred_at.ok_or_else(|| {
+            DeliveryError::Malformed(
+                "an event that is signed without a time has no occurredAt".into(),
+            )
+        })?;
+        let occurred = Timestamp::from_millis(occurred);
+        let most = if occurred > delivery.received { OLDEST } else { OLDEST_EVENT };
+        check_age(delivery, occurred, most)
+    }
+
     /// The records that it is about. A merge is about all of its records: which of them is left is read.
     fn notices(&self) -> Vec<Notice> {
         let mut found: Vec<(Option<ObjectType>, &Id)> = Vec::new();
@@ -200,6 +239,7 @@ fn record(id: &Id) -> Option<RecordId> {
 #[cfg(test)]
 mod tests {
     use secrecy::SecretString;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
@@ -224,12 +264,20 @@ mod tests {
 
     const CREATION: &str = r#"[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]"#;
 
+    const FIRST: &str = "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de";
+    const OCCURRED_AT: i64 = 1_564_113_600_000;
+
+    /// The first vector, so many seconds after its event.
+    fn first_way<'a>(headers: &'a [(&'a str, &'a str)], seconds: i64) -> Delivery<'a> {
+        let received = Timestamp::from_millis(OCCURRED_AT + seconds * 1_000);
+        Delivery { received, ..delivery("POST", headers, CREATION.as_bytes()) }
+    }
+
     /// HubSpot's documentation, "Validating requests".
     #[test]
     fn the_vectors_of_the_first_and_the_second_way_are_right() {
-        let first = "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de";
-        let headers = [(V1, first), (VERSION, "v1")];
-        let read = webhooks().read(&delivery("POST", &headers, CREATION.as_bytes())).unwrap();
+        let headers = [(V1, FIRST), (VERSION, "v1")];
+        let read = webhooks().read(&first_way(&headers, 1)).unwrap();
         assert_eq!(read, [notice("62515", "contacts", "123")]);
         let second = "9569219f8ba981ffa6f6f16aa0f48637d35d728c7e4d93d0d52efaa512af7900";
         let headers = [(V1, second), (VERSION, "v2")];
@@ -237,6 +285,26 @@ mod tests {
         webhooks().check(&delivery("POST", &headers, body)).unwrap();
         let get = "eee2dddcc73c94d699f5e395f4b9d454a069a6855fbfa152e91e88823087200e";
         webhooks().check(&delivery("GET", &[(V1, get), (VERSION, "v2")], b"")).unwrap();
+    }
+
+    #[test]
+    fn what_is_signed_without_a_time_is_taken_only_while_its_events_are_young() {
+        const HOUR: i64 = 3600;
+        let headers = [(V1, FIRST)];
+        for taken in [-300, 0, 24 * HOUR, 25 * HOUR] {
+            assert_eq!(webhooks().read(&first_way(&headers, taken)).unwrap().len(), 1, "{taken}");
+        }
+        for refused in [-301, 26 * HOUR, 365 * 24 * HOUR] {
+            let error = webhooks().read(&first_way(&headers, refused)).unwrap_err();
+            assert_eq!(error, DeliveryError::OutOfTime(refused.unsigned_abs()));
+            assert_eq!(error.status(), 401);
+        }
+        // Nothing says how old it is.
+        let body = br#"[{"portalId":7,"subscriptionType":"contact.creation","objectId":1}]"#;
+        let hash = Sha256::digest([SECRET.as_bytes(), body].concat());
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let error = webhooks().read(&delivery("POST", &[(V1, &hash)], body)).unwrap_err();
+        assert!(matches!(error, DeliveryError::Malformed(_)), "{error}");
     }
 
     const THIRD: &str = "rQEKkaNUiu+1qGF//O/pw4BCzstSqO1PyUnGICmf+7o=";
@@ -267,7 +335,7 @@ mod tests {
     /// A signature of another way does not help one that is not right.
     #[test]
     fn a_wrong_signature_is_not_made_up_for_by_another_way() {
-        let first = "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de";
+        let first = FIRST;
         let headers = [(V3, THIRD), (TIME, "1700000000000"), (V1, first)];
         let both = delivery("POST", &headers, CREATION.as_bytes());
         assert_eq!(webhooks().read(&both), Err(DeliveryError::Forged));

@@ -77,6 +77,16 @@ pub(super) struct Record {
     #[serde(default)]
     pub(super) archived: bool,
     pub(super) object_write_trace_id: Option<String>,
+    /// Only if they were asked for.
+    #[serde(default)]
+    pub(super) properties_with_history: BTreeMap<String, Vec<Past>>,
+}
+
+/// A value that a property has had, as far as it is looked at.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Past {
+    #[serde(default)]
+    pub(super) timestamp: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,7 +210,7 @@ impl Filter {
 #[serde(rename_all = "camelCase")]
 pub(super) struct BatchRead<'a> {
     pub(super) properties: &'a [&'a str],
-    pub(super) properties_with_history: [&'static str; 0],
+    pub(super) properties_with_history: &'a [&'a str],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id_property: Option<&'a str>,
     pub(super) inputs: Vec<IdInput<'a>>,

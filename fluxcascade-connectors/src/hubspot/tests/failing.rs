@@ -160,6 +160,34 @@ fn everything_that_is_wrong_with_the_settings_is_said_at_once() {
 }
 
 #[test]
+fn an_app_without_scopes_is_refused_before_anybody_is_asked_for_none() {
+    use crate::http::oauth::OAuthApp;
+    let mut config: HubSpotConfig = serde_json::from_str("{}").unwrap();
+    config.oauth = Some(OAuthApp::new("id", "s3cret", "https://acme.example/connected"));
+    let error = HubSpot::from_config(config).build().unwrap_err();
+    assert!(error.to_string().contains("`oauth.scopes` is empty"), "{error}");
+    assert!(error.to_string().contains("crm.objects.contacts.read"), "{error}");
+}
+
+#[tokio::test]
+async fn a_developers_key_that_is_not_taken_is_named_and_not_the_token() {
+    for (code, kind) in [(401, ErrorKind::Auth), (403, ErrorKind::Permission)] {
+        let server = MockServer::start().await;
+        let no = status(code, error("INVALID_AUTHENTICATION"));
+        Mock::given(method("GET")).respond_with(no).mount(&server).await;
+        let builder = HubSpot::builder().token("pat-na1-s3cret").base_url(server.uri());
+        let hubspot = builder.app(7, "dev-s3cret").build().unwrap();
+        let subscriptions = hubspot.extensions().subscriptions.unwrap();
+        let found = subscriptions.subscriptions().await.unwrap_err();
+        assert_eq!(found.kind, kind);
+        assert!(found.message.contains("`app.developer_key`"), "{found}");
+        assert!(!found.message.contains("the token"), "{found}");
+        assert!(found.message.ends_with("it says: so it is"), "{found}");
+        assert!(!found.to_string().contains("s3cret"), "{found}");
+    }
+}
+
+#[test]
 fn a_configuration_file_refuses_settings_that_it_does_not_know() {
     let read = |text: &str| serde_json::from_str::<HubSpotConfig>(text);
     let config = read(r#"{"token":"pat-na1-s3cret","http":{"max_wait_ms":5}}"#).unwrap();

@@ -22,6 +22,8 @@ use crate::sim::draw::below;
 
 /// How many inputs a batch has at most.
 const BATCH: usize = 100;
+/// And if it asks for histories.
+const BATCH_WITH_HISTORY: usize = 50;
 
 /// What a batch of writes does with its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,12 @@ pub(super) fn read(
 ) -> Result<Reply, HubSpotRefusal> {
     let asked: Read = parsed(call)?;
     let ids = ids(&asked.inputs)?;
+    if !asked.properties_with_history.is_empty() && ids.len() > BATCH_WITH_HISTORY {
+        return Err(HubSpotRefusal::request(format!(
+            "Invalid batch of {} inputs: with histories it must not have over {BATCH_WITH_HISTORY}",
+            ids.len()
+        )));
+    }
     let shelf = shelf(call)?;
     let wanted = Wanted { properties: asked.properties, history: asked.properties_with_history };
     let (mut results, mut missing) = (Vec::new(), Vec::new());
