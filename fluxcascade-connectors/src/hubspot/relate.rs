@@ -194,6 +194,16 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    /// Why it is worth another try.
+    pub(super) fn passing(&self) -> Option<&ConnectorError> {
+        match self {
+            Trouble::NotSent(error) | Trouble::Unclear(error) => {
+                Some(error).filter(|error| error.is_transient())
+            }
+            Trouble::Refused(..) => None,
+        }
+    }
+
     fn error(&self) -> &ConnectorError {
         match self {
             Trouble::NotSent(error) | Trouble::Refused(_, error) | Trouble::Unclear(error) => error,
@@ -202,7 +212,7 @@ impl Trouble {
 }
 
 /// A record of which associations are wanted.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanting<'a> {
     pub(super) place: usize,
     pub(super) record: &'a RecordId,

@@ -302,7 +302,8 @@ mod tests {
         // Nothing says how old it is.
         let body = br#"[{"portalId":7,"subscriptionType":"contact.creation","objectId":1}]"#;
         let hash = Sha256::digest([SECRET.as_bytes(), body].concat());
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String =
+            hash.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let error = webhooks().read(&delivery("POST", &[(V1, &hash)], body)).unwrap_err();
         assert!(matches!(error, DeliveryError::Malformed(_)), "{error}");
     }

@@ -16,6 +16,7 @@ mod row;
 mod stage;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind, Write, WriteOutcome, WriteRequest};
 use fluxcascade_core::model::{FieldName, RecordId, Version};
@@ -32,6 +33,15 @@ use crate::http::{Failure, Fate};
 
 /// Rows in one request, at most.
 pub(super) const BATCH: usize = 100;
+
+/// How long is waited between attempts to finish what was begun, while there is time.
+const PATIENCE: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+];
 
 /// A stage that moves on only: on the way back it has to be cleared first.
 const STAGE: &str = "lifecyclestage";

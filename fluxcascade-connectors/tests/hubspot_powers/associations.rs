@@ -237,6 +237,24 @@ async fn what_is_refused_after_a_part_was_done_is_unknown_and_by_itself_it_is_re
 }
 
 #[tokio::test]
+async fn what_a_new_record_is_to_be_associated_with_is_tried_again_while_there_is_time() {
+    for effect in [Effect::LostRequest, Effect::LostAnswer, Effect::Status(503), Effect::Limit] {
+        let (bench, _, [oak, ..]) = bench().await;
+        let mut fields = texts(&[("email", "new@x.io")]);
+        fields.push((ALL, to_all("companies", &[&oak])));
+        // It is there already, so that HubSpot takes its associations by themselves.
+        let cy = bench.sim.seed_contact([("email", "new@x.io")]).unwrap();
+        for part in ["associate/default", "companies/batch/read"] {
+            let rule = FaultRule::new(When::Next(2), effect).path(format!("*/{part}"));
+            bench.sim.add_fault(rule);
+        }
+        let by = fluxcascade_core::connector::WriteAction::Upsert { by: name("email") };
+        assert_eq!(applied(&bench.write_one(write(by, &fields)).await), cy, "{effect:?}");
+        assert_eq!(tied(&bench, &cy), [(oak, false)], "{effect:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_upsert_whose_association_got_lost_is_unknown_and_whole_when_it_is_sent_again() {
     let (bench, _, [oak, ..]) = bench().await;
     let mut fields = texts(&[("email", "new@x.io"), ("firstname", "Ann")]);

@@ -12,7 +12,7 @@ use super::super::error;
 use super::super::read;
 use super::super::relate::{self, Step, Trouble, Wanting};
 use super::row::{OnExisting, Row};
-use super::{BATCH, Session, applied, rejected};
+use super::{BATCH, PATIENCE, Session, applied, rejected};
 
 impl Session<'_> {
     /// Answers archives of records that are archived already, or not there at all: HubSpot says the
@@ -246,10 +246,33 @@ impl Session<'_> {
         }
         let not_after = self.request.not_after;
         troubles.extend(relate::carry_out(self.api, &self.known.kind, all, not_after).await);
+        self.relate_again(&wanting, &mut troubles).await;
         for row in rows {
             if let Some(trouble) = troubles.remove(&row.place) {
                 self.partly(row, trouble);
             }
+        }
+    }
+
+    /// A record that was just made is not left without what it is to be associated with for a trouble that
+    /// passes: it is associated again while there is time, by what there is then.
+    async fn relate_again(&self, wanting: &[Wanting<'_>], troubles: &mut HashMap<usize, Trouble>) {
+        let (kind, not_after) = (&self.known.kind, self.request.not_after);
+        for wait in PATIENCE {
+            let passing = |one: &Wanting<'_>| troubles.get(&one.place)?.passing();
+            let told =
+                wanting.iter().filter_map(passing).filter_map(|error| error.retry_after).max();
+            let open: Vec<Wanting<'_>> =
+                wanting.iter().filter(|one| passing(one).is_some()).cloned().collect();
+            let wait = wait.max(told.unwrap_or_default());
+            if open.is_empty() || self.api.clock().now() + wait > not_after {
+                return;
+            }
+            self.api.clock().sleep(wait).await;
+            troubles.retain(|place, _| open.iter().all(|one| one.place != *place));
+            let (steps, more) = relate::plan(self.api, kind, &open).await;
+            troubles.extend(more);
+            troubles.extend(relate::carry_out(self.api, kind, steps, not_after).await);
         }
     }
 

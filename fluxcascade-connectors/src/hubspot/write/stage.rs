@@ -5,24 +5,13 @@
 //! reached for that long, and its write is unknown then.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind, WriteOutcome};
 use fluxcascade_core::model::{RecordId, Timestamp};
 
 use super::super::client::{Departure, Room, Verb};
 use super::row::{OnExisting, Row, batches};
-use super::{STAGE, Session, applied};
-
-/// How long is waited between attempts to set what was cleared.
-const PATIENCE: [Duration; 6] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(20),
-    Duration::from_secs(40),
-];
+use super::{PATIENCE, STAGE, Session, applied};
 
 /// A record whose stage an answer shows not to have moved.
 #[derive(Debug)]
