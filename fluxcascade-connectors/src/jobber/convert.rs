@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::error;
-use super::fields::{Contact, Field as Of, Known, Shape, TITLES};
+use super::fields::{Contact, Field as Of, Known, Plain, Shape, TITLES};
 use super::lists::{self, Entry};
 use super::object::{Archive, Object};
 use super::wire::{Address, Email, Field, GraphError, Identified, Phone, Record, Segment};
@@ -178,15 +178,7 @@ pub(super) fn slot(record: &Record, hidden: &Hidden, field: &Of) -> Result<Slot,
     };
     let at = At { record, hidden, known };
     match known.shape {
-        Shape::Text | Shape::Email | Shape::Phone => at.read(|text| bounded(known.name, text)),
-        Shape::Choice(_) => at.read(|code| custom::choice(known.name, code)),
-        Shape::Title => at.read(|title: String| Ok(Value::Choice(title_code(&title)))),
-        Shape::Bool => at.read(|yes| Ok(Value::Bool(yes))),
-        Shape::Int => at.read(|number| Ok(Value::Int(number))),
-        Shape::Decimal => at.read(|raw: Box<RawValue>| decimal(known.name, &raw)),
-        Shape::Instant | Shape::Scheduled => {
-            at.read(|text: String| time(known.name, &text).map(Value::Instant))
-        }
+        Shape::Plain(plain) => at.plain(plain),
         Shape::Part(part) => at.read(|mut address: Address| {
             let line = address.remove(part.key()).flatten();
             line.map_or(Ok(Value::Null), |line| bounded(known.name, line))
@@ -220,6 +212,21 @@ struct At<'a> {
 }
 
 impl At<'_> {
+    fn plain(&self, plain: Plain) -> Result<Slot, String> {
+        let name = self.known.name;
+        match plain {
+            Plain::Text | Plain::Email | Plain::Phone => self.read(|text| bounded(name, text)),
+            Plain::Choice(_) => self.read(|code| custom::choice(name, code)),
+            Plain::Title => self.read(|title: String| Ok(Value::Choice(title_code(&title)))),
+            Plain::Bool => self.read(|yes| Ok(Value::Bool(yes))),
+            Plain::Int => self.read(|number| Ok(Value::Int(number))),
+            Plain::Decimal => self.read(|raw: Box<RawValue>| decimal(name, &raw)),
+            Plain::Instant | Plain::Scheduled => {
+                self.read(|text: String| time(name, &text).map(Value::Instant))
+            }
+        }
+    }
+
     fn read<T: DeserializeOwned>(
         &self,
         value: impl FnOnce(T) -> Result<Value, String>,

@@ -277,19 +277,9 @@ fn fields_at<'a>(path: &[Segment], written: &'a [Of]) -> Vec<&'a Of> {
             let mut own = input.filter_map(|place| place.rsplit('.').next()).chain([known.key]);
             match known.shape {
                 Shape::Contact(contact, _) => keys.iter().any(|key| is_list(key, contact)),
-                Shape::Text
-                | Shape::Email
-                | Shape::Phone
-                | Shape::Bool
-                | Shape::Int
-                | Shape::Decimal
-                | Shape::Instant
-                | Shape::Scheduled
-                | Shape::Choice(_)
-                | Shape::Title
-                | Shape::Part(_)
-                | Shape::Amount(_)
-                | Shape::Ref(_) => own.any(|own| keys.iter().any(|key| key == own)),
+                Shape::Plain(_) | Shape::Part(_) | Shape::Amount(_) | Shape::Ref(_) => {
+                    own.any(|own| keys.iter().any(|key| key == own))
+                }
             }
         }
         Of::Custom(_) => keys.iter().any(|key| key == "customFields"),

@@ -55,6 +55,21 @@ pub(super) enum AddressPart {
 /// What a field is, and how it stands in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
+    /// A value at the key.
+    Plain(Plain),
+    /// A part of the address at the key.
+    Part(AddressPart),
+    /// An amount among those at the key.
+    Amount(&'static str),
+    /// An entry of a list.
+    Contact(Contact, Place),
+    /// Another record.
+    Ref(Object),
+}
+
+/// A value that stands by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plain {
     Text,
     Email,
     Phone,
@@ -68,14 +83,6 @@ pub(super) enum Shape {
     Choice(&'static [&'static str]),
     /// How a client is addressed: `Mr.` is read, `MR` is written.
     Title,
-    /// A part of the address at the key.
-    Part(AddressPart),
-    /// An amount among those at the key.
-    Amount(&'static str),
-    /// An entry of a list.
-    Contact(Contact, Place),
-    /// Another record.
-    Ref(Object),
 }
 
 /// A field that every account has.
@@ -176,22 +183,35 @@ impl AddressPart {
     }
 }
 
-impl Known {
+impl Plain {
     /// Its type.
-    fn field_type(&self) -> FieldType {
+    fn field_type(self) -> FieldType {
         let choice = |options: &[&str]| FieldType::Choice {
             options: options.iter().map(|&option| option.to_owned()).collect(),
         };
+        match self {
+            Plain::Text => FieldType::Text,
+            Plain::Email => FieldType::Email,
+            Plain::Phone => FieldType::Phone,
+            Plain::Bool => FieldType::Bool,
+            Plain::Int => FieldType::Int,
+            Plain::Decimal => FieldType::Decimal,
+            Plain::Instant | Plain::Scheduled => FieldType::Instant,
+            Plain::Choice(options) => choice(options),
+            Plain::Title => choice(&TITLES),
+        }
+    }
+}
+
+impl Known {
+    /// Its type.
+    fn field_type(&self) -> FieldType {
         match self.shape {
-            Shape::Text | Shape::Part(_) => FieldType::Text,
-            Shape::Bool => FieldType::Bool,
-            Shape::Int => FieldType::Int,
-            Shape::Decimal | Shape::Amount(_) => FieldType::Decimal,
-            Shape::Instant | Shape::Scheduled => FieldType::Instant,
-            Shape::Choice(options) => choice(options),
-            Shape::Title => choice(&TITLES),
-            Shape::Email | Shape::Contact(Contact::Email, _) => FieldType::Email,
-            Shape::Phone | Shape::Contact(Contact::Phone, _) => FieldType::Phone,
+            Shape::Plain(plain) => plain.field_type(),
+            Shape::Part(_) => FieldType::Text,
+            Shape::Amount(_) => FieldType::Decimal,
+            Shape::Contact(Contact::Email, _) => FieldType::Email,
+            Shape::Contact(Contact::Phone, _) => FieldType::Phone,
             // The name is one of this adapter's own.
             Shape::Ref(object) => ObjectType::new(object.many())
                 .map_or(FieldType::Text, |object| FieldType::Ref { object }),
@@ -213,16 +233,7 @@ impl Known {
             // All amounts at once: two fields of a mapping then share a selection.
             Shape::Amount(_) => format!("{} {{ {} }}", self.key, table::AMOUNTS),
             Shape::Ref(_) => format!("{} {{ id }}", self.key),
-            Shape::Text
-            | Shape::Email
-            | Shape::Phone
-            | Shape::Bool
-            | Shape::Int
-            | Shape::Decimal
-            | Shape::Instant
-            | Shape::Scheduled
-            | Shape::Choice(_)
-            | Shape::Title => self.key.to_owned(),
+            Shape::Plain(_) => self.key.to_owned(),
         }
     }
 }

@@ -11,7 +11,7 @@ use fluxcascade_core::model::{FieldName, Slot, Timestamp, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::super::custom::Fields;
-use super::super::fields::{AddressPart, Contact, Field as Of, Known, Place, Shape, TITLES};
+use super::super::fields::{AddressPart, Contact, Field as Of, Known, Place, Plain, Shape, TITLES};
 use super::super::lists::{self, Entry, Wanted};
 use super::super::object::Object;
 use super::super::wire::{Address, Field, Record};
@@ -105,18 +105,9 @@ impl Change {
             Shape::Part(part) => self.address.push((part, text(value)?.unwrap_or_default())),
             Shape::Contact(Contact::Email, place) => self.emails.push((place, text(value)?)),
             Shape::Contact(Contact::Phone, place) => self.phones.push((place, text(value)?)),
-            Shape::Text
-            | Shape::Email
-            | Shape::Phone
-            | Shape::Bool
-            | Shape::Int
-            | Shape::Decimal
-            | Shape::Instant
-            | Shape::Scheduled
-            | Shape::Choice(_)
-            | Shape::Title
-            | Shape::Amount(_)
-            | Shape::Ref(_) => self.take_plain(known, field, value)?,
+            Shape::Plain(_) | Shape::Amount(_) | Shape::Ref(_) => {
+                self.take_plain(known, field, value)?;
+            }
         }
         Ok(())
     }
@@ -128,7 +119,7 @@ impl Change {
                 return Ok(());
             }
         }
-        let input = plain(known.shape, value)?;
+        let input = alone(known.shape, value)?;
         self.create.extend(known.create.map(|place| (place, input.clone())));
         self.edit.extend(known.edit.map(|place| (place, input)));
         Ok(())
@@ -367,26 +358,31 @@ fn insert_edits(input: &mut Map<String, Json>, contact: Contact, edits: &lists::
 }
 
 /// A value that stands alone, as an input has it.
-fn plain(shape: Shape, value: &Value) -> Result<Json, String> {
+fn alone(shape: Shape, value: &Value) -> Result<Json, String> {
     match shape {
-        Shape::Text | Shape::Email | Shape::Phone | Shape::Choice(_) => {
+        Shape::Plain(of) => plain(of, value),
+        Shape::Amount(_) => plain(Plain::Decimal, value),
+        Shape::Ref(object) => referred(object, value),
+        Shape::Part(_) | Shape::Contact(..) => Err("is no value of its own".to_owned()),
+    }
+}
+
+fn plain(of: Plain, value: &Value) -> Result<Json, String> {
+    match of {
+        Plain::Text | Plain::Email | Plain::Phone | Plain::Choice(_) => {
             Ok(Json::String(text(value)?.unwrap_or_default()))
         }
-        Shape::Title => title(value),
-        Shape::Bool => {
+        Plain::Title => title(value),
+        Plain::Bool => {
             let Value::Bool(yes) = value else {
                 return Err("must be true or false, and cannot be cleared".to_owned());
             };
             Ok(Json::Bool(*yes))
         }
-        Shape::Int => whole(value).map(|number| json!(number)),
-        Shape::Decimal | Shape::Amount(_) => {
-            custom::json_number(value).ok_or_else(|| custom::NO_NUMBER.to_owned())
-        }
-        Shape::Instant => instant(value).map(|at| json!(at.to_string())),
-        Shape::Scheduled => scheduled(instant(value)?),
-        Shape::Ref(object) => referred(object, value),
-        Shape::Part(_) | Shape::Contact(..) => Err("is no value of its own".to_owned()),
+        Plain::Int => whole(value).map(|number| json!(number)),
+        Plain::Decimal => custom::json_number(value).ok_or_else(|| custom::NO_NUMBER.to_owned()),
+        Plain::Instant => instant(value).map(|at| json!(at.to_string())),
+        Plain::Scheduled => scheduled(instant(value)?),
     }
 }
 

@@ -3,13 +3,27 @@
 
 use fluxcascade_core::model::SeenBy;
 
-use super::{AddressPart, Contact, Kind, Known, Place, Shape};
+use super::{AddressPart, Contact, Kind, Known, Place, Plain, Shape};
 use crate::jobber::object::Object;
 
 use AddressPart as A;
 use Contact::{Email, Phone};
 use Place::{Kind as Of, Primary};
 use Shape as S;
+
+const TEXT: Shape = S::Plain(Plain::Text);
+const EMAIL: Shape = S::Plain(Plain::Email);
+const PHONE: Shape = S::Plain(Plain::Phone);
+const BOOL: Shape = S::Plain(Plain::Bool);
+const INT: Shape = S::Plain(Plain::Int);
+const DECIMAL: Shape = S::Plain(Plain::Decimal);
+const INSTANT: Shape = S::Plain(Plain::Instant);
+const SCHEDULED: Shape = S::Plain(Plain::Scheduled);
+const TITLE: Shape = S::Plain(Plain::Title);
+
+const fn choice(options: &'static [&'static str]) -> Shape {
+    S::Plain(Plain::Choice(options))
+}
 
 const JOB_STATUSES: &[&str] = &[
     "requires_invoicing",
@@ -118,13 +132,13 @@ pub(super) const fn of(object: Object) -> &'static [Known] {
 }
 
 const CLIENTS: &[Known] = &[
-    plain("firstName", S::Text),
-    plain("lastName", S::Text),
-    plain("companyName", S::Text),
-    plain("isCompany", S::Bool),
-    plain("title", S::Title),
-    shown("isLead", S::Bool),
-    shown("isArchived", S::Bool),
+    plain("firstName", TEXT),
+    plain("lastName", TEXT),
+    plain("companyName", TEXT),
+    plain("isCompany", BOOL),
+    plain("title", TITLE),
+    shown("isLead", BOOL),
+    shown("isArchived", BOOL),
     part("billingAddress.street1", "billingAddress", A::Street1),
     part("billingAddress.street2", "billingAddress", A::Street2),
     part("billingAddress.city", "billingAddress", A::City),
@@ -144,24 +158,24 @@ const CLIENTS: &[Known] = &[
     entry("phones.fax", Phone, Of(Kind::Fax)),
     entry("phones.other", Phone, Of(Kind::Other)),
     // An invoice moves it, and not the client's time.
-    shown("balance", S::Decimal).by_sweep(),
-    shown("jobberWebUri", S::Text),
-    shown("createdAt", S::Instant),
-    shown("updatedAt", S::Instant),
+    shown("balance", DECIMAL).by_sweep(),
+    shown("jobberWebUri", TEXT),
+    shown("createdAt", INSTANT),
+    shown("updatedAt", INSTANT),
 ];
 
 const PROPERTIES: &[Known] = &[
     once("client", S::Ref(Object::Clients), "clientId").required().by_webhook(),
-    plain("name", S::Text).by_webhook(),
+    plain("name", TEXT).by_webhook(),
     part("address.street1", "address", A::Street1).by_webhook(),
     part("address.street2", "address", A::Street2).by_webhook(),
     part("address.city", "address", A::City).by_webhook(),
     part("address.province", "address", A::Province).by_webhook(),
     part("address.postalCode", "address", A::PostalCode).by_webhook(),
     part("address.country", "address", A::Country).by_webhook(),
-    shown("isBillingAddress", S::Bool).by_webhook(),
-    shown("routingOrder", S::Int).by_webhook(),
-    shown("jobberWebUri", S::Text).by_webhook(),
+    shown("isBillingAddress", BOOL).by_webhook(),
+    shown("routingOrder", INT).by_webhook(),
+    shown("jobberWebUri", TEXT).by_webhook(),
 ];
 
 const REQUESTS: &[Known] = &[
@@ -171,17 +185,17 @@ const REQUESTS: &[Known] = &[
         edit: Some("propertyId"),
         ..shown("property", S::Ref(Object::Properties))
     },
-    plain("title", S::Text),
+    plain("title", TEXT),
     // Some states come with the calendar alone.
-    shown("requestStatus", S::Choice(REQUEST_STATUSES)).by_sweep(),
-    shown("source", S::Text),
-    shown("contactName", S::Text),
-    shown("companyName", S::Text),
-    shown("email", S::Email),
-    shown("phone", S::Phone),
-    shown("jobberWebUri", S::Text),
-    shown("createdAt", S::Instant),
-    shown("updatedAt", S::Instant),
+    shown("requestStatus", choice(REQUEST_STATUSES)).by_sweep(),
+    shown("source", TEXT),
+    shown("contactName", TEXT),
+    shown("companyName", TEXT),
+    shown("email", EMAIL),
+    shown("phone", PHONE),
+    shown("jobberWebUri", TEXT),
+    shown("createdAt", INSTANT),
+    shown("updatedAt", INSTANT),
 ];
 
 const JOBS: &[Known] = &[
@@ -190,87 +204,87 @@ const JOBS: &[Known] = &[
     once("property", S::Ref(Object::Properties), "propertyId"),
     once("quote", S::Ref(Object::Quotes), "quoteId"),
     once("request", S::Ref(Object::Requests), "requestId"),
-    plain("title", S::Text),
-    plain("instructions", S::Text),
-    plain("jobNumber", S::Int),
-    shown("jobStatus", S::Choice(JOB_STATUSES)).by_sweep(),
-    shown("jobType", S::Choice(&["ONE_OFF", "RECURRING"])),
-    shown("billingType", S::Choice(&["FIXED_PRICE", "VISIT_BASED"])),
-    shown("startAt", S::Instant),
-    shown("endAt", S::Instant),
-    shown("completedAt", S::Instant),
-    shown("total", S::Decimal),
-    shown("invoicedTotal", S::Decimal).by_sweep(),
-    shown("uninvoicedTotal", S::Decimal).by_sweep(),
-    shown("jobberWebUri", S::Text),
-    shown("createdAt", S::Instant),
-    shown("updatedAt", S::Instant),
+    plain("title", TEXT),
+    plain("instructions", TEXT),
+    plain("jobNumber", INT),
+    shown("jobStatus", choice(JOB_STATUSES)).by_sweep(),
+    shown("jobType", choice(&["ONE_OFF", "RECURRING"])),
+    shown("billingType", choice(&["FIXED_PRICE", "VISIT_BASED"])),
+    shown("startAt", INSTANT),
+    shown("endAt", INSTANT),
+    shown("completedAt", INSTANT),
+    shown("total", DECIMAL),
+    shown("invoicedTotal", DECIMAL).by_sweep(),
+    shown("uninvoicedTotal", DECIMAL).by_sweep(),
+    shown("jobberWebUri", TEXT),
+    shown("createdAt", INSTANT),
+    shown("updatedAt", INSTANT),
 ];
 
 const QUOTES: &[Known] = &[
     once("client", S::Ref(Object::Clients), "clientId").required(),
     once("property", S::Ref(Object::Properties), "propertyId"),
     once("request", S::Ref(Object::Requests), "requestId"),
-    plain("title", S::Text),
-    plain("message", S::Text),
-    plain("contractDisclaimer", S::Text),
-    shown("quoteNumber", S::Text),
-    shown("quoteStatus", S::Choice(QUOTE_STATUSES)),
+    plain("title", TEXT),
+    plain("message", TEXT),
+    plain("contractDisclaimer", TEXT),
+    shown("quoteNumber", TEXT),
+    shown("quoteStatus", choice(QUOTE_STATUSES)),
     amount("amounts.subtotal", "subtotal"),
     amount("amounts.discountAmount", "discountAmount"),
     amount("amounts.taxAmount", "taxAmount"),
     amount("amounts.depositAmount", "depositAmount"),
     amount("amounts.total", "total"),
-    shown("sentAt", S::Instant),
-    shown("transitionedAt", S::Instant),
-    shown("jobberWebUri", S::Text),
-    shown("createdAt", S::Instant),
-    shown("updatedAt", S::Instant),
+    shown("sentAt", INSTANT),
+    shown("transitionedAt", INSTANT),
+    shown("jobberWebUri", TEXT),
+    shown("createdAt", INSTANT),
+    shown("updatedAt", INSTANT),
 ];
 
 const VISITS: &[Known] = &[
     once("job", S::Ref(Object::Jobs), "jobId").required(),
     shown("client", S::Ref(Object::Clients)),
     shown("property", S::Ref(Object::Properties)),
-    plain("title", S::Text).by_webhook(),
-    plain("instructions", S::Text).by_webhook(),
+    plain("title", TEXT).by_webhook(),
+    plain("instructions", TEXT).by_webhook(),
     Known {
         create: Some("schedule.startAt"),
         edit: Some("startAt"),
-        ..shown("startAt", S::Scheduled).by_webhook()
+        ..shown("startAt", SCHEDULED).by_webhook()
     },
     Known {
         create: Some("schedule.endAt"),
         edit: Some("endAt"),
-        ..shown("endAt", S::Scheduled).by_webhook()
+        ..shown("endAt", SCHEDULED).by_webhook()
     },
-    shown("allDay", S::Bool).by_webhook(),
-    shown("isComplete", S::Bool).by_webhook(),
-    shown("completedAt", S::Instant).by_webhook(),
-    shown("visitStatus", S::Choice(VISIT_STATUSES)).by_sweep(),
-    shown("createdAt", S::Instant),
+    shown("allDay", BOOL).by_webhook(),
+    shown("isComplete", BOOL).by_webhook(),
+    shown("completedAt", INSTANT).by_webhook(),
+    shown("visitStatus", choice(VISIT_STATUSES)).by_sweep(),
+    shown("createdAt", INSTANT),
 ];
 
 const INVOICES: &[Known] = &[
     once("client", S::Ref(Object::Clients), "clientId").required(),
-    plain("subject", S::Text),
-    plain("message", S::Text),
-    plain("contractDisclaimer", S::Text),
-    plain("invoiceNumber", S::Text),
-    plain("issuedDate", S::Instant),
+    plain("subject", TEXT),
+    plain("message", TEXT),
+    plain("contractDisclaimer", TEXT),
+    plain("invoiceNumber", TEXT),
+    plain("issuedDate", INSTANT),
     Known {
         create: Some("dueDetails.dueDate"),
         edit: Some("dueDetails.dueDate"),
-        ..shown("dueDate", S::Instant)
+        ..shown("dueDate", INSTANT)
     },
-    shown("receivedDate", S::Instant),
-    shown("invoiceStatus", S::Choice(INVOICE_STATUSES)).by_sweep(),
+    shown("receivedDate", INSTANT),
+    shown("invoiceStatus", choice(INVOICE_STATUSES)).by_sweep(),
     amount("amounts.subtotal", "subtotal"),
     amount("amounts.discountAmount", "discountAmount"),
     amount("amounts.taxAmount", "taxAmount"),
     amount("amounts.depositAmount", "depositAmount"),
     amount("amounts.total", "total"),
-    shown("jobberWebUri", S::Text),
-    shown("createdAt", S::Instant),
-    shown("updatedAt", S::Instant),
+    shown("jobberWebUri", TEXT),
+    shown("createdAt", INSTANT),
+    shown("updatedAt", INSTANT),
 ];

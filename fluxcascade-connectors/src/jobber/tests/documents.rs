@@ -10,7 +10,7 @@ use super::super::convert::Hidden;
 use super::super::convert::input::{Change, Current};
 use super::super::custom::{CustomField, CustomFields, CustomKind, Fields, Unlisted, Whose};
 use super::super::document::{Document, Listing, Search};
-use super::super::fields::{Contact, Field, Known, Shape};
+use super::super::fields::{Contact, Field, Known, Plain, Shape};
 use super::super::mutation::{self, Mutation, Shelve};
 use super::super::subscribe;
 use super::super::wire::Record;
@@ -57,15 +57,15 @@ fn value(field: &Field) -> Value {
     };
     match field {
         Field::Known(Known { shape, .. }) => match shape {
-            Shape::Text | Shape::Part(_) => text("Roof"),
-            Shape::Email | Shape::Contact(Contact::Email, _) => text("ann@x.example"),
-            Shape::Phone | Shape::Contact(Contact::Phone, _) => text("555-0100"),
-            Shape::Bool => Value::Bool(true),
-            Shape::Int => Value::Int(42),
-            Shape::Decimal | Shape::Amount(_) => number("12.50"),
-            Shape::Instant | Shape::Scheduled => Value::Instant(NOON),
-            Shape::Choice(options) => Value::Choice(options[0].to_owned()),
-            Shape::Title => Value::Choice("DR".to_owned()),
+            Shape::Plain(Plain::Text) | Shape::Part(_) => text("Roof"),
+            Shape::Plain(Plain::Email) | Shape::Contact(Contact::Email, _) => text("ann@x.example"),
+            Shape::Plain(Plain::Phone) | Shape::Contact(Contact::Phone, _) => text("555-0100"),
+            Shape::Plain(Plain::Bool) => Value::Bool(true),
+            Shape::Plain(Plain::Int) => Value::Int(42),
+            Shape::Plain(Plain::Decimal) | Shape::Amount(_) => number("12.50"),
+            Shape::Plain(Plain::Instant | Plain::Scheduled) => Value::Instant(NOON),
+            Shape::Plain(Plain::Choice(options)) => Value::Choice(options[0].to_owned()),
+            Shape::Plain(Plain::Title) => Value::Choice("DR".to_owned()),
             Shape::Ref(object) => {
                 let object = ObjectType::new(object.many()).unwrap();
                 Value::Ref(Reference { object, id: ids("other") })
