@@ -75,7 +75,7 @@ impl Client {
     }
 
     /// The limits on time and repeats.
-    pub(super) fn settings(&self) -> &HttpSettings {
+    pub(crate) fn settings(&self) -> &HttpSettings {
         &self.transport.settings
     }
 
