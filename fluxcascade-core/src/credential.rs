@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::model::Timestamp;
-use crate::store::{StoreError, StoredToken, TokenKey, TokenStore};
+use crate::store::{StoreError, StoreErrorKind, StoredToken, TokenKey, TokenStore};
 
 /// How long to wait before looking again whether another one has refreshed.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -24,6 +24,18 @@ pub struct Stale {
     /// How long a refresh may take: after that it is given up, and another may begin one. Longer than
     /// the request's own limit.
     pub patience: Duration,
+    /// What to do while another one refreshes it.
+    pub if_claimed: IfClaimed,
+}
+
+/// What to do while another one refreshes a credential: it may have died over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfClaimed {
+    /// Wait for it: there is nothing else to go on with.
+    Wait,
+    /// Leave it, with an error of the kind [`Busy`](StoreErrorKind::Busy): the credential is only about to
+    /// end, and good for now.
+    Leave,
 }
 
 /// The right to refresh a credential, which nobody else has until it is over.
@@ -38,7 +50,7 @@ pub struct Claimed {
 
 /// A credential of a later generation than the stale one: another's refresh, if there was one, else
 /// what `refresh` makes of the one that is stored. Of any number that ask at once, in however many
-/// processes, one calls `refresh`, and the others wait for what it stores.
+/// processes, one calls `refresh`, and the others wait for what it stores, or leave it.
 ///
 /// A process that is killed after the vendor has answered, and before that is stored, loses the answer:
 /// with a vendor that gives each refresh token once, the account is then to be connected anew.
@@ -48,7 +60,7 @@ pub struct Claimed {
 ///
 /// use fluxcascade_core::SystemClock;
 /// use fluxcascade_core::model::{ConnectionName, TenantId};
-/// use fluxcascade_core::credential::{Claimed, Stale, refreshed};
+/// use fluxcascade_core::credential::{Claimed, IfClaimed, Stale, refreshed};
 /// use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
 /// use fluxcascade_core::testkit::block_on;
 /// use fluxcascade_store::MemoryStore;
@@ -58,7 +70,7 @@ pub struct Claimed {
 /// let key = TokenKey { tenant: TenantId::default(), connection: ConnectionName::new("jobber")? };
 /// block_on(store.replace_token(&key, 0, b"first"))?;
 ///
-/// let stale = Stale { key, generation: 1, patience: Duration::from_secs(60) };
+/// let stale = Stale { key, generation: 1, patience: Duration::from_secs(60), if_claimed: IfClaimed::Wait };
 /// // An adapter asks the vendor here, with the refresh token that is in the stored one.
 /// let ask = |_claimed: Claimed| async { Ok::<_, StoreError>(b"second".to_vec()) };
 /// let token = block_on(refreshed(&store, &SystemClock, &stale, ask))?;
@@ -87,7 +99,13 @@ where
         if tokens.claim_refresh(&stale.key, now, stale.patience).await? {
             break now + stale.patience;
         }
-        clock.sleep(LOOK_AGAIN).await;
+        match stale.if_claimed {
+            IfClaimed::Wait => clock.sleep(LOOK_AGAIN).await,
+            IfClaimed::Leave => {
+                let why = "another one refreshes the credential just now";
+                return Err(StoreError::new(StoreErrorKind::Busy, why).into());
+            }
+        }
     };
     let outcome = refresh_claimed(tokens, clock, stale, until, refresh).await;
     // If that fails, the claim ends by itself.

@@ -309,10 +309,10 @@ mod tests {
 
     #[test]
     fn an_app_stands_in_a_table_of_its_own_with_its_secret_in_a_variable() {
-        for system in ["hubspot", "jobber"] {
+        for (system, scopes) in [("hubspot", "scopes = [\"oauth\"]\n"), ("jobber", "")] {
             let app = "client_id = \"1\"\nclient_secret_env = \"TOKEN\"\n\
                        redirect_uri = \"https://acme.example/connected\"\n";
-            let text = format!("[a]\nsystem = \"{system}\"\n[a.oauth]\n{app}");
+            let text = format!("[a]\nsystem = \"{system}\"\n[a.oauth]\n{app}{scopes}");
             assert_eq!(told(&text), "");
             let without = text.replace("client_secret_env = \"TOKEN\"\n", "");
             let told = told(&without);

@@ -106,11 +106,15 @@ pub(super) fn app() -> OAuthApp {
     OAuthApp::new("app 1", "s3cret", REDIRECT).scopes(["crm.objects.contacts.read", "oauth"])
 }
 
+fn key() -> TokenKey {
+    TokenKey { tenant: TenantId::default(), connection: ConnectionName::new("customer").unwrap() }
+}
+
 fn place(tokens: &Arc<Tokens>) -> TokenPlace {
     TokenPlace {
         store: Arc::<Tokens>::clone(tokens),
-        tenant: TenantId::default(),
-        connection: ConnectionName::new("customer").unwrap(),
+        tenant: key().tenant,
+        connection: key().connection,
     }
 }
 
@@ -169,6 +173,13 @@ impl<C: SteeredClock> JobberBench<C> {
             () = asked => {}
             _ = call => panic!("it was answered before it could be given up"),
         }
+    }
+
+    /// A process begins to renew, and dies.
+    pub(super) async fn claimed_by_one_who_died(&self) {
+        let (key, now) = (key(), self.clock.now());
+        let claimed = self.tokens.claim_refresh(&key, now, Duration::from_secs(300)).await;
+        assert!(claimed.unwrap());
     }
 
     /// Requests at the token endpoint.

@@ -220,3 +220,18 @@ async fn a_clock_that_was_set_back_does_not_prolong_a_rest() {
     bench.clock.set(bench.clock.now() - 60 * MINUTE);
     hubspot.account().await.unwrap();
 }
+
+/// It may have died over it.
+#[tokio::test]
+async fn nobody_waits_for_another_ones_renewal_while_the_token_holds() {
+    let (bench, jobber) = JobberBench::connected().await;
+    bench.clock.advance(56 * MINUTE);
+    bench.claimed_by_one_who_died().await;
+    let began = bench.clock.now();
+    jobber.account().await.unwrap();
+    assert_eq!((bench.clock.now(), bench.renewals()), (began, 0));
+    // Then somebody has to renew it, who waits until the claim is over.
+    bench.clock.advance(4 * MINUTE);
+    jobber.account().await.unwrap();
+    assert_eq!(bench.renewals(), 1);
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fluxcascade_core::SystemClock;
-use fluxcascade_core::credential::{Claimed, Stale, refreshed};
+use fluxcascade_core::credential::{Claimed, IfClaimed, Stale, refreshed};
 use fluxcascade_core::model::{ConnectionName, TenantId};
 use fluxcascade_core::store::{StoreError, StoredToken, TokenKey, TokenStore};
 use fluxcascade_store::PostgresStore;
@@ -102,7 +102,12 @@ async fn one_process_that_refreshes() {
         let asking = (0..TASKS).map(|_| {
             let (store, endpoint) = (Arc::clone(&store), endpoint.clone());
             tokio::spawn(async move {
-                let stale = Stale { key: key(), generation, patience: Duration::from_secs(60) };
+                let stale = Stale {
+                    key: key(),
+                    generation,
+                    patience: Duration::from_secs(60),
+                    if_claimed: IfClaimed::Wait,
+                };
                 let ask = |claimed: Claimed| ask(endpoint, claimed.token);
                 refreshed(&*store, &SystemClock, &stale, ask).await.unwrap()
             })
@@ -153,7 +158,12 @@ async fn a_refresh_that_was_begun_and_never_ended_is_taken_over() {
     assert!(store.replace_token(&key(), 0, b"1").await.unwrap());
     let now = fluxcascade_core::Clock::now(&SystemClock);
     assert!(store.claim_refresh(&key(), now, Duration::from_millis(300)).await.unwrap());
-    let stale = Stale { key: key(), generation: 1, patience: Duration::from_secs(60) };
+    let stale = Stale {
+        key: key(),
+        generation: 1,
+        patience: Duration::from_secs(60),
+        if_claimed: IfClaimed::Wait,
+    };
     let ask = |claimed: Claimed| ask(endpoint.address.clone(), claimed.token);
     let token = refreshed(&store, &SystemClock, &stale, ask).await.unwrap();
     assert_eq!(token.generation, 2);

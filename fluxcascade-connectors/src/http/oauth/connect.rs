@@ -69,10 +69,8 @@ impl Renewing {
 
     /// Records of two accounts must not be taken for one another's.
     async fn check_same(&self, account: &str) -> Result<(), ConnectorError> {
-        let stored = self.place.store.token(&self.place.key()).await;
-        let stored = stored.map_err(|error| of_store(&error))?;
         // What cannot be read is of no account any more.
-        let before = stored.and_then(|stored| Stored::from_bytes(&stored.secret).ok()?.account());
+        let before = self.as_stored().await?.and_then(|stored| stored.ok()?.account());
         match before.filter(|before| before != account) {
             None => Ok(()),
             Some(before) => Err(ConnectorError::new(
@@ -87,16 +85,27 @@ impl Renewing {
         }
     }
 
+    /// What is stored, if there is anything, and if it can be read.
+    async fn as_stored(&self) -> Result<Option<Result<Stored, ConnectorError>>, ConnectorError> {
+        let stored = self.place.store.token(&self.place.key()).await;
+        let stored = stored.map_err(|error| of_store(&error))?;
+        Ok(stored.map(|stored| Stored::from_bytes(&stored.secret)))
+    }
+
     /// Gives the refresh token back, and keeps that there is none.
     pub(super) async fn disconnect(&self, client: &Client) -> Result<(), ConnectorError> {
         let _turn = self.turn.lock().await;
-        let tokens = match self.stored().await {
-            Ok((_, tokens)) => Some(tokens),
+        let Some(stored) = self.as_stored().await? else { return Ok(()) };
+        let (refresh, account) = match stored {
+            // They are another app's, and go on.
+            Ok(Stored::Active(tokens)) if tokens.issuer != self.issuer() => {
+                return Err(self.of_another());
+            }
+            Ok(Stored::Active(tokens)) => (tokens.refresh, Some(tokens.account)),
             // There is nothing to give back.
-            Err(error) if error.kind == ErrorKind::Auth => None,
-            Err(error) => return Err(error),
+            Ok(Stored::Expired { account, .. }) => (None, account),
+            Err(_) => (None, None),
         };
-        let refresh = tokens.as_ref().and_then(|tokens| tokens.refresh.as_ref());
         if let (Some(refresh), Some(path)) = (refresh, &self.vendor().revoke_path) {
             let form = vec![
                 ("token", refresh.secret()),
@@ -108,7 +117,6 @@ impl Renewing {
             client.send(&call.asked_by(Asker::Nobody).body(Body::Form(form))).await?;
         }
         let why = format!("the {} account was disconnected; connect one", self.vendor().name);
-        let account = tokens.map(|tokens| tokens.account);
         self.replace(&Stored::Expired { why, account }).await
     }
 

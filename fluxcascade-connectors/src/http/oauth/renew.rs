@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
-use fluxcascade_core::credential::{Claimed, Stale, refreshed};
+use fluxcascade_core::credential::{Claimed, IfClaimed, Stale, refreshed};
 use fluxcascade_core::model::Timestamp;
 use fluxcascade_core::store::{StoreError, StoredToken};
 
@@ -200,10 +200,12 @@ impl Renewing {
         if now < tokens.renew_at() {
             return Ok(grant_of(generation, &tokens));
         }
-        match self.renewed(client, generation).await {
+        let is_good = now < tokens.until();
+        let if_claimed = if is_good { IfClaimed::Leave } else { IfClaimed::Wait };
+        match self.renewed(client, generation, if_claimed).await {
             Ok(grant) => Ok(grant),
             // It was ahead of time: what there is still holds.
-            Err(error) if error.kind != ErrorKind::Auth && now < tokens.until() => {
+            Err(error) if error.kind != ErrorKind::Auth && is_good => {
                 Ok(grant_of(generation, &tokens))
             }
             Err(error) => Err(error),
@@ -244,7 +246,7 @@ impl Renewing {
         if since <= now && now.since(since) < YOUNG {
             return Ok(false);
         }
-        self.renewed(client, generation).await.map(|_| true)
+        self.renewed(client, generation, IfClaimed::Wait).await.map(|_| true)
     }
 
     fn keep(&self, generation: u64, tokens: &Tokens, at: Timestamp) {
@@ -301,7 +303,7 @@ impl Renewing {
         ))
     }
 
-    fn of_another(&self) -> ConnectorError {
+    pub(super) fn of_another(&self) -> ConnectorError {
         let vendor = self.vendor.name;
         ConnectorError::new(
             ErrorKind::Auth,
@@ -321,13 +323,18 @@ impl Renewing {
     }
 
     /// Renews what is of this generation, or takes what another one has renewed.
-    async fn renewed(&self, client: &Client, generation: u64) -> Result<Grant, ConnectorError> {
+    async fn renewed(
+        &self,
+        client: &Client,
+        generation: u64,
+        if_claimed: IfClaimed,
+    ) -> Result<Grant, ConnectorError> {
         let transport = client.transport();
         if let Some(why) = lock(&self.known).resting(transport.now()) {
             return Err(why);
         }
         let patience = LEAVING + transport.settings.request_timeout + STORING;
-        let stale = Stale { key: self.place.key(), generation, patience };
+        let stale = Stale { key: self.place.key(), generation, patience, if_claimed };
         let clock: &dyn Clock = transport.clock.as_ref();
         let store = self.place.store.as_ref();
         let renewed: Result<StoredToken, NotRenewed> =

@@ -38,6 +38,23 @@ fn no_expires_in_is_needed_where_the_token_says_when_it_ends() {
     assert_eq!(life(&json!({ "access_token": "opaque" })), 3600);
 }
 
+/// A rotated pair is answered once.
+#[test]
+fn an_end_that_is_written_in_another_way_loses_no_tokens() {
+    for (told, seconds) in [
+        (json!("1800"), 1800),
+        (json!(1800.5), 1800),
+        (json!(null), 3600),
+        (json!([]), 3600),
+        (json!("soon"), 3600),
+        (json!(-1), 3600),
+    ] {
+        let answer =
+            json!({ "access_token": "a", "expires_in": told, "expires_at": 1_772_370_000 });
+        assert_eq!(life(&answer), seconds, "{told}");
+    }
+}
+
 #[test]
 fn an_end_that_is_none_is_not_believed() {
     for exp in [json!(-1), json!(i64::MAX), json!("soon"), json!(null)] {

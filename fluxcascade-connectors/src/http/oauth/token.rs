@@ -9,7 +9,8 @@ use chrono::NaiveDateTime;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value as Json;
 
 use crate::http::{Answer, Verdict};
 
@@ -24,9 +25,25 @@ pub(crate) struct TokenAnswer {
     pub(crate) access_token: SecretText,
     pub(crate) refresh_token: Option<SecretText>,
     /// Seconds.
+    #[serde(default, deserialize_with = "seconds")]
     pub(crate) expires_in: Option<u64>,
     /// `2024-04-09 21:04:31 UTC`, or RFC 3339.
+    #[serde(default, deserialize_with = "text")]
     pub(crate) expires_at: Option<String>,
+}
+
+/// A number however it is written, or nothing: a pair that is answered once must not be lost over when it
+/// ends.
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    let told = Json::deserialize(from)?;
+    let digits = told.as_str().map_or_else(|| told.to_string(), |text| text.trim().to_owned());
+    // A part of a second is none.
+    Ok(digits.split('.').next().and_then(|whole| whole.parse().ok()))
+}
+
+/// A text, or nothing.
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Json::deserialize(from)?.as_str().map(str::to_owned))
 }
 
 /// A text that is never shown.
