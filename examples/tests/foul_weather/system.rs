@@ -43,6 +43,16 @@ pub(crate) enum Vendor {
     Jobber,
 }
 
+/// What may be late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Late {
+    /// What lists and searches show.
+    Answers,
+    /// And requests, which are carried out after the connection closed: what a person has written
+    /// meanwhile is lost, whatever anybody does (the stated window of P15).
+    Writes,
+}
+
 /// First and last names by e-mail.
 pub(crate) type People = BTreeMap<String, (String, String)>;
 
@@ -117,22 +127,25 @@ impl System {
         }
     }
 
-    /// A user calls somebody otherwise, if there is one of this e-mail.
-    pub(crate) fn rename(&self, email: &str, first: &str) {
+    /// A user calls somebody otherwise, if there is one of this e-mail; says whether there is.
+    pub(crate) fn rename(&self, email: &str, first: &str) -> bool {
         match self {
             System::HubSpot(sim) => {
                 let found = sim.contacts().into_iter().find(|c| c.value("email") == email);
-                if let Some(contact) = found {
+                if let Some(contact) = &found {
                     sim.edit_contact(&contact.id, [("firstname", first)]).unwrap();
                 }
+                found.is_some()
             }
             System::Jobber(sim) => {
                 let is_it = |client: &JobberClient| {
                     client.primary_email().is_some_and(|primary| primary.address == email)
                 };
-                if let Some(client) = sim.clients().into_iter().find(is_it) {
+                let found = sim.clients().into_iter().find(is_it);
+                if let Some(client) = &found {
                     sim.edit_client(&client.id, |client| first.clone_into(&mut client.first_name));
                 }
+                found.is_some()
             }
         }
     }
@@ -163,7 +176,7 @@ impl System {
 
     /// Everything goes wrong now and then. What is done twice is not a create at Jobber: it refuses no
     /// duplicate, so that nobody could prevent one.
-    pub(crate) fn goes_wrong(&self, seed: u64) {
+    pub(crate) fn goes_wrong(&self, seed: u64, late: Late) {
         let now_and_then = |effect| FaultRule::new(When::Permille(60), effect);
         let effects = [
             Effect::Limit,
@@ -176,11 +189,16 @@ impl System {
             Effect::CutAnswer,
             Effect::Page,
             Effect::WithoutIds,
-            Effect::DoneLater(20),
         ];
+        let later = match late {
+            Late::Answers => None,
+            Late::Writes => Some(now_and_then(Effect::DoneLater(20))),
+        };
         let plan = effects
             .into_iter()
-            .fold(FaultPlan::seeded(seed), |plan, effect| plan.rule(now_and_then(effect)))
+            .map(now_and_then)
+            .chain(later)
+            .fold(FaultPlan::seeded(seed), FaultPlan::rule)
             // What hangs takes real time.
             .rule(FaultRule::new(When::Permille(10), Effect::Hang))
             .rule(FaultRule::new(When::Permille(10), Effect::DoneThenHang));
@@ -220,18 +238,22 @@ impl System {
         }
     }
 
-    /// Faults that took effect since the last look.
-    pub(crate) fn faults(&self) -> usize {
+    /// Adds the faults that took effect, by what they are.
+    pub(crate) fn add_faults(&self, to: &mut BTreeMap<String, usize>) {
         let requests = match self {
             System::HubSpot(sim) => sim.requests(),
             System::Jobber(sim) => sim.requests(),
         };
-        match self {
-            System::HubSpot(sim) => sim.clear_requests(),
-            System::Jobber(sim) => sim.clear_requests(),
+        for fault in requests.into_iter().filter_map(|request| request.fault) {
+            *to.entry(fault).or_default() += 1;
         }
-        requests.iter().filter(|request| request.fault.is_some()).count()
     }
+}
+
+/// Checks that it was foul: so many faults, of so many kinds.
+pub(crate) fn was_foul(faults: &BTreeMap<String, usize>, at_least: usize, kinds: usize) {
+    assert!(faults.values().sum::<usize>() > at_least, "fair weather: {faults:?}");
+    assert!(faults.len() >= kinds, "{faults:?}");
 }
 
 fn read(contact: &fluxcascade_connectors::sim::hubspot::SimContact, name: &str) -> String {
