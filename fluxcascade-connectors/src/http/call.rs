@@ -39,7 +39,12 @@ pub(crate) enum Asker {
     /// Whoever has what is in the body, or nobody.
     Nobody,
     /// Somebody else, with a key in the query: nothing of the connection's is sent.
-    Key,
+    Key {
+        /// What the key is called in the query.
+        name: &'static str,
+        /// The key.
+        key: SecretString,
+    },
     /// Whoever was just given this token.
     Token(SecretString),
 }
@@ -90,7 +95,7 @@ impl Call {
         Self { repeat: Repeat::OnlyIfNotSent, not_after, ..Self::read(kind, method, path) }
     }
 
-    /// Adds a part of the query.
+    /// Adds a part of the query that is no secret: a key is an [`Asker`]'s.
     #[must_use]
     pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
@@ -132,11 +137,24 @@ impl Call {
 }
 
 impl Call {
-    /// The text without the secrets that the call's form has.
+    /// The key that the query has beside what is no secret.
+    pub(super) fn key(&self) -> Option<(&'static str, &SecretString)> {
+        match &self.asker {
+            Asker::Key { name, key } => Some((name, key)),
+            Asker::Connection | Asker::Nobody | Asker::Token(_) => None,
+        }
+    }
+
+    /// The text without the secrets that the call's form and query have.
     pub(super) fn hidden_in(&self, text: &str) -> String {
-        let Body::Form(fields) = &self.body else { return text.to_owned() };
-        let secrets = fields.iter().filter(|(name, _)| !PUBLIC.contains(name));
-        secrets.fold(text.to_owned(), |text, (_, secret)| hidden_in(&text, secret))
+        let fields: &[_] = match &self.body {
+            Body::Form(fields) => fields,
+            Body::Nothing | Body::Json(_) => &[],
+        };
+        let of_form = fields.iter().filter(|(name, _)| !PUBLIC.contains(name));
+        let of_form = of_form.map(|(_, secret)| secret);
+        let secrets = of_form.chain(self.key().map(|(_, key)| key));
+        secrets.fold(text.to_owned(), |text, secret| hidden_in(&text, secret))
     }
 }
 

@@ -163,7 +163,7 @@ impl Client {
     /// What the call is signed with.
     async fn grant(&self, call: &Call) -> Result<Grant, ConnectorError> {
         match &call.asker {
-            Asker::Nobody | Asker::Key => Ok(Grant::none()),
+            Asker::Nobody | Asker::Key { .. } => Ok(Grant::none()),
             Asker::Token(token) => Ok(Grant::fixed(token.clone())),
             Asker::Connection => self.credential.grant(self).await,
         }

@@ -141,7 +141,9 @@ impl Transport {
         }
         let verdict = match call.asker {
             Asker::Nobody => oauth::judge(answer),
-            Asker::Connection | Asker::Token(_) | Asker::Key => self.dialect.judge(answer, attempt),
+            Asker::Connection | Asker::Token(_) | Asker::Key { .. } => {
+                self.dialect.judge(answer, attempt)
+            }
         };
         let (fate, mut error) = match verdict {
             Verdict::Accepted => return None,
@@ -217,6 +219,9 @@ impl Transport {
         .timeout(self.settings.request_timeout);
         if !call.query.is_empty() {
             request = request.query(&call.query);
+        }
+        if let Some((name, key)) = call.key() {
+            request = request.query(&[(name, key.expose_secret())]);
         }
         for (name, value) in &call.headers {
             request = request.header(*name, value);

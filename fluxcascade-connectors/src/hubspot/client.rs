@@ -6,7 +6,6 @@ use std::time::Duration;
 use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{RecordId, Timestamp};
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -384,7 +383,7 @@ impl Api {
                 Call::read("webhooks", method, path)
             }
         };
-        call.asked_by(Asker::Key).query("hapikey", app.developer_key.expose_secret())
+        call.asked_by(Asker::Key { name: "hapikey", key: app.developer_key.clone() })
     }
 
     async fn ask_as_developer<T: DeserializeOwned>(

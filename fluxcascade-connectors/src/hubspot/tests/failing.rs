@@ -1,5 +1,7 @@
 //! Every way in which HubSpot says no, and settings that cannot work.
 
+use fluxcascade_core::connector::{SubscribeRequest, Subscription};
+
 use super::*;
 
 async fn asked(answer: ResponseTemplate) -> (ConnectorError, u64, Duration) {
@@ -184,6 +186,43 @@ async fn a_developers_key_that_is_not_taken_is_named_and_not_the_token() {
         assert!(!found.message.contains("the token"), "{found}");
         assert!(found.message.ends_with("it says: so it is"), "{found}");
         assert!(!found.to_string().contains("s3cret"), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn a_developers_key_that_hubspot_repeats_is_not_told_again() {
+    const KEY: &str = "6f1c2b7a-9d0e-4c3f-8a51-0b7d2e94c6a8";
+    const SUBSCRIPTIONS: &str = "/webhooks/v3/7/subscriptions";
+    for (code, message) in [
+        (401, format!("This hapikey ({KEY}) does not exist.")),
+        (403, format!("This hapikey ({KEY}) does not have proper permissions!")),
+        (400, format!("no such thing: /webhooks/v3/7/subscriptions?hapikey={KEY}&limit=1")),
+    ] {
+        let bench = Bench::new().await;
+        let builder = HubSpot::builder().token("pat-na1-s3cret").base_url(bench.server.uri());
+        let hubspot = builder.app(7, KEY).build().unwrap();
+        let subscriptions = hubspot.extensions().subscriptions.unwrap();
+        let url = "https://acme.example/hook".to_owned();
+        let settings = json!({ "targetUrl": url, "throttling": { "maxConcurrentRequests": 10 } });
+        bench.answer("GET", "/webhooks/v3/7/settings", settings).await;
+        bench.once("GET", SUBSCRIPTIONS, ok(json!({ "results": [] }))).await;
+        let no = status(code, json!({ "status": "error", "message": message }));
+        for verb in ["GET", "POST", "DELETE"] {
+            let at =
+                if verb == "DELETE" { "/webhooks/v3/7/subscriptions/1" } else { SUBSCRIPTIONS };
+            bench.say(verb, at, no.clone()).await;
+        }
+        let request = SubscribeRequest { object: contacts(), fields: Vec::new(), url };
+        let ended = Subscription { id: "1".to_owned(), topic: String::new(), url: None };
+        for found in [
+            subscriptions.subscribe(request).await.unwrap_err(),
+            subscriptions.subscriptions().await.unwrap_err(),
+            subscriptions.unsubscribe(&[ended]).await.unwrap_err(),
+        ] {
+            assert_eq!(found.status, Some(code));
+            assert!(found.message.contains("[secret]"), "HubSpot's words are told: {found}");
+            assert!(!format!("{found} {found:?}").contains(KEY), "{found:?}");
+        }
     }
 }
 
