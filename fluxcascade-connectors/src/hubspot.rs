@@ -9,6 +9,10 @@
 //! moves no record's time: webhooks tell of it, or a full read. Associations with custom objects are
 //! fields of the custom objects.
 //!
+//! `lifecyclestage` only moves forward in HubSpot: to take it back, it is cleared and then set, in two
+//! requests. Between them everybody who reads the record sees it blank. Map it in one mapping alone: another
+//! one that reads it then would clear it on its other side.
+//!
 //! - `config` has the settings, `client` the requests, `wire` what they carry, `error` the one
 //!   place that makes errors of answers, `convert` the one place where HubSpot meets the model.
 //! - `object` has the object types, `catalog` their properties as last read.

@@ -3,6 +3,9 @@
 //! Nothing is cleared unless there is time for both, and room in the limits; and what was cleared is set
 //! again and again while there is time. So a record is left without a stage only where HubSpot is not to be
 //! reached for that long, and its write is unknown then.
+//!
+//! Whoever reads the record between the two requests sees no stage, another mapping or process too, and may
+//! carry that on: HubSpot has no request that does both. So a mapping alone should have the stage.
 
 use std::collections::{BTreeMap, HashMap};
 
