@@ -109,7 +109,8 @@ pub trait Reader: Debug + Send + Sync + 'static {
     /// - What is found names the place of its value.
     ///
     /// # Errors
-    /// If the system could not be asked, or has no look-up by this field.
+    /// If the system could not be asked; or [`ConnectorError::no_look_up`], if it has no look-up by this
+    /// field. Nothing else is taken for that: a record that cannot be looked for now is looked for later.
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError>;
 }
 

@@ -123,7 +123,7 @@ impl Dialect for HubSpotDialect {
             )),
             522 | 525 | 526 => Verdict::Unclear(of(
                 &body,
-                ErrorKind::Permanent,
+                ErrorKind::Transient,
                 "HubSpot's own network is broken; if it stays so, tell their support",
             )),
             _ => Verdict::Unclear(of(
@@ -192,7 +192,6 @@ pub(super) fn is_rows_own(row: &ErrorBody) -> bool {
 
 /// Whether a request for one record was refused for that record, and would be the next time.
 pub(super) fn is_records_own(error: &ConnectorError) -> bool {
-    // HubSpot's own network has permanent errors too; they say nothing of the record.
     error.status.is_some_and(|status| (400..500).contains(&status))
         && matches!(error.kind, ErrorKind::Validation | ErrorKind::Permanent)
 }

@@ -294,10 +294,9 @@ fn wanted(field: &FieldSchema, values: &[Value]) -> Result<Vec<String>, Connecto
         | FieldType::Map
         | FieldType::Money
         | FieldType::Ref { .. } => {
-            return Err(ConnectorError::new(
-                ErrorKind::Validation,
-                format!("there is no look-up by `{}`: use a text, number or choice", field.name),
-            ));
+            let what =
+                format!("there is no look-up by `{}`: use a text, number or choice", field.name);
+            return Err(ConnectorError::no_look_up(field.name.clone(), what));
         }
     };
     let mut seen = HashSet::new();

@@ -89,6 +89,31 @@ impl ConnectorError {
         }
     }
 
+    /// What [`Reader::find`](super::Reader::find) says of a field by which there is no look-up, now or
+    /// later: so records are not looked for by it any more, and a person is asked where nothing else tells.
+    ///
+    /// ```
+    /// use fluxcascade_core::connector::ConnectorError;
+    /// use fluxcascade_core::model::FieldName;
+    /// let field = FieldName::new("birthday")?;
+    /// let error = ConnectorError::no_look_up(field.clone(), "there is no look-up by `birthday`");
+    /// assert!(error.is_no_look_up(&field));
+    /// # Ok::<(), fluxcascade_core::model::IdError>(())
+    /// ```
+    pub fn no_look_up(field: FieldName, message: impl Into<String>) -> Self {
+        Self { fields: vec![field], ..Self::new(ErrorKind::Permanent, message) }
+    }
+
+    /// Whether it says that there is no look-up by this field: a permanent error that names it alone, and
+    /// that is the connector's own. What a system has answered may be about anything, and may pass.
+    pub fn is_no_look_up(&self, field: &FieldName) -> bool {
+        let is_own = self.status.is_none() && self.code.is_none() && self.correlation.is_none();
+        is_own
+            && self.kind == ErrorKind::Permanent
+            && self.retry_after.is_none()
+            && self.fields.as_slice() == std::slice::from_ref(field)
+    }
+
     /// Whether the same request may work later.
     pub fn is_transient(&self) -> bool {
         match self.kind {

@@ -135,21 +135,44 @@ impl Run<'_> {
             }
         }
         for ((side, field), wanted) in finds {
-            let (operations, values): (Vec<OperationId>, Vec<Value>) = wanted.into_iter().unzip();
-            let looked_up: Vec<_> = operations.into_iter().map(|id| (id, field.clone())).collect();
-            let found = self.find(side, field, values).await?;
-            for look_up in &looked_up {
-                context.found.insert(look_up.clone(), found.as_ref().map(|_| Vec::new()));
-            }
-            for seen in found.into_iter().flatten() {
-                let record = (side, seen.observation.record.clone());
-                context.fetched.insert(record, seen.observation.clone());
-                let of = looked_up.get(seen.value).and_then(|of| context.found.get_mut(of));
-                of.into_iter().flatten().for_each(|all| all.push(seen.observation.clone()));
+            let answered = self.answer_finds(side, &field, &wanted, context).await?;
+            if answered == Answered::Not && wanted.len() > 1 {
+                // The value of one may be what was refused: the others do not wait for it.
+                for one in &wanted {
+                    self.answer_finds(side, &field, std::slice::from_ref(one), context).await?;
+                }
             }
         }
         self.found.clone_from(&context.found);
         Ok(())
+    }
+
+    /// The records that creates may have made, by what they sent for a field. What is refused stays
+    /// without an answer, so that its record waits.
+    async fn answer_finds(
+        &mut self,
+        side: Side,
+        field: &FieldName,
+        wanted: &[(OperationId, Value)],
+        context: &mut PlanContext,
+    ) -> Result<Answered, SyncError> {
+        let values = wanted.iter().map(|(_, value)| value.clone()).collect();
+        let found = match self.find(side, field, values).await? {
+            LookedUp::Found(found) => Some(found),
+            LookedUp::NoLookUp => None,
+            LookedUp::Refused => return Ok(Answered::Not),
+        };
+        let looked_up: Vec<_> = wanted.iter().map(|(id, _)| (*id, field.clone())).collect();
+        for look_up in &looked_up {
+            context.found.insert(look_up.clone(), found.as_ref().map(|_| Vec::new()));
+        }
+        for seen in found.into_iter().flatten() {
+            let record = (side, seen.observation.record.clone());
+            context.fetched.insert(record, seen.observation.clone());
+            let of = looked_up.get(seen.value).and_then(|of| context.found.get_mut(of));
+            of.into_iter().flatten().for_each(|all| all.push(seen.observation.clone()));
+        }
+        Ok(Answered::All)
     }
 
     /// Links of this mapping's records, and of other mappings' records that pairs refer to.
@@ -233,19 +256,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Records by a field's value; `None` if the system has no look-up by it.
+    /// Records by a field's value.
     async fn find(
         &mut self,
         side: Side,
-        field: FieldName,
+        field: &FieldName,
         values: Vec<Value>,
-    ) -> Result<Option<Vec<Found>>, SyncError> {
+    ) -> Result<LookedUp, SyncError> {
         self.keep_lease().await?;
         let reader: &dyn Reader = self.connector(side).as_ref();
         let request = FindRequest {
             object: self.mapping.endpoint(side).object.clone(),
             projection: self.mapping.projections[side].clone(),
-            field,
+            field: field.clone(),
             values,
         };
         match reader.find(request).await {
@@ -256,10 +279,11 @@ impl Run<'_> {
                     // A look-up may be late: nothing is written over what it shows.
                     observation.provenance = Provenance::Listed;
                 }
-                Ok(Some(found))
+                Ok(LookedUp::Found(found))
             }
+            Err(error) if error.is_no_look_up(field) => Ok(LookedUp::NoLookUp),
             Err(error) => match error.kind {
-                ErrorKind::Validation | ErrorKind::Permanent => Ok(None),
+                ErrorKind::Validation | ErrorKind::Permanent => Ok(LookedUp::Refused),
                 ErrorKind::Auth
                 | ErrorKind::Permission
                 | ErrorKind::RateLimited
@@ -296,6 +320,22 @@ impl Run<'_> {
         }
         Ok(seen)
     }
+}
+
+/// What came of a look-up.
+enum LookedUp {
+    Found(Vec<Found>),
+    /// The system has none by this field, and never will.
+    NoLookUp,
+    /// The system does not take it now, be it for a value or for something that passes.
+    Refused,
+}
+
+/// Whether needs have their answers.
+#[derive(PartialEq, Eq)]
+enum Answered {
+    All,
+    Not,
 }
 
 /// How long a read may not show what was written.

@@ -29,6 +29,7 @@ mod kept;
 mod keyless;
 mod late;
 mod left;
+mod look_ups;
 mod merged;
 mod merges;
 mod moved;

@@ -38,9 +38,9 @@ async fn each_status_has_its_kind_and_is_asked_again_only_if_that_helps() {
         (521, "", ErrorKind::Transient, 5),
         (523, "", ErrorKind::Transient, 5),
         (524, "", ErrorKind::Transient, 5),
-        (522, "", ErrorKind::Permanent, 1),
-        (525, "", ErrorKind::Permanent, 1),
-        (526, "", ErrorKind::Permanent, 1),
+        (522, "", ErrorKind::Transient, 5),
+        (525, "", ErrorKind::Transient, 5),
+        (526, "", ErrorKind::Transient, 5),
     ];
     for (code, category, kind, requests) in table {
         let (found, sent, _) = asked(status(code, error(category))).await;

@@ -135,14 +135,11 @@ impl Fixture {
 
     /// Looks up by the key; `None` if the system has no such look-up.
     pub(super) async fn find(&self, values: Vec<Value>) -> Result<Option<Vec<Hit>>, Found> {
-        use crate::connector::ErrorKind;
         let (object, projection) = (self.object.clone(), self.projection());
         let request = FindRequest { object, projection, field: self.key.clone(), values };
         match self.connector.find(request).await {
             Ok(hits) => Ok(Some(hits)),
-            Err(error) if matches!(error.kind, ErrorKind::Permanent | ErrorKind::Validation) => {
-                Ok(None)
-            }
+            Err(error) if error.is_no_look_up(&self.key) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
