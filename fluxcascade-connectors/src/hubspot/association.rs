@@ -52,7 +52,7 @@ pub(super) async fn read(
         for row in answer.results {
             open.extend(take(&mut read, &asked, row)?);
         }
-        for row in answer.errors.iter().filter(|row| row.category != "OBJECT_NOT_FOUND") {
+        for row in answer.errors.iter().filter(|row| !error::says_that_there_are_none(row)) {
             let named = error::named(row, ids);
             if named.is_empty() || !error::is_rows_own(row) {
                 return Err(of_row(row));

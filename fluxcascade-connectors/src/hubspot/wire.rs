@@ -121,6 +121,7 @@ pub(super) struct ErrorBody {
     pub(super) id: Option<Texts>,
     pub(super) message: String,
     pub(super) category: String,
+    pub(super) sub_category: Option<String>,
     pub(super) policy_name: Option<String>,
     pub(super) correlation_id: Option<String>,
     pub(super) context: BTreeMap<String, Texts>,

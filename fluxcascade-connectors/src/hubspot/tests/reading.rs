@@ -257,6 +257,37 @@ async fn a_holder_of_a_value_that_cannot_be_read_is_not_left_out_of_a_look_up() 
 }
 
 #[tokio::test]
+async fn associations_are_blank_only_where_hubspot_says_that_there_are_none() {
+    let bench = Bench::new().await;
+    let companies = name("associations.companies");
+    let three = [contact(1, "a@x.io", "A"), contact(2, "b@x.io", "B"), contact(3, "c@x.io", "C")];
+    bench.answer("POST", READ, rows(&three)).await;
+    let no = |id: &str, sub: Json| {
+        json!({
+            "status": "error", "category": "OBJECT_NOT_FOUND", "subCategory": sub,
+            "message": "no", "context": { "fromObjectId": [id] }
+        })
+    };
+    let errors = [
+        no("1", json!("crm.associations.NO_ASSOCIATIONS_FOUND")),
+        // Archived since it was read.
+        no("2", json!("crm.associations.FROM_OBJECT_NOT_FOUND")),
+        no("3", Json::Null),
+    ];
+    let answer = json!({ "status": "COMPLETE", "results": [], "errors": errors });
+    let at = "/crm/v4/associations/contacts/companies/batch/read";
+    bench.say("POST", at, status(207, answer)).await;
+    let request = FetchRequest {
+        object: contacts(),
+        projection: Projection::new([companies]),
+        records: vec![id("1"), id("2"), id("3")],
+    };
+    let seen = bench.hubspot.fetch(request).await.unwrap();
+    let shown: Vec<Slot> = seen.iter().map(|one| one.values().unwrap()[0].clone()).collect();
+    assert_eq!(shown, [Slot::Present(Value::Null), Slot::Absent, Slot::Absent]);
+}
+
+#[tokio::test]
 async fn a_path_that_is_not_there_makes_no_record_missing() {
     let bench = Bench::new().await;
     bench.answer("POST", READ, rows(&[])).await;
