@@ -188,8 +188,15 @@ pub(super) fn kind(error: &GraphError) -> ErrorKind {
         Some("BAD_USER_INPUT") => ErrorKind::Validation,
         Some("INTERNAL_SERVER_ERROR") => ErrorKind::Transient,
         Some("THROTTLED") => ErrorKind::RateLimited,
+        None if is_bad_variable(error) => ErrorKind::Validation,
         Some(_) | None => ErrorKind::Permanent,
     }
+}
+
+/// Whether a variable was refused for its value: Jobber gives that neither a code nor a path, as its page
+/// "Handling API errors" shows.
+fn is_bad_variable(error: &GraphError) -> bool {
+    error.extensions.problems.is_some() || error.message.contains("was provided invalid value")
 }
 
 /// Whether a mutation was not let through at all: what is hidden stands at the mutation itself, or

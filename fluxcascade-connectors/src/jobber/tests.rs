@@ -95,6 +95,18 @@ fn refusal(code: &str, message: &str) -> ResponseTemplate {
     json_answer(&json!({ "errors": [{ "message": message, "extensions": { "code": code } }] }))
 }
 
+/// Jobber's refusal of a variable, as its page "Handling API errors" shows it.
+fn bad_variable(name: &str, of: &str, value: &str) -> ResponseTemplate {
+    json_answer(&json!({ "errors": [{
+        "message": format!("Variable ${name} of type {of} was provided invalid value"),
+        "locations": [{ "line": 1, "column": 7 }],
+        "extensions": {
+            "value": value,
+            "problems": [{ "path": [], "explanation": format!("'{value}' is not valid") }],
+        },
+    }] }))
+}
+
 /// Jobber's page for people.
 fn waiting_page() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_raw("<!DOCTYPE html><title>Wait</title>", "text/html")

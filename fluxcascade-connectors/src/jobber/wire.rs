@@ -42,6 +42,8 @@ pub(super) enum Segment {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct ErrorExtensions {
     pub(super) code: Option<String>,
+    /// What is wrong with a variable; only that there is something matters here.
+    pub(super) problems: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]

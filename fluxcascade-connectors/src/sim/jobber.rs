@@ -51,6 +51,7 @@ mod phone;
 mod schema;
 mod search;
 mod state;
+mod variable;
 mod version;
 mod webhook;
 mod work;

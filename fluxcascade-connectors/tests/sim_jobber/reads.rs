@@ -65,10 +65,31 @@ async fn the_account_and_a_client_are_shown_as_the_vendor_shows_them() {
 #[tokio::test]
 async fn a_client_that_does_not_exist_is_null_without_an_error() {
     let jobber = Jobber::start().await;
-    for id in ["Z2lkOi8vSm9iYmVyL0NsaWVudC8xMjM0NQ==", "no id at all", ""] {
-        let data = jobber.data("query($id: EncodedId!){client(id:$id){id}}", json!({ "id": id }));
-        assert_eq!(data.await, json!({ "client": null }));
+    let id = "Z2lkOi8vSm9iYmVyL0NsaWVudC8xMjM0NQ==";
+    let data = jobber.data("query($id: EncodedId!){client(id:$id){id}}", json!({ "id": id }));
+    assert_eq!(data.await, json!({ "client": null }));
+}
+
+/// As Jobber's page "Handling API errors" shows it.
+#[tokio::test]
+async fn an_id_that_is_none_is_refused_with_neither_a_code_nor_a_path() {
+    let jobber = Jobber::start().await;
+    for id in ["no id at all", "", "MTIzNDU="] {
+        let query = "query($id: EncodedId!){client(id:$id){id}}";
+        let answer = jobber.ask(query, json!({ "id": id })).await;
+        assert!(answer.get("data").is_none(), "{answer}");
+        let error = &answer["errors"][0];
+        assert_eq!(error["message"], "Variable $id of type EncodedId! was provided invalid value");
+        assert_eq!(error["extensions"]["value"], id);
+        assert!(error["extensions"]["problems"][0]["explanation"].is_string(), "{error}");
+        assert!(error.get("path").is_none() && error["extensions"].get("code").is_none());
     }
+    let many = "mutation($ids: [EncodedId!]!){
+        webhookEndpointDelete(webhookEndpointsIds: $ids){ userErrors { message } } }";
+    let answer = jobber.ask(many, json!({ "ids": ["x"] })).await;
+    assert!(
+        answer["errors"][0]["message"].as_str().unwrap().contains("$ids of type [EncodedId!]!")
+    );
 }
 
 #[tokio::test]
@@ -77,7 +98,7 @@ async fn aliases_read_several_clients_in_one_document() {
     let a = jobber.sim.seed_client(JobberClient::person("Ann", "Lee"));
     let b = jobber.sim.seed_client(JobberClient::company("Lee Ltd"));
     let query = "query($a: EncodedId!, $b: EncodedId!) {
-        c0: client(id: $a) { ...F } c1: client(id: $b) { ...F } c2: client(id: \"gone\") { ...F } }
+        c0: client(id: $a) { ...F } c1: client(id: $b) { ...F } c2: client(id: \"Z2lkOi8vSm9iYmVyL0NsaWVudC8xMjM0NQ==\") { ...F } }
         fragment F on Client { id name }";
     let data = jobber.data(query, json!({ "a": a, "b": b })).await;
     let expected = json!({

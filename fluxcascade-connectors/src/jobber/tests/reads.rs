@@ -216,12 +216,16 @@ async fn a_null_client_is_missing_and_a_hidden_one_is_out_of_scope() {
 
 #[tokio::test]
 async fn an_id_that_jobber_cannot_read_is_missing_and_does_not_hide_the_others() {
-    let bad = refusal("BAD_USER_INPUT", "nope is not an EncodedId");
+    let of_batch = bad_variable("id1", "EncodedId!", "nope");
+    let alone = bad_variable("id0", "EncodedId!", "nope");
     let good = data(&json!({ "c0": client("a", "2026-01-01T00:00:00Z") }));
-    let stage = Stage::with(vec![bad.clone(), good, bad]).await;
+    let stage = Stage::with(vec![of_batch, good, alone]).await;
     let seen = fetch(&stage, &["a", "nope"], &["firstName"]).await;
     assert!(seen[0].values().is_some());
     assert_eq!(seen[1].state, State::Missing);
+
+    let only = Stage::with(vec![bad_variable("id0", "EncodedId!", "nope")]).await;
+    assert_eq!(fetch(&only, &["nope"], &["firstName"]).await[0].state, State::Missing);
 }
 
 #[tokio::test]

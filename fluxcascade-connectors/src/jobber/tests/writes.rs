@@ -176,7 +176,7 @@ async fn a_client_that_is_not_there_is_rejected_and_stops_no_other() {
 
 #[tokio::test]
 async fn a_document_that_is_refused_whole_is_sent_in_parts() {
-    let bad = || refusal("BAD_USER_INPUT", "Variable $input0 was provided invalid value");
+    let bad = || bad_variable("input0", "ClientEditInput!", "x");
     let stage = Stage::with(vec![bad(), bad(), edits(&["b"])]).await;
     let writes = ["a", "b"].map(|id| update(id, &[("firstName", "Ann")])).to_vec();
     let outcomes = write(&stage, writes).await;

@@ -353,6 +353,14 @@ pub(super) fn decode_id(kind: Kind, id: &str) -> Option<u64> {
     number.bytes().all(|b| b.is_ascii_digit()).then(|| number.parse().ok()).flatten()
 }
 
+/// Whether it is the base64 of an id of Jobber's, of any kind.
+pub(super) fn is_gid(id: &str) -> bool {
+    let text = BASE64.decode(id).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let path = text.as_deref().and_then(|text| text.strip_prefix("gid://Jobber/"));
+    path.and_then(|path| path.split_once('/'))
+        .is_some_and(|(kind, number)| !kind.is_empty() && !number.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,6 +372,10 @@ mod tests {
         assert_eq!(decode_id(Kind::Client, &id), Some(12345));
         assert_eq!(decode_id(Kind::Email, &id), None);
         assert_eq!(decode_id(Kind::Client, "nothing"), None);
+        assert!(is_gid(&id));
+        for other in ["", "nothing", "MTIzNDU=", &BASE64.encode("gid://Jobber/Client/")] {
+            assert!(!is_gid(other), "{other}");
+        }
     }
 
     #[test]

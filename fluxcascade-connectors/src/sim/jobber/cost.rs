@@ -51,7 +51,8 @@ pub(super) fn is_introspection(document: &ExecutableDocument, operation: Option<
     })
 }
 
-fn chosen<'a>(
+/// The operation that is asked for.
+pub(super) fn chosen<'a>(
     document: &'a ExecutableDocument,
     name: Option<&str>,
 ) -> Option<&'a OperationDefinition> {

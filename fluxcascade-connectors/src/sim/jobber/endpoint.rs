@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::version::Served;
-use super::{JobberAccount, control, cost};
+use super::{JobberAccount, control, cost, variable};
 use crate::sim::call::{Call, Reply, Vendor};
 use crate::sim::jobber::cost::Spent;
 use crate::sim::oauth::{Habits, TokenForm, UsedRefresh};
@@ -129,6 +129,13 @@ impl JobberAccount {
         let Query { body, document } = query?;
         let variables = Variables::from_json(body.variables.unwrap_or_default());
         let operation = body.operation_name.as_deref();
+        let refused = document.as_ref().map(|it| variable::refusals(it, operation, &variables));
+        if let Some(refused) = refused.filter(|refused| !refused.is_empty()) {
+            let bill = Bill { requested: 0, actual: 0, left: None };
+            let extensions = self.extensions(call, bill, Some(&served));
+            let body = json!({ "errors": refused, "extensions": extensions });
+            return Err(Reply::json(200, &body));
+        }
         let requested =
             document.as_ref().map_or(0, |it| cost::requested(it, operation, &variables));
         if self.account.state().bucket.spend(requested, call.at) == Spent::No {

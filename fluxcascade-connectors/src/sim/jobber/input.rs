@@ -7,7 +7,7 @@ use async_graphql::{Enum, InputObject, InputValueError, InputValueResult, MaybeU
 use async_graphql::{Scalar, ScalarType, Value};
 use fluxcascade_core::Timestamp;
 
-use super::client::{ClientTitle, JobberPhone};
+use super::client::{ClientTitle, JobberPhone, is_gid};
 use work::{CustomFieldCreateInput, CustomFieldEditInput};
 
 /// An opaque id.
@@ -18,9 +18,10 @@ pub(super) struct EncodedId(pub(super) String);
 impl ScalarType for EncodedId {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
-            Value::String(id) => Ok(Self(id)),
-            Value::Number(number) => Ok(Self(number.to_string())),
+            Value::String(id) if is_gid(&id) => Ok(Self(id)),
+            Value::String(_) => Err(InputValueError::custom("is no id")),
             Value::Null
+            | Value::Number(_)
             | Value::Boolean(_)
             | Value::Enum(_)
             | Value::List(_)
