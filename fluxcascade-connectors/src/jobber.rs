@@ -127,6 +127,7 @@ pub struct Jobber {
     api: client::Api,
     system: SystemName,
     reading: changes::Reading,
+    restarts: changes::Restarts,
     edits_per_request: usize,
     find_lag: Duration,
     catalog: custom::Catalog,
@@ -216,7 +217,8 @@ impl Reader for Jobber {
         let known = self.fields(&request.object, names).await?;
         let fields = known.all_named(names)?;
         let (api, catalog) = (&self.api, &self.catalog);
-        changes::page(api, catalog, self.reading, known.object, &fields, &request).await
+        let how = (self.reading, &self.restarts);
+        changes::page(api, catalog, how, known.object, &fields, &request).await
     }
 
     async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {

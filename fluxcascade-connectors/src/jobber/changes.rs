@@ -24,6 +24,8 @@
 
 mod of_clients;
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fluxcascade_core::connector::{
@@ -49,8 +51,37 @@ const REFUSALS: u8 = 3;
 /// A page begins anew by time while that reads at most one row in so many again.
 const AGAIN_AT_MOST: usize = 2;
 
+/// After reading everything anew because of that, it is not done again for so long: where no cursor is ever
+/// taken, a run would read for ever.
+const RESTS: Duration = Duration::from_secs(3600);
+
 /// The format of the cursors that are written.
 const FORMAT: u32 = 1;
+
+/// When the reads of each object were last begun anew, as Jobber refused its own cursors again and again.
+#[derive(Debug, Default)]
+pub(super) struct Restarts(Mutex<HashMap<Object, Timestamp>>);
+
+impl Restarts {
+    /// What such a read ends with: everything is read anew, unless that was done just now.
+    fn judge(&self, object: Object, now: Timestamp, error: ConnectorError) -> ConnectorError {
+        if error.kind != ErrorKind::PositionLost {
+            return error;
+        }
+        // Each change of it is whole.
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |at: &Timestamp| now.since(*at) < RESTS;
+        if last.get(&object).is_some_and(is_recent) {
+            let message = format!(
+                "{}; everything was read anew for that within the last hour, and is again after it",
+                error.message
+            );
+            return ConnectorError { kind: ErrorKind::Protocol, message, ..error };
+        }
+        last.insert(object, now);
+        error
+    }
+}
 
 /// How a read is to go.
 #[derive(Debug, Clone, Copy)]
@@ -192,11 +223,12 @@ impl Place {
         Ok(())
     }
 
-    /// Counts a refusal of one of Jobber's own cursors.
+    /// Counts a refusal of one of Jobber's own cursors. After several the position is lost: a read that is
+    /// begun anew counts from none.
     fn refuse(&mut self, error: ConnectorError) -> Result<(), ConnectorError> {
         if self.refused == REFUSALS {
             return Err(ConnectorError {
-                kind: ErrorKind::Protocol,
+                kind: ErrorKind::PositionLost,
                 message: format!("jobber refuses its own cursors: {}", error.message),
                 ..error
             });
@@ -236,14 +268,14 @@ impl Place {
 pub(super) async fn page(
     api: &Api,
     catalog: &Catalog,
-    reading: Reading,
+    (reading, restarts): (Reading, &Restarts),
     object: Object,
     fields: &[Field],
     request: &ChangesRequest,
 ) -> Result<ChangesPage, ConnectorError> {
     let place = Place::of(&request.position)?;
     let first = request.limit.clamp(1, reading.page_size);
-    match (object.feed(), place.phase) {
+    let page = match (object.feed(), place.phase) {
         (Feed::OfClients, Phase::Window) => {
             of_clients::page(api, catalog, reading, fields, first, place).await
         }
@@ -251,7 +283,8 @@ pub(super) async fn page(
         | (Feed::OfClients, Phase::Full | Phase::Idle) => {
             Listed { api, catalog, reading, object, fields }.page(first, place).await
         }
-    }
+    };
+    page.map_err(|error| restarts.judge(object, api.now(), error))
 }
 
 /// A list that is read page by page.

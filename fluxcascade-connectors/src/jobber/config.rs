@@ -10,7 +10,7 @@ use fluxcascade_core::store::Budget;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::changes::Reading;
+use super::changes::{Reading, Restarts};
 use super::client::{AccountCall, Api};
 use super::custom::Catalog;
 use super::error;
@@ -324,6 +324,7 @@ impl JobberBuilder {
                 api,
                 system,
                 reading: Reading { page_size: config.page_size, look_back: config.look_back },
+                restarts: Restarts::default(),
                 edits_per_request: config.edits_per_request,
                 find_lag: config.find_lag,
                 catalog: Catalog::default(),

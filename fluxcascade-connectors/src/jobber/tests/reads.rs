@@ -160,7 +160,8 @@ async fn cursors_among_clients_that_are_refused_again_and_again_end_the_read_of_
     let page = || data(&json!({ "clients": { "nodes": [of("a"), of("b")], "pageInfo": info } }));
     let gone = || refusal("BAD_USER_INPUT", "invalid cursor");
     let mut answers = vec![nothing, page()];
-    answers.extend((0..5).flat_map(|_| [gone(), page()]));
+    answers.extend((0..3).flat_map(|_| [gone(), page()]));
+    answers.push(gone());
     let stage = Stage::with(answers).await;
     let read = async |position| {
         let object = ObjectType::new("properties").unwrap();
@@ -171,9 +172,34 @@ async fn cursors_among_clients_that_are_refused_again_and_again_end_the_read_of_
     for _ in 0..5 {
         position = Position::After(read(position).await.unwrap().cursor);
     }
-    let error = read(position).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Protocol);
-    assert!(error.message.contains("refuses its own cursors"), "{error}");
+    let lost = read(position.clone()).await.unwrap_err();
+    assert_eq!(lost.kind, ErrorKind::PositionLost, "everything is read anew");
+    assert!(lost.message.contains("refuses its own cursors"), "{lost}");
+    // Not without end.
+    let again = read(position.clone()).await.unwrap_err();
+    assert_eq!(again.kind, ErrorKind::Protocol);
+    assert!(again.message.contains("within the last hour"), "{again}");
+    stage.clock.advance(Duration::from_secs(3600));
+    assert_eq!(read(position).await.unwrap_err().kind, ErrorKind::PositionLost);
+}
+
+#[tokio::test]
+async fn a_read_whose_cursors_were_refused_too_often_goes_on_from_its_start() {
+    let page = || data(&list(&[client("a", "2026-01-01T00:00:00Z")], Some("MQ")));
+    let gone = || refusal("BAD_USER_INPUT", "invalid cursor");
+    let mut answers = vec![page()];
+    answers.extend((0..3).flat_map(|_| [gone(), page()]));
+    answers.extend([gone(), page(), gone(), data(&list(&[], None))]);
+    let stage = Stage::with(answers).await;
+    let mut position = Position::Start;
+    for _ in 0..4 {
+        position = Position::After(changes(&stage, position, 1).await.unwrap().cursor);
+    }
+    let lost = changes(&stage, position, 1).await.unwrap_err();
+    assert_eq!(lost.kind, ErrorKind::PositionLost, "{lost}");
+    let first = changes(&stage, Position::Start, 1).await.unwrap();
+    let last = changes(&stage, Position::After(first.cursor), 1).await.unwrap();
+    assert!(!last.more, "a refusal is forgiven anew");
 }
 
 #[tokio::test]
