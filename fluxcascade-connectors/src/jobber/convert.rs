@@ -103,13 +103,21 @@ pub(super) fn record_id(id: &str) -> Result<RecordId, ConnectorError> {
     })
 }
 
-/// What is known of a record that the answer has as `null`.
+/// What is known of a record that the answer has as `null`. An error that does not say what it is about
+/// may be about any of them: none is missing by it.
 pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
-    let mut about = errors.iter().filter(|error| error.path.starts_with(path)).peekable();
-    if about.peek().is_none() {
-        return State::Missing;
+    let about: Vec<&GraphError> =
+        errors.iter().filter(|error| error.path.starts_with(path)).collect();
+    if about.is_empty() {
+        let above = errors.iter().find(|error| path.starts_with(&error.path));
+        return above.map_or(State::Missing, |error| {
+            State::Unreadable(format!(
+                "jobber shows nothing of it: {}",
+                error::said(&error.message)
+            ))
+        });
     }
-    let errors: Vec<&GraphError> = about.collect();
+    let errors = about;
     if errors.iter().any(|error| error::is_hidden(error)) {
         // Also where a field that is never null was hidden, and took the record with it.
         return State::OutOfScope;

@@ -3,11 +3,11 @@
 //! webhooks and full reads find the rest.
 
 use fluxcascade_core::connector::{ChangesPage, ConnectorError, ErrorKind};
-use fluxcascade_core::model::{Provenance, Timestamp};
+use fluxcascade_core::model::{Provenance, State, Timestamp};
 use serde::Deserialize;
 
 use super::super::client::{Api, Reply};
-use super::super::convert::{Hidden, Seen};
+use super::super::convert::{self, Hidden, Seen};
 use super::super::cost;
 use super::super::custom::Catalog;
 use super::super::document::Document;
@@ -144,9 +144,21 @@ async fn go_on(
 
 fn of_one(reply: &Reply, fields: &[Field]) -> Result<(Vec<Row>, Option<String>), ConnectorError> {
     let data: ByAlias = reply.data()?;
-    // The client is gone meanwhile, and its properties with it.
     let Some(client) = data.get("client").and_then(Option::as_deref) else {
-        return Ok((Vec::new(), None));
+        let at = [Segment::Key("client".to_owned())];
+        return match convert::state_of_null(&reply.errors, &at) {
+            // The client is gone meanwhile, and its properties with it.
+            State::Missing => Ok((Vec::new(), None)),
+            State::Known { .. }
+            | State::Archived(_)
+            | State::Deleted(_)
+            | State::MergedInto(_)
+            | State::OutOfScope
+            | State::Unreadable(_) => Err(reply.errors.first().map_or_else(
+                || ConnectorError::new(ErrorKind::Protocol, "jobber shows nothing of a client"),
+                error::of_graph,
+            )),
+        };
     };
     let mut client: ByAlias = read::of_schema(client)?;
     let list = client.remove("clientProperties").flatten();

@@ -241,6 +241,25 @@ async fn a_null_client_is_missing_and_a_hidden_one_is_out_of_scope() {
 }
 
 #[tokio::test]
+async fn an_error_that_names_no_record_may_be_about_each_that_is_null() {
+    for (message, code) in [
+        ("Oops", "INTERNAL_SERVER_ERROR"),
+        ("not found", "NOT_FOUND"),
+        ("was hidden due to permissions", "x"),
+    ] {
+        let body = json!({
+            "data": { "c0": null, "c1": { "id": "b", "firstName": "Ann" } },
+            "errors": [{ "message": message, "extensions": { "code": code } }],
+        });
+        let stage = Stage::with(vec![json_answer(&body)]).await;
+        let seen = fetch(&stage, &["a", "b"], &["firstName"]).await;
+        let State::Unreadable(why) = &seen[0].state else { panic!("{:?}", seen[0].state) };
+        assert!(why.contains(message), "{why}");
+        assert!(seen[1].values().is_some());
+    }
+}
+
+#[tokio::test]
 async fn an_id_that_jobber_cannot_read_is_missing_and_does_not_hide_the_others() {
     let of_batch = bad_variable("id1", "EncodedId!", "nope");
     let alone = bad_variable("id0", "EncodedId!", "nope");

@@ -114,6 +114,30 @@ async fn a_clients_list_of_properties_in_another_form_is_an_error() {
     assert_eq!(again.kind, ErrorKind::Protocol, "a cursor that repeats");
 }
 
+/// Its properties would be missed until the next full read.
+#[tokio::test]
+async fn a_client_that_failed_is_not_a_client_that_is_gone() {
+    let more = json!({
+        "nodes": [{ "id": "p" }], "pageInfo": { "hasNextPage": true, "endCursor": "MQ" },
+    });
+    let clients = || page("clients", &json!([{ "id": "c", "clientProperties": more }]), None);
+    let oops = |path: Json| json!({ "message": "Oops", "path": path });
+    for (errors, is_gone) in [
+        (json!([]), true),
+        (json!([oops(json!(["client"]))]), false),
+        (json!([oops(Json::Null)]), false),
+    ] {
+        let rest = json_answer(&json!({ "data": { "client": null }, "errors": errors }));
+        let stage = Stage::with(vec![clients(), rest]).await;
+        let first = changes(&stage, "properties", &[], window()).await.unwrap();
+        let rest = changes(&stage, "properties", &[], Position::After(first.cursor)).await;
+        match rest {
+            Ok(page) => assert!(is_gone && !page.more && page.observations.is_empty(), "{errors}"),
+            Err(error) => assert!(!is_gone && error.message.contains("Oops"), "{errors}: {error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn custom_fields_without_end_are_an_error() {
     let fields = json!({ "object": { "fields": [{ "name": "firstName" }] } });
