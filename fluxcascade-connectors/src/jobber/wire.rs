@@ -292,10 +292,15 @@ pub(super) struct Written {
 }
 
 impl Payload {
-    /// What was written, by the key of the payload that has it: one record, or a list of one.
+    /// What was written, by the key of the payload that has it: one record, or a list of one. Of several
+    /// nothing says which it is: a client's other properties may be among them.
     pub(super) fn written(&self, key: &str) -> Option<Written> {
         let of = self.rest.get(key)?;
-        let one = of.as_array().map_or(Some(of), |all| all.first())?;
+        let one = match of.as_array().map(Vec::as_slice) {
+            None => of,
+            Some([only]) => only,
+            Some(_) => return None,
+        };
         serde_json::from_value(one.clone()).ok()
     }
 }

@@ -1,6 +1,7 @@
 //! Writes: the documents as they are sent, and what became of each write.
 
 use fluxcascade_core::connector::WriteOutcome;
+use fluxcascade_core::model::value::Reference;
 
 use super::*;
 
@@ -327,4 +328,23 @@ async fn when_a_list_cannot_be_read_its_edit_is_not_sent() {
     let outcome = write_one(&stage, update("a", &[("emails.primary", "x@x.io")])).await;
     assert_eq!(kinds(&[outcome]), ["not sent"]);
     assert_eq!(stage.jobber.requests().of("edit"), 0);
+}
+
+/// A client's properties of before may be among them: the new record would get an old one's id.
+#[tokio::test]
+async fn a_new_property_among_several_is_unknown_and_is_never_the_first_of_them() {
+    for (ids, kind) in
+        [(&["new"][..], "applied"), (&["old", "new"][..], "unknown"), (&[], "unknown")]
+    {
+        let properties: Vec<Json> = ids.iter().map(|id| json!({ "id": id })).collect();
+        let payload = json!({ "e0": { "properties": properties, "userErrors": [] } });
+        let stage = Stage::with(vec![data(&payload)]).await;
+        let (object, of) = (ObjectType::new("properties").unwrap(), clients());
+        let client = Value::Ref(Reference { object: of, id: id("c") });
+        let fields = [(FieldName::new("client").unwrap(), client)].into_iter().collect();
+        let writes = vec![Write { fields, ..create(&[]) }];
+        let projection = projection(&["client"]);
+        let request = WriteRequest { object, projection, writes, not_after: LATER };
+        assert_eq!(kinds(&stage.jobber.write(request).await), [kind], "{ids:?}");
+    }
 }
