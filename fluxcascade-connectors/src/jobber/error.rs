@@ -59,6 +59,9 @@ impl Dialect for JobberDialect {
                 self.served.note(versioning);
             }
         }
+        if let Some(why) = no_entry(answer.status, &said_in(answer, envelope.as_ref())) {
+            return Verdict::Refused(ConnectorError::new(ErrorKind::Auth, why));
+        }
         match (answer.status, envelope) {
             (200..300 | 400 | 422, Some(Ok(envelope))) if is_graphql(&envelope) => {
                 self.judge_envelope(answer.status, &envelope)
@@ -158,14 +161,52 @@ impl JobberDialect {
     }
 }
 
+/// What an answer says: in the forms that Jobber gives errors in, or as a plain text.
+fn said_in(answer: &Answer, envelope: Option<&Result<Envelope, ConnectorError>>) -> String {
+    match envelope {
+        Some(Ok(envelope)) if matches!(envelope.data, Field::Value(_)) => String::new(),
+        Some(Ok(envelope)) => message_of(envelope),
+        Some(Err(_)) => String::new(),
+        None => said(&String::from_utf8_lossy(answer.body.get(..300).unwrap_or(&answer.body))),
+    }
+}
+
+/// Why neither this account nor any token of it is let in, if Jobber says so: no renewal and no waiting
+/// mends that.
+fn no_entry(status: u16, said: &str) -> Option<&'static str> {
+    let said = said.to_lowercase();
+    match status {
+        200 | 401 | 403 if said.contains("account is not active") => Some(
+            "jobber says that this account is not active: its subscription has ended or is on hold; set \
+             that right in jobber, and the sync goes on, or disconnect the account here",
+        ),
+        200 | 401 | 403 if is_disconnection(&said) => Some(
+            "jobber says that the user has disconnected this app: connect the account anew, or \
+             disconnect it here, too",
+        ),
+        _ => None,
+    }
+}
+
+fn is_disconnection(said: &str) -> bool {
+    said.contains("disconnected this app")
+}
+
+/// Whether Jobber says that the account has let go of this app.
+pub(super) fn is_let_go(answer: &Answer) -> bool {
+    let envelope = answer.is_json().then(|| answer.json::<Envelope>());
+    let said = said_in(answer, envelope.as_ref()).to_lowercase();
+    matches!(answer.status, 200 | 401 | 403) && is_disconnection(&said)
+}
+
 /// Whether an answer comes from GraphQL, and not from what stands before it.
 fn is_graphql(envelope: &Envelope) -> bool {
-    envelope.message.is_none() || !matches!(envelope.data, Field::Missing)
+    envelope.outside().is_none() || !matches!(envelope.data, Field::Missing)
 }
 
 fn message_of(envelope: &Envelope) -> String {
     let first = envelope.errors.first().map(|error| error.message.as_str());
-    said(envelope.message.as_deref().or(first).unwrap_or_default())
+    said(envelope.outside().or(first).unwrap_or_default())
 }
 
 /// Jobber's words, cut short.

@@ -18,6 +18,17 @@ pub(super) struct Envelope {
     pub(super) extensions: Extensions,
     /// Errors from before GraphQL have only this.
     pub(super) message: Option<String>,
+    /// Or this, of an account or an app that is not let in: an object with a `message`, or a text.
+    pub(super) error: Option<serde_json::Value>,
+}
+
+impl Envelope {
+    /// What is said outside of GraphQL.
+    pub(super) fn outside(&self) -> Option<&str> {
+        let error = self.error.as_ref();
+        let of_error = error.and_then(|error| error.as_str().or(error.get("message")?.as_str()));
+        self.message.as_deref().or(of_error)
+    }
 }
 
 /// One entry of `errors`.

@@ -363,7 +363,21 @@ async fn what_a_person_must_set_right_is_said_at_once() {
     let message = |status, text: &str| {
         ResponseTemplate::new(status).set_body_json(json!({ "message": text }))
     };
+    let of_error = |status, text: &str| {
+        ResponseTemplate::new(status).set_body_json(json!({ "error": { "message": text } }))
+    };
+    let left = "User has disconnected this app from their account";
     let rows = [
+        (of_error(200, "This account is not active"), ErrorKind::Auth, "subscription"),
+        (of_error(401, "This account is not active"), ErrorKind::Auth, "subscription"),
+        (of_error(403, "This account is not active"), ErrorKind::Auth, "subscription"),
+        (message(401, left), ErrorKind::Auth, "connect the account anew"),
+        (of_error(200, left), ErrorKind::Auth, "connect the account anew"),
+        (
+            ResponseTemplate::new(403).set_body_raw(left, "text/plain"),
+            ErrorKind::Auth,
+            "connect the account anew",
+        ),
         (message(401, "Access token expired"), ErrorKind::Auth, "reconnect"),
         (
             ResponseTemplate::new(401).set_body_raw("Token not recognized", "text/plain"),
