@@ -107,7 +107,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxcascade_core::connector::{
     Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Consistency,
-    DeleteSignal, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
+    DeleteSignal, ErrorKind, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome,
+    WriteRequest,
 };
 use fluxcascade_core::model::{FieldName, ObjectSchema, ObjectType, Observation, SystemName};
 use object::{Archive, Object};
@@ -155,13 +156,17 @@ impl Jobber {
     /// are forgotten, so that the connection is expired until it is connected anew.
     ///
     /// # Errors
-    /// If Jobber could not be told, or the store fails; the tokens stay then.
+    /// If Jobber could not be told, also for a token that it does not take, or the store fails; the tokens
+    /// stay then. Where the account let go of the app itself there is nobody to tell, and no error.
     pub async fn disconnect(&self) -> Result<(), ConnectorError> {
-        leave::account(&self.api).await?;
-        match self.oauth() {
-            Some(oauth) => oauth.disconnect().await,
-            None => Ok(()),
+        let told = leave::account(&self.api).await;
+        let Some(oauth) = self.oauth() else { return told };
+        match told {
+            // Whoever renews a token is told, and keeps, that there is nothing to renew any more.
+            Err(error) if error.kind == ErrorKind::Auth && oauth.has_ended().await? => {}
+            told => told?,
         }
+        oauth.disconnect().await
     }
 
     /// How many requests were sent, by kind.

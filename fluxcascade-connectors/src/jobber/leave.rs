@@ -12,12 +12,12 @@ use super::wire::{ByAlias, Payload};
 /// How long it may be waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Tells Jobber that the app has done with the account. An account that does not know the app any more
-/// is no error.
+/// Tells Jobber that the app has done with the account. An account that let go of the app before is no
+/// error. A token that is not taken says nothing of that: it may have ended just now.
 pub(super) async fn account(api: &Api) -> Result<(), ConnectorError> {
     let not_after = api.now() + PATIENCE;
     let reply = match api.send(&Document::app_disconnect(), Sending::Write { not_after }).await {
-        Err(failure) if failure.error.kind == ErrorKind::Auth => return Ok(()),
+        Err(failure) if failure.answer.as_deref().is_some_and(error::is_let_go) => return Ok(()),
         reply => reply?,
     };
     let payloads: ByAlias = reply.data()?;

@@ -260,7 +260,8 @@ async fn an_account_that_is_let_go_of_is_told_so() {
     assert_eq!(office.jobber.disconnect().await.unwrap_err().kind, ErrorKind::Transient);
     office.sim.clear_faults();
     office.sim.add_fault(FaultRule::new(When::Always, Effect::Status(401)));
-    office.jobber.disconnect().await.unwrap();
+    let error = office.jobber.disconnect().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Auth, "a token that is not taken is no account that let go");
 }
 
 #[tokio::test]

@@ -92,6 +92,15 @@ impl Renewing {
         Ok(stored.map(|stored| Stored::from_bytes(&stored.secret)))
     }
 
+    /// Whether the store has no tokens, or keeps that they have ended. Tokens of another app or address,
+    /// or that this version cannot read, are some.
+    pub(super) async fn has_ended(&self) -> Result<bool, ConnectorError> {
+        Ok(match self.as_stored().await? {
+            None | Some(Ok(Stored::Expired { .. })) => true,
+            Some(Ok(Stored::Active(_)) | Err(_)) => false,
+        })
+    }
+
     /// Gives the refresh token back, and keeps that there is none.
     pub(super) async fn disconnect(&self, client: &Client) -> Result<(), ConnectorError> {
         let _turn = self.turn.lock().await;

@@ -175,6 +175,13 @@ impl<'a> OAuth<'a> {
     }
 }
 
+impl OAuth<'_> {
+    /// Whether the store keeps that there is no access any more, or never was.
+    pub(crate) async fn has_ended(&self) -> Result<bool, ConnectorError> {
+        self.renewing.has_ended().await
+    }
+}
+
 /// 256 drawn bits as text.
 fn drawn() -> Result<String, ConnectorError> {
     let mut bytes = [0; 32];
