@@ -37,7 +37,6 @@ mod object;
 mod provision;
 mod read;
 mod relate;
-mod scrub;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -59,7 +58,7 @@ pub use config::{HubSpotApp, HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSp
 
 use catalog::{Catalog, Known, Reading};
 use client::Api;
-use scrub::Scrub;
+use crate::scrub::Scrub;
 
 use crate::http::oauth::OAuth;
 use crate::http::{ConnectionStatus, RequestCounts};

@@ -4,6 +4,7 @@
 //! - `hubspot` has contacts, `jobber` has clients; each sits behind a feature of its name.
 //! - [`http`] is how all of them reach the network; nothing else names the HTTP library.
 //! - [`config`] is what they share in being set up.
+//! - `scrub` is what takes people's values out of the words of all of them.
 //! - `signature` is what the webhooks of all of them are checked by.
 //! - `sim`, behind the feature of its name, has the systems as servers on this machine.
 //!
@@ -21,6 +22,10 @@ pub mod http;
 pub mod hubspot;
 #[cfg(feature = "jobber")]
 pub mod jobber;
+#[cfg(any(feature = "hubspot", feature = "jobber"))]
+// As above.
+#[allow(dead_code)]
+mod scrub;
 #[cfg(any(feature = "hubspot", feature = "jobber"))]
 // As above.
 #[allow(dead_code)]

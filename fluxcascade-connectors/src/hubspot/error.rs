@@ -9,7 +9,7 @@ use std::time::Duration;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{FieldName, RecordId};
 
-use super::scrub::{self, Scrub};
+use crate::scrub::{self, Scrub};
 use super::wire::{ErrorBody, InvalidProperty, Texts};
 use crate::http::{Answer, Dialect, Reported, Verdict};
 

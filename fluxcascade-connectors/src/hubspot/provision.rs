@@ -11,7 +11,7 @@ use fluxcascade_core::model::{FieldSchema, ObjectType};
 use super::HubSpot;
 use super::client::Api;
 use super::convert;
-use super::scrub::Scrub;
+use crate::scrub::Scrub;
 use super::wire::{NewGroup, NewProperty, Property};
 
 /// The group of a property, where an object type has none yet.

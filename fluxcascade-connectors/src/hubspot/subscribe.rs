@@ -12,7 +12,7 @@ use super::association;
 use super::client::Api;
 use super::config::HubSpotApp;
 use super::object::Kind;
-use super::scrub::Scrub;
+use crate::scrub::Scrub;
 use super::wire::{NewSubscription, SubscriptionRow, WebhookSettings, WebhookThrottling};
 use super::{HubSpot, convert};
 

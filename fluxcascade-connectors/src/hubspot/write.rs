@@ -27,7 +27,7 @@ use super::catalog::Known;
 use super::client::{Api, Departure, Room, Verb};
 use super::convert;
 use super::error;
-use super::scrub::Scrub;
+use crate::scrub::Scrub;
 use super::wire::{BatchAnswer, ErrorBody, IdInput, Inputs, Record};
 use crate::http::{Failure, Fate};
 

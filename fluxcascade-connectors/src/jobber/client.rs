@@ -143,8 +143,14 @@ impl Api {
         answer: &Answer,
         taken: u32,
     ) -> Result<Reply, ConnectorError> {
-        let envelope: Envelope = answer.json()?;
+        let mut envelope: Envelope = answer.json()?;
         self.learn(document, &envelope, taken);
+        for error in &mut envelope.errors {
+            // What Jobber says of what it hides has nothing of a person, and is known by its words.
+            if !super::error::is_hidden(error) {
+                error.message = document.scrub(&crate::scrub::line(&error.message));
+            }
+        }
         match envelope.data {
             Field::Value(data) => Ok(Reply { data, errors: envelope.errors, date: answer.date() }),
             Field::Null | Field::Missing => Err(answer.unexpected("has no data")),

@@ -12,6 +12,7 @@ use super::custom::Whose;
 use super::fields::{self, Field};
 use super::mutation::Mutation;
 use super::object::{Feed, Object};
+use crate::scrub::Scrub;
 
 /// Something to send to Jobber.
 pub(super) struct Document {
@@ -270,7 +271,8 @@ impl Document {
         hasher.finish()
     }
 
-    /// Takes what was sent about people out of Jobber's words.
+    /// Takes what was sent about people out of Jobber's words, and then cuts them to a length that can be
+    /// kept.
     pub(super) fn scrub(&self, words: &str) -> String {
         let mut sent = Vec::new();
         for (key, value) in &self.variables {
@@ -278,9 +280,7 @@ impl Document {
                 texts_of(value, &mut sent);
             }
         }
-        let mut sent: Vec<String> = sent.into_iter().map(plain).collect();
-        sent.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        sent.iter().fold(words.to_owned(), |words, text| without(&words, text))
+        Scrub::of(sent).words(words)
     }
 }
 
@@ -297,49 +297,16 @@ fn with_fragment(query: &str, object: Object, of: &[Field]) -> String {
     format!("{query}{}", fields::fragment(object, of))
 }
 
-/// A text as it may come back: in any case, and without lines.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect::<String>().to_lowercase()
-}
-
-/// So much of a long text tells of it; words are cut short, in the middle of it if need be.
-const TELLING: usize = 40;
-
-/// The words without a text that was sent, whatever its case, or where it was cut, its beginning.
-fn without(words: &str, sent: &str) -> String {
-    let lower = words.to_lowercase();
-    if lower.len() != words.len() {
-        // Places in the two do not agree: rather no words than somebody's.
-        return if lower.contains(sent) {
-            "(words with a value)".to_owned()
-        } else {
-            words.to_owned()
-        };
-    }
-    if let Some(at) = lower.find(sent).filter(|_| !sent.is_empty()) {
-        let (before, rest) = (words.get(..at), words.get(at + sent.len()..));
-        return match (before, rest) {
-            (Some(before), Some(rest)) => format!("{before}(value){}", without(rest, sent)),
-            _ => "(words with a value)".to_owned(),
-        };
-    }
-    let beginning: String = sent.chars().take(TELLING).collect();
-    match lower.find(&beginning).filter(|_| beginning.len() < sent.len()) {
-        Some(at) => format!("{}(value)", words.get(..at).unwrap_or_default()),
-        None => words.to_owned(),
-    }
-}
-
-/// The texts that may tell of a person. One or two letters tell nothing, and are in every sentence.
+/// The texts that may tell of a person.
 fn texts_of<'a>(value: &'a Json, found: &mut Vec<&'a str>) {
     match value {
-        Json::String(text) if text.chars().count() > 2 => found.push(text),
+        Json::String(text) => found.push(text),
         Json::Array(items) => items.iter().for_each(|item| texts_of(item, found)),
         Json::Object(map) => map
             .iter()
             .filter(|(key, _)| !matches!(key.as_str(), "id" | "description"))
             .for_each(|(_, item)| texts_of(item, found)),
-        Json::String(_) | Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 
@@ -360,15 +327,34 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_taken_out_of_words() {
+    fn what_was_sent_is_taken_out_of_words_however_it_is_written_and_before_they_are_cut() {
+        let phone = json!([{ "number": "+1 (256) 593-8310", "description": "MAIN" }]);
         let input = Map::from_iter([
             ("emails".to_owned(), json!([{ "address": "ann@x.io", "description": "MAIN" }])),
+            ("phones".to_owned(), phone),
             ("firstName".to_owned(), json!("Jo")),
+            ("lastName".to_owned(), json!("Featherstone")),
         ]);
         let create = mutation::create(Object::Clients, input, None).unwrap();
         let document = Document::mutations("create", &[&create]);
-        let said = document.scrub("ann@x.io is no address for Jo, use MAIN");
-        assert_eq!(said, "(value) is no address for Jo, use MAIN");
+        let said = |message: &str| {
+            let error = super::super::wire::GraphError {
+                message: message.to_owned(),
+                path: Vec::new(),
+                extensions: super::super::wire::ErrorExtensions::default(),
+            };
+            document.scrub(&super::super::error::of_graph(&error).message)
+        };
+        let told = said("ann@x.io is no address for Jo, use MAIN");
+        assert!(told.ends_with(": [address] is no address for [value], use MAIN"), "{told}");
+        for number in ["2565938310", "+12565938310", "256-593-8310"] {
+            let told = said(&format!("{number} is no phone"));
+            assert!(told.ends_with(": [value] is no phone") || !told.contains("593"), "{told}");
+        }
+        for before in 0..500 {
+            let told = said(&format!("{} Featherstone is no name", "n".repeat(before)));
+            assert!(!told.to_lowercase().contains("feat"), "{before}: {told}");
+        }
     }
 
     #[test]

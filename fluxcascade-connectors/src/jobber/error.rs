@@ -1,7 +1,8 @@
 //! The one place that makes errors out of Jobber's answers: by status, by the errors of GraphQL,
 //! by what a mutation refuses.
 //!
-//! Jobber's own words are kept, cut short; [`super::document`] takes out of them what was sent.
+//! Jobber's own words are kept, in one line and without addresses; [`super::document`] takes out of them
+//! what was sent, and only then are they cut: what is cut before may be the half of a value.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::object::Object;
 use super::version::ServedVersion;
 use super::wire::{Envelope, Field, GraphError, Segment, UserError};
 use crate::http::{Answer, Dialect, Reported, Verdict};
+use crate::scrub;
 
 /// Jobber's way of answering.
 #[derive(Debug)]
@@ -206,12 +208,12 @@ fn is_graphql(envelope: &Envelope) -> bool {
 
 fn message_of(envelope: &Envelope) -> String {
     let first = envelope.errors.first().map(|error| error.message.as_str());
-    said(envelope.outside().or(first).unwrap_or_default())
+    scrub::line(envelope.outside().or(first).unwrap_or_default())
 }
 
-/// Jobber's words, cut short.
+/// Jobber's words, cut short, of what has no person's values or was rid of them.
 pub(super) fn said(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+    scrub::line(text).chars().take(300).collect()
 }
 
 /// Whether Jobber says that it hides something from this app.
@@ -279,7 +281,7 @@ pub(super) fn of_graph(error: &GraphError) -> ConnectorError {
     };
     ConnectorError {
         code: error.extensions.code.as_deref().map(said),
-        ..ConnectorError::new(kind, format!("{what}: {}", said(&error.message)))
+        ..ConnectorError::new(kind, format!("{what}: {}", scrub::line(&error.message)))
     }
 }
 
@@ -297,13 +299,13 @@ pub(super) fn of_user_errors(
             }
         }
     }
-    let words: Vec<String> = errors.iter().map(|error| said(&error.message)).collect();
+    let words: Vec<String> = errors.iter().map(|error| scrub::line(&error.message)).collect();
     let fields = convert::names(named);
     let error = ConnectorError {
         fields: fields.clone(),
         ..ConnectorError::new(
             ErrorKind::Validation,
-            format!("jobber refused the {}: {}", object.one(), said(&words.join("; "))),
+            format!("jobber refused the {}: {}", object.one(), words.join("; ")),
         )
     };
     (fields, error)

@@ -46,6 +46,6 @@ fn a_refusals_path_is_mapped_to_the_fields_that_were_written() {
 
 #[test]
 fn jobbers_words_are_cut_short_and_kept_on_one_line() {
-    assert_eq!(said("a\nb"), "ab");
+    assert_eq!(said("a\nb"), "a b");
     assert_eq!(said(&"x".repeat(1000)).len(), 300);
 }

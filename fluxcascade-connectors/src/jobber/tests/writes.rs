@@ -158,7 +158,7 @@ async fn a_refused_edit_names_its_fields_and_stops_no_other() {
     let WriteOutcome::Rejected { fields, error } = &outcomes[0] else { panic!() };
     assert_eq!(fields, &[FieldName::new("emails.primary").unwrap()]);
     assert_eq!(error.kind, ErrorKind::Validation);
-    assert_eq!(error.message, "jobber refused the client: (value) is not an e-mail");
+    assert_eq!(error.message, "jobber refused the client: [address] is not an e-mail");
 }
 
 #[tokio::test]

@@ -1,24 +1,24 @@
-//! What people have typed, taken out of HubSpot's words before anybody sees them: addresses always, and a
-//! request's values where they are known. Errors are made in `error`.
+//! What people have typed, taken out of a vendor's words before anybody sees them: addresses always, and a
+//! request's values where they are known. Errors are made by the adapters.
 
 use std::collections::{HashMap, HashSet};
 
 use fluxcascade_core::connector::ConnectorError;
 
-/// As many bytes of HubSpot's words are looked at: more than the longest value that it takes.
+/// As many bytes of a vendor's words are looked at: more than the longest value that it takes.
 const WORDS_READ: usize = 1 << 20;
 /// As many characters of them are kept.
 const WORDS_KEPT: usize = 400;
-/// So many characters on end that a value has, too, are of that value: HubSpot quotes long ones in part.
+/// So many characters on end that a value has, too, are of that value: vendors quote long ones in part.
 const RUN: usize = 10;
 /// So many digits on end are a number that a person is called by, however it is written.
 const DIGITS: usize = 7;
-/// What divides our words from HubSpot's.
+/// What divides our words from the vendor's, where they are divided.
 const SAYS: &str = "it says: ";
 
-/// HubSpot's words without addresses, in one line. They may be long: values are taken out of all of them
+/// A vendor's words without addresses, in one line. They may be long: values are taken out of all of them
 /// before they are cut.
-pub(super) fn line(said: &str) -> String {
+pub(crate) fn line(said: &str) -> String {
     let mut end = said.len().min(WORDS_READ);
     while !said.is_char_boundary(end) {
         end -= 1;
@@ -93,9 +93,9 @@ fn escaped(text: &str) -> Option<(Meant, usize)> {
     Some((Meant::Char(meant?), end + 2))
 }
 
-/// Takes a request's values out of what HubSpot says about it.
+/// Takes a request's values out of what a vendor says about it.
 #[derive(Debug, Default)]
-pub(super) struct Scrub {
+pub(crate) struct Scrub {
     /// In lower case, in one line.
     values: HashSet<Vec<char>>,
     /// Of values that are a number with so many digits.
@@ -103,7 +103,7 @@ pub(super) struct Scrub {
 }
 
 impl Scrub {
-    pub(super) fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn of<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut scrub = Self::default();
         for value in values {
             let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -123,12 +123,16 @@ impl Scrub {
     }
 
     /// The error without the values, and its text cut to a length that can be kept.
-    pub(super) fn apply(&self, mut error: ConnectorError) -> ConnectorError {
+    pub(crate) fn apply(&self, mut error: ConnectorError) -> ConnectorError {
         if let Some((ours, theirs)) = error.message.split_once(SAYS) {
-            let words: String = self.without(theirs).chars().take(WORDS_KEPT).collect();
-            error.message = format!("{ours}{SAYS}{words}");
+            error.message = format!("{ours}{SAYS}{}", self.words(theirs));
         }
         error
+    }
+
+    /// The words without the values, cut to a length that can be kept.
+    pub(crate) fn words(&self, text: &str) -> String {
+        self.without(text).chars().take(WORDS_KEPT).collect()
     }
 
     /// The text without the values, whatever the case of either.
