@@ -2,7 +2,8 @@
 //! Jobber lists none of them: whoever subscribes keeps the ids.
 //!
 //! A topic that is subscribed already is refused by Jobber, which does not say its id. What this
-//! connector made itself it remembers, and answers again; of what somebody else made, or was made and the
+//! connector made itself it remembers, and answers where Jobber refuses it as one that is there: it may
+//! have been ended since by somebody else, and is made anew then; of what somebody else made, or was made and the
 //! answer lost, the error names the topic, and the ids that were made beside it. Nothing is ended.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,10 +49,6 @@ impl Subscriptions for Jobber {
         let mut all = Vec::new();
         let mut failed: Option<ConnectorError> = None;
         for topic in topics(Object::named(&request.object)?) {
-            if let Some(known) = self.subscribed.of(topic, &request.url) {
-                all.push(known);
-                continue;
-            }
             match self.endpoint(topic, &request.url).await {
                 Ok(subscription) => {
                     self.subscribed.add(&subscription);
@@ -88,6 +85,10 @@ impl Jobber {
     async fn endpoint(&self, topic: &str, url: &str) -> Result<Subscription, ConnectorError> {
         let payload = self.told(topic, &Document::webhook_endpoint(topic, url)).await?;
         if let Some(first) = payload.user_errors.first() {
+            let known = || self.subscribed.of(topic, url);
+            if let Some(known) = is_there(&first.message).then(known).flatten() {
+                return Ok(known);
+            }
             return Err(ConnectorError::new(
                 ErrorKind::Validation,
                 format!(
@@ -140,6 +141,13 @@ impl Jobber {
             None => Err(reply.errors.first().map_or_else(unclear, error::of_graph)),
         }
     }
+}
+
+/// Whether a refusal says that there is such an endpoint. Its words are not documented.
+fn is_there(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["already", "taken", "duplicate", "exists"].iter().any(|word| said.contains(word))
+        && !is_gone(&said)
 }
 
 /// Whether a refusal says that there is no such endpoint, which is what was wanted.

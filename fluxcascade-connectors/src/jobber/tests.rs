@@ -1,11 +1,12 @@
 //! The adapter against a server that says what Jobber says: the requests as they are sent, and
-//! what each answer is taken for. Reads are in `reads` and `paging`, writes in `writes`, answers of
-//! another form than Jobber's in `strange`, all documents in `documents`.
+//! what each answer is taken for. Reads are in `reads` and `paging`, writes in `writes`, webhooks in
+//! `subscribing`, answers of another form than Jobber's in `strange`, all documents in `documents`.
 
 mod documents;
 mod paging;
 mod reads;
 mod strange;
+mod subscribing;
 mod writes;
 
 use std::collections::VecDeque;
