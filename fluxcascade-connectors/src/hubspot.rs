@@ -56,9 +56,9 @@ use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName}
 
 pub use config::{HubSpotApp, HubSpotBuilder, HubSpotConfig, HubSpotLimits, HubSpotPaths};
 
+use crate::scrub::Scrub;
 use catalog::{Catalog, Known, Reading};
 use client::Api;
-use crate::scrub::Scrub;
 
 use crate::http::oauth::OAuth;
 use crate::http::{ConnectionStatus, RequestCounts};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{FieldName, RecordId};
 
-use crate::scrub::{self, Scrub};
 use super::wire::{ErrorBody, InvalidProperty, Texts};
 use crate::http::{Answer, Dialect, Reported, Verdict};
+use crate::scrub::{self, Scrub};
 
 /// HubSpot begins refusals of values with this, and puts JSON after it.
 const INVALID_VALUES: &str = "Property values were not valid:";

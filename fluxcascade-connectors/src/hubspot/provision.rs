@@ -11,8 +11,8 @@ use fluxcascade_core::model::{FieldSchema, ObjectType};
 use super::HubSpot;
 use super::client::Api;
 use super::convert;
-use crate::scrub::Scrub;
 use super::wire::{NewGroup, NewProperty, Property};
+use crate::scrub::Scrub;
 
 /// The group of a property, where an object type has none yet.
 const GROUP: NewGroup = NewGroup { name: "fluxcascade", label: "FluxCascade" };

@@ -12,9 +12,9 @@ use super::association;
 use super::client::Api;
 use super::config::HubSpotApp;
 use super::object::Kind;
-use crate::scrub::Scrub;
 use super::wire::{NewSubscription, SubscriptionRow, WebhookSettings, WebhookThrottling};
 use super::{HubSpot, convert};
+use crate::scrub::Scrub;
 
 /// Requests that HubSpot makes at once: its own default.
 const AT_ONCE: u32 = 10;

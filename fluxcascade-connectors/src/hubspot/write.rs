@@ -27,9 +27,9 @@ use super::catalog::Known;
 use super::client::{Api, Departure, Room, Verb};
 use super::convert;
 use super::error;
-use crate::scrub::Scrub;
 use super::wire::{BatchAnswer, ErrorBody, IdInput, Inputs, Record};
 use crate::http::{Failure, Fate};
+use crate::scrub::Scrub;
 
 /// Rows in one request, at most.
 pub(super) const BATCH: usize = 100;

@@ -92,27 +92,33 @@ impl CustomKind {
         }
     }
 
-    /// What a query selects to read values of this kind.
+    /// What a query selects to read values of this kind, and their default: by the key of the value, as
+    /// answers cannot have one key with values of several types.
     pub(super) fn selection(self) -> &'static str {
         match self {
             CustomKind::Text => {
-                "... on CustomFieldText { id customFieldConfiguration { id } valueText }"
+                "... on CustomFieldText { id customFieldConfiguration \
+                 { id valueText: defaultValue } valueText }"
             }
             CustomKind::Numeric => {
-                "... on CustomFieldNumeric { id customFieldConfiguration { id } valueNumeric }"
+                "... on CustomFieldNumeric { id customFieldConfiguration \
+                 { id valueNumeric: defaultValue } valueNumeric }"
             }
             CustomKind::TrueFalse => {
-                "... on CustomFieldTrueFalse { id customFieldConfiguration { id } valueTrueFalse }"
+                "... on CustomFieldTrueFalse { id customFieldConfiguration \
+                 { id valueTrueFalse: defaultValue } valueTrueFalse }"
             }
             CustomKind::Dropdown => {
-                "... on CustomFieldDropdown { id customFieldConfiguration { id } valueDropdown }"
+                "... on CustomFieldDropdown { id customFieldConfiguration \
+                 { id valueDropdown: defaultValue } valueDropdown }"
             }
             CustomKind::Link => {
-                "... on CustomFieldLink { id customFieldConfiguration { id } valueLink { text url } }"
+                "... on CustomFieldLink { id customFieldConfiguration \
+                 { id valueLink: defaultValue { text url } } valueLink { text url } }"
             }
             CustomKind::Area => {
-                "... on CustomFieldArea { id customFieldConfiguration { id } \
-                 valueArea { length width } }"
+                "... on CustomFieldArea { id customFieldConfiguration \
+                 { id valueArea: defaultValue { length width } } valueArea { length width } }"
             }
         }
     }

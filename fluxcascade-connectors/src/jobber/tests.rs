@@ -153,3 +153,19 @@ fn list(nodes: &[Json], next: Option<&str>) -> Json {
         "pageInfo": { "hasNextPage": next.is_some(), "endCursor": next },
     } })
 }
+
+#[tokio::test]
+async fn settings_are_checked_all_at_once() {
+    let error = Jobber::builder()
+        .token("two words")
+        .version("yesterday!")
+        .base_url("http://api.example.com")
+        .page_size(101)
+        .edits_per_request(11)
+        .look_back(Duration::ZERO)
+        .http(HttpSettings { max_attempts: 0, ..HttpSettings::default() })
+        .build()
+        .unwrap_err();
+    assert_eq!(error.problems().len(), 7, "{error}");
+    assert!(!error.to_string().contains("two words"));
+}

@@ -184,6 +184,13 @@ impl CustomValue {
         Some(of.id)
     }
 
+    /// What records show of this key that have no value of their own, if that is told.
+    pub(super) fn default(&self, key: &str) -> Option<Box<RawValue>> {
+        let mut of: ByAlias =
+            serde_json::from_str(self.raw("customFieldConfiguration")?.get()).ok()?;
+        of.remove(key).flatten()
+    }
+
     /// What stands under a key, if it is not `null`.
     pub(super) fn raw(&self, key: &str) -> Option<&RawValue> {
         self.0.get(key)?.as_deref()

@@ -16,8 +16,9 @@ use super::{Hidden, bounded, decimal};
 /// What a number that cannot be written is refused with.
 pub(super) const NO_NUMBER: &str = "must be a number of up to 15 digits, and cannot be cleared";
 
-/// What a record has of a custom field. A value without an id is the default that Jobber shows where
-/// the record has none of its own.
+/// What a record has of a custom field. A value without an id that is the field's default is what Jobber
+/// shows where the record has none of its own. Whether another one without an id is the record's own is
+/// not known.
 pub(super) fn slot(record: &Record, hidden: &Hidden, of: &CustomField) -> Result<Slot, String> {
     let values: Field<Vec<CustomValue>> = record.field("customFields")?;
     if hidden.has("customFields", &values) {
@@ -29,9 +30,21 @@ pub(super) fn slot(record: &Record, hidden: &Hidden, of: &CustomField) -> Result
             Unlisted::Blank => Slot::Present(Value::Null),
         });
     };
-    match found.raw(of.kind.key()).filter(|_| found.is_own()) {
-        Some(value) => read(of, value).map(Slot::Present),
-        None => Ok(Slot::Present(Value::Null)),
+    let key = of.kind.key();
+    match (found.raw(key), found.is_own()) {
+        (Some(value), true) => read(of, value).map(Slot::Present),
+        (None, true) => Ok(Slot::Present(Value::Null)),
+        (value, false) => {
+            let default = found.default(key);
+            let both = value.zip(default.as_deref());
+            let is_default = both
+                .map(|(value, default)| Ok::<_, String>(read(of, value)? == read(of, default)?));
+            Ok(if is_default.transpose()?.unwrap_or(false) {
+                Slot::Present(Value::Null)
+            } else {
+                Slot::Absent
+            })
+        }
     }
 }
 
@@ -184,6 +197,37 @@ mod tests {
 
     fn map(parts: [(&str, Value); 2]) -> Value {
         Value::Map(parts.map(|(key, value)| (key.to_owned(), value)).into())
+    }
+
+    #[test]
+    fn a_value_without_an_id_is_blank_where_it_is_the_default_and_else_not_known() {
+        let shown = |kind: CustomKind, id: Json, value: &Json, default: Option<&Json>| {
+            let mut of = json!({ "id": "c1" });
+            if let Some(default) = default {
+                of[kind.key()] = default.clone();
+            }
+            let value = json!({ "id": id, "customFieldConfiguration": of, kind.key(): value });
+            let raw = json!({ "id": "a", "customFields": [value] }).to_string();
+            let record = Record::read(&RawValue::from_string(raw).unwrap()).unwrap();
+            slot(&record, &Hidden::default(), &field(kind)).unwrap()
+        };
+        let area = |width| json!({ "length": 1.0, "width": width });
+        let link = |text| json!({ "text": text, "url": "" });
+        for (kind, value, other) in [
+            (CustomKind::Text, json!("none"), json!("42")),
+            (CustomKind::Numeric, json!(0), json!(7)),
+            (CustomKind::TrueFalse, json!(false), json!(true)),
+            (CustomKind::Dropdown, json!("Small"), json!("Large")),
+            (CustomKind::Link, link("a"), link("b")),
+            (CustomKind::Area, area(1.5), area(2.5)),
+        ] {
+            let blank = Slot::Present(Value::Null);
+            assert_eq!(shown(kind, Json::Null, &value, Some(&value)), blank, "{kind:?}");
+            assert_eq!(shown(kind, Json::Null, &other, Some(&value)), Slot::Absent, "{kind:?}");
+            assert_eq!(shown(kind, Json::Null, &value, None), Slot::Absent, "{kind:?}");
+            let own = shown(kind, json!("v1"), &value, Some(&value));
+            assert!(own != blank && own != Slot::Absent, "{kind:?}: {own:?}");
+        }
     }
 
     #[test]
