@@ -180,6 +180,10 @@ impl Api {
             return Ok(Ok(0));
         };
         let taken = points.take(whole(cost), self.now(), waited).await;
+        if !matches!(taken, Ok(Taken::Points(_))) {
+            // It does not leave now.
+            self.bucket.put_back(cost);
+        }
         Ok(match taken.map_err(|error| failed(Fate::NotSent, error))? {
             Taken::Points(taken) => Ok(taken),
             Taken::Later(wait) => Err(wait),

@@ -94,6 +94,16 @@ impl Bucket {
         })
     }
 
+    /// Puts points back that were taken for a query that did not leave.
+    pub(super) fn put_back(&self, cost: f64) {
+        self.with(|state, _| {
+            if let Some((level, _)) = &mut state.level {
+                let available = level.currently_available + cost;
+                level.currently_available = available.min(level.maximum_available);
+            }
+        });
+    }
+
     /// How long to wait for so many points; none if there are enough, or nothing is known.
     pub(super) fn wait_for(&self, cost: f64) -> Option<Duration> {
         self.with(|state, now| {
@@ -189,6 +199,8 @@ mod tests {
             "its points are taken"
         );
         assert_eq!(bucket.admit(2), Admission::Go, "another shape, whose cost is not known");
+        bucket.put_back(340.0);
+        assert_eq!(bucket.admit(1), Admission::Go, "it did not leave");
     }
 
     #[test]

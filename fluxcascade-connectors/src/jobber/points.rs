@@ -12,8 +12,12 @@ use crate::http::SharedBudget;
 
 /// What the shared budget calls them.
 const LIMIT: &str = "points";
-/// When to ask again for what was granted in part.
-const SOON: Duration = Duration::from_secs(1);
+/// When to ask again for what was granted in part: before that ends, a second after it was granted at the
+/// earliest.
+const SOON: Duration = Duration::from_millis(800);
+/// A hundredth of the points is drawn at least: more would be lost unspent, and less would have the store
+/// asked for each query.
+const PARTS: u32 = 100;
 
 /// One worker's part of the points.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl SharedPoints {
             Ok(taken) => return Ok(Taken::Points(taken)),
             Err(missing) => missing,
         };
-        let drawn = self.draw(missing.max(self.budget.requests.div_ceil(20)), now).await?;
+        let drawn = self.draw(missing.max(self.budget.requests.div_ceil(PARTS)), now).await?;
         let mut hand = self.hand();
         hand.add(drawn, now);
         if let Ok(taken) = hand.spend(cost, self.budget.requests, now) {
