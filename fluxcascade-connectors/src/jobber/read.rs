@@ -196,25 +196,27 @@ pub(super) async fn find(
     let object = known.object;
     let fields = known.all_named(request.projection.fields())?;
     let field = known.all_named(std::slice::from_ref(&request.field))?.remove(0);
-    let within = searched(object, &field).ok_or_else(|| ConnectorError {
-        fields: vec![request.field.clone()],
-        ..ConnectorError::new(
-            ErrorKind::Permanent,
-            format!(
-                "jobber cannot look {} up by {}; {}",
-                object.many(),
-                request.field,
-                match object {
-                    Object::Clients => "use a name, an e-mail, a phone or a custom text field",
-                    Object::Visits => "its visits have no search",
-                    Object::Properties => "use name or address.street1",
-                    Object::Requests => "use title",
-                    Object::Jobs => "use title or jobNumber",
-                    Object::Quotes => "use title or quoteNumber",
-                    Object::Invoices => "use subject or invoiceNumber",
-                }
-            ),
-        )
+    if let (Field::Gone(name), Object::Clients) = (&field, object) {
+        let why =
+            format!("jobber has no custom field {name} now, so that nobody can be looked up by it");
+        return Err(ConnectorError::new(ErrorKind::Validation, why));
+    }
+    let within = searched(object, &field).ok_or_else(|| {
+        let why = format!(
+            "jobber cannot look {} up by {}; {}",
+            object.many(),
+            request.field,
+            match object {
+                Object::Clients => "use a name, an e-mail, a phone or a custom text field",
+                Object::Visits => "its visits have no search",
+                Object::Properties => "use name or address.street1",
+                Object::Requests => "use title",
+                Object::Jobs => "use title or jobNumber",
+                Object::Quotes => "use title or quoteNumber",
+                Object::Invoices => "use subject or invoiceNumber",
+            }
+        );
+        ConnectorError::no_look_up(request.field.clone(), why)
     })?;
     let mut found = Vec::new();
     for (place, value) in request.values.iter().enumerate() {

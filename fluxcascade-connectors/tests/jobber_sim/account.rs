@@ -146,6 +146,13 @@ async fn a_custom_field_that_was_archived_or_renamed_is_absent_and_the_other_fie
         assert!(words.contains("archived, renamed or hidden"), "{words}");
         office.edit("clients", &id, &both[1..]).await;
         assert_eq!(office.sim.client(&id).unwrap().first_name, "Bea");
+
+        // It may come back, so that it is not said that nobody is ever looked up by it.
+        let (object, projection) = (object("clients"), Projection::new([]));
+        let (field, values) = (name(fields[0]), vec!["42".into()]);
+        let request = FindRequest { object, projection, field: field.clone(), values };
+        let error = office.jobber.find(request).await.unwrap_err();
+        assert!(!error.is_no_look_up(&field), "{error}");
     }
 }
 

@@ -20,6 +20,32 @@ use crate::sim::jobber::input::{EncodedId, SortDirectionEnum, TimeRange};
 use crate::sim::jobber::listing::{self, Order, Place};
 use crate::sim::jobber::state::Index;
 
+/// Which of a row's times places it.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Making,
+    Change,
+}
+
+impl By {
+    fn time(self, made: Timestamp, changed: Timestamp) -> Timestamp {
+        match self {
+            By::Making => made,
+            By::Change => changed,
+        }
+    }
+}
+
+/// The order of a list that can be sorted by when its rows were made: the simulator has no other key, and
+/// without one what changed last comes first.
+fn by_making<K: Copy + PartialEq>(asked: Option<(K, SortDirectionEnum)>, making: K) -> (Order, By) {
+    match asked {
+        Some((key, direction)) if key == making => (Order::by_change(direction), By::Making),
+        Some(_) => (Order::BY_ID, By::Change),
+        None => (Order::RECENT, By::Change),
+    }
+}
+
 /// Reads properties and work.
 #[derive(Debug, Default)]
 pub(super) struct WorkQuery;
@@ -113,16 +139,10 @@ impl WorkQuery {
                 && finds(search_term.as_deref(), &[of.title.as_deref(), of.email.as_deref()])
         });
         let sort = sort.and_then(|sort| sort.first().copied());
-        // The simulator orders by no other key.
-        let (order, created) = match sort.map(|sort| (sort.key, sort.direction)) {
-            Some((RequestsSortKey::RequestedAt, direction)) => (Order::by_change(direction), true),
-            Some(_) => (Order::BY_ID, false),
-            None => (Order::RECENT, false),
-        };
-        let rows = rows.map(|(number, of)| {
-            let at = if created { of.created_at } else { of.updated_at };
-            (order.timed(at, number), of)
-        });
+        let sort = sort.map(|sort| (sort.key, sort.direction));
+        let (order, by) = by_making(sort, RequestsSortKey::RequestedAt);
+        let rows = rows
+            .map(|(number, of)| (order.timed(by.time(of.created_at, of.updated_at), number), of));
         let window = account.window(first, last, after, before);
         let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, RequestNode::of))
@@ -156,16 +176,10 @@ impl WorkQuery {
                 && finds(search_term.as_deref(), &[of.title.as_deref(), Some(&of.quote_number)])
         });
         let sort = sort.and_then(|sort| sort.first().copied());
-        // The simulator orders by no other key.
-        let (order, created) = match sort.map(|sort| (sort.key, sort.direction)) {
-            Some((QuotesSortKey::CreatedAt, direction)) => (Order::by_change(direction), true),
-            Some(_) => (Order::BY_ID, false),
-            None => (Order::RECENT, false),
-        };
-        let rows = rows.map(|(number, of)| {
-            let at = if created { of.created_at } else { of.updated_at };
-            (order.timed(at, number), of)
-        });
+        let sort = sort.map(|sort| (sort.key, sort.direction));
+        let (order, by) = by_making(sort, QuotesSortKey::CreatedAt);
+        let rows = rows
+            .map(|(number, of)| (order.timed(by.time(of.created_at, of.updated_at), number), of));
         let window = account.window(first, last, after, before);
         let page = listing::page(rows, order, &window).map_err(Error::new)?;
         Ok(Connection::of(page, QuoteNode::of))
