@@ -10,11 +10,26 @@ use fluxcascade_core::testkit::SimSystem;
 
 use crate::world::World;
 
-/// A system whose answers to writes are changed on their way.
+/// A system whose answers to writes are changed on their way, and that does not take every look-up.
 #[derive(Debug)]
 pub(crate) struct Changed {
     system: SimSystem,
     change: fn(&mut WriteOutcome),
+    refuses: fn(&FindRequest) -> Option<ConnectorError>,
+}
+
+impl Changed {
+    fn answers(system: &SimSystem, change: fn(&mut WriteOutcome)) -> Self {
+        Self { system: system.clone(), change, refuses: |_| None }
+    }
+}
+
+/// It refuses some look-ups.
+pub(crate) fn picky(
+    system: &SimSystem,
+    refuses: fn(&FindRequest) -> Option<ConnectorError>,
+) -> Changed {
+    Changed { refuses, ..Changed::answers(system, |_| {}) }
 }
 
 /// Its answers to writes have fewer values than fields were asked for.
@@ -24,7 +39,7 @@ fn short(system: &SimSystem) -> Changed {
             *values = Some(Values::default());
         }
     };
-    Changed { system: system.clone(), change }
+    Changed::answers(system, change)
 }
 
 /// It names the first field that it refuses, and no other.
@@ -34,7 +49,7 @@ pub(crate) fn names_one(system: &SimSystem) -> Changed {
             fields.truncate(1);
         }
     };
-    Changed { system: system.clone(), change }
+    Changed::answers(system, change)
 }
 
 /// It names no field that it refuses.
@@ -44,7 +59,7 @@ pub(crate) fn names_none(system: &SimSystem) -> Changed {
             fields.clear();
         }
     };
-    Changed { system: system.clone(), change }
+    Changed::answers(system, change)
 }
 
 /// It lets nobody write, and says of which value.
@@ -54,7 +69,7 @@ pub(crate) fn forbids(system: &SimSystem) -> Changed {
         error.status = Some(403);
         *outcome = WriteOutcome::Rejected { fields: Vec::new(), error };
     };
-    Changed { system: system.clone(), change }
+    Changed::answers(system, change)
 }
 
 #[async_trait]
@@ -84,7 +99,10 @@ impl Reader for Changed {
     }
 
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        self.system.find(request).await
+        match (self.refuses)(&request) {
+            Some(error) => Err(error),
+            None => self.system.find(request).await,
+        }
     }
 }
 

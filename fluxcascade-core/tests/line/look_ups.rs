@@ -2,71 +2,16 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use fluxcascade_core::SyncReport;
 use fluxcascade_core::connector::{
-    Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Consistency,
-    ErrorKind, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
+    Capabilities, ConnectorError, Consistency, ErrorKind, FindRequest,
 };
 use fluxcascade_core::mapping::MappingBuilder;
-use fluxcascade_core::model::{
-    HoldReason, ObjectSchema, ObjectType, Observation, SystemName, Value,
-};
-use fluxcascade_core::testkit::{CallKind, Fault, SimProfile, SimSystem};
+use fluxcascade_core::model::{HoldReason, Value};
+use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
 
+use crate::connectors::picky;
 use crate::world::{World, contacts};
-
-/// A system that does not take every look-up.
-#[derive(Debug)]
-struct Picky {
-    system: SimSystem,
-    refuses: fn(&FindRequest) -> Option<ConnectorError>,
-}
-
-#[async_trait]
-impl Reader for Picky {
-    fn system(&self) -> &SystemName {
-        self.system.system()
-    }
-
-    fn capabilities(&self, object: &ObjectType) -> Capabilities {
-        self.system.capabilities(object)
-    }
-
-    async fn account(&self) -> Result<Account, ConnectorError> {
-        self.system.account().await
-    }
-
-    async fn schema(&self, object: &ObjectType) -> Result<ObjectSchema, ConnectorError> {
-        self.system.schema(object).await
-    }
-
-    async fn changes(&self, request: ChangesRequest) -> Result<ChangesPage, ConnectorError> {
-        self.system.changes(request).await
-    }
-
-    async fn fetch(&self, request: FetchRequest) -> Result<Vec<Observation>, ConnectorError> {
-        self.system.fetch(request).await
-    }
-
-    async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
-        match (self.refuses)(&request) {
-            Some(error) => Err(error),
-            None => self.system.find(request).await,
-        }
-    }
-}
-
-#[async_trait]
-impl Connector for Picky {
-    async fn write(&self, request: WriteRequest) -> Vec<WriteOutcome> {
-        self.system.write(request).await
-    }
-
-    fn extensions(&self) -> Extensions<'_> {
-        self.system.extensions()
-    }
-}
 
 fn answered(kind: ErrorKind) -> ConnectorError {
     ConnectorError { status: Some(400), ..ConnectorError::new(kind, "not now") }
@@ -88,7 +33,7 @@ fn world(mapping: MappingBuilder) -> World {
 }
 
 async fn sync(world: &World, refuses: fn(&FindRequest) -> Option<ConnectorError>) -> SyncReport {
-    let engine = world.engine_with(Picky { system: world.field.clone(), refuses }).await;
+    let engine = world.engine_with(picky(&world.field, refuses)).await;
     engine.sync("contacts").await.unwrap()
 }
 
