@@ -41,7 +41,7 @@ pub use reqwest;
 pub use settings::HttpSettings;
 
 pub(crate) use answer::Answer;
-pub(crate) use budget::{Covers, Leave, Limit, Meter, Reported};
+pub(crate) use budget::{Covers, Drawing, Hand, Leave, Limit, Meter, Reported, Share};
 pub(crate) use call::{Asker, Body, Call, Method};
 pub(crate) use client::{Client, Surroundings};
 pub(crate) use credential::Credential;

@@ -36,7 +36,9 @@ impl Purse {
     /// Draws of it, where `holders` have leases of mappings that read the connection.
     pub(crate) fn draw(&mut self, draw: &Draw, holders: &BTreeSet<String>) -> Drawn {
         self.draws.retain(|one| over(one.at, draw.budget) > draw.now);
-        let granted = self.left(draw, holders, draw.now).min(draw.wanted);
+        let left = self.left(draw, holders, draw.now);
+        let is_enough = left >= enough(draw, holders);
+        let granted = if is_enough { left.min(draw.wanted) } else { 0 };
         let again = if granted > 0 { draw.now } else { self.again(draw, holders) };
         if granted > 0 {
             let worker = draw.worker.clone();
@@ -48,24 +50,35 @@ impl Purse {
     /// What the worker could have at a time, if nobody drew until then.
     fn left(&self, draw: &Draw, holders: &BTreeSet<String>, at: Timestamp) -> u32 {
         let counting = || self.draws.iter().filter(|one| over(one.at, draw.budget) > at);
-        let mut sharers: BTreeSet<&str> = holders.iter().map(String::as_str).collect();
-        sharers.insert(draw.worker.as_str());
-        let workers = u32::try_from(sharers.len()).unwrap_or(u32::MAX);
-        let requests = draw.budget.requests.max(1);
-        let share = (requests / workers).max(1);
         let own = counting().filter(|one| one.worker == draw.worker).map(|one| one.requests).sum();
         let all = counting().map(|one| one.requests).sum();
-        share.saturating_sub(own).min(requests.saturating_sub(all))
+        share(draw, holders).saturating_sub(own).min(requests(draw).saturating_sub(all))
     }
 
-    /// When something is left for the worker.
+    /// When enough is left for the worker.
     fn again(&self, draw: &Draw, holders: &BTreeSet<String>) -> Timestamp {
         let mut ends: Vec<Timestamp> =
             self.draws.iter().map(|one| over(one.at, draw.budget)).collect();
         ends.sort_unstable();
-        let enough = ends.into_iter().find(|end| self.left(draw, holders, *end) > 0);
-        enough.unwrap_or(draw.now + draw.budget.window)
+        let enough = enough(draw, holders);
+        let when = ends.into_iter().find(|end| self.left(draw, holders, *end) >= enough);
+        when.unwrap_or(draw.now + draw.budget.window)
     }
+}
+
+fn requests(draw: &Draw) -> u32 {
+    draw.budget.requests.max(1)
+}
+
+/// What a worker that draws may have of the budget.
+fn share(draw: &Draw, holders: &BTreeSet<String>) -> u32 {
+    let workers = holders.len() + usize::from(!holders.contains(draw.worker.as_str()));
+    (requests(draw) / u32::try_from(workers).unwrap_or(u32::MAX)).max(1)
+}
+
+/// What a draw is not granted less than.
+fn enough(draw: &Draw, holders: &BTreeSet<String>) -> u32 {
+    draw.least.clamp(1, share(draw, holders))
 }
 
 /// As databases keep it.
@@ -117,6 +130,7 @@ mod tests {
             budget: Budget { requests: 100, window: WINDOW },
             now,
             wanted,
+            least: 1,
         }
     }
 
@@ -156,6 +170,22 @@ mod tests {
         assert_eq!(granted, 100);
     }
 
+    #[test]
+    fn what_cannot_leave_with_less_waits_for_all_of_it_or_for_the_whole_share() {
+        let mut purse = Purse::default();
+        let dear = |least, now| Draw { least, ..draw("a", least, at(now)) };
+        purse.draw(&draw("a", 30, at(0)), &holders([]));
+        purse.draw(&draw("a", 30, at(1_000)), &holders([]));
+        let none = purse.draw(&dear(50, 2_000), &holders([]));
+        assert_eq!((none.granted, none.again), (0, at(11_000)), "40 are left, and stay");
+        assert_eq!(purse.draw(&draw("a", 9, at(2_000)), &holders([])).granted, 9);
+        assert_eq!(purse.draw(&dear(50, 11_000), &holders([])).granted, 50);
+        let both = holders(["a", "b"]);
+        let all = purse.draw(&dear(90, 12_000), &both);
+        assert_eq!((all.granted, all.again), (0, at(22_000)), "its own were drawn at 11 s");
+        assert_eq!(purse.draw(&dear(90, 22_000), &both).granted, 50, "never more than the half");
+    }
+
     /// Whoever draws when, in any window no more arrive than the limit.
     #[test]
     fn no_window_has_more_than_the_budget() {
@@ -173,7 +203,8 @@ mod tests {
             let held = held.iter().map(|name| (*name).to_owned()).collect();
             purse = Purse::read(&purse.told()).unwrap();
             let wanted = u32::try_from(roll % 40).unwrap() + 1;
-            let drawn = purse.draw(&draw(who, wanted, at(now)), &held);
+            let least = u32::try_from(roll % 7).unwrap() * wanted / 6;
+            let drawn = purse.draw(&Draw { least, ..draw(who, wanted, at(now)) }, &held);
             assert!(drawn.granted > 0 || drawn.again > at(now));
             // They arrive as late as they may, or at once.
             let late = if roll.is_multiple_of(2) { 0 } else { 999 };

@@ -52,7 +52,7 @@ impl Common {
         reserve_percent: u8,
     ) -> Surroundings {
         Surroundings {
-            meter: Meter::new(self.budget.clone(), limits, reserve_percent),
+            meter: Meter::new(self.budget.as_ref(), limits, reserve_percent),
             clock: Arc::clone(&self.clock),
             client: self.client.clone(),
             observer: self.observer.clone(),

@@ -3,17 +3,24 @@
 //! store's affair, and what a vendor's limits are is each adapter's.
 
 mod pace;
+mod share;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{ConnectionName, TenantId, Timestamp, WorkerName};
-use fluxcascade_core::store::{Budget, Budgets, Draw};
+use fluxcascade_core::store::{Budget, Budgets};
+use futures::future::join_all;
 
 pub(crate) use pace::Reported;
 use pace::{Pace, Reserve};
+pub(crate) use share::{Drawing, Hand, Share};
+
+/// What is drawn at a time: a twentieth of a budget.
+const PARTS: u32 = 20;
 
 /// The budget that a connection's workers share: what the builders of adapters take, where several
 /// processes ask one account.
@@ -80,15 +87,17 @@ pub(crate) struct Limit {
 /// A connection's limits, and what of them is at hand.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    shared: Option<SharedBudget>,
     limits: Vec<Metered>,
+    /// One takes at a time, so that nobody spends what another one was told of, and one draw is for all
+    /// that wait.
+    turn: futures::lock::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Metered {
     limit: Limit,
-    /// What may be spent of what was known at first: all workers must say the same.
-    told: Option<Budget>,
+    /// What of it this worker has, where workers share what was known of it at first.
+    share: Option<Share>,
     state: Mutex<State>,
 }
 
@@ -98,42 +107,73 @@ struct State {
     pace: Pace,
 }
 
-/// Requests that were drawn of the shared budget and not sent yet.
-#[derive(Debug, Default)]
-struct Hand {
-    left: u32,
-    until: Timestamp,
-}
-
 /// Whether a request may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leave {
     Now,
     /// Ask again then.
     Later(Timestamp),
+    /// Ask again: what was drawn is good no longer, as the store of the shared budget was too slow.
+    TooSlow,
 }
 
 impl Meter {
     /// Of these limits, of which so many hundredths are left to others.
     pub(crate) fn new(
-        shared: Option<SharedBudget>,
+        shared: Option<&SharedBudget>,
         limits: impl IntoIterator<Item = Limit>,
         reserve_percent: u8,
     ) -> Self {
         let reserve = Reserve(reserve_percent);
         let metered = |limit: Limit| {
             let pace = Pace::new(limit.budget, reserve);
+            let share = shared.cloned().zip(pace.budget());
             Metered {
                 limit,
-                told: pace.budget(),
+                share: share.map(|(shared, told)| Share::new(shared, limit.name, told)),
                 state: Mutex::new(State { hand: Hand::default(), pace }),
             }
         };
-        Self { shared, limits: limits.into_iter().map(metered).collect() }
+        let limits = limits.into_iter().map(metered).collect();
+        Self { limits, turn: futures::lock::Mutex::new(()) }
     }
 
     /// Takes one request of this kind out of all limits that it is under.
-    pub(crate) async fn take(&self, kind: &str, now: Timestamp) -> Result<Leave, ConnectorError> {
+    pub(crate) async fn take(
+        &self,
+        kind: &str,
+        clock: &dyn Clock,
+    ) -> Result<Leave, ConnectorError> {
+        let limits = self.covering(kind);
+        let _turn = self.turn.lock().await;
+        // All of them are looked at before anything is taken of one.
+        let now = clock.now();
+        let own = limits.iter().filter_map(|metered| lock(&metered.state).pace.wait(now));
+        if let Some(until) = own.max() {
+            return Ok(Leave::Later(until));
+        }
+        // At once, so that what is drawn first is still good when the last one is.
+        let drawing = limits.iter().map(|metered| metered.draw(clock));
+        for drawn in join_all(drawing).await {
+            let drawn = drawn?;
+            if drawn != Leave::Now {
+                return Ok(drawn);
+            }
+        }
+        let now = clock.now();
+        if limits.iter().any(|metered| !metered.has_some(now)) {
+            return Ok(Leave::TooSlow);
+        }
+        for metered in &limits {
+            let mut state = lock(&metered.state);
+            state.pace.spend(now);
+            state.hand.left = state.hand.left.saturating_sub(1);
+        }
+        Ok(Leave::Now)
+    }
+
+    /// The limits that a call of this kind is under.
+    fn covering(&self, kind: &str) -> Vec<&Metered> {
         let is_own = |metered: &Metered| match metered.limit.covers {
             Covers::Kind(own) => own == kind,
             Covers::Others | Covers::All => false,
@@ -144,25 +184,7 @@ impl Meter {
             Covers::Others => !has_own,
             Covers::All => true,
         });
-        let limits: Vec<&Metered> = covering.collect();
-        // All of them are looked at before anything is taken of one.
-        let own = limits.iter().filter_map(|metered| lock(&metered.state).pace.wait(now));
-        if let Some(until) = own.max() {
-            return Ok(Leave::Later(until));
-        }
-        if let Some(shared) = &self.shared {
-            for metered in &limits {
-                if let Leave::Later(again) = metered.draw(shared, now).await? {
-                    return Ok(Leave::Later(again));
-                }
-            }
-        }
-        for metered in &limits {
-            let mut state = lock(&metered.state);
-            state.pace.spend(now);
-            state.hand.left = state.hand.left.saturating_sub(1);
-        }
-        Ok(Leave::Now)
+        covering.collect()
     }
 
     /// Keeps what an answer says of a limit.
@@ -174,37 +196,25 @@ impl Meter {
 }
 
 impl Metered {
+    /// Whether something of the shared budget is at hand.
+    fn has_some(&self, now: Timestamp) -> bool {
+        self.share.is_none() || lock(&self.state).hand.good(now) > 0
+    }
+
     /// Sees to it that something of the shared budget is at hand.
-    async fn draw(&self, shared: &SharedBudget, now: Timestamp) -> Result<Leave, ConnectorError> {
-        let Some(budget) = self.told else { return Ok(Leave::Now) };
-        if lock(&self.state).hand.has_some(now) {
+    async fn draw(&self, clock: &dyn Clock) -> Result<Leave, ConnectorError> {
+        let Some(share) = &self.share else { return Ok(Leave::Now) };
+        if self.has_some(clock.now()) {
             return Ok(Leave::Now);
         }
-        let draw = Draw {
-            tenant: shared.tenant.clone(),
-            connection: shared.connection.clone(),
-            limit: self.limit.name.to_owned(),
-            worker: shared.worker.clone(),
-            budget,
-            now,
-            wanted: budget.requests.div_ceil(20),
-        };
-        let drawn = shared.store.draw(&draw).await.map_err(|error| {
-            let why = format!("the connection's budget could not be asked: {error}");
-            ConnectorError::new(ErrorKind::Transient, why)
-        })?;
-        if drawn.granted == 0 {
-            return Ok(Leave::Later(drawn.again));
-        }
-        lock(&self.state).hand = Hand { left: drawn.granted, until: drawn.until };
-        // It is looked at again: drawing may have taken longer than what was drawn is good for.
-        Ok(Leave::Later(now))
-    }
-}
-
-impl Hand {
-    fn has_some(&self, now: Timestamp) -> bool {
-        self.left > 0 && now <= self.until
+        Ok(match share.draw(share.budget.requests.div_ceil(PARTS), 1, clock).await? {
+            Drawing::Granted(drawn) => {
+                lock(&self.state).hand = drawn;
+                Leave::Now
+            }
+            Drawing::Later(again) => Leave::Later(again),
+            Drawing::TooSlow => Leave::TooSlow,
+        })
     }
 }
 
@@ -214,15 +224,21 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 /// The error for a request that a limit has no room for in time.
-pub(super) fn exhausted(kind: &str, wait: Duration) -> ConnectorError {
+pub(super) fn exhausted(kind: &str, leave: Leave, wait: Duration) -> ConnectorError {
+    let why = match leave {
+        Leave::TooSlow => {
+            "the store that keeps the shared budget takes longer to answer than what it grants is good for"
+        }
+        Leave::Now | Leave::Later(_) => {
+            "what this connection may spend of the account's limits is spent, and the rest is left to \
+             others (`reserve_percent`)"
+        }
+    };
     ConnectorError {
-        retry_after: Some(wait),
+        retry_after: Some(wait.max(Duration::from_millis(1))),
         ..ConnectorError::new(
             ErrorKind::RateLimited,
-            format!(
-                "the {kind} request was not sent: what this connection may spend of the account's limits \
-                 is spent, and the rest is left to others (`reserve_percent`)"
-            ),
+            format!("the {kind} request was not sent: {why}"),
         )
     }
 }

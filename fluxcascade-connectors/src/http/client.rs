@@ -176,22 +176,28 @@ impl Client {
 
     /// Waits until the limits have room for a request; how long that was.
     async fn await_budget(&self, call: &Call, waited: Duration) -> Result<Duration, Failure> {
-        let mut slept = Duration::ZERO;
         if matches!(call.asker, Asker::Nobody) {
             // Tokens are not given under the account's limits.
-            return Ok(slept);
+            return Ok(Duration::ZERO);
         }
+        let began = self.transport.now();
         loop {
+            let leave = self.transport.meter.take(call.kind, &*self.transport.clock).await;
+            let leave = leave.map_err(not_sent)?;
+            // Drawing takes time, too.
             let now = self.transport.now();
-            let left = self.transport.meter.take(call.kind, now).await;
-            let Leave::Later(again) = left.map_err(not_sent)? else { return Ok(slept) };
+            let again = match leave {
+                Leave::Now => return Ok(now.since(began)),
+                Leave::Later(again) => again.max(now),
+                Leave::TooSlow => now,
+            };
             let wait = again.since(now);
             let is_late = call.not_after.is_some_and(|end| again > end);
-            if is_late || waited.saturating_add(slept + wait) > self.transport.settings.max_wait {
-                return Err(not_sent(exhausted(call.kind, wait)));
+            let waiting = waited.saturating_add(again.since(began));
+            if is_late || waiting > self.transport.settings.max_wait {
+                return Err(not_sent(exhausted(call.kind, leave, wait)));
             }
             self.transport.clock.sleep(wait).await;
-            slept += wait;
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::cost::{Admission, Bucket};
 use super::document::Document;
 use super::error::JobberDialect;
-use super::points::{SharedPoints, Taken};
+use super::points::{Place, SharedPoints, Taken};
 use super::version::{ServedVersion, VersionNotice};
 use super::wire::{AccountAnswer, Envelope, Field, GraphError};
 use crate::http::oauth::Whose;
@@ -22,9 +22,6 @@ use crate::http::{
 
 /// Where the API stands below the base address.
 const PATH: &str = "/api/graphql";
-
-/// How often a document waits for its points before it is sent all the same.
-const WAITS: u32 = 8;
 
 /// Whether a document may be sent again, and until when.
 #[derive(Debug, Clone, Copy)]
@@ -169,41 +166,41 @@ impl Api {
 
     /// Whether a document's points are there, of those that are shared and as far as this worker knows;
     /// how many of the shared ones were taken for it.
-    async fn take(&self, shape: u64, waited: Duration) -> Result<Result<u32, Duration>, Failure> {
+    async fn take(&self, shape: u64, place: &mut Option<Place<'_>>) -> Result<Taken, Failure> {
         let failed = |fate, error| Failure { fate, error, answer: None };
         match self.bucket.admit(shape) {
             Admission::Go => {}
-            Admission::Wait(wait) => return Ok(Err(wait)),
+            Admission::Wait(wait) => return Ok(Taken::Later(wait)),
             Admission::Never(error) => return Err(failed(Fate::Refused, error)),
         }
-        let (Some(points), Some(cost)) = (&self.points, self.bucket.cost_of(shape)) else {
-            return Ok(Ok(0));
+        let (Some(place), Some(cost)) = (place, self.bucket.cost_of(shape)) else {
+            return Ok(Taken::Points(0));
         };
-        let taken = points.take(whole(cost), self.now(), waited).await;
+        let taken = place.take(whole(cost), &**self.http.clock()).await;
         if !matches!(taken, Ok(Taken::Points(_))) {
             // It does not leave now.
             self.bucket.put_back(cost);
         }
-        Ok(match taken.map_err(|error| failed(Fate::NotSent, error))? {
-            Taken::Points(taken) => Ok(taken),
-            Taken::Later(wait) => Err(wait),
-        })
+        taken.map_err(|error| failed(Fate::NotSent, error))
     }
 
+    /// Waits for a document's points; how many of the shared ones were taken for it.
     async fn admitted(&self, document: &Document, sending: Sending) -> Result<u32, Failure> {
         let clock = self.http.clock();
         let not_sent = |error| Failure { fate: Fate::NotSent, error, answer: None };
-        let mut waited = Duration::ZERO;
-        for _ in 0..WAITS {
-            let wait = match self.take(document.shape(), waited).await? {
-                Ok(taken) => return Ok(taken),
-                Err(wait) => wait,
+        let mut place = self.points.as_ref().map(SharedPoints::place);
+        let began = clock.now();
+        loop {
+            let wait = match self.take(document.shape(), &mut place).await? {
+                Taken::Points(taken) => return Ok(taken),
+                Taken::Later(wait) => wait,
             };
+            let again = clock.now() + wait;
             let too_late = match sending {
                 Sending::Read => false,
-                Sending::Write { not_after } => clock.now() + wait > not_after,
+                Sending::Write { not_after } => again > not_after,
             };
-            if too_late || waited + wait > self.max_wait {
+            if too_late || again.since(began) > self.max_wait {
                 return Err(not_sent(ConnectorError {
                     retry_after: Some(wait),
                     ..ConnectorError::new(
@@ -216,9 +213,7 @@ impl Api {
                 }));
             }
             clock.sleep(wait).await;
-            waited += wait;
         }
-        Ok(0)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Two workers on one account's points.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use fluxcascade_connectors::Jobber;
 use fluxcascade_connectors::http::SharedBudget;
 use fluxcascade_connectors::jobber::JobberLimits;
@@ -11,34 +10,14 @@ use fluxcascade_connectors::sim::SimConfig;
 use fluxcascade_connectors::sim::jobber::{JobberOptions, JobberSim};
 use fluxcascade_core::clock::{Clock, ManualClock};
 use fluxcascade_core::connector::{ChangesRequest, Position, Reader};
-use fluxcascade_core::model::{ConnectionName, TenantId, Timestamp, WorkerName};
-use fluxcascade_core::store::{Budgets, Draw, Drawn, StoreError};
+use fluxcascade_core::model::{ConnectionName, TenantId, WorkerName};
+use fluxcascade_store::MemoryStore;
 
 use super::{clients, projection};
 
-/// A budget that two workers halve, over any window.
-#[derive(Debug, Default)]
-struct Halves(Mutex<Vec<(Timestamp, String, u32)>>);
-
-#[async_trait]
-impl Budgets for Halves {
-    async fn draw(&self, draw: &Draw) -> Result<Drawn, StoreError> {
-        let mut drawn = self.0.lock().unwrap();
-        drawn.retain(|(at, _, _)| draw.now.since(*at) < draw.budget.window * 11 / 10);
-        let who = format!("{} {}", draw.limit, draw.worker);
-        let own = drawn.iter().filter(|(_, worker, _)| *worker == who);
-        let spent: u32 = own.clone().map(|(_, _, granted)| granted).sum();
-        let granted = draw.wanted.min((draw.budget.requests / 2).saturating_sub(spent));
-        let first = own.map(|(at, _, _)| *at).min().unwrap_or(draw.now);
-        drawn.push((draw.now, who, granted));
-        let until = draw.now + draw.budget.window / 10;
-        Ok(Drawn { granted, until, again: first + draw.budget.window * 11 / 10 })
-    }
-}
-
 /// Both read all clients, page by page in turns. How many queries were sent for the pages that there are,
 /// and whether the points ever fell below the reserve.
-async fn sent_for_ten_pages(store: Option<Arc<Halves>>) -> usize {
+async fn sent_for_ten_pages(store: Option<Arc<MemoryStore>>) -> usize {
     let clock = Arc::new(ManualClock::starting("2026-03-01T14:00:00Z".parse().unwrap()));
     let config = SimConfig::steered(7, Arc::clone(&clock)).token("s3cret");
     let options =
@@ -57,7 +36,7 @@ async fn sent_for_ten_pages(store: Option<Arc<Halves>>) -> usize {
             .limits(limits);
         let jobber = match &store {
             Some(store) => jobber.budget(SharedBudget {
-                store: Arc::<Halves>::clone(store),
+                store: Arc::<MemoryStore>::clone(store),
                 tenant: TenantId::default(),
                 connection: ConnectionName::new("jobber").unwrap(),
                 worker: WorkerName::new(name).unwrap(),

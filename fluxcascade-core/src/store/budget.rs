@@ -37,6 +37,9 @@ pub struct Draw {
     pub now: Timestamp,
     /// At most so many requests.
     pub wanted: u32,
+    /// And at least so many at once, for what cannot leave with fewer: until they are there, nothing is
+    /// granted. More than a worker's share are never waited for.
+    pub least: u32,
 }
 
 /// What was given.
@@ -46,7 +49,7 @@ pub struct Drawn {
     pub granted: u32,
     /// They may leave until then; what has not left is lost.
     pub until: Timestamp,
-    /// When to ask again, if none was granted: it is after the draw's `now`.
+    /// When to ask again for as many, if none was granted: it is after the draw's `now`.
     pub again: Timestamp,
 }
 
@@ -65,6 +68,8 @@ pub struct Drawn {
 ///   before, but at least half a second, for those that are on their way.
 /// - A worker is granted no more than its share: the budget's requests divided by the workers that
 ///   count, and at least one.
+/// - A draw is granted at least what it asks for at least, or the worker's whole share where that is
+///   less, or nothing.
 /// - A draw that is granted nothing is told when to ask again.
 /// - A budget is the tenant's, the connection's and the limit's.
 #[async_trait]

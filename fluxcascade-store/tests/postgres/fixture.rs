@@ -192,6 +192,7 @@ fn drawing(secs: i64, wanted: u32) -> Draw {
         budget: Budget { requests: 100, window: Duration::from_secs(10) },
         now: at(secs),
         wanted,
+        least: 1,
     }
 }
 

@@ -159,6 +159,7 @@ async fn drawn(store: &PostgresStore, name: &str) -> u32 {
         budget: Budget { requests: 100, window: Duration::from_secs(10) },
         now: at(0),
         wanted: 5,
+        least: 1,
     };
     let mut granted = 0;
     for _ in 0..30 {

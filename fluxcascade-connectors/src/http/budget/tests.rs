@@ -1,6 +1,8 @@
 //! Limits by the clock, without a network.
 
+use fluxcascade_core::clock::ManualClock;
 use fluxcascade_core::model::Timestamp;
+use fluxcascade_core::store::{Draw, Drawn, StoreError};
 use futures::executor::block_on;
 
 use super::*;
@@ -18,7 +20,7 @@ fn meter(limits: impl IntoIterator<Item = Limit>, reserve: u8) -> Meter {
 }
 
 fn take(meter: &Meter, kind: &str, now: Timestamp) -> Leave {
-    block_on(meter.take(kind, now)).unwrap()
+    block_on(meter.take(kind, &ManualClock::starting(now))).unwrap()
 }
 
 /// How many requests of a kind leave at once.
@@ -87,40 +89,84 @@ fn what_was_told_before_a_clock_was_set_back_is_not_believed() {
     assert_eq!(burst(&meter, "read", NOON - 3600 * SECOND), 90);
 }
 
-/// Gives at most so many at a time.
+/// Gives what is asked for, good for a second, and takes so long to answer.
 #[derive(Debug)]
-struct Sharing(u32, std::sync::Mutex<Vec<Draw>>);
+struct Sharing {
+    clock: ManualClock,
+    takes: Mutex<Duration>,
+    draws: Mutex<Vec<Draw>>,
+}
 
 #[async_trait::async_trait]
 impl Budgets for Sharing {
-    async fn draw(
-        &self,
-        draw: &Draw,
-    ) -> Result<fluxcascade_core::store::Drawn, fluxcascade_core::store::StoreError> {
-        self.1.lock().unwrap().push(draw.clone());
-        let granted = draw.wanted.min(self.0);
+    async fn draw(&self, draw: &Draw) -> Result<Drawn, StoreError> {
+        self.draws.lock().unwrap().push(draw.clone());
+        self.clock.advance(*self.takes.lock().unwrap());
         let (until, again) = (draw.now + SECOND, draw.now + 2 * SECOND);
-        Ok(fluxcascade_core::store::Drawn { granted, until, again })
+        Ok(Drawn { granted: draw.wanted, until, again })
     }
 }
 
-fn shared(share: u32) -> (Meter, Arc<Sharing>) {
-    let store = Arc::new(Sharing(share, std::sync::Mutex::default()));
+/// A meter that shares its limits by a store that takes so long.
+fn shared(takes: Duration, limits: impl IntoIterator<Item = Limit>) -> (Meter, Arc<Sharing>) {
+    let clock = ManualClock::starting(NOON);
+    let store = Arc::new(Sharing { clock, takes: Mutex::new(takes), draws: Mutex::default() });
     let budget = SharedBudget {
         store: Arc::<Sharing>::clone(&store),
         tenant: TenantId::default(),
         connection: ConnectionName::new("jobber").unwrap(),
         worker: WorkerName::new("worker 1").unwrap(),
     };
-    let limits = [limit("requests", Covers::Others, 100, 10)];
-    (Meter::new(Some(budget), limits, 10), store)
+    (Meter::new(Some(&budget), limits, 10), store)
 }
 
 #[test]
 fn workers_draw_what_the_reserve_leaves_and_a_part_of_it_at_a_time() {
-    let (meter, store) = shared(1000);
-    while take(&meter, "read", NOON) != Leave::Now {}
-    let draws = store.1.lock().unwrap().clone();
+    let (meter, store) = shared(Duration::ZERO, [limit("requests", Covers::Others, 100, 10)]);
+    for _ in 0..5 {
+        assert_eq!(block_on(meter.take("read", &store.clock)).unwrap(), Leave::Now);
+    }
+    let draws = store.draws.lock().unwrap().clone();
     assert_eq!(draws.len(), 1);
-    assert_eq!((draws[0].budget.requests, draws[0].wanted), (90, 5));
+    assert_eq!((draws[0].budget.requests, draws[0].wanted, draws[0].least), (90, 5, 1));
+}
+
+#[test]
+fn a_store_that_answers_after_its_grant_has_ended_is_asked_ahead() {
+    let takes = Duration::from_millis(1500);
+    let (meter, store) = shared(takes, [limit("requests", Covers::Others, 100, 10)]);
+    let take = || block_on(meter.take("read", &store.clock)).unwrap();
+    assert_eq!(take(), Leave::TooSlow, "what was granted is good no longer");
+    assert_eq!(take(), Leave::Now);
+    let last = store.draws.lock().unwrap()[1].now;
+    assert_eq!((last, store.clock.now()), (NOON + 2 * takes, NOON + 2 * takes), "and not before");
+    assert_eq!(take(), Leave::Now);
+    assert_eq!(store.draws.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn what_was_drawn_ahead_of_a_store_that_is_quick_again_leaves_when_it_counts() {
+    let takes = Duration::from_millis(1500);
+    let (meter, store) = shared(takes, [limit("requests", Covers::Others, 100, 10)]);
+    let take = || block_on(meter.take("read", &store.clock)).unwrap();
+    assert_eq!(take(), Leave::TooSlow);
+    *store.takes.lock().unwrap() = Duration::ZERO;
+    let before = store.clock.now();
+    assert_eq!(take(), Leave::Now);
+    assert_eq!(store.clock.now(), before + takes);
+}
+
+#[test]
+fn requests_under_two_limits_leave_however_slow_the_store_is_for_the_shorter() {
+    let limits =
+        [limit("search", Covers::Kind("search"), 5, 1), limit("daily", Covers::All, 1000, 3600)];
+    let (meter, store) = shared(Duration::from_millis(700), limits);
+    let left = (0..20).filter(|_| {
+        let leave = block_on(meter.take("search", &store.clock)).unwrap();
+        if let Leave::Later(again) = leave {
+            store.clock.advance(again.since(store.clock.now()));
+        }
+        leave == Leave::Now
+    });
+    assert!(left.count() >= 5);
 }

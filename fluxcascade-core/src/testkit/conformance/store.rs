@@ -315,6 +315,7 @@ macro_rules! __store_rules {
             }
             budgets budgets {
                 all_draws_together_grant_no_more_than_the_budget_s_requests_in_any_window
+                a_draw_is_granted_at_least_what_it_asks_for_at_least
                 a_draw_that_is_granted_nothing_is_told_when_to_ask_again
                 a_budget_is_the_tenant_s_the_connection_s_and_the_limit_s
             }

@@ -179,6 +179,7 @@ impl Budgets for Broken {
             "a_budget_is_the_tenant_s_the_connection_s_and_the_limit_s" => {
                 "requests".clone_into(&mut draw.limit);
             }
+            "a_draw_is_granted_at_least_what_it_asks_for_at_least" => draw.least = 1,
             _ => {}
         }
         let mut drawn = self.inner.draw(&draw).await?;

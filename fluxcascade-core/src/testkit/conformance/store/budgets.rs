@@ -20,6 +20,7 @@ fn drawing(who: &str, wanted: u32, now: Timestamp) -> Draw {
         budget: Budget { requests: 100, window: WINDOW },
         now,
         wanted,
+        least: 1,
     }
 }
 
@@ -63,7 +64,8 @@ pub(super) async fn a_worker_is_granted_no_more_than_its_share(
     for lease in &leases {
         reads(&*store, lease).await?;
     }
-    same!(granted(&*budgets, "one", 99, 20).await?, 50);
+    let dear = Draw { least: 99, ..drawing("one", 99, at(20)) };
+    same!(budgets.draw(&dear).await?.granted, 50, "there is never more for it");
     same!(granted(&*budgets, "one", 99, 20).await?, 0);
     same!(granted(&*budgets, "two", 99, 20).await?, 50);
     // A lease that nobody claimed is somebody's.
@@ -83,6 +85,22 @@ async fn reads(store: &dyn Store, lease: &crate::store::Lease) -> Checked {
     let mut page = page(Side::Source, []);
     page.feed_key.reader = lease.mapping.mapping.clone();
     store.intake(lease, &page).await?;
+    Ok(())
+}
+
+pub(super) async fn a_draw_is_granted_at_least_what_it_asks_for_at_least(
+    store: &dyn Budgets,
+) -> Checked {
+    let dear = |least, now| Draw { least, ..drawing("one", least, at(now)) };
+    same!(granted(store, "one", 30, 0).await?, 30);
+    same!(granted(store, "one", 30, 1).await?, 30);
+    let none = store.draw(&dear(50, 2)).await?;
+    same!((none.granted, none.again), (0, at(11)), "there are 40");
+    same!(granted(store, "one", 9, 2).await?, 9, "what was not granted is left");
+    same!(store.draw(&dear(50, 11)).await?.granted, 50);
+    let more = store.draw(&dear(1_000, 12)).await?;
+    same!((more.granted, more.again), (0, at(22)), "there are never more than 100");
+    same!(store.draw(&dear(1_000, 22)).await?.granted, 100);
     Ok(())
 }
 
