@@ -50,7 +50,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fluxcascade_core::connector::{
     Account, Capabilities, ChangesPage, ChangesRequest, Connector, ConnectorError, Consistency,
-    DeleteSignal, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome, WriteRequest,
+    DeleteSignal, ErrorKind, Extensions, FetchRequest, FindRequest, Found, Reader, WriteOutcome,
+    WriteRequest,
 };
 use fluxcascade_core::model::{ObjectSchema, ObjectType, Observation, SystemName};
 
@@ -109,6 +110,22 @@ impl HubSpot {
     /// How the connection stands: by the stored credential, and by what the last call met. Nothing is sent.
     pub async fn status(&self) -> ConnectionStatus {
         self.api.http().status().await
+    }
+
+    /// Lets go of the account: the refresh token is given back to HubSpot, and the stored tokens are
+    /// forgotten, so that the connection is expired until it is connected anew.
+    ///
+    /// # Errors
+    /// If HubSpot could not be told, or the store fails: nothing is let go of then. With a private token
+    /// there is nothing that could be given back.
+    pub async fn disconnect(&self) -> Result<(), ConnectorError> {
+        let fixed = || {
+            ConnectorError::new(
+                ErrorKind::Permanent,
+                "a private token is not given back: delete its app in HubSpot, under Integrations",
+            )
+        };
+        self.oauth().ok_or_else(fixed)?.disconnect().await
     }
 
     async fn known(&self, object: &ObjectType) -> Result<Arc<Known>, ConnectorError> {

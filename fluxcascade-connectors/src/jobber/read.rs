@@ -68,22 +68,16 @@ pub(super) async fn fetch(
     Ok(records.into_iter().map(observation).collect())
 }
 
-/// Reads a batch. Where Jobber refuses the document, it may be for one id among them, or for what
-/// they cost together: they are asked for one by one. An id that alone is bad input is an id that nobody
-/// has, if Jobber says so of the id, or takes the same document for another one; else nothing is known.
+/// Reads a batch. An id that is bad input is an id that nobody has, if Jobber says so of the id, or takes
+/// the same document for another one; else nothing is known.
 async fn batch(
     api: &Api,
     object: Object,
     ids: &[RecordId],
     fields: &[Field],
 ) -> Result<Vec<(RecordId, LookedUp)>, ConnectorError> {
-    let answers = match by_id(api, object, ids, fields, Sending::Read).await {
-        Ok(all) => return Ok(ids.iter().cloned().zip(all).collect()),
-        Err(failure) if !is_separable(&failure) => return Err(failure.error),
-        Err(failure) if ids.len() == 1 => vec![refused(failure)?],
-        Err(_) => one_by_one(api, object, ids, fields).await?,
-    };
-    let is_taken = answers.iter().any(Result::is_ok);
+    let answers = in_parts(api, object, ids, fields, Sending::Read).await?;
+    let is_taken = answers.iter().any(|(_, answer)| answer.is_ok());
     let looked = |answer: Result<LookedUp, Failure>| match answer {
         Ok(looked) => looked,
         Err(failure) if is_taken || is_about_id(&failure) => LookedUp::nothing(),
@@ -91,41 +85,74 @@ async fn batch(
             LookedUp { state: State::Unreadable(failure.error.message), ..LookedUp::nothing() }
         }
     };
-    Ok(ids.iter().cloned().zip(answers.into_iter().map(looked)).collect())
+    Ok(answers.into_iter().map(|(id, answer)| (id, looked(answer))).collect())
 }
 
-async fn one_by_one(
+/// Reads records by id. Where Jobber refuses the document, it may be for one id among them, or for what
+/// they cost together: they are asked for in parts, and an id that alone is bad input is its own failure.
+/// Any other refusal is of all.
+pub(super) async fn in_parts(
     api: &Api,
     object: Object,
     ids: &[RecordId],
     fields: &[Field],
-) -> Result<Vec<Result<LookedUp, Failure>>, ConnectorError> {
+    sending: Sending,
+) -> Result<Vec<(RecordId, Result<LookedUp, Failure>)>, Failure> {
     let mut answers = Vec::with_capacity(ids.len());
-    for id in ids {
-        let one = by_id(api, object, std::slice::from_ref(id), fields, Sending::Read).await;
-        answers.push(match one {
-            Ok(mut one) => Ok(one.pop().unwrap_or_else(LookedUp::nothing)),
-            Err(failure) => refused(failure)?,
-        });
+    let mut open = vec![ids.to_vec()];
+    while let Some(part) = open.pop() {
+        match by_id(api, object, &part, fields, sending).await {
+            Ok(all) => answers.extend(part.into_iter().zip(all.into_iter().map(Ok))),
+            Err(failure) if is_separable(&failure) && part.len() > 1 => {
+                open.extend(parts(part, &failure));
+            }
+            Err(failure)
+                if is_separable(&failure) && failure.error.kind == ErrorKind::Validation =>
+            {
+                answers.extend(part.into_iter().next().map(|id| (id, Err(failure))));
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     Ok(answers)
 }
 
-/// What was refused as bad input is about one id, perhaps; anything else is about the read.
-fn refused(failure: Failure) -> Result<Result<LookedUp, Failure>, ConnectorError> {
-    if failure.error.kind == ErrorKind::Validation { Ok(Err(failure)) } else { Err(failure.error) }
+/// What to ask for instead of a document that was refused: the ids that Jobber names each alone and the
+/// others together, or halves where it names none, or all.
+fn parts(ids: Vec<RecordId>, failure: &Failure) -> Vec<Vec<RecordId>> {
+    let is_named = |(n, _): &(usize, RecordId)| is_about(failure, *n);
+    let (named, others): (Vec<_>, Vec<_>) = ids.into_iter().enumerate().partition(is_named);
+    let of = |part: Vec<(usize, RecordId)>| part.into_iter().map(|(_, id)| id).collect::<Vec<_>>();
+    if named.is_empty() || others.is_empty() {
+        let mut all = of([named, others].concat());
+        let half = all.split_off(all.len() / 2);
+        return vec![all, half];
+    }
+    of(named).into_iter().map(|id| vec![id]).chain([of(others)]).collect()
 }
 
 /// Whether a document for one id was refused for the id.
 fn is_about_id(failure: &Failure) -> bool {
+    let names_type = |error: &GraphError| error.message.contains("EncodedId");
+    is_about(failure, 0) || errors_of(failure).iter().any(names_type)
+}
+
+fn errors_of(failure: &Failure) -> Vec<GraphError> {
     let envelope = failure.answer.as_deref().and_then(envelope);
-    let errors = envelope.map(|envelope| envelope.errors).unwrap_or_default();
-    let of_record = Segment::Key("c0".to_owned());
-    let says_so = |error: &GraphError| {
-        error.path.first() == Some(&of_record)
-            || ["EncodedId", "$id0"].iter().any(|word| error.message.contains(word))
+    envelope.map(|envelope| envelope.errors).unwrap_or_default()
+}
+
+/// Whether a document was refused for the id at this place of it.
+fn is_about(failure: &Failure, place: usize) -> bool {
+    let of_record = Segment::Key(format!("c{place}"));
+    let variable = format!("$id{place}");
+    let names_it = |message: &str| {
+        let after = message.split_once(variable.as_str()).map(|(_, rest)| rest);
+        after.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
     };
-    errors.iter().any(says_so)
+    let says_so =
+        |error: &GraphError| error.path.first() == Some(&of_record) || names_it(&error.message);
+    errors_of(failure).iter().any(says_so)
 }
 
 /// Whether a refused document may pass in parts.

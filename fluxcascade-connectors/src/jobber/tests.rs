@@ -3,6 +3,8 @@
 //! `subscribing`, answers of another form than Jobber's in `strange`, all documents in `documents`.
 
 mod documents;
+mod ids;
+mod leaving;
 mod paging;
 mod reads;
 mod strange;
@@ -55,9 +57,22 @@ impl Stage {
         answers: Vec<ResponseTemplate>,
         set: impl FnOnce(JobberBuilder) -> JobberBuilder,
     ) -> Self {
+        Self::built_on(Script(Mutex::new(answers.into())), set).await
+    }
+
+    /// Answers each request by what it asks.
+    async fn answering(
+        answer: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 'static,
+    ) -> Self {
+        Self::built_on(answer, |builder| builder).await
+    }
+
+    async fn built_on(
+        answers: impl Respond + 'static,
+        set: impl FnOnce(JobberBuilder) -> JobberBuilder,
+    ) -> Self {
         let server = MockServer::start().await;
-        let script = Script(Mutex::new(answers.into()));
-        Mock::given(any()).respond_with(script).mount(&server).await;
+        Mock::given(any()).respond_with(answers).mount(&server).await;
         let clock = Arc::new(ManualClock::starting(NOON));
         let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let builder = Jobber::builder().token("s3cret").base_url(server.uri()).clock(shared);
@@ -78,6 +93,13 @@ impl Stage {
     fn waited(&self) -> Duration {
         self.clock.now().since(NOON)
     }
+}
+
+/// Clients by id.
+async fn fetch(stage: &Stage, ids: &[&str], fields: &[&str]) -> Vec<Observation> {
+    let records = ids.iter().map(|text| id(text)).collect();
+    let request = FetchRequest { object: clients(), projection: projection(fields), records };
+    stage.jobber.fetch(request).await.unwrap()
 }
 
 /// An answer at 12:00 by Jobber's clock.

@@ -21,7 +21,7 @@ use super::document::Document;
 use super::fields::Field;
 use super::mutation::{self, Mutation, Shelve};
 use super::object::Object;
-use super::read::{LookedUp, READ_BATCH, by_id, is_separable};
+use super::read::{LookedUp, READ_BATCH, by_id, in_parts, is_separable};
 use super::wire::{ByAlias, Field as Has, Identified};
 use crate::http::Failure;
 use outcome::{Answered, applied, errors_of, failed, failed_alone, not_there, rejected, unread};
@@ -264,29 +264,19 @@ impl Writing<'_> {
             return Ok(HashMap::new());
         }
         let fields: Vec<Field> = reading.into_iter().flat_map(|(_, fields)| fields).collect();
-        let found = match by_id(self.api, self.object, &ids, &fields, self.sending()).await {
-            // One id may be at fault, and must not keep the others from being written.
-            Err(failure) if is_separable(&failure) => {
-                let mut one_by_one = HashMap::new();
-                for id in ids {
-                    let ids = std::slice::from_ref(&id);
-                    let one = by_id(self.api, self.object, ids, &fields, self.sending());
-                    let current = match one.await {
-                        Err(failure) if !is_separable(&failure) => return Err(failure.error),
-                        Err(failure) => Err(failure.error),
-                        Ok(mut one) => match one.pop() {
-                            Some(looked) => self.current_of(looked),
-                            None => Err(not_there(self.object, &State::Missing)),
-                        },
-                    };
-                    one_by_one.insert(id, current);
-                }
-                return Ok(one_by_one);
-            }
-            found => found?,
+        let found = in_parts(self.api, self.object, &ids, &fields, self.sending()).await;
+        let current = |(id, answer): (RecordId, Result<LookedUp, Failure>)| {
+            let current = answer.map_err(|failure| failure.error);
+            (id, current.and_then(|looked| self.current_of(looked)))
         };
-        let found = found.into_iter().map(|looked| self.current_of(looked));
-        Ok(ids.into_iter().zip(found).collect())
+        match found {
+            Ok(found) => Ok(found.into_iter().map(current).collect()),
+            // Sent again it would be refused again.
+            Err(failure) if is_separable(&failure) => {
+                Ok(ids.into_iter().map(|id| (id, Err(failure.error.clone()))).collect())
+            }
+            Err(failure) => Err(failure.error),
+        }
     }
 
     fn current_of(&self, looked: LookedUp) -> Result<Current, ConnectorError> {

@@ -95,6 +95,10 @@ async fn a_job_with_a_client_alone_takes_the_only_property_or_the_one_at_the_bil
     assert_eq!(fields, ["property"]);
     assert!(words.contains("no property") && words.contains("map property"), "{words}");
 
+    let stranger = [("client", reference("clients", "nobody's id")), ("title", "Roof".into())];
+    let (fields, words) = refusal(&office.write("jobs", WriteAction::Create, &stranger).await);
+    assert_eq!(fields, ["client"], "{words}");
+
     let first = office.property(&client, "1 Main");
     let job = office.make("jobs", &by_client()).await;
     assert_eq!(office.sim.record::<JobberJob>(&job).unwrap().property_id, first);

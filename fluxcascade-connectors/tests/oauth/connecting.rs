@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fluxcascade_connectors::HubSpot;
 use fluxcascade_connectors::http::ConnectionState;
-use fluxcascade_connectors::sim::{Effect, FaultRule, OffsetClock, When};
+use fluxcascade_connectors::sim::{Effect, FaultRule, LoggedRequest, OffsetClock, When};
 use fluxcascade_core::Reader;
 use fluxcascade_core::connector::ErrorKind;
 
@@ -74,7 +74,7 @@ async fn a_consent_that_is_refused_is_told_so() {
 #[tokio::test]
 async fn an_account_that_is_let_go_gives_its_token_back_and_can_come_again() {
     let (bench, hubspot) = HubSpotBench::connected().await;
-    hubspot.oauth().unwrap().disconnect().await.unwrap();
+    hubspot.disconnect().await.unwrap();
     assert_eq!(bench.sim.requests().last().unwrap().path, "/oauth/v3/token/revoke");
     let status = hubspot.status().await;
     assert_eq!(status.state, ConnectionState::Expired);
@@ -99,8 +99,8 @@ async fn another_account_than_before_is_connected_if_that_was_asked_for_and_not_
     }
 
     // An account that is let go of is remembered, too, however often that is done.
-    oauth.disconnect().await.unwrap();
-    oauth.disconnect().await.unwrap();
+    hubspot.disconnect().await.unwrap();
+    hubspot.disconnect().await.unwrap();
     let begun = oauth.begin().unwrap();
     let callback = browser(&begun.url).await;
     assert!(oauth.finish(&begun.pending, &callback).await.is_err());
@@ -119,9 +119,30 @@ async fn another_account_than_before_is_connected_if_that_was_asked_for_and_not_
 }
 
 #[tokio::test]
+async fn jobber_is_told_of_an_account_that_is_let_go_and_one_that_left_by_itself_is_forgotten() {
+    for has_left in [false, true] {
+        let (bench, jobber) = JobberBench::connected().await;
+        bench.clock.advance(Duration::from_secs(120));
+        if has_left {
+            bench.sim.revoke_grants();
+        }
+        jobber.disconnect().await.unwrap();
+        let is_told = |request: &LoggedRequest| request.body.contains("appDisconnect");
+        assert!(bench.sim.requests().iter().any(is_told));
+        for process in [&jobber, &bench.process()] {
+            let status = process.status().await;
+            assert_eq!(status.state, ConnectionState::Expired);
+            assert!(status.why.unwrap().contains("was disconnected"));
+        }
+        connect(jobber.oauth().unwrap()).await;
+        jobber.account().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_was_let_go_elsewhere_is_not_worked_on_for_long() {
     let (bench, hubspot) = HubSpotBench::connected().await;
-    bench.process().oauth().unwrap().disconnect().await.unwrap();
+    bench.process().disconnect().await.unwrap();
     bench.clock.advance(Duration::from_secs(61));
     let error = hubspot.account().await.unwrap_err();
     assert!(error.message.contains("was disconnected"), "{error}");

@@ -93,7 +93,7 @@ async fn tokens_of_another_app_or_system_go_nowhere_and_stay_what_they_are() {
         assert_eq!(error.kind, ErrorKind::Auth);
         assert!(error.message.contains("another system, address or app"), "{error}");
     }
-    let error = other.oauth().unwrap().disconnect().await.unwrap_err();
+    let error = other.disconnect().await.unwrap_err();
     assert!(error.message.contains("another system, address or app"), "{error}");
     assert_eq!(other.requests().total(), 0);
     hubspot.account().await.unwrap();

@@ -162,23 +162,20 @@ impl<'a> OAuth<'a> {
         };
         self.renewing.to_its_end(self.client, work).await
     }
-
-    /// Lets go of the account: the refresh token is given back to the vendor, where it takes it, and the
-    /// connection is expired until it is connected anew.
-    ///
-    /// # Errors
-    /// If the store fails, or the vendor could not be told; nothing is let go of then.
-    pub async fn disconnect(&self) -> Result<(), ConnectorError> {
-        let work =
-            |renewing: Arc<Renewing>, client| async move { renewing.disconnect(&client).await };
-        self.renewing.to_its_end(self.client, work).await
-    }
 }
 
 impl OAuth<'_> {
     /// Whether the store keeps that there is no access any more, or never was.
     pub(crate) async fn has_ended(&self) -> Result<bool, ConnectorError> {
         self.renewing.has_ended().await
+    }
+
+    /// Gives the refresh token back to the vendor, where it takes it, and forgets the tokens: the
+    /// connection is expired until it is connected anew. If that fails, nothing is let go of.
+    pub(crate) async fn disconnect(&self) -> Result<(), ConnectorError> {
+        let work =
+            |renewing: Arc<Renewing>, client| async move { renewing.disconnect(&client).await };
+        self.renewing.to_its_end(self.client, work).await
     }
 }
 

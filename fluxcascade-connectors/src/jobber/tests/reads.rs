@@ -15,12 +15,6 @@ async fn changes(
     stage.jobber.changes(ChangesRequest { object, projection, position, limit }).await
 }
 
-async fn fetch(stage: &Stage, ids: &[&str], fields: &[&str]) -> Vec<Observation> {
-    let records = ids.iter().map(|text| id(text)).collect();
-    let request = FetchRequest { object: clients(), projection: projection(fields), records };
-    stage.jobber.fetch(request).await.unwrap()
-}
-
 async fn find(stage: &Stage, field: &str, value: &str) -> Result<Vec<Found>, ConnectorError> {
     let field = FieldName::new(field).unwrap();
     let values = vec![Value::from(value)];
@@ -257,20 +251,6 @@ async fn an_error_that_names_no_record_may_be_about_each_that_is_null() {
         assert!(why.contains(message), "{why}");
         assert!(seen[1].values().is_some());
     }
-}
-
-#[tokio::test]
-async fn an_id_that_jobber_cannot_read_is_missing_and_does_not_hide_the_others() {
-    let of_batch = bad_variable("id1", "EncodedId!", "nope");
-    let alone = bad_variable("id0", "EncodedId!", "nope");
-    let good = data(&json!({ "c0": client("a", "2026-01-01T00:00:00Z") }));
-    let stage = Stage::with(vec![of_batch, good, alone]).await;
-    let seen = fetch(&stage, &["a", "nope"], &["firstName"]).await;
-    assert!(seen[0].values().is_some());
-    assert_eq!(seen[1].state, State::Missing);
-
-    let only = Stage::with(vec![bad_variable("id0", "EncodedId!", "nope")]).await;
-    assert_eq!(fetch(&only, &["nope"], &["firstName"]).await[0].state, State::Missing);
 }
 
 #[tokio::test]

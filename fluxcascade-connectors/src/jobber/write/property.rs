@@ -11,7 +11,7 @@ use super::super::document::Document;
 use super::super::error;
 use super::super::fields::Field;
 use super::super::object::Object;
-use super::super::read::of_schema;
+use super::super::read::{is_separable, of_schema};
 use super::super::wire::{ByAlias, Connection, Segment};
 use super::Writing;
 use super::outcome::{not_there, rejected};
@@ -86,14 +86,16 @@ async fn page(
     let document = Document::properties_of(&fields, client, PAGE, after);
     let not_sent = WriteOutcome::NotSent;
     let reply = writing.api.send(&document, writing.sending()).await;
-    let reply = reply.map_err(|failure| not_sent(failure.error))?;
+    let reply = reply.map_err(|failure| {
+        // It is for the client: asked again it would be refused again.
+        let is_refused = is_separable(&failure);
+        if is_refused { rejected(of_client(failure.error)) } else { not_sent(failure.error) }
+    })?;
     let data: ByAlias = reply.data().map_err(not_sent)?;
     let path = [Segment::Key("client".to_owned())];
     let Some(of) = data.get("client").and_then(Option::as_deref) else {
         let state = convert::state_of_null(&reply.errors, &path);
-        let fields = FieldName::new("client").into_iter().collect();
-        let error = ConnectorError { fields, ..not_there(Object::Clients, &state) };
-        return Err(rejected(error));
+        return Err(rejected(of_client(not_there(Object::Clients, &state))));
     };
     let mut of: ByAlias = of_schema(of).map_err(not_sent)?;
     let Some(list) = of.remove("clientProperties").flatten() else {
@@ -104,6 +106,11 @@ async fn page(
         return Err(not_sent(hidden));
     };
     of_schema(&list).map_err(not_sent)
+}
+
+/// What is wrong with the client of a new record.
+fn of_client(error: ConnectorError) -> ConnectorError {
+    ConnectorError { fields: FieldName::new("client").into_iter().collect(), ..error }
 }
 
 /// What is said where the one that is meant may be among what cannot be seen.
