@@ -233,6 +233,7 @@ impl Run<'_> {
             Step::Follows => return,
             Step::Waits { .. } | Step::Needs => {
                 self.report.waiting += 1;
+                self.note_refused_look_ups(work);
                 read_again(commit, entry);
                 return;
             }
@@ -262,6 +263,15 @@ impl Run<'_> {
         finish_records(commit, entry);
         commit.cleared.extend(marks(work));
         read_again(commit, entry);
+    }
+
+    /// Tells why it is not known what creates without an answer have made.
+    fn note_refused_look_ups(&mut self, work: &Work) {
+        for operation in &work.operations {
+            if let Some(error) = self.refused_look_ups.get(&operation.id).cloned() {
+                self.note_failure(operation, Some(&error));
+            }
+        }
     }
 
     fn log_notes(&self, commit: &mut CommitBatch, work: &Work, entry: &Entry) {

@@ -10,7 +10,8 @@ use super::options::Scope;
 use super::pull::{bound, scope};
 use super::run::Run;
 use crate::connector::{
-    Consistency, ErrorKind, FetchRequest, FieldTimesRequest, FindRequest, Found, Reader,
+    ConnectorError, Consistency, ErrorKind, FetchRequest, FieldTimesRequest, FindRequest, Found,
+    Reader,
 };
 use crate::model::{
     Awaited, FieldName, MappingName, Observation, OperationId, Provenance, RecordId, Side, Sides,
@@ -135,15 +136,33 @@ impl Run<'_> {
             }
         }
         for ((side, field), wanted) in finds {
-            let answered = self.answer_finds(side, &field, &wanted, context).await?;
-            if answered == Answered::Not && wanted.len() > 1 {
+            if let [one] = &wanted[..] {
+                self.answer_find(side, &field, one, context).await?;
+            } else if let Answered::Not(_) =
+                self.answer_finds(side, &field, &wanted, context).await?
+            {
                 // The value of one may be what was refused: the others do not wait for it.
                 for one in &wanted {
-                    self.answer_finds(side, &field, std::slice::from_ref(one), context).await?;
+                    self.answer_find(side, &field, one, context).await?;
                 }
             }
         }
         self.found.clone_from(&context.found);
+        Ok(())
+    }
+
+    /// The records that one create may have made. Why that is refused is told with what waits for it.
+    async fn answer_find(
+        &mut self,
+        side: Side,
+        field: &FieldName,
+        wanted: &(OperationId, Value),
+        context: &mut PlanContext,
+    ) -> Result<(), SyncError> {
+        let one = std::slice::from_ref(wanted);
+        if let Answered::Not(error) = self.answer_finds(side, field, one, context).await? {
+            self.refused_look_ups.insert(wanted.0, error);
+        }
         Ok(())
     }
 
@@ -160,7 +179,7 @@ impl Run<'_> {
         let found = match self.find(side, field, values).await? {
             LookedUp::Found(found) => Some(found),
             LookedUp::NoLookUp => None,
-            LookedUp::Refused => return Ok(Answered::Not),
+            LookedUp::Refused(error) => return Ok(Answered::Not(error)),
         };
         let looked_up: Vec<_> = wanted.iter().map(|(id, _)| (*id, field.clone())).collect();
         for look_up in &looked_up {
@@ -283,7 +302,7 @@ impl Run<'_> {
             }
             Err(error) if error.is_no_look_up(field) => Ok(LookedUp::NoLookUp),
             Err(error) => match error.kind {
-                ErrorKind::Validation | ErrorKind::Permanent => Ok(LookedUp::Refused),
+                ErrorKind::Validation | ErrorKind::Permanent => Ok(LookedUp::Refused(error)),
                 ErrorKind::Auth
                 | ErrorKind::Permission
                 | ErrorKind::RateLimited
@@ -328,14 +347,14 @@ enum LookedUp {
     /// The system has none by this field, and never will.
     NoLookUp,
     /// The system does not take it now, be it for a value or for something that passes.
-    Refused,
+    Refused(ConnectorError),
 }
 
 /// Whether needs have their answers.
-#[derive(PartialEq, Eq)]
 enum Answered {
     All,
-    Not,
+    /// None of them, for this.
+    Not(ConnectorError),
 }
 
 /// How long a read may not show what was written.

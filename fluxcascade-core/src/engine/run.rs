@@ -52,6 +52,8 @@ pub(super) struct Run<'e> {
     pub(super) report: SyncReport,
     /// The look-ups for creates so far: each is asked once in a run.
     pub(super) found: HashMap<(OperationId, FieldName), Option<Vec<Observation>>>,
+    /// What systems said to look-ups for creates that they refused: their records wait.
+    pub(super) refused_look_ups: HashMap<OperationId, ConnectorError>,
     /// Ended links of records that were linked in this run, by id.
     pub(super) former: HashMap<LinkId, Link>,
     /// Second halves of writes to both sides that were begun in this run, and not sent.
@@ -127,6 +129,7 @@ impl<'e> Run<'e> {
             started: now,
             report,
             found: HashMap::new(),
+            refused_look_ups: HashMap::new(),
             former: HashMap::new(),
             unsent: HashSet::new(),
             owing: Vec::new(),

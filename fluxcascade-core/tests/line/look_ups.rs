@@ -91,6 +91,8 @@ async fn a_value_that_cannot_be_looked_for_keeps_no_other_create_waiting() {
     world.minutes(15);
     let report = sync(&world, refuses).await;
     assert_eq!((report.linked, report.waiting, report.writes()), (1, 1, 0), "{report}");
+    let told: Vec<_> = report.failed.iter().map(|told| told.error.message.as_str()).collect();
+    assert_eq!(told, ["not now"], "why it waits: {report}");
     let report = world.sync().await;
     assert_eq!((report.linked, report.writes()), (1, 0), "{report}");
     assert_eq!((world.field.records().len(), world.crm.records().len()), (2, 2));
