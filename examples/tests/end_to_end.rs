@@ -7,6 +7,8 @@
 mod edits;
 #[path = "end_to_end/lost.rs"]
 mod lost;
+#[path = "end_to_end/reconnected.rs"]
+mod reconnected;
 #[path = "end_to_end/restart.rs"]
 mod restart;
 #[path = "support/world.rs"]
