@@ -38,6 +38,7 @@ mod what_if;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -268,6 +269,10 @@ fn count_of(late: &[LateWrite]) -> String {
 fn names_of(late: &[LateWrite]) -> String {
     late.iter().map(LateWrite::to_string).collect::<Vec<_>>().join(", ")
 }
+
+/// The future of a call that does much. An `async fn` is compiled into each program that awaits it, with all
+/// that it calls; behind a pointer it is compiled here, once.
+type Compiled<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Engine {
     /// Begins an engine.

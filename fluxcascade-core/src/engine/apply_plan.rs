@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::batch::Batch;
 use super::run::{Purpose, Run};
-use super::{Engine, SyncError};
+use super::{Compiled, Engine, SyncError};
 use crate::model::{Hold, Side, Withheld, Work, WorkKey};
 use crate::plan::{Entry, Gate, Plan, Writing, same_decision, same_writes};
 use crate::report::{Moved, SyncReport};
@@ -59,15 +59,21 @@ impl Engine {
     /// # Errors
     /// If the mapping's pairs are not those of the plan, or the run could not be done.
     pub async fn apply(&self, plan: &Plan) -> Result<SyncReport, SyncError> {
-        let mut run = Run::lease(self, plan.mapping.as_str(), Purpose::Write).await?;
-        let result = if run.has_titles_of(plan) {
-            run.approved = Some(Approved::new(plan));
-            run.sync().await
-        } else {
-            Err(SyncError::PlanOutdated(plan.mapping.clone()))
-        };
-        run.release().await;
-        result
+        self.applying(plan).await
+    }
+
+    fn applying<'a>(&'a self, plan: &'a Plan) -> Compiled<'a, Result<SyncReport, SyncError>> {
+        Box::pin(async move {
+            let mut run = Run::lease(self, plan.mapping.as_str(), Purpose::Write).await?;
+            let result = if run.has_titles_of(plan) {
+                run.approved = Some(Approved::new(plan));
+                run.sync().await
+            } else {
+                Err(SyncError::PlanOutdated(plan.mapping.clone()))
+            };
+            run.release().await;
+            result
+        })
     }
 }
 

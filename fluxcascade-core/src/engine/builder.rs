@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Connection, Engine, Event, Inner, Observer, Settings, SyncError};
+use super::{Compiled, Connection, Engine, Event, Inner, Observer, Settings, SyncError};
 use crate::clock::{Clock, SystemClock};
 use crate::connector::Connector;
 use crate::mapping::{CompiledMapping, ConfigError, DEFAULT_RETENTION, Endpoint, Finding, Mapping};
@@ -182,42 +182,48 @@ impl EngineBuilder {
     /// # Errors
     /// Everything that is wrong with the configuration at once, or that a system does not answer.
     pub async fn build(self) -> Result<Engine, SyncError> {
-        let mut findings = Vec::new();
-        let connectors = names(self.connections, &mut findings);
-        if self.store.is_none() {
-            findings.push(Finding::new("store", "not set: add .store(...)"));
-        }
-        if self.settings.lease <= self.settings.request_timeout * 2 {
-            let message =
-                "must be more than twice the request timeout, or nothing can be sent under it";
-            findings.push(Finding::new("lease", message));
-        }
-        let all: Vec<&Mapping> = self.mappings.iter().collect();
-        for mapping in &self.mappings {
-            check::connections(mapping, &connectors, &mut findings);
-            check::references(mapping, &all, &mut findings);
-        }
-        ConfigError::unless_empty(findings)?;
-        let built = self.clock.now();
-        let connections = connect(connectors).await?;
-        let mappings = compile(&self.tenant, &self.mappings, &connections).await?;
-        let Some(store) = self.store else {
-            return Err(ConfigError { findings: Vec::new() }.into()); // found above
-        };
-        Ok(Engine {
-            inner: Arc::new(Inner {
-                tenant: self.tenant,
-                connections,
-                store,
-                clock: self.clock,
-                mappings,
-                settings: self.settings,
-                built,
-                looks: Mutex::default(),
-                observer: self.observer,
-                #[cfg(feature = "testkit")]
-                watch: self.watch,
-            }),
+        self.building().await
+    }
+
+    fn building(self) -> Compiled<'static, Result<Engine, SyncError>> {
+        Box::pin(async move {
+            let mut findings = Vec::new();
+            let connectors = names(self.connections, &mut findings);
+            if self.store.is_none() {
+                findings.push(Finding::new("store", "not set: add .store(...)"));
+            }
+            if self.settings.lease <= self.settings.request_timeout * 2 {
+                let message =
+                    "must be more than twice the request timeout, or nothing can be sent under it";
+                findings.push(Finding::new("lease", message));
+            }
+            let all: Vec<&Mapping> = self.mappings.iter().collect();
+            for mapping in &self.mappings {
+                check::connections(mapping, &connectors, &mut findings);
+                check::references(mapping, &all, &mut findings);
+            }
+            ConfigError::unless_empty(findings)?;
+            let built = self.clock.now();
+            let connections = connect(connectors).await?;
+            let mappings = compile(&self.tenant, &self.mappings, &connections).await?;
+            let Some(store) = self.store else {
+                return Err(ConfigError { findings: Vec::new() }.into()); // found above
+            };
+            Ok(Engine {
+                inner: Arc::new(Inner {
+                    tenant: self.tenant,
+                    connections,
+                    store,
+                    clock: self.clock,
+                    mappings,
+                    settings: self.settings,
+                    built,
+                    looks: Mutex::default(),
+                    observer: self.observer,
+                    #[cfg(feature = "testkit")]
+                    watch: self.watch,
+                }),
+            })
         })
     }
 }

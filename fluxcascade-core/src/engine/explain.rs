@@ -4,7 +4,7 @@ mod show;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, SyncError};
+use super::{Compiled, Engine, SyncError};
 use crate::mapping::{CompiledMapping, CompiledPair};
 use crate::model::{
     Conflict, ConflictStatus, FieldName, Hold, HoldKey, HoldReason, Link, LinkId, LinkStatus,
@@ -141,36 +141,49 @@ impl Engine {
         record: &RecordId,
         field: &FieldName,
     ) -> Result<Explanation, SyncError> {
-        let mapping = self.compiled(mapping).await?;
-        let store = self.store();
-        let found = store.linked(&mapping.key, side, std::slice::from_ref(record)).await?;
-        let link = match found.into_iter().flatten().next() {
-            Some(linked) => self.link_by_id(&mapping, linked.link).await?,
-            None => None,
-        };
-        let page = Page { record: Some((side, record.clone())), ..Page::default() };
-        let stored = Stored {
-            log: store.log(&mapping.key, &page).await?,
-            conflicts: store.conflicts(&mapping.key, &page).await?,
-            holds: self.holds_of(&mapping, side, record, link.as_ref()).await?,
-            link,
-        };
-        let of_field = |pair: &&CompiledPair| pair.ends[side].names.contains(field);
-        let pairs = mapping.pairs.iter().filter(of_field).map(|pair| stored.pair(pair)).collect();
-        let whole = stored.holds.iter().filter(|hold| hold.key.pair().is_none());
-        Ok(Explanation {
-            ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
-            side,
-            record: record.clone(),
-            field: field.clone(),
-            pairs,
-            waits: whole.map(Waiting::of).collect(),
-            link: stored.link.map(|link| ExplainedLink {
-                id: link.id,
-                records: link.records,
-                status: link.status,
-            }),
-            mapping: mapping.mapping.name,
+        self.explaining(mapping, side, record, field).await
+    }
+
+    fn explaining<'a>(
+        &'a self,
+        mapping: &'a str,
+        side: Side,
+        record: &'a RecordId,
+        field: &'a FieldName,
+    ) -> Compiled<'a, Result<Explanation, SyncError>> {
+        Box::pin(async move {
+            let mapping = self.compiled(mapping).await?;
+            let store = self.store();
+            let found = store.linked(&mapping.key, side, std::slice::from_ref(record)).await?;
+            let link = match found.into_iter().flatten().next() {
+                Some(linked) => self.link_by_id(&mapping, linked.link).await?,
+                None => None,
+            };
+            let page = Page { record: Some((side, record.clone())), ..Page::default() };
+            let stored = Stored {
+                log: store.log(&mapping.key, &page).await?,
+                conflicts: store.conflicts(&mapping.key, &page).await?,
+                holds: self.holds_of(&mapping, side, record, link.as_ref()).await?,
+                link,
+            };
+            let of_field = |pair: &&CompiledPair| pair.ends[side].names.contains(field);
+            let pairs =
+                mapping.pairs.iter().filter(of_field).map(|pair| stored.pair(pair)).collect();
+            let whole = stored.holds.iter().filter(|hold| hold.key.pair().is_none());
+            Ok(Explanation {
+                ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
+                side,
+                record: record.clone(),
+                field: field.clone(),
+                pairs,
+                waits: whole.map(Waiting::of).collect(),
+                link: stored.link.map(|link| ExplainedLink {
+                    id: link.id,
+                    records: link.records,
+                    status: link.status,
+                }),
+                mapping: mapping.mapping.name,
+            })
         })
     }
 

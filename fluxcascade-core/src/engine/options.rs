@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::run::{Purpose, Run};
-use super::{Engine, SyncError};
+use super::{Compiled, Engine, SyncError};
 use crate::model::{RecordId, Side, Withheld};
 use crate::plan::Plan;
 use crate::report::SyncReport;
@@ -105,11 +105,17 @@ impl<'e> RunRequest<'e> {
     /// # Errors
     /// If a system cannot be read, the store fails, or another sync of the mapping is under way.
     pub async fn plan(self) -> Result<Plan, SyncError> {
-        let mut run = Run::open(self.engine, &self.mapping, Purpose::Plan, self.lease).await?;
-        run.options = self.options;
-        let result = run.dry().await;
-        run.release().await;
-        result
+        self.planning().await
+    }
+
+    fn planning(self) -> Compiled<'e, Result<Plan, SyncError>> {
+        Box::pin(async move {
+            let mut run = Run::open(self.engine, &self.mapping, Purpose::Plan, self.lease).await?;
+            run.options = self.options;
+            let result = run.dry().await;
+            run.release().await;
+            result
+        })
     }
 
     /// Runs; see [`Engine::sync`].
@@ -117,11 +123,16 @@ impl<'e> RunRequest<'e> {
     /// # Errors
     /// If the run could not be done; a record that failed is data in the report.
     pub async fn sync(self) -> Result<SyncReport, SyncError> {
-        let mut run = Run::open(self.engine, &self.mapping, Purpose::Write, self.lease).await?;
-        run.options = self.options;
-        // A future that its caller can hold on the stack.
-        let result = Box::pin(run.sync()).await;
-        run.release().await;
-        result.map_err(|error| run.overtaken(error))
+        self.syncing().await
+    }
+
+    fn syncing(self) -> Compiled<'e, Result<SyncReport, SyncError>> {
+        Box::pin(async move {
+            let mut run = Run::open(self.engine, &self.mapping, Purpose::Write, self.lease).await?;
+            run.options = self.options;
+            let result = run.sync().await;
+            run.release().await;
+            result.map_err(|error| run.overtaken(error))
+        })
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::pull::{bound, scope};
-use super::{Engine, SyncError};
+use super::{Compiled, Engine, SyncError};
 use crate::connector::{FetchRequest, Reader};
 use crate::mapping::{CompiledMapping, CompiledPair, FingerprintKey};
 use crate::model::{
@@ -122,29 +122,35 @@ impl Engine {
     /// # Errors
     /// If there is no such mapping, a system cannot be read, or the store fails.
     pub async fn verify(&self, mapping: &str) -> Result<Verification, SyncError> {
-        let mapping = self.compiled(mapping).await?;
-        let mut audit = Audit {
-            engine: self,
-            found: Verification {
-                mapping: mapping.mapping.name.clone(),
-                ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
-                links: 0,
-                findings: BTreeMap::new(),
-            },
-            holds: audit_holds(self, &mapping).await?,
-            key: FingerprintKey::new(self.store().fingerprint_key(&mapping.key).await?),
-            mapping: &mapping,
-        };
-        let mut after = None;
-        loop {
-            let limit = self.inner.settings.batch;
-            let mut links = self.store().links(&mapping.key, after, limit).await?;
-            let Some(last) = links.last() else { break };
-            after = Some(last.id);
-            self.relay(&mapping, &mut links).await?;
-            audit.links(links).await?;
-        }
-        Ok(audit.found)
+        self.verifying(mapping).await
+    }
+
+    fn verifying<'a>(&'a self, mapping: &'a str) -> Compiled<'a, Result<Verification, SyncError>> {
+        Box::pin(async move {
+            let mapping = self.compiled(mapping).await?;
+            let mut audit = Audit {
+                engine: self,
+                found: Verification {
+                    mapping: mapping.mapping.name.clone(),
+                    ends: Sides::from_fn(|side| mapping.endpoint(side).to_string()),
+                    links: 0,
+                    findings: BTreeMap::new(),
+                },
+                holds: audit_holds(self, &mapping).await?,
+                key: FingerprintKey::new(self.store().fingerprint_key(&mapping.key).await?),
+                mapping: &mapping,
+            };
+            let mut after = None;
+            loop {
+                let limit = self.inner.settings.batch;
+                let mut links = self.store().links(&mapping.key, after, limit).await?;
+                let Some(last) = links.last() else { break };
+                after = Some(last.id);
+                self.relay(&mapping, &mut links).await?;
+                audit.links(links).await?;
+            }
+            Ok(audit.found)
+        })
     }
 }
 

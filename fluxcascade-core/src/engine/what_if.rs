@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::builder::check;
 use super::run::check_ends;
-use super::{Engine, SyncError};
+use super::{Compiled, Engine, SyncError};
 use crate::mapping::{
     Adopted, CompiledMapping, CompiledPair, ConfigError, Endpoint, Mapping, OnChange,
 };
@@ -97,35 +97,41 @@ impl Engine {
     /// names other endpoints than those that its links are of. If a system does not give its schema,
     /// or the store fails.
     pub async fn what_if(&self, mapping: Mapping) -> Result<WhatIf, SyncError> {
-        let current = self.compiled(mapping.name.as_str()).await?;
-        let changed = self.try_out(mapping).await?;
-        let revisions = self.store().revisions(&current.key).await?;
-        if let Some(last) = revisions.last() {
-            check_ends(self, &changed, last).await?;
-        }
-        let mut tried = changed.clone();
-        let reads_whole = match self.adopt(&mut tried, &revisions) {
-            Adopted::New(_) => true,
-            Adopted::Known | Adopted::Redecides(_) => false,
-        };
-        let mut counted = Counted::new(&tried, revisions.last());
-        let mut after = None;
-        loop {
-            let limit = self.inner.settings.batch;
-            let links = self.store().links(&tried.key, after, limit).await?;
-            let Some(last) = links.last() else { break };
-            after = Some(last.id);
-            for link in links {
-                counted.link(&tried, link, &revisions);
+        self.trying(mapping).await
+    }
+
+    fn trying(&self, mapping: Mapping) -> Compiled<'_, Result<WhatIf, SyncError>> {
+        Box::pin(async move {
+            let current = self.compiled(mapping.name.as_str()).await?;
+            let changed = self.try_out(mapping).await?;
+            let revisions = self.store().revisions(&current.key).await?;
+            if let Some(last) = revisions.last() {
+                check_ends(self, &changed, last).await?;
             }
-        }
-        Ok(WhatIf {
-            mapping: tried.mapping.name.clone(),
-            links: counted.links,
-            reads_whole,
-            settings: settings::compare(&current, &tried),
-            pairs: counted.changes(),
-            kept: kept(&tried, self.inner.settings.retention),
+            let mut tried = changed.clone();
+            let reads_whole = match self.adopt(&mut tried, &revisions) {
+                Adopted::New(_) => true,
+                Adopted::Known | Adopted::Redecides(_) => false,
+            };
+            let mut counted = Counted::new(&tried, revisions.last());
+            let mut after = None;
+            loop {
+                let limit = self.inner.settings.batch;
+                let links = self.store().links(&tried.key, after, limit).await?;
+                let Some(last) = links.last() else { break };
+                after = Some(last.id);
+                for link in links {
+                    counted.link(&tried, link, &revisions);
+                }
+            }
+            Ok(WhatIf {
+                mapping: tried.mapping.name.clone(),
+                links: counted.links,
+                reads_whole,
+                settings: settings::compare(&current, &tried),
+                pairs: counted.changes(),
+                kept: kept(&tried, self.inner.settings.retention),
+            })
         })
     }
 

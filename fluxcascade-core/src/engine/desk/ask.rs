@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Desk, DeskError, DeskItem, item};
-use crate::engine::{Engine, SyncError};
+use crate::engine::{Compiled, Engine, SyncError};
 use crate::mapping::CompiledMapping;
 use crate::model::{
     Answer, AnswerOutcome, AnswerTo, Choice, Conflict, ConflictId, Fingerprint, Hold, HoldKey,
@@ -58,37 +58,47 @@ impl Engine {
     /// # Errors
     /// If there is no such mapping, or the store fails.
     pub async fn desk_page(&self, mapping: &str, page: &DeskPage) -> Result<Desk, SyncError> {
-        let compiled = self.compiled(mapping).await?;
-        let mut desk = Desk {
-            mapping: compiled.mapping.name.clone(),
-            ends: Sides::from_fn(|side| compiled.endpoint(side).to_string()),
-            items: Vec::new(),
-            withheld: self.store().counts(&compiled.key).await?.withheld,
-            next: None,
-        };
-        let (mut skip, limit) = (page.skip, page.limit.max(1));
-        loop {
-            let wanted = Page { reason: page.only, skip, limit: PAGE, ..Page::default() };
-            let holds = self.store().holds(&compiled.key, &wanted).await?;
-            if holds.is_empty() {
-                return Ok(desk);
-            }
-            let mut shown = Vec::new();
-            for hold in &holds {
-                if desk.items.len() + shown.len() == limit {
-                    desk.next = Some(skip);
-                    break;
+        self.showing(mapping, page).await
+    }
+
+    fn showing<'a>(
+        &'a self,
+        mapping: &'a str,
+        page: &'a DeskPage,
+    ) -> Compiled<'a, Result<Desk, SyncError>> {
+        Box::pin(async move {
+            let compiled = self.compiled(mapping).await?;
+            let mut desk = Desk {
+                mapping: compiled.mapping.name.clone(),
+                ends: Sides::from_fn(|side| compiled.endpoint(side).to_string()),
+                items: Vec::new(),
+                withheld: self.store().counts(&compiled.key).await?.withheld,
+                next: None,
+            };
+            let (mut skip, limit) = (page.skip, page.limit.max(1));
+            loop {
+                let wanted = Page { reason: page.only, skip, limit: PAGE, ..Page::default() };
+                let holds = self.store().holds(&compiled.key, &wanted).await?;
+                if holds.is_empty() {
+                    return Ok(desk);
                 }
-                skip += 1;
-                if page.only.is_some() || hold.asks_a_person() {
-                    shown.push(hold);
+                let mut shown = Vec::new();
+                for hold in &holds {
+                    if desk.items.len() + shown.len() == limit {
+                        desk.next = Some(skip);
+                        break;
+                    }
+                    skip += 1;
+                    if page.only.is_some() || hold.asks_a_person() {
+                        shown.push(hold);
+                    }
+                }
+                desk.items.extend(self.items(&compiled, &shown).await?);
+                if desk.next.is_some() {
+                    return Ok(desk);
                 }
             }
-            desk.items.extend(self.items(&compiled, &shown).await?);
-            if desk.next.is_some() {
-                return Ok(desk);
-            }
-        }
+        })
     }
 
     /// Holds as items, with their links and conflict rows.
@@ -219,35 +229,47 @@ impl Engine {
         mapping: &str,
         answers: impl IntoIterator<Item = DeskAnswer>,
     ) -> Result<Vec<Result<AnswerOutcome, DeskError>>, DeskError> {
-        let answers: Vec<DeskAnswer> = answers.into_iter().collect();
-        let compiled = self.compiled(mapping).await.map_err(DeskError::Sync)?;
-        let of_mapping = |error: SyncError| DeskError::of(&compiled.mapping.name, error);
-        let items = self.find_items(&compiled, &answers).await.map_err(of_mapping)?;
-        let at = self.inner.clock.now();
-        let mut outcomes: Vec<Result<AnswerOutcome, DeskError>> = Vec::new();
-        let (mut places, mut stored) = (Vec::new(), Vec::new());
-        for answer in answers {
-            let outcome = match items.get(&answer.key) {
-                None => Ok(AnswerOutcome::Gone),
-                Some(item) if item.version != answer.version => Ok(AnswerOutcome::Stale),
-                Some(item) if !item.takes(&answer.choice) => Err(not_offered(item, &answer.choice)),
-                Some(_) => {
-                    places.push(outcomes.len());
-                    stored.push(AnswerTo {
-                        hold: answer.key,
-                        version: answer.version,
-                        answer: Answer { choice: answer.choice, at },
-                    });
-                    Ok(AnswerOutcome::Stored)
-                }
-            };
-            outcomes.push(outcome);
-        }
-        let told = self.store().answer(&compiled.key, &stored).await;
-        for (place, outcome) in places.into_iter().zip(told.map_err(|e| of_mapping(e.into()))?) {
-            outcomes[place] = Ok(outcome);
-        }
-        Ok(outcomes)
+        self.answering(mapping, answers.into_iter().collect()).await
+    }
+
+    fn answering<'a>(
+        &'a self,
+        mapping: &'a str,
+        answers: Vec<DeskAnswer>,
+    ) -> Compiled<'a, Result<Vec<Result<AnswerOutcome, DeskError>>, DeskError>> {
+        Box::pin(async move {
+            let compiled = self.compiled(mapping).await.map_err(DeskError::Sync)?;
+            let of_mapping = |error: SyncError| DeskError::of(&compiled.mapping.name, error);
+            let items = self.find_items(&compiled, &answers).await.map_err(of_mapping)?;
+            let at = self.inner.clock.now();
+            let mut outcomes: Vec<Result<AnswerOutcome, DeskError>> = Vec::new();
+            let (mut places, mut stored) = (Vec::new(), Vec::new());
+            for answer in answers {
+                let outcome = match items.get(&answer.key) {
+                    None => Ok(AnswerOutcome::Gone),
+                    Some(item) if item.version != answer.version => Ok(AnswerOutcome::Stale),
+                    Some(item) if !item.takes(&answer.choice) => {
+                        Err(not_offered(item, &answer.choice))
+                    }
+                    Some(_) => {
+                        places.push(outcomes.len());
+                        stored.push(AnswerTo {
+                            hold: answer.key,
+                            version: answer.version,
+                            answer: Answer { choice: answer.choice, at },
+                        });
+                        Ok(AnswerOutcome::Stored)
+                    }
+                };
+                outcomes.push(outcome);
+            }
+            let told = self.store().answer(&compiled.key, &stored).await;
+            for (place, outcome) in places.into_iter().zip(told.map_err(|e| of_mapping(e.into()))?)
+            {
+                outcomes[place] = Ok(outcome);
+            }
+            Ok(outcomes)
+        })
     }
 
     /// The items that answers are to.
