@@ -92,6 +92,7 @@ mod mutation;
 mod object;
 mod points;
 mod provision;
+mod queue;
 mod read;
 mod schema;
 mod subscribe;

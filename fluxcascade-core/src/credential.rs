@@ -31,7 +31,8 @@ pub struct Stale {
 /// What to do while another one refreshes a credential: it may have died over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfClaimed {
-    /// Wait for it: there is nothing else to go on with.
+    /// Wait for it: there is nothing else to go on with. After twice the patience there is an error of the
+    /// kind [`Busy`](StoreErrorKind::Busy): others try one after the other, and none succeeds.
     Wait,
     /// Leave it, with an error of the kind [`Busy`](StoreErrorKind::Busy): the credential is only about to
     /// end, and good for now.
@@ -91,6 +92,7 @@ where
     E: From<StoreError>,
     F: Future<Output = Result<Vec<u8>, E>>,
 {
+    let began = clock.now();
     let until = loop {
         if let Some(newer) = newer(tokens, stale).await? {
             return Ok(newer);
@@ -99,13 +101,15 @@ where
         if tokens.claim_refresh(&stale.key, now, stale.patience).await? {
             break now + stale.patience;
         }
-        match stale.if_claimed {
-            IfClaimed::Wait => clock.sleep(LOOK_AGAIN).await,
-            IfClaimed::Leave => {
-                let why = "another one refreshes the credential just now";
-                return Err(StoreError::new(StoreErrorKind::Busy, why).into());
+        let why = match stale.if_claimed {
+            IfClaimed::Wait if now.since(began) <= stale.patience * 2 => {
+                clock.sleep(LOOK_AGAIN).await;
+                continue;
             }
-        }
+            IfClaimed::Wait => "others try to refresh the credential, and do not succeed",
+            IfClaimed::Leave => "another one refreshes the credential just now",
+        };
+        return Err(StoreError::new(StoreErrorKind::Busy, why).into());
     };
     let outcome = refresh_claimed(tokens, clock, stale, until, refresh).await;
     // If that fails, the claim ends by itself.
@@ -171,5 +175,58 @@ async fn stored(
         if now.is_ok_and(|now| now.is_some_and(|now| now.secret == secret)) {
             return Ok(true);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::model::{ConnectionName, TenantId};
+
+    /// Others have it claimed, one after the other.
+    #[derive(Debug)]
+    struct Taken;
+
+    #[async_trait]
+    impl TokenStore for Taken {
+        async fn token(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+            Ok(Some(StoredToken { generation: 1, secret: b"old".to_vec() }))
+        }
+
+        async fn replace_token(&self, _: &TokenKey, _: u64, _: &[u8]) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        async fn claim_refresh(
+            &self,
+            _: &TokenKey,
+            _: Timestamp,
+            _: Duration,
+        ) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+
+        async fn release_refresh(&self, _: &TokenKey, _: Timestamp) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_others_that_do_not_succeed() {
+        let start = Timestamp::from_secs(1_772_366_400);
+        let clock = ManualClock::starting(start);
+        let connection = ConnectionName::new("jobber").unwrap();
+        let key = TokenKey { tenant: TenantId::default(), connection };
+        let patience = Duration::from_secs(60);
+        let stale = Stale { key, generation: 1, patience, if_claimed: IfClaimed::Wait };
+        let ask = |_| async { Ok::<_, StoreError>(Vec::new()) };
+        let error = block_on(refreshed(&Taken, &clock, &stale, ask)).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Busy);
+        let waited = clock.now().since(start);
+        assert!(waited >= patience * 2 && waited < patience * 3, "{waited:?}");
     }
 }

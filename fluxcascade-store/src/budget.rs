@@ -8,7 +8,7 @@ use std::time::Duration;
 use fluxcascade_core::model::{Timestamp, WorkerName};
 use fluxcascade_core::store::{Budget, Draw, Drawn};
 
-/// What was granted of a budget, as far as it still counts.
+/// What was granted of a budget, as far as it still counts: whole from when it was drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Purse {
     draws: Vec<Granted>,
@@ -16,6 +16,7 @@ pub(crate) struct Purse {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Granted {
+    /// When it was drawn; later by as much as it may leave later than others.
     at: Timestamp,
     requests: u32,
     worker: WorkerName,
@@ -35,16 +36,20 @@ fn over(at: Timestamp, budget: Budget) -> Timestamp {
 impl Purse {
     /// Draws of it, where `holders` have leases of mappings that read the connection.
     pub(crate) fn draw(&mut self, draw: &Draw, holders: &BTreeSet<String>) -> Drawn {
-        self.draws.retain(|one| over(one.at, draw.budget) > draw.now);
+        let budget = draw.budget;
+        let late = draw.late.min(budget.window);
+        // What is later than any that may be drawn now is from before a clock was set back.
+        let latest = draw.now + budget.window + way(budget);
+        self.draws.retain(|one| over(one.at, budget) > draw.now && one.at <= latest);
         let left = self.left(draw, holders, draw.now);
         let is_enough = left >= enough(draw, holders);
         let granted = if is_enough { left.min(draw.wanted) } else { 0 };
         let again = if granted > 0 { draw.now } else { self.again(draw, holders) };
         if granted > 0 {
             let worker = draw.worker.clone();
-            self.draws.push(Granted { at: draw.now, requests: granted, worker });
+            self.draws.push(Granted { at: draw.now + late, requests: granted, worker });
         }
-        Drawn { granted, until: draw.now + way(draw.budget) / 2, again }
+        Drawn { granted, until: draw.now + way(budget) / 2 + late, again }
     }
 
     /// What the worker could have at a time, if nobody drew until then.
@@ -131,6 +136,7 @@ mod tests {
             now,
             wanted,
             least: 1,
+            late: Duration::ZERO,
         }
     }
 
@@ -186,6 +192,26 @@ mod tests {
         assert_eq!(purse.draw(&dear(90, 22_000), &both).granted, 50, "never more than the half");
     }
 
+    #[test]
+    fn what_may_leave_later_counts_for_longer_and_takes_nothing_from_what_others_drew() {
+        let mut purse = Purse::default();
+        assert_eq!(purse.draw(&draw("b", 60, at(0)), &holders([])).granted, 60);
+        let late = Draw { late: Duration::from_secs(4), ..draw("a", 100, at(1_000)) };
+        let drawn = purse.draw(&late, &holders([]));
+        assert_eq!((drawn.granted, drawn.until), (40, at(5_500)));
+        assert_eq!(purse.draw(&draw("b", 100, at(2_000)), &holders([])).granted, 0);
+        assert_eq!(purse.draw(&draw("b", 100, at(11_000)), &holders([])).granted, 60);
+        assert_eq!(purse.draw(&draw("b", 100, at(15_999)), &holders([])).granted, 0);
+        assert_eq!(purse.draw(&draw("b", 100, at(16_000)), &holders([])).granted, 40);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_leave_the_budget_spent() {
+        let mut purse = Purse::default();
+        assert_eq!(purse.draw(&draw("a", 100, at(3_600_000)), &holders([])).granted, 100);
+        assert_eq!(purse.draw(&draw("a", 100, at(0)), &holders([])).granted, 100);
+    }
+
     /// Whoever draws when, in any window no more arrive than the limit.
     #[test]
     fn no_window_has_more_than_the_budget() {
@@ -204,11 +230,13 @@ mod tests {
             purse = Purse::read(&purse.told()).unwrap();
             let wanted = u32::try_from(roll % 40).unwrap() + 1;
             let least = u32::try_from(roll % 7).unwrap() * wanted / 6;
-            let drawn = purse.draw(&Draw { least, ..draw(who, wanted, at(now)) }, &held);
+            let slow = if roll.is_multiple_of(5) { 700 } else { 0 };
+            let late = Duration::from_millis(slow);
+            let drawn = purse.draw(&Draw { least, late, ..draw(who, wanted, at(now)) }, &held);
             assert!(drawn.granted > 0 || drawn.again > at(now));
             // They arrive as late as they may, or at once.
-            let late = if roll.is_multiple_of(2) { 0 } else { 999 };
-            arrivals.push((now + late, drawn.granted));
+            let way = if roll.is_multiple_of(2) { 0 } else { 999 + i64::try_from(slow).unwrap() };
+            arrivals.push((now + way, drawn.granted));
         }
         let busiest = arrivals.iter().map(|(end, _)| {
             let within = |at: i64| at <= *end && at > end - 10_000;

@@ -88,9 +88,6 @@ pub(crate) struct Limit {
 #[derive(Debug)]
 pub(crate) struct Meter {
     limits: Vec<Metered>,
-    /// One takes at a time, so that nobody spends what another one was told of, and one draw is for all
-    /// that wait.
-    turn: futures::lock::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -98,6 +95,8 @@ struct Metered {
     limit: Limit,
     /// What of it this worker has, where workers share what was known of it at first.
     share: Option<Share>,
+    /// One draws at a time, for all that wait.
+    turn: futures::lock::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -113,8 +112,8 @@ pub(crate) enum Leave {
     Now,
     /// Ask again then.
     Later(Timestamp),
-    /// Ask again: what was drawn is good no longer, as the store of the shared budget was too slow.
-    TooSlow,
+    /// Ask again: what was drawn is good no longer, as the store of the shared budget was so slow.
+    TooLate,
 }
 
 impl Meter {
@@ -131,11 +130,11 @@ impl Meter {
             Metered {
                 limit,
                 share: share.map(|(shared, told)| Share::new(shared, limit.name, told)),
+                turn: futures::lock::Mutex::new(()),
                 state: Mutex::new(State { hand: Hand::default(), pace }),
             }
         };
-        let limits = limits.into_iter().map(metered).collect();
-        Self { limits, turn: futures::lock::Mutex::new(()) }
+        Self { limits: limits.into_iter().map(metered).collect() }
     }
 
     /// Takes one request of this kind out of all limits that it is under.
@@ -145,27 +144,31 @@ impl Meter {
         clock: &dyn Clock,
     ) -> Result<Leave, ConnectorError> {
         let limits = self.covering(kind);
-        let _turn = self.turn.lock().await;
-        // All of them are looked at before anything is taken of one.
-        let now = clock.now();
-        let own = limits.iter().filter_map(|metered| lock(&metered.state).pace.wait(now));
-        if let Some(until) = own.max() {
+        // Nothing is drawn for what must wait.
+        if let Some(until) =
+            limits.iter().filter_map(|of| lock(&of.state).pace.wait(clock.now())).max()
+        {
             return Ok(Leave::Later(until));
         }
         // At once, so that what is drawn first is still good when the last one is.
-        let drawing = limits.iter().map(|metered| metered.draw(clock));
-        for drawn in join_all(drawing).await {
+        for drawn in join_all(limits.iter().map(|metered| metered.draw(clock))).await {
             let drawn = drawn?;
             if drawn != Leave::Now {
                 return Ok(drawn);
             }
         }
+        // All of them are looked at before anything is taken of one, and nobody takes it meanwhile.
         let now = clock.now();
-        if limits.iter().any(|metered| !metered.has_some(now)) {
-            return Ok(Leave::TooSlow);
+        let mut states: Vec<_> =
+            limits.iter().map(|of| (of.share.is_some(), lock(&of.state))).collect();
+        if let Some(until) = states.iter_mut().filter_map(|(_, state)| state.pace.wait(now)).max() {
+            return Ok(Leave::Later(until));
         }
-        for metered in &limits {
-            let mut state = lock(&metered.state);
+        if states.iter().any(|(is_shared, state)| *is_shared && state.hand.good(now) == 0) {
+            // Another one took the last of it.
+            return Ok(Leave::Later(now));
+        }
+        for (_, state) in &mut states {
             state.pace.spend(now);
             state.hand.left = state.hand.left.saturating_sub(1);
         }
@@ -207,13 +210,17 @@ impl Metered {
         if self.has_some(clock.now()) {
             return Ok(Leave::Now);
         }
+        let _turn = self.turn.lock().await;
+        if self.has_some(clock.now()) {
+            return Ok(Leave::Now);
+        }
         Ok(match share.draw(share.budget.requests.div_ceil(PARTS), 1, clock).await? {
             Drawing::Granted(drawn) => {
                 lock(&self.state).hand = drawn;
                 Leave::Now
             }
             Drawing::Later(again) => Leave::Later(again),
-            Drawing::TooSlow => Leave::TooSlow,
+            Drawing::TooLate => Leave::TooLate,
         })
     }
 }
@@ -226,12 +233,12 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 /// The error for a request that a limit has no room for in time.
 pub(super) fn exhausted(kind: &str, leave: Leave, wait: Duration) -> ConnectorError {
     let why = match leave {
-        Leave::TooSlow => {
+        Leave::TooLate => {
             "the store that keeps the shared budget takes longer to answer than what it grants is good for"
         }
         Leave::Now | Leave::Later(_) => {
-            "what this connection may spend of the account's limits is spent, and the rest is left to \
-             others (`reserve_percent`)"
+            "what this connection may spend of the account's limits is spent; the rest is other workers', \
+             or is left to the customer's other programs (`reserve_percent`)"
         }
     };
     ConnectorError {

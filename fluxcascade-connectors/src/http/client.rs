@@ -137,18 +137,13 @@ impl Client {
         }
     }
 
-    /// Takes room in the limits for a call of this kind that is to leave directly behind another one
+    /// Takes room in the limits for a call like this one that is to leave directly behind something else
     /// ([`Call::with_room`]), so that the limits do not come between the two.
     ///
     /// # Errors
     /// If there is none in time.
-    pub(crate) async fn set_aside(
-        &self,
-        kind: &'static str,
-        not_after: Timestamp,
-    ) -> Result<(), Failure> {
-        let call = Call::write(kind, Method::Post, "", Some(not_after));
-        self.await_budget(&call, Duration::ZERO).await.map(|_| ())
+    pub(crate) async fn set_aside(&self, call: &Call) -> Result<(), Failure> {
+        self.await_budget(call, Duration::ZERO).await.map(|_| ())
     }
 
     /// Nothing is sent while the system is left in peace: what the last attempt met, or that.
@@ -189,7 +184,7 @@ impl Client {
             let again = match leave {
                 Leave::Now => return Ok(now.since(began)),
                 Leave::Later(again) => again.max(now),
-                Leave::TooSlow => now,
+                Leave::TooLate => now,
             };
             let wait = again.since(now);
             let is_late = call.not_after.is_some_and(|end| again > end);

@@ -310,7 +310,8 @@ impl Api {
         verb: Verb,
         not_after: Timestamp,
     ) -> Result<(), ConnectorError> {
-        Ok(self.http.set_aside(verb.kind(), not_after).await?)
+        let call = Call::write(verb.kind(), Method::Post, "", Some(not_after));
+        Ok(self.http.set_aside(&call).await?)
     }
 
     /// How long a request takes at most.

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use super::cost::{Admission, Bucket};
 use super::document::Document;
 use super::error::JobberDialect;
-use super::points::{Place, SharedPoints, Taken};
+use super::points::{SharedPoints, Taken};
+use super::queue::Queue;
 use super::version::{ServedVersion, VersionNotice};
 use super::wire::{AccountAnswer, Envelope, Field, GraphError};
 use crate::http::oauth::Whose;
@@ -36,6 +37,7 @@ pub(super) struct Api {
     http: Client,
     bucket: Arc<Bucket>,
     points: Option<SharedPoints>,
+    queue: Queue,
     served: Arc<ServedVersion>,
     max_wait: Duration,
 }
@@ -78,7 +80,7 @@ impl Api {
         let dialect = JobberDialect { bucket: Arc::clone(&bucket), served: Arc::clone(&served) };
         let max_wait = settings.max_wait;
         let http = Client::new(base_url, settings, surroundings, credential, Box::new(dialect))?;
-        Ok(Self { http, bucket, points: None, served, max_wait })
+        Ok(Self { http, bucket, points: None, queue: Queue::default(), served, max_wait })
     }
 
     /// What requests leave through.
@@ -116,9 +118,11 @@ impl Api {
         document: &Document,
         sending: Sending,
     ) -> Result<Reply, Failure> {
-        let taken = self.admitted(document, sending).await?;
         let call = call(document, sending, self.served.asked());
-        match self.http.send(&call).await {
+        // Points are good for a moment only: they are taken last.
+        self.http.set_aside(&call).await?;
+        let taken = self.admitted(document, sending).await?;
+        match self.http.send(&call.with_room()).await {
             Ok(answer) => self.reply(document, &answer, taken).map_err(|error| Failure {
                 fate: Fate::Unknown,
                 error,
@@ -126,8 +130,10 @@ impl Api {
             }),
             Err(mut failure) => {
                 failure.error.message = document.scrub(&failure.error.message);
-                if let Some(envelope) = failure.answer.as_deref().and_then(envelope) {
-                    self.learn(document, &envelope, taken);
+                match failure.answer.as_deref().and_then(envelope) {
+                    Some(envelope) => self.learn(document, &envelope, taken),
+                    None if failure.fate == Fate::NotSent => self.put_back(document.shape(), taken),
+                    None => {}
                 }
                 Err(failure)
             }
@@ -166,34 +172,50 @@ impl Api {
 
     /// Whether a document's points are there, of those that are shared and as far as this worker knows;
     /// how many of the shared ones were taken for it.
-    async fn take(&self, shape: u64, place: &mut Option<Place<'_>>) -> Result<Taken, Failure> {
-        let failed = |fate, error| Failure { fate, error, answer: None };
+    async fn take(&self, shape: u64) -> Result<Taken, Failure> {
         match self.bucket.admit(shape) {
             Admission::Go => {}
             Admission::Wait(wait) => return Ok(Taken::Later(wait)),
-            Admission::Never(error) => return Err(failed(Fate::Refused, error)),
+            Admission::Never(error) => {
+                return Err(Failure { fate: Fate::Refused, error, answer: None });
+            }
         }
-        let (Some(place), Some(cost)) = (place, self.bucket.cost_of(shape)) else {
+        let (Some(points), Some(cost)) = (&self.points, self.bucket.cost_of(shape)) else {
             return Ok(Taken::Points(0));
         };
-        let taken = place.take(whole(cost), &**self.http.clock()).await;
+        let taken = points.take(whole(cost), &**self.http.clock()).await;
         if !matches!(taken, Ok(Taken::Points(_))) {
             // It does not leave now.
             self.bucket.put_back(cost);
         }
-        taken.map_err(|error| failed(Fate::NotSent, error))
+        taken.map_err(|error| Failure { fate: Fate::NotSent, error, answer: None })
+    }
+
+    /// Gives back what was taken for a document that did not leave.
+    fn put_back(&self, shape: u64, taken: u32) {
+        if let Some(cost) = self.bucket.cost_of(shape) {
+            self.bucket.put_back(cost);
+        }
+        if let Some(points) = &self.points {
+            points.settle(taken, 0);
+        }
     }
 
     /// Waits for a document's points; how many of the shared ones were taken for it.
     async fn admitted(&self, document: &Document, sending: Sending) -> Result<u32, Failure> {
         let clock = self.http.clock();
-        let not_sent = |error| Failure { fate: Fate::NotSent, error, answer: None };
-        let mut place = self.points.as_ref().map(SharedPoints::place);
+        let mut place = self.queue.place();
         let began = clock.now();
         loop {
-            let wait = match self.take(document.shape(), &mut place).await? {
-                Taken::Points(taken) => return Ok(taken),
-                Taken::Later(wait) => wait,
+            let wait = match place.behind(clock.now(), self.max_wait) {
+                Some(wait) => wait,
+                None => match self.take(document.shape()).await? {
+                    Taken::Points(taken) => return Ok(taken),
+                    Taken::Later(wait) => {
+                        place.wait(wait, clock.now());
+                        wait
+                    }
+                },
             };
             let again = clock.now() + wait;
             let too_late = match sending {
@@ -201,20 +223,24 @@ impl Api {
                 Sending::Write { not_after } => again > not_after,
             };
             if too_late || again.since(began) > self.max_wait {
-                return Err(not_sent(ConnectorError {
-                    retry_after: Some(wait),
-                    ..ConnectorError::new(
-                        ErrorKind::RateLimited,
-                        format!(
-                            "the {} request was not sent: the account has too few points now",
-                            document.kind
-                        ),
-                    )
-                }));
+                return Err(Failure {
+                    fate: Fate::NotSent,
+                    error: too_few(document, wait),
+                    answer: None,
+                });
             }
             clock.sleep(wait).await;
         }
     }
+}
+
+/// The error for a document whose points do not come in time.
+fn too_few(document: &Document, wait: Duration) -> ConnectorError {
+    let why = format!(
+        "the {} request was not sent: the account has too few points now, and other queries wait, too",
+        document.kind
+    );
+    ConnectorError { retry_after: Some(wait), ..ConnectorError::new(ErrorKind::RateLimited, why) }
 }
 
 fn call(document: &Document, sending: Sending, version: &str) -> Call {

@@ -17,7 +17,7 @@ use super::document::Document;
 use super::wire::ThrottleStatus;
 
 /// How many shapes of query are remembered with their cost.
-const SHAPES: usize = 64;
+const SHAPES: usize = 1_024;
 
 /// The points as they were last heard of.
 #[derive(Debug)]
@@ -219,7 +219,7 @@ mod tests {
     fn only_so_many_shapes_are_remembered() {
         let clock = Arc::new(ManualClock::starting(Timestamp::from_secs(0)));
         let bucket = Bucket::new(clock, 0);
-        (0..1000).for_each(|shape| bucket.learn_cost(shape, 1.0));
+        (0..10_000).for_each(|shape| bucket.learn_cost(shape, 1.0));
         assert!(bucket.state.lock().unwrap().costs.len() <= SHAPES);
     }
 }

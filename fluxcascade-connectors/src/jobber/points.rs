@@ -16,8 +16,6 @@ const LIMIT: &str = "points";
 /// A hundredth of the points is drawn at least: more would be lost unspent, and less would have the store
 /// asked for each query.
 const PARTS: u32 = 100;
-/// How long after its time a query that waits is still waited for.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// One worker's part of the points.
 #[derive(Debug)]
@@ -31,9 +29,6 @@ struct State {
     hand: Hand,
     /// What queries cost beyond what was drawn for them, as their cost was not known: drawn with the next.
     owed: u32,
-    /// When the query draws again that waits: none draws before it, or cheap ones would never leave a
-    /// dear one enough.
-    first: Option<Timestamp>,
 }
 
 /// Whether a query's points are there.
@@ -44,20 +39,35 @@ pub(super) enum Taken {
     Later(Duration),
 }
 
-/// A query's place among those that wait for points of this worker. It is given up when this goes away.
-pub(super) struct Place<'a> {
-    points: &'a SharedPoints,
-    is_first: bool,
-}
-
 impl SharedPoints {
     pub(super) fn new(shared: SharedBudget, budget: Budget) -> Self {
         Self { share: Share::new(shared, LIMIT, budget), state: Mutex::default() }
     }
 
-    /// A place for one query.
-    pub(super) fn place(&self) -> Place<'_> {
-        Place { points: self, is_first: false }
+    /// Takes what a query costs: all of it, or this worker's share of all points where that is less.
+    pub(super) async fn take(&self, cost: u32, clock: &dyn Clock) -> Result<Taken, ConnectorError> {
+        let all = self.share.budget.requests;
+        let spent = self.state().spend(cost, all, clock.now());
+        let missing = match spent {
+            Ok(taken) => return Ok(Taken::Points(taken)),
+            Err(missing) => missing,
+        };
+        let drawn = match self.share.draw(missing.max(all.div_ceil(PARTS)), missing, clock).await? {
+            Drawing::Granted(drawn) => drawn,
+            Drawing::Later(again) => return Ok(later(again, clock.now())),
+            Drawing::TooLate => return Ok(later(clock.now(), clock.now())),
+        };
+        let now = clock.now();
+        let is_share = drawn.left < missing;
+        let mut state = self.state();
+        state.hand.add(drawn, now);
+        let spent = match state.spend(cost, all, now) {
+            Ok(taken) => Some(taken),
+            Err(_) if is_share => state.rest(),
+            Err(_) => None,
+        };
+        // What was there before ended while this was drawn, or all of it was owed.
+        Ok(spent.map_or_else(|| later(now, now), Taken::Points))
     }
 
     /// Sets right what was taken, by what the answer says that the query cost.
@@ -74,63 +84,6 @@ impl SharedPoints {
     }
 }
 
-impl Place<'_> {
-    /// Takes what the query costs: all of it, or this worker's share of all points where that is less.
-    pub(super) async fn take(
-        &mut self,
-        cost: u32,
-        clock: &dyn Clock,
-    ) -> Result<Taken, ConnectorError> {
-        let points = self.points;
-        let all = points.share.budget.requests;
-        let now = clock.now();
-        let spent = points.state().spend(cost, all, now);
-        let missing = match spent {
-            Ok(taken) => return Ok(Taken::Points(taken)),
-            Err(missing) => missing,
-        };
-        let first = points.state().first.filter(|first| now <= *first && !self.is_first);
-        if let Some(first) = first {
-            return Ok(later(first, now));
-        }
-        let drawn =
-            match points.share.draw(missing.max(all.div_ceil(PARTS)), missing, clock).await? {
-                Drawing::Granted(drawn) => drawn,
-                Drawing::Later(again) => return Ok(self.wait(again, clock.now())),
-                Drawing::TooSlow => return Ok(self.wait(now, clock.now())),
-            };
-        let now = clock.now();
-        let is_share = drawn.left < missing;
-        let spent = {
-            let mut state = points.state();
-            state.hand.add(drawn, now);
-            let spent = state.spend(cost, all, now);
-            // What the query costs beyond its share is owed once that is known.
-            if is_share { spent.or_else(|_| Ok(state.empty())) } else { spent }
-        };
-        // What was there before may have ended while this was drawn.
-        Ok(spent.map_or_else(|_| self.wait(now, now), Taken::Points))
-    }
-
-    /// Draws again then, and before those that come later.
-    fn wait(&mut self, again: Timestamp, now: Timestamp) -> Taken {
-        let mut state = self.points.state();
-        if self.is_first || state.first.is_none_or(|first| now > first) {
-            self.is_first = true;
-            state.first = Some(again.max(now) + GRACE);
-        }
-        later(again, now)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if self.is_first {
-            self.points.state().first = None;
-        }
-    }
-}
-
 fn later(again: Timestamp, now: Timestamp) -> Taken {
     Taken::Later(again.since(now).max(Duration::from_millis(1)))
 }
@@ -139,17 +92,25 @@ impl State {
     /// Spends what a query costs, and what is owed, but no more than there ever are; or says how many
     /// points are missing. How many were spent for the query.
     fn spend(&mut self, cost: u32, at_most: u32, now: Timestamp) -> Result<u32, u32> {
-        let needed = cost.saturating_add(self.owed).min(at_most);
+        let needed = cost.saturating_add(self.owed);
         let good = self.hand.good(now);
-        let Some(left) = good.checked_sub(needed) else { return Err(needed - good) };
-        (self.hand.left, self.owed) = (left, 0);
-        Ok(cost.min(needed))
+        if let Some(left) = good.checked_sub(needed) {
+            (self.hand.left, self.owed) = (left, 0);
+            return Ok(cost);
+        }
+        if good < at_most {
+            return Err(needed.min(at_most) - good);
+        }
+        self.rest().ok_or(at_most)
     }
 
-    /// Spends all that is at hand.
-    fn empty(&mut self) -> u32 {
-        self.owed = 0;
-        std::mem::take(&mut self.hand.left)
+    /// Spends all that is at hand: first what is owed, and the rest for a query that costs more. What it
+    /// costs beyond is owed once that is known.
+    fn rest(&mut self) -> Option<u32> {
+        let paid = self.owed.min(self.hand.left);
+        self.owed -= paid;
+        let rest = std::mem::take(&mut self.hand.left) - paid;
+        (rest > 0).then_some(rest)
     }
 }
 

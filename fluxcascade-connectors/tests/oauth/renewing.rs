@@ -235,3 +235,16 @@ async fn nobody_waits_for_another_ones_renewal_while_the_token_holds() {
     jobber.account().await.unwrap();
     assert_eq!(bench.renewals(), 1);
 }
+
+#[tokio::test]
+async fn nobody_waits_for_another_task_that_renews_while_the_token_holds() {
+    let (bench, jobber) = JobberBench::connected_with(Arc::new(OffsetClock::default())).await;
+    bench.clock.advance(56 * MINUTE);
+    let slow = FaultRule::new(When::Next(1), Effect::Delay(3_000)).path("*/oauth/token");
+    bench.sim.add_fault(slow);
+    bench.given_up(jobber.account()).await;
+    jobber.account().await.unwrap();
+    let requests = bench.sim.requests();
+    let renewal = requests.iter().find(|request| request.path == "/api/oauth/token").unwrap();
+    assert_eq!(renewal.status, None, "it was not waited for");
+}

@@ -1,5 +1,7 @@
 //! Creates: what a new record gets, and what becomes of a create without an answer (P6).
 
+use std::time::Duration;
+
 use super::context::PlanContext;
 use super::detect::is_refused_still;
 use super::entry::{Entry, Need, PairAction, PairPlan, Step};
@@ -160,7 +162,9 @@ impl Subject<'_> {
 
 /// A create without an answer, of which no record is known: once no request for it can be under
 /// way, it is sent again if the system refuses duplicates of its key; else it is looked for, as
-/// late as the look-up may lag, and sent again if nothing is found. Without a key it waits.
+/// late as the look-up may lag, and sent again if nothing is found. Without a key it waits. One that
+/// changes what it has made before if it is sent again is looked for without waiting: that makes no
+/// second one, but would overwrite what a person has made of the first since.
 pub(super) fn unanswered(
     subject: &Subject<'_>,
     operation: &Operation,
@@ -182,16 +186,21 @@ pub(super) fn unanswered(
         })
     };
     let is_safe = seeded::is(Bug::SentAgainUnseen)
-        || upserts(subject.mapping, operation, context)
         || context.refuses_duplicates[to] && operation.keys.iter().any(is_unique);
-    if is_safe {
-        if settled > context.now {
-            return unknown_outcome(operation, record, Some(settled), context, entry);
-        }
+    let upserts = upserts(subject.mapping, operation, context);
+    if (is_safe || upserts) && settled > context.now {
+        return unknown_outcome(operation, record, Some(settled), context, entry);
+    }
+    if is_safe && !upserts {
         return subject.again(operation, context, entry);
     }
-    let mut look_ups = look_ups(subject, operation).peekable();
-    let shown = settled + context.find_lag[to];
+    let is_ours = |look_up: &LookUp<'_>| {
+        let rule = subject.mapping.rules.get(usize::from(look_up.key.0));
+        rule.is_some_and(|rule| rule.own_id == Some(to.other()))
+    };
+    let mut look_ups =
+        look_ups(subject, operation).filter(|look_up| !upserts || is_ours(look_up)).peekable();
+    let shown = settled + if upserts { Duration::ZERO } else { context.find_lag[to] };
     if look_ups.peek().is_some() && shown > context.now {
         return unknown_outcome(operation, record, Some(shown), context, entry);
     }
@@ -214,7 +223,7 @@ pub(super) fn unanswered(
         }
     }
     // By a key of which only the fingerprint is known nobody was looked for.
-    if is_looked_for && !has_unknown_key(subject.mapping, operation) {
+    if upserts || is_looked_for && !has_unknown_key(subject.mapping, operation) {
         return subject.again(operation, context, entry);
     }
     unknown_outcome(operation, record, None, context, entry)

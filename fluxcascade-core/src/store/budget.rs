@@ -40,6 +40,9 @@ pub struct Draw {
     /// And at least so many at once, for what cannot leave with fewer: until they are there, nothing is
     /// granted. More than a worker's share are never waited for.
     pub least: u32,
+    /// For how much longer than others they may leave, as the store answers this worker so late. They
+    /// count for so much longer, too. No more than a window is taken.
+    pub late: Duration,
 }
 
 /// What was given.

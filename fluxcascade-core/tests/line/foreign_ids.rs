@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fluxcascade_core::connector::{Capabilities, DeleteSignal};
+use fluxcascade_core::connector::{Capabilities, Consistency, DeleteSignal};
 use fluxcascade_core::mapping::{Direction, FirstSync, IdWrites, MappingBuilder};
 use fluxcascade_core::model::{Cause, FieldName, HoldReason, Value};
 use fluxcascade_core::testkit::{CallKind, Fault, SimProfile};
@@ -149,7 +149,7 @@ async fn an_id_of_nobody_is_no_match() {
     assert_eq!(world.field.records().len(), 1);
 }
 
-/// P6 (a): a create by a unique field of ours is sent again as it is, and makes one record.
+/// P6 (a): a create by a unique field of ours is looked for, sent again as it is, and makes one record.
 #[tokio::test]
 async fn a_create_by_a_unique_id_is_repeated_without_a_second_record() {
     for fault in [Fault::AnswerLost, Fault::RequestLost] {
@@ -163,10 +163,41 @@ async fn a_create_by_a_unique_id_is_repeated_without_a_second_record() {
         world.sync().await;
         world.minutes(15);
         world.sync().await;
-        assert_eq!(world.field.calls(CallKind::Find), 0);
+        assert_eq!(world.field.calls(CallKind::Find), usize::from(fault == Fault::RequestLost));
         world.settle().await;
         assert_eq!((world.field.records().len(), world.links().await.len()), (1, 1), "{fault:?}");
     }
+}
+
+/// P3: what is sent again changes what it has made; a person may have edited that meanwhile.
+#[tokio::test]
+async fn a_create_by_a_unique_id_that_is_repeated_overwrites_no_edit_of_what_it_made() {
+    let hour = Duration::from_secs(3600);
+    let profile = able(DeleteSignal::Flag);
+    let capabilities = Capabilities {
+        upserts: true,
+        list: Consistency::Lagging(hour),
+        look_back: 2 * hour,
+        ..profile.capabilities.clone()
+    };
+    // It is not seen by itself before it is due to be sent again.
+    let field = SimProfile { capabilities, list_lag: hour, ..profile };
+    let mut world = World::with(SimProfile::default(), field, both(IdWrites::OnCreate));
+    world.field = world.field.unique("crm_id");
+    let source = world.crm.insert([("name", "Ann"), ("phone", "256 555 0100")]);
+    world.field.fail_next(CallKind::Create, Fault::AnswerLost);
+    world.sync().await;
+    let made = world.field.records()[0].clone();
+    world.field.edit(&made, "name", "Anna");
+    world.minutes(15);
+    world.sync().await;
+    assert_eq!(
+        (world.crm.text(&source, "name"), world.field.text(&made, "name")),
+        ("Ann".into(), "Anna".into())
+    );
+    assert_eq!(world.field.calls(CallKind::Create), 1);
+    let holds = world.holds().await;
+    assert_eq!((holds.len(), holds[0].reason), (1, HoldReason::Conflict), "a person decides");
 }
 
 /// P6 (c): without an upsert the create is looked for by the id.

@@ -193,6 +193,7 @@ fn drawing(secs: i64, wanted: u32) -> Draw {
         now: at(secs),
         wanted,
         least: 1,
+        late: Duration::ZERO,
     }
 }
 

@@ -160,6 +160,7 @@ async fn drawn(store: &PostgresStore, name: &str) -> u32 {
         now: at(0),
         wanted: 5,
         least: 1,
+        late: Duration::ZERO,
     };
     let mut granted = 0;
     for _ in 0..30 {

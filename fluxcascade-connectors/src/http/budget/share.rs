@@ -1,6 +1,6 @@
 //! What one worker draws of a limit that workers share.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fluxcascade_core::Clock;
@@ -17,8 +17,8 @@ pub(crate) struct Share {
     limit: &'static str,
     /// What all workers may spend together: all must say the same.
     pub(crate) budget: Budget,
-    /// How much later than it is asked for the next draw is to count from, as the store is so slow.
-    ahead: Mutex<Duration>,
+    /// How late the store answered last: what is drawn next must be good for longer.
+    late: Mutex<Duration>,
 }
 
 /// What a draw came to.
@@ -27,8 +27,8 @@ pub(crate) enum Drawing {
     Granted(Hand),
     /// Nothing yet: ask again then.
     Later(Timestamp),
-    /// It was granted so slowly that it is good no longer. The next draw counts from later on.
-    TooSlow,
+    /// It was granted so late that it is good no longer. The next one will be for longer.
+    TooLate,
 }
 
 /// What was drawn and not spent yet.
@@ -40,7 +40,7 @@ pub(crate) struct Hand {
 
 impl Share {
     pub(crate) fn new(shared: SharedBudget, limit: &'static str, budget: Budget) -> Self {
-        Self { shared, limit, budget, ahead: Mutex::default() }
+        Self { shared, limit, budget, late: Mutex::default() }
     }
 
     /// Draws at most so much, and at least so much at once.
@@ -50,17 +50,17 @@ impl Share {
         least: u32,
         clock: &dyn Clock,
     ) -> Result<Drawing, ConnectorError> {
-        let asked = clock.now();
-        let from = asked + self.ahead();
+        let (asked, late) = (clock.now(), *self.late());
         let draw = Draw {
             tenant: self.shared.tenant.clone(),
             connection: self.shared.connection.clone(),
             limit: self.limit.to_owned(),
             worker: self.shared.worker.clone(),
             budget: self.budget,
-            now: from,
+            now: asked,
             wanted,
             least,
+            late,
         };
         let drawn = self.shared.store.draw(&draw).await.map_err(|error| {
             let (limit, why) = (self.limit, error);
@@ -68,26 +68,17 @@ impl Share {
             ConnectorError::new(ErrorKind::Transient, why)
         })?;
         let now = clock.now();
-        self.learn(now.since(asked), drawn.until.since(from));
+        let (took, good) = (now.since(asked), drawn.until.since(asked).saturating_sub(late));
+        *self.late() = if took > good / 2 { took.min(self.budget.window) } else { Duration::ZERO };
         Ok(match drawn.granted {
             0 => Drawing::Later(drawn.again),
-            _ if now > drawn.until => Drawing::TooSlow,
-            left => {
-                // Sooner, it would not count yet.
-                clock.sleep(from.since(now)).await;
-                Drawing::Granted(Hand { left, until: drawn.until })
-            }
+            _ if now > drawn.until => Drawing::TooLate,
+            left => Drawing::Granted(Hand { left, until: drawn.until }),
         })
     }
 
-    /// A store that takes a good part of the time that a grant is good for is asked ahead.
-    fn learn(&self, took: Duration, good_for: Duration) {
-        let ahead = if took > good_for / 2 { took } else { Duration::ZERO };
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = ahead;
-    }
-
-    fn ahead(&self) -> Duration {
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    fn late(&self) -> MutexGuard<'_, Duration> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

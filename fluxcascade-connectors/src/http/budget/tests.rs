@@ -102,7 +102,7 @@ impl Budgets for Sharing {
     async fn draw(&self, draw: &Draw) -> Result<Drawn, StoreError> {
         self.draws.lock().unwrap().push(draw.clone());
         self.clock.advance(*self.takes.lock().unwrap());
-        let (until, again) = (draw.now + SECOND, draw.now + 2 * SECOND);
+        let (until, again) = (draw.now + SECOND + draw.late, draw.now + 2 * SECOND);
         Ok(Drawn { granted: draw.wanted, until, again })
     }
 }
@@ -132,28 +132,36 @@ fn workers_draw_what_the_reserve_leaves_and_a_part_of_it_at_a_time() {
 }
 
 #[test]
-fn a_store_that_answers_after_its_grant_has_ended_is_asked_ahead() {
+fn what_a_slow_store_grants_is_good_for_longer() {
     let takes = Duration::from_millis(1500);
     let (meter, store) = shared(takes, [limit("requests", Covers::Others, 100, 10)]);
     let take = || block_on(meter.take("read", &store.clock)).unwrap();
-    assert_eq!(take(), Leave::TooSlow, "what was granted is good no longer");
+    assert_eq!(take(), Leave::TooLate, "what was granted is good no longer");
+    let before = store.clock.now();
     assert_eq!(take(), Leave::Now);
-    let last = store.draws.lock().unwrap()[1].now;
-    assert_eq!((last, store.clock.now()), (NOON + 2 * takes, NOON + 2 * takes), "and not before");
+    assert_eq!(store.clock.now(), before + takes, "nobody waits for more than the store");
     assert_eq!(take(), Leave::Now);
-    assert_eq!(store.draws.lock().unwrap().len(), 2);
-}
+    let late: Vec<_> = store.draws.lock().unwrap().iter().map(|draw| draw.late).collect();
+    assert_eq!(late, [Duration::ZERO, takes]);
 
-#[test]
-fn what_was_drawn_ahead_of_a_store_that_is_quick_again_leaves_when_it_counts() {
-    let takes = Duration::from_millis(1500);
-    let (meter, store) = shared(takes, [limit("requests", Covers::Others, 100, 10)]);
-    let take = || block_on(meter.take("read", &store.clock)).unwrap();
-    assert_eq!(take(), Leave::TooSlow);
+    store.clock.advance(10 * SECOND);
     *store.takes.lock().unwrap() = Duration::ZERO;
     let before = store.clock.now();
     assert_eq!(take(), Leave::Now);
-    assert_eq!(store.clock.now(), before + takes);
+    assert_eq!(store.clock.now(), before, "it is quick again");
+}
+
+#[test]
+fn a_store_that_stood_still_is_not_waited_for_again() {
+    let minutes = Duration::from_secs(600);
+    let (meter, store) = shared(minutes, [limit("requests", Covers::Others, 100, 10)]);
+    let take = || block_on(meter.take("read", &store.clock)).unwrap();
+    assert_eq!(take(), Leave::TooLate);
+    *store.takes.lock().unwrap() = Duration::ZERO;
+    let before = store.clock.now();
+    assert_eq!((take(), store.clock.now()), (Leave::Now, before));
+    let late = store.draws.lock().unwrap()[1].late;
+    assert_eq!(late, 10 * SECOND, "no more than a window");
 }
 
 #[test]

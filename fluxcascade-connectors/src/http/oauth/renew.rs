@@ -11,7 +11,7 @@ use fluxcascade_core::Clock;
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::credential::{Claimed, IfClaimed, Stale, refreshed};
 use fluxcascade_core::model::Timestamp;
-use fluxcascade_core::store::{StoreError, StoredToken};
+use fluxcascade_core::store::{StoreError, StoreErrorKind, StoredToken};
 
 use super::flow::Vendor;
 use super::token::{Stored, Tokens};
@@ -184,8 +184,21 @@ impl Renewing {
         (is_trusted && holds).then(|| grant_of(held.generation, &held.tokens))
     }
 
+    /// What is known and has not ended, however long ago it was looked at.
+    fn still_good(&self, now: Timestamp) -> Option<Grant> {
+        let known = lock(&self.known);
+        known.good(now).map(|held| grant_of(held.generation, &held.tokens))
+    }
+
     async fn looked_up(&self, client: &Client) -> Result<Grant, ConnectorError> {
-        let _turn = self.turn.lock().await;
+        let _turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            // Another task asks, and may do so for long: what there is still holds.
+            Err(_) => match self.still_good(client.transport().now()) {
+                Some(grant) => return Ok(grant),
+                None => self.turn.lock().await,
+            },
+        };
         let now = client.transport().now();
         if let Some(grant) = self.at_hand(now) {
             return Ok(grant);
@@ -339,7 +352,13 @@ impl Renewing {
         let store = self.place.store.as_ref();
         let renewed: Result<StoredToken, NotRenewed> =
             refreshed(store, clock, &stale, |claimed| self.next(client, claimed)).await;
-        let renewed = renewed.map_err(|error| self.rest(error.into(), transport.now()))?;
+        let renewed = renewed.map_err(|error| match error {
+            // Another one asks the vendor, and may be done any time.
+            NotRenewed::Store(error) if error.kind == StoreErrorKind::Busy => of_store(&error),
+            error @ (NotRenewed::Store(_) | NotRenewed::Vendor(_)) => {
+                self.rest(error.into(), transport.now())
+            }
+        })?;
         self.forget();
         let (generation, tokens) = self.usable(renewed.generation, &renewed.secret)?;
         self.keep(generation, &tokens, transport.now());

@@ -21,6 +21,7 @@ fn drawing(who: &str, wanted: u32, now: Timestamp) -> Draw {
         now,
         wanted,
         least: 1,
+        late: Duration::ZERO,
     }
 }
 
@@ -42,6 +43,14 @@ pub(super) async fn all_draws_together_grant_no_more_than_the_budget_s_requests_
     same!(granted(store, "one", 60, 10).await?, 0);
     same!(granted(store, "one", 80, 11).await?, 60);
     same!(granted(store, "one", 80, 12).await?, 40);
+    // What may leave later counts for longer, and the time goes on for all others.
+    let late = Draw { late: Duration::from_secs(3), ..drawing("one", 60, at(22)) };
+    let drawn = store.draw(&late).await?;
+    same!(drawn.granted, 60);
+    ensure!(drawn.until > at(25) && drawn.until <= at(26), "they may leave until {}", drawn.until);
+    same!(granted(store, "one", 80, 23).await?, 40);
+    same!(granted(store, "one", 80, 34).await?, 40);
+    same!(granted(store, "one", 80, 36).await?, 60);
     Ok(())
 }
 
