@@ -167,11 +167,16 @@ async fn attempt(args: &Args, host: &mut Host<'_>) -> Outcome<Exit> {
         let wanted = connect::Wanted { connection, another: *another };
         return connect::connect(&config, &wanted, host).await;
     }
+    if let Command::Disconnect { connection } = &args.command
+        && findings.is_empty()
+    {
+        return connect::disconnect(&config, connection, host).await;
+    }
     let examined = examine(&config, &host.clock, &mut findings).await;
     let Examined { engine: Some(tried), accounts, .. } = examined else {
-        let only_passing = findings.count() == examined.passing;
+        let is_fine = findings.count() == examined.elsewhere;
         writeln!(host.err, "{}", findings.told(&file, &text))?;
-        return Ok(if only_passing { Exit::Failed } else { Exit::Mistaken });
+        return Ok(if is_fine { Exit::Failed } else { Exit::Mistaken });
     };
     if let Command::Check = args.command {
         let work = Work { config: &config, engine: &tried };
@@ -257,7 +262,10 @@ impl Work<'_, '_, '_> {
     async fn command(&self, command: &Command, host: &mut Host<'_>) -> Outcome<Exit> {
         match command {
             // These are done before there is an engine.
-            Command::Check | Command::Connect { .. } | Command::Log { .. } => Ok(Exit::Done),
+            Command::Check
+            | Command::Connect { .. }
+            | Command::Disconnect { .. }
+            | Command::Log { .. } => Ok(Exit::Done),
             Command::Plan { mappings, out, full, show } => {
                 let wanted = plans::Wanted { mappings, full: *full, show: *show };
                 self.plan(&wanted, out.as_deref(), host).await

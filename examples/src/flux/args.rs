@@ -34,6 +34,11 @@ pub enum Command {
         #[arg(long)]
         another: bool,
     },
+    /// Lets go of an account that was connected by OAuth: tells the system, and forgets the tokens.
+    Disconnect {
+        /// The connection.
+        connection: String,
+    },
     /// Shows what a sync would do. Nothing is written to any system.
     Plan {
         /// The mappings; all of the file if none is named.

@@ -11,7 +11,7 @@ use fluxcascade_connectors::http::oauth::{OAuth, TokenPlace};
 use fluxcascade_connectors::hubspot::{HubSpot, HubSpotConfig};
 use fluxcascade_connectors::jobber::{Jobber, JobberBuilder, JobberConfig};
 use fluxcascade_core::clock::Clock;
-use fluxcascade_core::connector::Connector;
+use fluxcascade_core::connector::{Connector, ConnectorError};
 use fluxcascade_core::model::{ConnectionName, TenantId};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
@@ -85,6 +85,15 @@ impl ConnectionInFile {
         match self.adapter.as_ref()? {
             Adapter::HubSpot(adapter) => adapter.oauth(),
             Adapter::Jobber(adapter) => adapter.oauth(),
+        }
+    }
+
+    /// Lets go of its account. Without an adapter there is none.
+    pub(super) async fn disconnect(&self) -> Result<(), ConnectorError> {
+        match &self.adapter {
+            Some(Adapter::HubSpot(adapter)) => adapter.disconnect().await,
+            Some(Adapter::Jobber(adapter)) => adapter.disconnect().await,
+            None => Ok(()),
         }
     }
 }

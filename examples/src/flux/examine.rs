@@ -26,8 +26,9 @@ pub(super) struct Examined {
     pub(super) engine: Option<Engine>,
     /// The accounts behind the connections.
     pub(super) accounts: BTreeMap<String, Account>,
-    /// How many of the findings may be gone by themselves later: a system that does not answer.
-    pub(super) passing: usize,
+    /// How many of the findings are of what the file cannot mend: a system that does not answer, an account
+    /// that is to be connected.
+    pub(super) elsewhere: usize,
 }
 
 /// Asks the systems, and notes what is wrong.
@@ -36,7 +37,8 @@ pub(super) async fn examine(
     clock: &Arc<dyn Clock>,
     findings: &mut Findings,
 ) -> Examined {
-    let mut look = Look { config, schemas: BTreeMap::new(), accounts: BTreeMap::new(), passing: 0 };
+    let mut look =
+        Look { config, schemas: BTreeMap::new(), accounts: BTreeMap::new(), elsewhere: 0 };
     for connection in &config.connections {
         look.account(connection, findings).await;
     }
@@ -48,7 +50,7 @@ pub(super) async fn examine(
     }
     let engine = look.engine(clock, findings).await;
     let engine = engine.filter(|_| findings.is_empty());
-    Examined { engine, accounts: look.accounts, passing: look.passing }
+    Examined { engine, accounts: look.accounts, elsewhere: look.elsewhere }
 }
 
 /// What was seen so far.
@@ -57,10 +59,10 @@ struct Look<'l, 't, 'i> {
     accounts: BTreeMap<String, Account>,
     /// By connection and object type.
     schemas: BTreeMap<(String, String), ObjectSchema>,
-    passing: usize,
+    elsewhere: usize,
 }
 
-impl Look<'_, '_, '_> {
+impl<'l> Look<'l, '_, '_> {
     async fn account(&mut self, connection: &ConnectionInFile, findings: &mut Findings) {
         let Some(connector) = &connection.connector else { return };
         match connector.account().await {
@@ -70,16 +72,17 @@ impl Look<'_, '_, '_> {
             Err(error) => {
                 let name = &connection.name;
                 let mut message = format!("connection `{name}`: {error}");
-                if error.kind == ErrorKind::Auth && connection.oauth().is_some() {
+                if is_unconnected(connection, &error) {
                     let _ = write!(message, "; flux connect {name} connects it");
                 }
-                self.note(&error, &connection.place, message, findings);
+                self.note(connection, &error, &connection.place, message, findings);
             }
         }
     }
 
     fn note(
         &mut self,
+        connection: &ConnectionInFile,
         error: &ConnectorError,
         place: &Range<usize>,
         message: String,
@@ -87,8 +90,8 @@ impl Look<'_, '_, '_> {
     ) {
         let before = findings.count();
         findings.add(place, message);
-        if error.is_transient() {
-            self.passing += findings.count() - before;
+        if error.is_transient() || is_unconnected(connection, error) {
+            self.elsewhere += findings.count() - before;
         }
     }
 
@@ -112,7 +115,7 @@ impl Look<'_, '_, '_> {
                 }
                 Err(error) => {
                     let message = format!("connection `{}`: {error}", connection.name);
-                    self.note(&error, &place, message, findings);
+                    self.note(connection, &error, &place, message, findings);
                 }
             }
         }
@@ -123,7 +126,7 @@ impl Look<'_, '_, '_> {
         &self,
         mapping: &MappingInFile<'_, '_>,
         side: Side,
-    ) -> Option<(&ConnectionInFile, Arc<dyn Connector>)> {
+    ) -> Option<(&'l ConnectionInFile, Arc<dyn Connector>)> {
         let (name, _) = mapping.endpoint(side, "connection")?;
         let connection = self.config.connection(name)?;
         self.accounts.get(name)?;
@@ -230,6 +233,11 @@ impl Look<'_, '_, '_> {
 }
 
 /// The adapter says at the end of its message what it has.
+/// Whether its account is to be connected, anew or for the first time.
+fn is_unconnected(connection: &ConnectionInFile, error: &ConnectorError) -> bool {
+    error.kind == ErrorKind::Auth && connection.oauth().is_some()
+}
+
 fn unknown_object(connection: &ConnectionInFile, object: &str, message: &str) -> String {
     let named = message.rsplit([':', ';']).next().unwrap_or_default();
     let words = named.split(|c: char| !(c.is_alphanumeric() || c == '_'));

@@ -54,7 +54,7 @@ async fn office() -> (Office, JobberSim) {
 async fn an_account_is_connected_once_and_synced_from_then_on() {
     let (office, jobber) = office().await;
     let told = office.flux(&["check"]).await;
-    assert_eq!(told.exit, Exit::Mistaken, "{told:?}");
+    assert_eq!(told.exit, Exit::Failed, "the file is right: {told:?}");
     said(&told.err, &["connection `jobber`: ", "flux connect jobber connects it", "1 mistake"]);
     assert!(!office.path("sync.db").exists(), "a store was made");
 
@@ -68,6 +68,23 @@ async fn an_account_is_connected_once_and_synced_from_then_on() {
     office.world.time("18:30");
     office.done(&["sync"]).await;
     assert!(jobber.requests().iter().filter(|r| r.path == "/api/oauth/token").count() >= 2);
+}
+
+#[tokio::test]
+async fn an_account_is_let_go_of_and_is_to_be_connected_then() {
+    let (office, jobber) = office().await;
+    office.done(&["connect", "jobber"]).await;
+    office.done(&["sync"]).await;
+    assert_eq!(office.done(&["disconnect", "jobber"]).await, "jobber is disconnected\n");
+    assert!(jobber.requests().iter().any(|request| request.body.contains("appDisconnect")));
+    let told = office.flux(&["sync"]).await;
+    assert_eq!(told.exit, Exit::Failed, "the file is right: {told:?}");
+    said(&told.err, &["was disconnected", "flux connect jobber connects it"]);
+    office.done(&["connect", "jobber"]).await;
+    office.done(&["sync"]).await;
+
+    let told = office.flux(&["disconnect", "hubspot"]).await;
+    said(&told.err, &["has a token", "withdraw it"]);
 }
 
 #[tokio::test]
