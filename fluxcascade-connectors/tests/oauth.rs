@@ -7,5 +7,6 @@ mod oauth {
     mod bench;
     mod connecting;
     mod expiring;
+    mod letting_go;
     mod renewing;
 }

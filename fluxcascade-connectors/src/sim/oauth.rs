@@ -237,7 +237,8 @@ impl OAuthServer {
         let mut state = lock(&self.state);
         state.refresh.remove(form.value("token"));
         state.access.clear();
-        Reply::json(200, &json!({}))
+        // RFC 7009 has no body, and HubSpot has none.
+        Reply::empty(204)
     }
 
     /// A text that no other call gives.

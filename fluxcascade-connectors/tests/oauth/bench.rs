@@ -110,7 +110,7 @@ fn key() -> TokenKey {
     TokenKey { tenant: TenantId::default(), connection: ConnectionName::new("customer").unwrap() }
 }
 
-fn place(tokens: &Arc<Tokens>) -> TokenPlace {
+pub(super) fn place(tokens: &Arc<Tokens>) -> TokenPlace {
     TokenPlace {
         store: Arc::<Tokens>::clone(tokens),
         tenant: key().tenant,
@@ -118,7 +118,7 @@ fn place(tokens: &Arc<Tokens>) -> TokenPlace {
     }
 }
 
-fn shared<C: Clock>(clock: &Arc<C>) -> Arc<dyn Clock> {
+pub(super) fn shared<C: Clock>(clock: &Arc<C>) -> Arc<dyn Clock> {
     Arc::<C>::clone(clock)
 }
 

@@ -8,8 +8,10 @@ use super::ask::Answered;
 use super::flow::MayBe;
 use super::renew::{Renewing, of_store};
 use super::token::Stored;
+use crate::http::answer::Answer;
 use crate::http::call::{Asker, Body, Call, Method};
 use crate::http::client::Client;
+use crate::http::retry::Failure;
 
 impl Renewing {
     /// Takes a code for the account's first tokens.
@@ -123,10 +125,22 @@ impl Renewing {
                 ("client_secret", self.app().client_secret.clone()),
             ];
             let call = Call::read("token", Method::Post, &**path);
-            client.send(&call.asked_by(Asker::Nobody).body(Body::Form(form))).await?;
+            let call = call.asked_by(Asker::Nobody).body(Body::Form(form));
+            match client.send(&call).await {
+                Ok(_) => {}
+                Err(failure) if self.is_given_back(&failure) => {}
+                Err(failure) => return Err(failure.error),
+            }
         }
         let why = format!("the {} account was disconnected; connect one", self.vendor().name);
         self.replace(&Stored::Expired { why, account }).await
+    }
+
+    /// Whether a refresh token is good no more, though the answer is none of a token endpoint's: all that
+    /// counts is its status (RFC 7009, 2.2), and HubSpot's has no body. One that is dead was given back
+    /// before, or has ended.
+    fn is_given_back(&self, failure: &Failure) -> bool {
+        failure.answer.as_deref().is_some_and(Answer::is_success) || self.is_dead(failure)
     }
 
     /// Stores this instead of whatever is there.
