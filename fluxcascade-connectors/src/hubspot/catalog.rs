@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
@@ -16,10 +17,6 @@ use super::wire::Record;
 /// Properties come and go while an account is used; after this long they are read anew.
 const AGE: Duration = Duration::from_secs(3600);
 
-/// After this long they are, too, where an answer leaves out what was asked for: a property may have been
-/// archived, or hidden from the token's user. So there are at most so many requests for that.
-const DOUBTED_AGE: Duration = Duration::from_secs(10);
-
 /// An object type with its properties: values cannot be read or written without their types.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
@@ -30,8 +27,23 @@ pub(super) struct Known {
 /// All object types that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
-    known: tokio::sync::Mutex<HashMap<ObjectType, (Arc<Known>, Timestamp)>>,
+    all: Mutex<HashMap<ObjectType, Arc<Kept>>>,
+    /// Of answers and of reads of properties: a clock may show the same time for both.
+    turns: AtomicU64,
     names: Arc<Names>,
+}
+
+/// Where one object type is kept. Whoever reads it anew has the lock, so that one does it for all, and
+/// nobody waits for another object type.
+type Kept = tokio::sync::Mutex<Option<Entry>>;
+
+#[derive(Debug)]
+struct Entry {
+    known: Arc<Known>,
+    /// When all of it was read.
+    read_at: Timestamp,
+    /// Which turn its properties were asked for in.
+    turn: u64,
 }
 
 /// What hosts call custom objects, by their numbers: events have numbers alone.
@@ -57,31 +69,29 @@ impl Catalog {
         Arc::clone(&self.names)
     }
 
+    fn of(&self, object: &ObjectType) -> Arc<Kept> {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(object.clone()).or_default())
+    }
+
+    /// The next of all turns.
+    fn turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::SeqCst)
+    }
+
     /// An object type with its properties, read anew if they are old.
     pub(super) async fn get(
         &self,
         api: &Api,
         object: &ObjectType,
     ) -> Result<Arc<Known>, ConnectorError> {
-        self.younger_than(AGE, api, object).await
-    }
-
-    async fn younger_than(
-        &self,
-        age: Duration,
-        api: &Api,
-        object: &ObjectType,
-    ) -> Result<Arc<Known>, ConnectorError> {
+        let of = self.of(object);
+        let mut kept = of.lock().await;
         let now = api.clock().now();
-        let mut all = self.known.lock().await;
-        if let Some((known, read_at)) = all.get(object)
-            && now.since(*read_at) < age
-        {
-            return Ok(Arc::clone(known));
+        match &*kept {
+            Some(entry) if now.since(entry.read_at) < AGE => Ok(Arc::clone(&entry.known)),
+            Some(_) | None => self.read(api, object, &mut kept).await,
         }
-        let known = Arc::new(self.read(api, object).await?);
-        all.insert(object.clone(), (Arc::clone(&known), now));
-        Ok(known)
     }
 
     /// The same, always read anew.
@@ -90,19 +100,51 @@ impl Catalog {
         api: &Api,
         object: &ObjectType,
     ) -> Result<Arc<Known>, ConnectorError> {
-        self.known.lock().await.remove(object);
-        self.get(api, object).await
+        let of = self.of(object);
+        let mut kept = of.lock().await;
+        self.read(api, object, &mut kept).await
     }
 
-    async fn read(&self, api: &Api, object: &ObjectType) -> Result<Known, ConnectorError> {
+    /// An object type with properties that were asked for after this turn.
+    async fn since(
+        &self,
+        turn: u64,
+        api: &Api,
+        object: &ObjectType,
+    ) -> Result<Arc<Known>, ConnectorError> {
+        let of = self.of(object);
+        let mut kept = of.lock().await;
+        let Some(entry) = &mut *kept else { return self.read(api, object, &mut kept).await };
+        if entry.turn <= turn {
+            let turn = self.turn();
+            let kind = entry.known.kind.clone();
+            entry.known = Arc::new(known(api, kind).await?);
+            entry.turn = turn;
+        }
+        Ok(Arc::clone(&entry.known))
+    }
+
+    async fn read(
+        &self,
+        api: &Api,
+        object: &ObjectType,
+        kept: &mut Option<Entry>,
+    ) -> Result<Arc<Known>, ConnectorError> {
+        let (read_at, turn) = (api.clock().now(), self.turn());
         let kind = match Kind::fixed(object) {
             Some(kind) => kind,
             None => custom(api, object).await?,
         };
         self.names.note(&kind);
-        let list = api.properties(&kind.path).await?;
-        Ok(Known { schema: convert::schema(&kind, &list), kind })
+        let known = Arc::new(known(api, kind).await?);
+        *kept = Some(Entry { known: Arc::clone(&known), read_at, turn });
+        Ok(known)
     }
+}
+
+async fn known(api: &Api, kind: Kind) -> Result<Known, ConnectorError> {
+    let list = api.properties(&kind.path).await?;
+    Ok(Known { schema: convert::schema(&kind, &list), kind })
 }
 
 /// An object type while its records are read.
@@ -117,34 +159,32 @@ impl<'a> Reading<'a> {
     /// The object type as these records show it: without properties that were asked for, and are in none
     /// of them because the account has them no more. What is left out of an answer is not blank then.
     ///
-    /// HubSpot leaves blank properties out of some answers, and gives them as null in others. So where
-    /// nothing else tells, the properties are read anew; in an answer with nulls a property that is not
-    /// there at all is one that is not shown.
+    /// HubSpot leaves blank properties out of some answers, and gives them as null in others. In an answer
+    /// with nulls a property that is not there at all is one that is not shown. Where there are none, what
+    /// was archived, or hidden from the token's user, before the answer looks as what is blank: so the
+    /// properties are read once more behind it, which costs a request for such an answer and no more.
     pub(super) async fn as_shown(
         &self,
         projection: &Projection,
         records: &[Record],
     ) -> Result<Cow<'a, Known>, ConnectorError> {
+        let answered = self.catalog.turn();
         // What is archived has as few values as its answer has: nothing is blank there.
         let records: Vec<&Record> = records.iter().filter(|record| !record.archived).collect();
         let schema = &self.known.schema;
         let is_asked = |name: &&FieldName| {
             schema.field(name).is_some_and(|field| !convert::is_association(field))
         };
-        let asked: Vec<&FieldName> = projection.fields().iter().filter(is_asked).collect();
         let is_in =
             |name: &FieldName, record: &Record| record.properties.contains_key(name.as_str());
-        let mut unseen: Vec<&FieldName> = asked.clone();
+        let mut unseen: Vec<&FieldName> = projection.fields().iter().filter(is_asked).collect();
         unseen.retain(|name| !records.iter().any(|record| is_in(name, record)));
         if records.is_empty() || unseen.is_empty() {
             return Ok(Cow::Borrowed(self.known));
         }
-        let object = &self.known.kind.object;
-        let now = self.catalog.younger_than(DOUBTED_AGE, self.api, object).await?;
-        let is_null = |name: &&FieldName| {
-            records.iter().any(|record| convert::is_null(record, name.as_str()))
-        };
-        if !asked.iter().any(is_null) {
+        if !records.iter().any(|record| convert::has_null(record)) {
+            let object = &self.known.kind.object;
+            let now = self.catalog.since(answered, self.api, object).await?;
             unseen.retain(|name| now.schema.field(name).is_none());
         }
         if unseen.is_empty() {

@@ -164,9 +164,11 @@ pub(super) fn shown<'a>(record: &'a Record, property: &str) -> Option<&'a str> {
     }
 }
 
-/// Whether an answer says that a property is blank, and does not just leave it out.
-pub(super) fn is_null(record: &Record, property: &str) -> bool {
-    matches!(record.properties.get(property), Some(None))
+/// Whether an answer shows blanks as null, so that what it leaves out is not blank. The [merged
+/// ids](MERGED_IDS) are always asked for and nearly always blank: they tell it of a record that has
+/// everything else.
+pub(super) fn has_null(record: &Record) -> bool {
+    record.properties.values().any(Option::is_none)
 }
 
 /// The properties to ask for: those of the projection that exist, and the merged ids.

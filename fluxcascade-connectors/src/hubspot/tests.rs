@@ -4,6 +4,7 @@
 mod changing;
 mod converting;
 mod failing;
+mod knowing;
 mod reading;
 mod writing;
 

@@ -385,34 +385,3 @@ async fn object_types_that_are_not_known_are_named_with_those_that_are() {
     }
     assert_eq!(bench.requests().await.len(), 2, "what cannot be a name is not asked for");
 }
-
-/// HubSpot gives blanks as null in some answers, and leaves them out of others.
-#[tokio::test]
-async fn where_blanks_are_null_a_property_that_is_not_there_is_hidden_and_not_blank() {
-    let bench = Bench::new().await;
-    let asked = projection(&["email", "firstname", "phone"]);
-    let mut one = contact(1, "a@x.io", "A");
-    one["properties"]["firstname"] = Json::Null;
-    let request = |records| FetchRequest { object: contacts(), projection: asked.clone(), records };
-    bench.once("POST", READ, ok(rows(&[one]))).await;
-    let seen = bench.hubspot.fetch(request(vec![id("1")])).await.unwrap();
-    let slots = seen[0].values().unwrap().slots().to_vec();
-    assert_eq!(slots, [Value::from("a@x.io").into(), Value::Null.into(), Slot::Absent]);
-    bench.once("POST", READ, ok(rows(&[contact(1, "a@x.io", "A")]))).await;
-    let seen = bench.hubspot.fetch(request(vec![id("1")])).await.unwrap();
-    assert_eq!(seen[0].values().unwrap()[2], Value::Null.into(), "left out, and it exists");
-}
-
-#[tokio::test]
-async fn properties_are_read_once_an_hour() {
-    let bench = Bench::new().await;
-    bench.answer("POST", READ, rows(&[contact(1, "a@x.io", "A")])).await;
-    for minutes in [0, 30, 29] {
-        bench.clock.advance(Duration::from_secs(minutes * 60));
-        fetch(&bench, &["1"]).await.unwrap();
-    }
-    assert_eq!(bench.hubspot.requests().of("schema"), 1);
-    bench.clock.advance(Duration::from_secs(60));
-    fetch(&bench, &["1"]).await.unwrap();
-    assert_eq!(bench.hubspot.requests().of("schema"), 2);
-}
