@@ -219,6 +219,21 @@ pub(super) fn named(row: &ErrorBody, asked: &[RecordId]) -> Vec<RecordId> {
         .unwrap_or_default()
 }
 
+/// Whether a row's error names the association of these two, or one of them alone.
+pub(super) fn names_pair(row: &ErrorBody, (from, to): (&RecordId, &RecordId)) -> bool {
+    let texts = |key: &str| -> Vec<String> {
+        let details = row.errors.iter().map(|detail| &detail.context);
+        let contexts = std::iter::once(&row.context).chain(details);
+        contexts.filter_map(|context| context.get(key)).flat_map(Texts::iter).collect()
+    };
+    let has = |texts: &[String], id: &RecordId| texts.iter().any(|text| text == id.as_str());
+    let ends = [(texts("fromObjectId"), from), (texts("toObjectId"), to)];
+    if ends.iter().all(|(named, _)| named.is_empty()) {
+        return !named(row, &[from.clone(), to.clone()]).is_empty();
+    }
+    ends.iter().all(|(named, id)| named.is_empty() || has(named, id))
+}
+
 /// Why a record cannot be read, and what to do. The text is the same each time, so the id of the
 /// request is not in it.
 pub(super) fn unreadable(error: ConnectorError) -> String {

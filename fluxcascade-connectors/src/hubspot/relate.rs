@@ -16,17 +16,20 @@ use fluxcascade_core::model::{FieldName, RecordId, Timestamp, Value};
 use super::association::{self, Ends};
 use super::client::{Api, Tying};
 use super::convert;
-use super::error::of_row;
+use super::error::{names_pair, of_row};
 use super::object::{Kind, Shows, Tie};
 use super::wire::{
-    AssociationAnswer, AssociationRow, AssociationSpec, EndInput, Ends as WireEnds, IdInput,
-    Inputs, NewAssociation, PairInput,
+    AssociationAnswer, AssociationRow, AssociationSpec, EndInput, Ends as WireEnds, ErrorBody,
+    IdInput, Inputs, NewAssociation, PairInput,
 };
 use crate::http::{Failure, Fate};
 
 /// Pairs in one request, at most. HubSpot takes 2,000 in a labelled one, and does not say how many in
 /// the others.
 const BATCH: usize = 100;
+
+/// Pairs that are sent again by themselves for errors that name none of them, at most.
+const ALONE: usize = 20;
 
 /// What a write wants of a field of associations.
 #[derive(Debug, Clone)]
@@ -279,7 +282,8 @@ pub(super) async fn carry_out(
     for step in steps {
         groups.entry((step.tying, step.tie.object.to_string())).or_default().push(step);
     }
-    let mut run = Run { api, kind, not_after, troubles: HashMap::new(), begun: BTreeSet::new() };
+    let (troubles, begun) = (HashMap::new(), BTreeSet::new());
+    let mut run = Run { api, kind, not_after, troubles, begun, alone: ALONE };
     for ((tying, to), steps) in groups {
         // What ends comes last, and not for a record of which something could not be made.
         let steps: Vec<Step> =
@@ -298,6 +302,8 @@ struct Run<'a> {
     troubles: HashMap<usize, Trouble>,
     /// Places of which something was carried out.
     begun: BTreeSet<usize>,
+    /// So many pairs may still be sent by themselves.
+    alone: usize,
 }
 
 impl Run<'_> {
@@ -307,7 +313,7 @@ impl Run<'_> {
         while let Some(mut steps) = parts.pop() {
             let failure = match self.post(tying, to, &steps).await {
                 Ok(answer) => {
-                    self.settle(tying, &steps, &answer);
+                    parts.extend(self.settle(tying, steps, &answer));
                     continue;
                 }
                 Err(failure) => failure,
@@ -367,31 +373,56 @@ impl Run<'_> {
         }
     }
 
-    /// Looks which of the pairs an answer has. An archive's has none, and did them all.
-    fn settle(&mut self, tying: Tying, steps: &[Step], answer: &AssociationAnswer) {
+    /// Looks which of the pairs an answer has. An archive's has none, and did them all. Gives those of
+    /// which it does not say why they were not made, each to be sent by itself.
+    fn settle(
+        &mut self,
+        tying: Tying,
+        steps: Vec<Step>,
+        answer: &AssociationAnswer,
+    ) -> Vec<Vec<Step>> {
         let made: BTreeSet<(String, String)> = answer.results.iter().filter_map(pair).collect();
         let is_made = |step: &Step| {
             let (from, to) = (step.from.to_string(), step.to.to_string());
             made.contains(&(from.clone(), to.clone())) || made.contains(&(to, from))
         };
-        for step in steps {
-            if tying == Tying::Archive || is_made(step) {
-                self.begun.insert(step.place);
-                continue;
+        let (done, failed): (Vec<Step>, Vec<Step>) =
+            steps.into_iter().partition(|step| tying == Tying::Archive || is_made(step));
+        self.begun.extend(done.iter().map(|step| step.place));
+        let names = |row: &ErrorBody, step: &Step| names_pair(row, (&step.from, &step.to));
+        let (named, others): (Vec<&ErrorBody>, Vec<&ErrorBody>) =
+            answer.errors.iter().partition(|row| failed.iter().any(|step| names(row, step)));
+        let mut open = Vec::new();
+        for step in failed {
+            match named.iter().find(|row| names(row, &step)) {
+                Some(row) => self.failed(&step, Some(row)),
+                None => open.push(step),
             }
-            match answer.errors.first().map(of_row) {
-                Some(error)
-                    if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Validation) =>
-                {
-                    self.refused(step, &error);
-                }
-                Some(error) => self.trouble(step, Trouble::Unclear(error)),
-                None => {
-                    let what =
-                        "HubSpot's answer says nothing of an association; it is read to find out";
-                    let error = ConnectorError::new(ErrorKind::Protocol, what);
-                    self.trouble(step, Trouble::Unclear(error));
-                }
+        }
+        // One error is about all that are left. Of several it is not known which is whose; that matters
+        // only where there is a refusal among them.
+        let is_refusal = |row: &&ErrorBody| is_refusal(&of_row(row));
+        let is_open = open.len() > 1 && others.len() > 1 && others.iter().any(is_refusal);
+        let count = if is_open { open.len().min(self.alone) } else { 0 };
+        self.alone -= count;
+        let alone: Vec<Vec<Step>> = open.drain(..count).map(|step| vec![step]).collect();
+        let why = others.first().copied().filter(|_| !is_open);
+        for step in &open {
+            self.failed(step, why);
+        }
+        alone
+    }
+
+    /// A pair that was not made, and why, if that is known.
+    fn failed(&mut self, step: &Step, why: Option<&ErrorBody>) {
+        match why.map(of_row) {
+            Some(error) if is_refusal(&error) => self.refused(step, &error),
+            Some(error) => self.trouble(step, Trouble::Unclear(error)),
+            None => {
+                let what = "HubSpot's answer does not say what became of an association; it is read to \
+                            find out";
+                let error = ConnectorError::new(ErrorKind::Protocol, what);
+                self.trouble(step, Trouble::Unclear(error));
             }
         }
     }
@@ -418,6 +449,11 @@ impl Run<'_> {
         }
         self.troubles
     }
+}
+
+/// Whether a pair's error is about the pair, and would be the same next time.
+fn is_refusal(error: &ConnectorError) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::Validation)
 }
 
 /// The two records that a row of an answer is about.

@@ -6,6 +6,7 @@ mod converting;
 mod failing;
 mod knowing;
 mod reading;
+mod relating;
 mod writing;
 
 use std::sync::Arc;
