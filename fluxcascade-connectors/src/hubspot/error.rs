@@ -193,7 +193,8 @@ pub(super) fn is_rows_own(row: &ErrorBody) -> bool {
 /// Whether a row's error in a read of associations says that its record has none. A record that HubSpot
 /// does not know any more has the same category.
 pub(super) fn says_that_there_are_none(row: &ErrorBody) -> bool {
-    row.sub_category.as_deref() == Some("crm.associations.NO_ASSOCIATIONS_FOUND")
+    let mut said = row.sub_category.iter().flat_map(Texts::iter);
+    said.any(|what| what == "crm.associations.NO_ASSOCIATIONS_FOUND")
 }
 
 /// Whether a request for one record was refused for that record, and would be the next time.

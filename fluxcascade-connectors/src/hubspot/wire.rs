@@ -121,7 +121,8 @@ pub(super) struct ErrorBody {
     pub(super) id: Option<Texts>,
     pub(super) message: String,
     pub(super) category: String,
-    pub(super) sub_category: Option<String>,
+    /// A text in answers, and an object in the published description of a row's.
+    pub(super) sub_category: Option<Texts>,
     pub(super) policy_name: Option<String>,
     pub(super) correlation_id: Option<String>,
     pub(super) context: BTreeMap<String, Texts>,

@@ -110,6 +110,19 @@ async fn few_associations_are_sent_one_by_one_and_the_others_are_unknown() {
     assert_eq!(bench.bodies(MAKE).await.len(), 1 + 20);
 }
 
+/// It is an object in the published description of a row's error.
+#[tokio::test]
+async fn a_sub_category_that_is_no_text_hides_no_answer() {
+    for sub in [json!({}), json!({ "name": "NEW" }), json!("crm.associations.NEW"), Json::Null] {
+        let bench = bench().await;
+        let mut no = row("VALIDATION_ERROR", "there is a limit", &json!({ "fromObjectId": ["1"] }));
+        no["subCategory"] = sub;
+        bench.answer("POST", MAKE, json!({ "results": [], "errors": [no] })).await;
+        let outcomes = bench.write(vec![tie("1", "8")]).await;
+        assert!(refused(&outcomes[0]).contains("there is a limit"), "{outcomes:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_associated_with_a_label_keeps_those_that_it_has() {
     let bench = Bench::new().await;
