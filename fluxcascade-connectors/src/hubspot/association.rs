@@ -4,7 +4,7 @@
 //! for: one more request for each object type and a thousand records. A change of them leaves the
 //! record's time as it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind};
 use fluxcascade_core::model::{FieldName, Observation, Projection, RecordId, Slot, State, Value};
@@ -117,7 +117,10 @@ pub(super) async fn fill(
     let wanted: Vec<(usize, &Tie, Shows)> = fields
         .filter_map(|(slot, field)| kind.tie_of(field).map(|(tie, shows)| (slot, tie, shows)))
         .collect();
+    // HubSpot refuses a read that names a record twice.
+    let mut named = HashSet::new();
     let live = observations.iter().filter(|seen| seen.known().is_some());
+    let live = live.filter(|seen| named.insert(&seen.record));
     let ids: Vec<RecordId> = live.map(|seen| seen.record.clone()).collect();
     if ids.is_empty() {
         return Ok(());

@@ -287,6 +287,22 @@ async fn associations_are_blank_only_where_hubspot_says_that_there_are_none() {
     assert_eq!(shown, [Slot::Present(Value::Null), Slot::Absent, Slot::Absent]);
 }
 
+/// HubSpot refuses a batch that names a record twice.
+#[tokio::test]
+async fn associations_of_a_record_that_is_asked_for_twice_are_read_once() {
+    let bench = Bench::new().await;
+    let both = [contact(1, "a@x.io", "A"), contact(2, "b@x.io", "B")];
+    bench.answer("POST", READ, rows(&both)).await;
+    let at = "/crm/v4/associations/contacts/companies/batch/read";
+    bench.answer("POST", at, json!({ "results": [] })).await;
+    let projection = Projection::new([name("associations.companies")]);
+    let records = ["1", "2", "1"].map(id).to_vec();
+    let request = FetchRequest { object: contacts(), projection, records };
+    let seen = bench.hubspot.fetch(request).await.unwrap();
+    assert!(seen.iter().all(|one| one.values().unwrap()[0] == Value::Null.into()));
+    assert_eq!(bench.bodies(at).await, [json!({ "inputs": [{ "id": "1" }, { "id": "2" }] })]);
+}
+
 #[tokio::test]
 async fn a_path_that_is_not_there_makes_no_record_missing() {
     let bench = Bench::new().await;
