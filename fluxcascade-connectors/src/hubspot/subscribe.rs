@@ -148,17 +148,27 @@ fn wanted(kind: &Kind, request: &SubscribeRequest) -> Vec<NewSubscription> {
 }
 
 impl NewSubscription {
-    /// Whether it is this one, active or not.
+    /// Whether it is this one, active or not. HubSpot may name the object type where the event does, too.
     fn is(&self, row: &SubscriptionRow) -> bool {
         self.event_type == row.event_type
-            && self.property_name == row.property_name
-            && self.object_type_id == row.object_type_id
+            && self.property_name.as_deref() == property_of(row)
+            && (self.object_type_id.is_none() || self.object_type_id == row.object_type_id)
     }
+}
+
+/// The property that a subscription is for; an empty name is none.
+fn property_of(row: &SubscriptionRow) -> Option<&str> {
+    row.property_name.as_deref().filter(|name| !name.is_empty())
+}
+
+/// The object type that a subscription's event does not name.
+fn object_of(row: &SubscriptionRow) -> Option<&str> {
+    row.object_type_id.as_deref().filter(|_| row.event_type.starts_with("object."))
 }
 
 fn told_of(row: &SubscriptionRow, url: Option<&str>) -> Subscription {
     let mut topic = row.event_type.clone();
-    for more in row.object_type_id.iter().chain(&row.property_name) {
+    for more in object_of(row).into_iter().chain(property_of(row)) {
         topic = format!("{topic} {more}");
     }
     Subscription { id: convert::id_text(&row.id), topic, url: url.map(str::to_owned) }

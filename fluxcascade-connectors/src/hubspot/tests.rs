@@ -7,6 +7,7 @@ mod failing;
 mod knowing;
 mod reading;
 mod relating;
+mod subscribing;
 mod writing;
 
 use std::sync::Arc;
