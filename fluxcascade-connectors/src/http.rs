@@ -47,3 +47,4 @@ pub(crate) use client::{Client, Surroundings};
 pub(crate) use credential::Credential;
 pub(crate) use post::Poster;
 pub(crate) use retry::{Dialect, Failure, Fate, Verdict};
+pub(crate) use settings::base_url;

@@ -110,7 +110,7 @@ mod millis {
 
 /// Reads a base address. A token goes to this host and no other, so it must be `https`; plain
 /// `http` is for a server on this machine.
-pub(super) fn base_url(text: &str) -> Result<Url, String> {
+pub(crate) fn base_url(text: &str) -> Result<Url, String> {
     // The text itself is not repeated: someone may have put credentials into it.
     let url = Url::parse(text)
         .map_err(|_| "the base address is no URL; give one like https://api.example.com")?;

@@ -397,6 +397,10 @@ impl HubSpotConfig {
                 problems.add(format!("`paths.{name}` must be like /crm/v3/objects"));
             }
         }
+        if let Err(why) = crate::http::base_url(&self.authorize_url) {
+            let why = why.replace("the base address", "it");
+            problems.add(format!("`authorize_url` cannot be used: {why}"));
+        }
         if self.oauth.as_ref().is_some_and(|app| app.scopes.is_empty()) {
             problems.add(
                 "`oauth.scopes` is empty, and HubSpot asks people for nothing else: name what the app needs \

@@ -87,7 +87,8 @@ impl Dialect for HubSpotDialect {
             401 => Verdict::Refused(of(
                 &body,
                 ErrorKind::Auth,
-                "HubSpot does not accept the token; make a new one in the app's settings and reconnect",
+                "HubSpot does not accept the token; reconnect the account, or, if it is a private app's, \
+                 make a new one in the app's settings",
             )),
             403 => Verdict::Refused(permission(&body)),
             404 if !body.message.is_empty() => {

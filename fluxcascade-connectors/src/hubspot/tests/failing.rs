@@ -53,13 +53,13 @@ async fn each_status_has_its_kind_and_is_asked_again_only_if_that_helps() {
     }
 }
 
+/// It may be an app's of one account, or one that people have consented to.
 #[tokio::test]
 async fn a_wrong_token_says_what_to_do() {
     let (found, ..) = asked(status(401, error("INVALID_AUTHENTICATION"))).await;
-    assert!(
-        found.message.contains("make a new one in the app's settings and reconnect"),
-        "{found}"
-    );
+    for words in ["reconnect the account", "make a new one in the app's settings"] {
+        assert!(found.message.contains(words), "{found}");
+    }
 }
 
 #[tokio::test]
@@ -159,6 +159,18 @@ fn everything_that_is_wrong_with_the_settings_is_said_at_once() {
         .unwrap_err();
     assert_eq!(error.problems().len(), 5, "{error}");
     assert!(!error.to_string().contains("na1"), "{error}");
+}
+
+#[test]
+fn an_address_that_people_cannot_be_sent_to_is_refused_before_anybody_is() {
+    for wrong in ["app.hubspot.com/oauth/authorize", "http://app.hubspot.com/authorize", ""] {
+        let builder = HubSpot::builder().token("pat-na1-s3cret").authorize_url(wrong);
+        let error = builder.build().unwrap_err();
+        assert!(error.to_string().contains("`authorize_url` cannot be used: it "), "{error}");
+        assert_eq!(error.problems().len(), 1, "{error}");
+    }
+    let builder = HubSpot::builder().token("pat-na1-s3cret");
+    builder.authorize_url("https://app-eu1.hubspot.com/oauth/authorize").build().unwrap();
 }
 
 #[test]
