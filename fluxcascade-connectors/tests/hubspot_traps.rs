@@ -321,6 +321,34 @@ async fn a_stage_that_was_cleared_is_set_again_while_there_is_time() {
 }
 
 #[tokio::test]
+async fn a_stage_that_hubspot_refuses_leaves_the_one_before_and_that_is_set_while_there_is_time() {
+    let mut bench = Bench::new().await;
+    bench.look_at("contacts", &["lifecyclestage"]);
+    let third = |effect| FaultRule::new(When::Nth(3), effect).path("*/batch/update");
+    for (lost, words, stage) in [(0, "", "customer"), (3, "", "customer"), (60, "cleared", "")] {
+        let ann = bench.sim.seed_contact([("lifecyclestage", "customer")]).unwrap();
+        bench.sim.add_fault(third(Effect::Status(400)));
+        for _ in 0..lost {
+            // Each of them counts those that none before it has hit.
+            bench.sim.add_fault(third(Effect::LostRequest));
+        }
+        let outcome = bench.write_one(update(&ann, &[("lifecyclestage", "lead")])).await;
+        let WriteOutcome::Unknown(error) = &outcome else { panic!("{outcome:?}") };
+        assert!(error.message.contains(words), "{error}");
+        assert_eq!(bench.sim.contact(&ann).unwrap().value("lifecyclestage"), stage, "{lost}");
+        bench.sim.clear_faults();
+    }
+    // Neither of the two is taken any more.
+    let ann = bench.sim.seed_contact([("lifecyclestage", "customer")]).unwrap();
+    for _ in 0..2 {
+        bench.sim.add_fault(third(Effect::Status(400)));
+    }
+    let outcome = bench.write_one(update(&ann, &[("lifecyclestage", "lead")])).await;
+    let WriteOutcome::Unknown(error) = &outcome else { panic!("{outcome:?}") };
+    assert!(error.message.contains("nor the one before; set it in HubSpot"), "{error}");
+}
+
+#[tokio::test]
 async fn nothing_is_cleared_without_time_for_what_sets_it_again() {
     let mut bench = Bench::new().await;
     bench.look_at("contacts", &["lifecyclestage", "firstname"]);

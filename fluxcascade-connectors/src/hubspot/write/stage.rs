@@ -1,8 +1,9 @@
 //! Stages that only move on: on the way back they are cleared, and then set, which takes two requests.
 //!
 //! Nothing is cleared unless there is time for both, and room in the limits; and what was cleared is set
-//! again and again while there is time. So a record is left without a stage only where HubSpot is not to be
-//! reached for that long, and its write is unknown then.
+//! again and again while there is time, or, where HubSpot refuses the new stage, the one before is. So a
+//! record is left without a stage only where HubSpot is not to be reached for that long, or takes neither of
+//! the two, and its write is unknown then.
 //!
 //! Whoever reads the record between the two requests sees no stage, another mapping or process too, and may
 //! carry that on: HubSpot has no request that does both. So a mapping alone should have the stage.
@@ -39,6 +40,27 @@ impl Unmoved {
             on_existing: OnExisting::Say,
         }
     }
+
+    /// What it is to have once it is cleared.
+    fn due(&self) -> Due<'_> {
+        Due { one: self, stage: &self.sent, refused: None }
+    }
+}
+
+/// A stage that is to be set on a record that has none now.
+#[derive(Debug)]
+struct Due<'a> {
+    one: &'a Unmoved,
+    /// The one that was sent; or, where HubSpot refuses that, the one that the record had.
+    stage: &'a str,
+    /// Why the one that was sent is refused.
+    refused: Option<ConnectorError>,
+}
+
+impl Due<'_> {
+    fn row(&self) -> Row {
+        self.one.row(self.stage)
+    }
 }
 
 impl Session<'_> {
@@ -73,12 +95,12 @@ impl Session<'_> {
         let outcome_of = |row: &&Row| Some((row.place, self.outcomes.get(&row.place)?.clone()));
         let before: HashMap<usize, WriteOutcome> = clear.iter().filter_map(outcome_of).collect();
         self.leave_by(Departure { not_after: latest, room: Room::Asked }, clear).await;
-        let mut open: Vec<&Unmoved> = Vec::new();
+        let mut open: Vec<Due<'_>> = Vec::new();
         for one in unmoved.iter().filter(|one| before.contains_key(&one.place)) {
             match self.outcomes.get(&one.place) {
                 // Whether it was cleared or not, it is to have this stage.
                 Some(WriteOutcome::Applied { .. } | WriteOutcome::Unknown(_)) | None => {
-                    open.push(one);
+                    open.push(one.due());
                 }
                 // It is as it was. The first answer would say that HubSpot has made the stage that it
                 // shows of the one that was sent.
@@ -98,26 +120,26 @@ impl Session<'_> {
     }
 
     /// Sets stages until each is set. To repeat it does no harm: it moves nothing.
-    async fn set(&mut self, mut open: Vec<&Unmoved>) {
+    async fn set(&mut self, mut open: Vec<Due<'_>>) {
         let not_after = self.request.not_after;
         let mut waits = PATIENCE.into_iter();
         let mut room = Room::SetAside;
         while !open.is_empty() {
-            let rows: Vec<Row> = open.iter().map(|one| one.row(&one.sent)).collect();
+            let rows: Vec<Row> = open.iter().map(Due::row).collect();
             for batch in batches(&rows) {
                 self.leave_by(Departure { not_after, room }, batch).await;
                 room = Room::Asked;
             }
             let mut left = Vec::new();
-            for one in open {
-                if !self.is_settled(one).await {
-                    left.push(one);
-                }
+            for due in open {
+                let due = self.or_the_former(due).await;
+                left.extend(self.unsettled(due));
             }
             open = left;
-            let told = open.iter().filter_map(|one| self.error_of(one)?.retry_after).max();
-            let helps =
-                open.iter().all(|one| self.error_of(one).is_none_or(ConnectorError::is_transient));
+            let told = open.iter().filter_map(|due| self.error_of(due.one)?.retry_after).max();
+            let is_passing =
+                |due: &Due<'_>| self.error_of(due.one).is_none_or(ConnectorError::is_transient);
+            let helps = open.iter().all(is_passing);
             let wait = waits.next().map(|wait| wait.max(told.unwrap_or_default()));
             let now = self.api.clock().now();
             match wait.filter(|wait| helps && !open.is_empty() && now + *wait <= not_after) {
@@ -125,7 +147,7 @@ impl Session<'_> {
                 None => break,
             }
         }
-        for one in open {
+        for Due { one, .. } in open {
             let unanswered = || ConnectorError::new(ErrorKind::Transient, "there is no answer");
             let why = self.error_of(one).cloned().unwrap_or_else(unanswered);
             let message = format!(
@@ -137,20 +159,35 @@ impl Session<'_> {
         }
     }
 
-    /// Whether a stage is set, or is refused: then the record gets back the one that it had.
-    async fn is_settled(&mut self, one: &Unmoved) -> bool {
-        match self.outcomes.get(&one.place).cloned() {
-            Some(WriteOutcome::Applied { .. }) => {
-                self.outcomes.insert(one.place, applied(one.record.clone()));
-                true
+    /// Where the stage that was sent is refused, the record is to have the one that it had, at once.
+    async fn or_the_former<'a>(&mut self, due: Due<'a>) -> Due<'a> {
+        match self.outcomes.get(&due.one.place) {
+            Some(WriteOutcome::Rejected { error, .. }) if due.refused.is_none() => {
+                let former =
+                    Due { stage: &due.one.shown, refused: Some(error.clone()), one: due.one };
+                let departure = Departure { not_after: self.request.not_after, room: Room::Asked };
+                self.leave_by(departure, vec![&former.row()]).await;
+                former
             }
-            Some(WriteOutcome::Rejected { error, .. }) => {
-                let row = one.row(&one.shown);
-                let not_after = self.request.not_after;
-                self.leave_by(Departure { not_after, room: Room::Asked }, vec![&row]).await;
+            Some(_) | None => due,
+        }
+    }
+
+    /// What is not set yet, and may be set later.
+    fn unsettled<'a>(&mut self, due: Due<'a>) -> Option<Due<'a>> {
+        let outcome = match self.outcomes.get(&due.one.place) {
+            Some(WriteOutcome::Applied { .. }) => match due.refused {
+                None => applied(due.one.record.clone()),
                 // The rest of the write is done: what is read shows that.
-                self.outcomes.insert(one.place, WriteOutcome::Unknown(error));
-                true
+                Some(error) => WriteOutcome::Unknown(error),
+            },
+            Some(WriteOutcome::Rejected { error, .. }) => {
+                let message = format!(
+                    "`{STAGE}` had to be cleared before it could go back, and HubSpot takes neither the \
+                     stage that was written nor the one before; set it in HubSpot: {}",
+                    error.message
+                );
+                WriteOutcome::Unknown(ConnectorError { message, ..error.clone() })
             }
             Some(
                 WriteOutcome::NotSent(_)
@@ -158,8 +195,10 @@ impl Session<'_> {
                 | WriteOutcome::Exists(_)
                 | WriteOutcome::PreconditionFailed,
             )
-            | None => false,
-        }
+            | None => return Some(due),
+        };
+        self.outcomes.insert(due.one.place, outcome);
+        None
     }
 
     fn error_of(&self, one: &Unmoved) -> Option<&ConnectorError> {
