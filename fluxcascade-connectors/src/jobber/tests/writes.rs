@@ -206,6 +206,26 @@ async fn a_write_whose_answer_is_hidden_is_unknown() {
     assert_eq!(kinds(&outcomes), ["unknown"]);
 }
 
+/// Sent again, a create would be there twice.
+#[tokio::test]
+async fn a_write_whose_answer_could_not_be_made_is_unknown_whatever_is_said_of_it() {
+    let codes = ["NOT_FOUND", "BAD_USER_INPUT", "FORBIDDEN", "UNAUTHENTICATED", "x"];
+    for (code, path) in codes.into_iter().flat_map(|code| {
+        [json!(["e0", "client"]), json!(["e0", "client", "updatedAt"])].map(|path| (code, path))
+    }) {
+        let message = "Cannot return null for non-nullable field Client.updatedAt";
+        let error = json!({ "message": message, "path": path, "extensions": { "code": code } });
+        for data in [Json::Null, json!({ "e0": null })] {
+            for one in [create(&[("firstName", "A")]), update("a", &[("firstName", "A")])] {
+                let body = json!({ "data": data, "errors": [error] });
+                let stage = Stage::with(vec![json_answer(&body)]).await;
+                assert_eq!(kinds(&[write_one(&stage, one).await]), ["unknown"], "{body}");
+                assert_eq!(stage.jobber.requests().total(), 1, "{body}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_missing_write_scope_leaves_the_write_unsent_and_says_what_to_grant() {
     let error = |message: &str, path: Json, code: Json| json!({ "message": message, "path": path, "extensions": { "code": code } });

@@ -161,8 +161,13 @@ pub(super) fn failed_alone(
     if error::lacks_write_scope(error) {
         return WriteOutcome::NotSent(error::no_write_scope(object, error));
     }
+    // Below the mutation only its answer failed: it was carried out, whatever the answer lacks.
+    let is_done = error.path.len() > 1;
     let mut error = error::of_graph(error);
     error.message = document.scrub(&error.message);
+    if is_done {
+        return WriteOutcome::Unknown(error);
+    }
     match error.kind {
         ErrorKind::RateLimited | ErrorKind::Auth => WriteOutcome::NotSent(error),
         ErrorKind::Validation | ErrorKind::NotFound | ErrorKind::Permanent => rejected(error),
