@@ -16,7 +16,8 @@
 //! References (`client`, `property`, `quote`, `request`, `job`) are [`Ref`](fluxcascade_core::model::Value::Ref)s
 //! and, but for a request's `property`, set when a record is made: a later edit of one is rejected with
 //! its name, unless it says what is there. A job or quote with a `client` and no `property` is made at the
-//! client's only property, else at the one that is its billing address, else rejected with what to map.
+//! client's only property, else at the one that is its billing address, else rejected with what to map; one
+//! with both is rejected where the property is another client's.
 //! A new job is invoiced once it is done, at a fixed price; new quotes and invoices have no items, and an
 //! invoice without `dueDate` is due when it is issued.
 //!
@@ -66,7 +67,8 @@
 //! - What is deleted in Jobber is missing by id, and in full reads; webhooks tell of it.
 //! - A field that Jobber hides for want of a scope is absent, never blank. A record that it hides,
 //!   or of which it hides a field that cannot be null, is
-//!   [`OutOfScope`](fluxcascade_core::model::State::OutOfScope).
+//!   [`OutOfScope`](fluxcascade_core::model::State::OutOfScope). Where Jobber answers a whole page with
+//!   null for it, the page is asked for with its ids alone, and its records are read by id.
 //! - `balance` changes without `updatedAt`: only full reads show it, and the schema says so.
 //!
 //! # Requests
@@ -86,6 +88,7 @@ mod custom;
 mod document;
 mod error;
 mod fields;
+mod find;
 mod leave;
 mod lists;
 mod mutation;
@@ -94,6 +97,7 @@ mod points;
 mod provision;
 mod queue;
 mod read;
+mod rows;
 mod schema;
 mod subscribe;
 #[cfg(test)]
@@ -158,7 +162,8 @@ impl Jobber {
     ///
     /// # Errors
     /// If Jobber could not be told, also for a token that it does not take, or the store fails; the tokens
-    /// stay then. Where the account let go of the app itself there is nobody to tell, and no error.
+    /// stay then. Where the account let go of the app itself, or is not active, there is nobody to tell, and
+    /// no error.
     pub async fn disconnect(&self) -> Result<(), ConnectorError> {
         let told = leave::account(&self.api).await;
         let Some(oauth) = self.oauth() else { return told };
@@ -237,7 +242,7 @@ impl Reader for Jobber {
     async fn find(&self, request: FindRequest) -> Result<Vec<Found>, ConnectorError> {
         let names = request.projection.fields().iter().chain([&request.field]);
         let known = self.fields(&request.object, names).await?;
-        read::find(&self.api, &known, request).await
+        find::find(&self.api, &known, request).await
     }
 }
 

@@ -31,7 +31,7 @@ use std::time::Duration;
 use fluxcascade_core::connector::{
     ChangesPage, ChangesRequest, ConnectorError, Cursor, ErrorKind, Position,
 };
-use fluxcascade_core::model::{Provenance, Timestamp};
+use fluxcascade_core::model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Api, Reply};
@@ -39,9 +39,11 @@ use super::convert::{self, GRANULARITY};
 use super::cost;
 use super::custom::Catalog;
 use super::document::{Document, Listing};
+use super::error;
 use super::fields::Field;
 use super::object::{Feed, Object};
 use super::read;
+use super::rows::{self, Asked};
 use super::wire::PageInfo;
 
 /// So often a page begins anew because its cursor was refused: cursors that age are one thing, cursors
@@ -54,6 +56,9 @@ const AGAIN_AT_MOST: usize = 2;
 /// After reading everything anew because of that, it is not done again for so long: where no cursor is ever
 /// taken, a run would read for ever.
 const RESTS: Duration = Duration::from_secs(3600);
+
+/// The steps to a row: the list, its nodes, its place among them.
+const ROW: usize = 3;
 
 /// The format of the cursors that are written.
 const FORMAT: u32 = 1;
@@ -299,10 +304,10 @@ struct Listed<'a> {
 impl Listed<'_> {
     async fn page(&self, first: usize, mut place: Place) -> Result<ChangesPage, ConnectorError> {
         let object = self.object;
-        let reply = self.ask(first, &mut place).await?;
+        let (reply, asked) = self.ask(first, &mut place).await?;
         place.begin(reply.date, self.reading.look_back, end(object));
         let list = read::connection(&reply, object)?;
-        let mut rows = read::listed(&list, &reply.errors, object, self.fields)?;
+        let mut rows = read::listed(&list, &reply.errors, object, self.asked_of(asked))?;
         let time = |seen: &convert::Seen| convert::changed_at(&seen.record, object);
         let times: Vec<Timestamp> = rows.iter().filter_map(|(seen, _)| time(seen)).collect();
         let is_old = |at: Timestamp| place.from.is_some_and(|from| at < from);
@@ -318,32 +323,35 @@ impl Listed<'_> {
             place.newest = place.newest.max(times.iter().max().copied());
             place = place.finish(self.reading.look_back);
         }
-        read::settle(self.api, self.catalog, object, self.fields, &mut rows).await?;
-        let observed = |(seen, _): (convert::Seen, _)| seen.observation(Provenance::Listed);
-        Ok(ChangesPage {
-            observations: rows.into_iter().map(observed).collect(),
-            cursor: place.cursor()?,
-            more,
-        })
+        let (api, catalog) = (self.api, self.catalog);
+        let observations = rows::observed(api, catalog, object, self.fields, rows, asked).await?;
+        Ok(ChangesPage { observations, cursor: place.cursor()?, more })
+    }
+
+    fn asked_of(&self, asked: Asked) -> &[Field] {
+        match asked {
+            Asked::Whole => self.fields,
+            Asked::Ids => &[],
+        }
     }
 
     /// Asks for the page. How long Jobber's cursors live is not documented: where one is refused,
     /// the page begins anew at its lower bound.
-    async fn ask(&self, first: usize, place: &mut Place) -> Result<Reply, ConnectorError> {
+    async fn ask(&self, first: usize, place: &mut Place) -> Result<(Reply, Asked), ConnectorError> {
         let mut first = first;
-        let answer = cost::shrinking(self.api, &mut first, |first| self.list(first, place)).await;
-        match answer {
+        let list = |asked, first, place: &Place| {
+            Document::list(self.object, self.asked_of(asked), place.listing(first))
+        };
+        let whole = |first| list(Asked::Whole, first, place);
+        let answer = match cost::shrinking(self.api, &mut first, whole).await {
             Err(error) if place.after.is_some() && may_be_the_cursor(&error) => {
                 place.refuse(error)?;
                 place.after = None;
-                self.api.read(&self.list(first, place)).await
+                self.api.read(&list(Asked::Whole, first, place)).await
             }
             answer => answer,
-        }
-    }
-
-    fn list(&self, first: usize, place: &Place) -> Document {
-        Document::list(self.object, self.fields, place.listing(first))
+        };
+        rows::or_ids(self.api, answer, ROW, || list(Asked::Ids, first, place)).await
     }
 }
 
@@ -351,6 +359,7 @@ impl Listed<'_> {
 fn may_be_the_cursor(error: &ConnectorError) -> bool {
     matches!(error.kind, ErrorKind::Validation | ErrorKind::Permanent)
         && !cost::is_too_costly(error)
+        && !error::is_torn(error)
 }
 
 /// What is filtered by its times and not sorted by them must not be cut off at one.

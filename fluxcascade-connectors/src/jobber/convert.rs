@@ -18,6 +18,7 @@ use fluxcascade_core::model::{
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+pub(super) use self::custom::witnessed;
 use super::error;
 use super::fields::{Contact, Field as Of, Known, Plain, Shape, TITLES};
 use super::lists::{self, Entry};
@@ -122,10 +123,14 @@ pub(super) fn state_of_null(errors: &[GraphError], path: &[Segment]) -> State {
         // Also where a field that is never null was hidden, and took the record with it.
         return State::OutOfScope;
     }
+    // What was not found below it is something else: the record is there.
+    let is_below = errors[0].path.len() > path.len();
     match error::kind(errors[0]) {
         // An id that Jobber cannot read is an id that it does not know.
-        ErrorKind::NotFound | ErrorKind::Validation => State::Missing,
-        ErrorKind::Auth
+        ErrorKind::NotFound | ErrorKind::Validation if !is_below => State::Missing,
+        ErrorKind::NotFound
+        | ErrorKind::Validation
+        | ErrorKind::Auth
         | ErrorKind::Permission
         | ErrorKind::RateLimited
         | ErrorKind::PreconditionFailed

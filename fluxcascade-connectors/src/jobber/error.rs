@@ -18,6 +18,14 @@ use super::wire::{Envelope, Field, GraphError, Segment, UserError};
 use crate::http::{Answer, Dialect, Reported, Verdict};
 use crate::scrub;
 
+/// This adapter's own code for an answer that is null whole, for what failed or is hidden in one record.
+const TORN: &str = "TORN";
+
+/// Whether an answer is null whole for a field of one record that is never null: the others can be had.
+pub(super) fn is_torn(error: &ConnectorError) -> bool {
+    error.code.as_deref() == Some(TORN)
+}
+
 /// Jobber's way of answering.
 #[derive(Debug)]
 pub(super) struct JobberDialect {
@@ -133,6 +141,10 @@ impl JobberDialect {
         };
         let mut error = of_graph(first);
         error.status = Some(status);
+        let is_below = |error: &GraphError| error.path.len() > 1;
+        if matches!(envelope.data, Field::Null) && envelope.errors.iter().all(is_below) {
+            error.code = Some(TORN.to_owned());
+        }
         match (&envelope.data, error.kind) {
             // Without the key, nothing was begun.
             (Field::Missing, ErrorKind::Transient) | (Field::Null | Field::Value(_), _) => {
@@ -178,7 +190,7 @@ fn said_in(answer: &Answer, envelope: Option<&Result<Envelope, ConnectorError>>)
 fn no_entry(status: u16, said: &str) -> Option<&'static str> {
     let said = said.to_lowercase();
     match status {
-        200 | 401 | 403 if said.contains("account is not active") => Some(
+        200 | 401 | 403 if is_inactive(&said) => Some(
             "jobber says that this account is not active: its subscription has ended or is on hold; set \
              that right in jobber, and the sync goes on, or disconnect the account here",
         ),
@@ -190,15 +202,20 @@ fn no_entry(status: u16, said: &str) -> Option<&'static str> {
     }
 }
 
+fn is_inactive(said: &str) -> bool {
+    said.contains("account is not active")
+}
+
 fn is_disconnection(said: &str) -> bool {
     said.contains("disconnected this app")
 }
 
-/// Whether Jobber says that the account has let go of this app.
+/// Whether Jobber says that there is nobody to tell: the account has let go of this app, or is not active
+/// and takes nothing from anybody.
 pub(super) fn is_let_go(answer: &Answer) -> bool {
     let envelope = answer.is_json().then(|| answer.json::<Envelope>());
     let said = said_in(answer, envelope.as_ref()).to_lowercase();
-    matches!(answer.status, 200 | 401 | 403) && is_disconnection(&said)
+    matches!(answer.status, 200 | 401 | 403) && (is_disconnection(&said) || is_inactive(&said))
 }
 
 /// Whether an answer comes from GraphQL, and not from what stands before it.

@@ -1,30 +1,24 @@
-//! Reads by id and by value, and the account. Reads of changes are in [`super::changes`].
+//! Reads by id, and the account. Reads of changes are in [`super::changes`], by value in [`super::find`].
 
 use std::collections::HashMap;
 
-use fluxcascade_core::connector::{Account, ConnectorError, ErrorKind, FindRequest, Found};
-use fluxcascade_core::model::{Observation, Provenance, RecordId, Slot, State, Value};
+use fluxcascade_core::connector::{Account, ConnectorError, ErrorKind};
+use fluxcascade_core::model::{Observation, RecordId, State};
 use serde_json::value::RawValue;
 
 use super::client::{Api, Reply, Sending, envelope};
 use super::convert::input::Current;
 use super::convert::{self, Hidden, Seen};
-use super::cost;
-use super::custom::{Catalog, CustomKind, Fields};
-use super::document::{Document, Search};
+use super::custom::Catalog;
+use super::document::Document;
 use super::error;
-use super::fields::{Contact, Field};
+use super::fields::Field;
 use super::object::Object;
-use super::wire::{AccountAnswer, ByAlias, Connection, GraphError, Segment};
+use super::wire::{AccountAnswer, ByAlias, Connection, GraphError, Record, Segment};
 use crate::http::{Failure, Fate};
 
 /// Records in one read by id.
 pub(super) const READ_BATCH: usize = 20;
-
-/// Records on a page of a search, and pages that are read: a search that finds more is too vague
-/// to prove anything.
-const SEARCH_PAGE: usize = 50;
-const SEARCH_PAGES: usize = 10;
 
 pub(super) async fn account(api: &Api) -> Result<Account, ConnectorError> {
     let reply = api.read(&Document::account()).await?;
@@ -52,7 +46,9 @@ pub(super) async fn fetch(
     for ids in distinct.chunks(READ_BATCH) {
         let mut found = batch(api, object, ids, fields).await?;
         if found.iter().any(|(_, looked)| looked.unlisted) {
-            let fields = catalog.confirmed(api, object, fields).await?;
+            let shown = found.iter().filter_map(|(_, looked)| looked.record.as_ref());
+            let rows: Vec<_> = shown.map(|now| (&now.record, &now.hidden)).collect();
+            let fields = confirmed(api, catalog, object, fields, &rows).await?;
             for (_, looked) in &mut found {
                 if let Some(Current { record, hidden }) = &looked.record {
                     looked.state = convert::state(record, hidden, object, &fields);
@@ -90,7 +86,8 @@ async fn batch(
 
 /// Reads records by id. Where Jobber refuses the document, it may be for one id among them, or for what
 /// they cost together: they are asked for in parts, and an id that alone is bad input is its own failure.
-/// Any other refusal is of all.
+/// Where an answer is null whole for one record, the others are asked for without it. Any other refusal
+/// is of all.
 pub(super) async fn in_parts(
     api: &Api,
     object: Object,
@@ -103,8 +100,16 @@ pub(super) async fn in_parts(
     while let Some(part) = open.pop() {
         match by_id(api, object, &part, fields, sending).await {
             Ok(all) => answers.extend(part.into_iter().zip(all.into_iter().map(Ok))),
-            Err(failure) if is_separable(&failure) && part.len() > 1 => {
+            Err(failure)
+                if (is_separable(&failure) || error::is_torn(&failure.error)) && part.len() > 1 =>
+            {
                 open.extend(parts(part, &failure));
+            }
+            Err(failure) if error::is_torn(&failure.error) => {
+                let path = [Segment::Key(alias(0))];
+                let state = convert::state_of_null(&errors_of(&failure), &path);
+                let looked = LookedUp { state, ..LookedUp::nothing() };
+                answers.extend(part.into_iter().next().map(|id| (id, Ok(looked))));
             }
             Err(failure)
                 if is_separable(&failure) && failure.error.kind == ErrorKind::Validation =>
@@ -144,7 +149,7 @@ fn errors_of(failure: &Failure) -> Vec<GraphError> {
 
 /// Whether a document was refused for the id at this place of it.
 fn is_about(failure: &Failure, place: usize) -> bool {
-    let of_record = Segment::Key(format!("c{place}"));
+    let of_record = Segment::Key(alias(place));
     let variable = format!("$id{place}");
     let names_it = |message: &str| {
         let after = message.split_once(variable.as_str()).map(|(_, rest)| rest);
@@ -153,6 +158,11 @@ fn is_about(failure: &Failure, place: usize) -> bool {
     let says_so =
         |error: &GraphError| error.path.first() == Some(&of_record) || names_it(&error.message);
     errors_of(failure).iter().any(says_so)
+}
+
+/// What the record at this place of a document is called.
+fn alias(place: usize) -> String {
+    format!("c{place}")
 }
 
 /// Whether a refused document may pass in parts.
@@ -190,7 +200,7 @@ pub(super) async fn by_id(
     let unread = |error| Failure { fate: Fate::Refused, error, answer: None };
     let records: ByAlias = reply.data().map_err(unread)?;
     for n in 0..ids.len() {
-        let alias = format!("c{n}");
+        let alias = alias(n);
         let raw = records.get(&alias).and_then(Option::as_deref);
         let path = [Segment::Key(alias)];
         found.push(looked_up(raw, &reply.errors, &path, object, fields).map_err(unread)?);
@@ -212,162 +222,6 @@ fn looked_up(
     let hidden = Hidden::at(errors, path);
     let Seen { state, record, unlisted, .. } = convert::seen(raw, &hidden, object, fields)?;
     Ok(LookedUp { state, record: Some(Current { record, hidden }), unlisted })
-}
-
-/// The records that hold a value, of those that Jobber's search gives as candidates.
-pub(super) async fn find(
-    api: &Api,
-    known: &Fields,
-    request: FindRequest,
-) -> Result<Vec<Found>, ConnectorError> {
-    let object = known.object;
-    let fields = known.all_named(request.projection.fields())?;
-    let field = known.all_named(std::slice::from_ref(&request.field))?.remove(0);
-    if let (Field::Gone(name), Object::Clients) = (&field, object) {
-        let why =
-            format!("jobber has no custom field {name} now, so that nobody can be looked up by it");
-        return Err(ConnectorError::new(ErrorKind::Validation, why));
-    }
-    let within = searched(object, &field).ok_or_else(|| {
-        let why = format!(
-            "jobber cannot look {} up by {}; {}",
-            object.many(),
-            request.field,
-            match object {
-                Object::Clients => "use a name, an e-mail, a phone or a custom text field",
-                Object::Visits => "its visits have no search",
-                Object::Properties => "use name or address.street1",
-                Object::Requests => "use title",
-                Object::Jobs => "use title or jobNumber",
-                Object::Quotes => "use title or quoteNumber",
-                Object::Invoices => "use subject or invoiceNumber",
-            }
-        );
-        ConnectorError::no_look_up(request.field.clone(), why)
-    })?;
-    let mut found = Vec::new();
-    for (place, value) in request.values.iter().enumerate() {
-        let looking = Looking { api, object, fields: &fields, field: &field, within, value };
-        let records = looking.all().await?;
-        found.extend(
-            records.into_iter().map(|seen| Found {
-                value: place,
-                observation: seen.observation(Provenance::Listed),
-            }),
-        );
-    }
-    Ok(found)
-}
-
-/// Where Jobber searches for a field's values.
-#[derive(Debug, Clone, Copy)]
-enum Within {
-    /// Among these of a client's.
-    Fields(&'static str),
-    /// Wherever it does.
-    Anywhere,
-}
-
-fn searched(object: Object, field: &Field) -> Option<Within> {
-    let plain = match field {
-        Field::Custom(custom) => {
-            let is_text = object == Object::Clients && custom.kind == CustomKind::Text;
-            return is_text.then_some(Within::Fields("CUSTOM_FIELDS"));
-        }
-        Field::Known(known) => known.name,
-        Field::Gone(_) => return None,
-    };
-    match (object, field.contact(), plain) {
-        (Object::Clients, Some((Contact::Email, _)), _) => Some(Within::Fields("EMAILS")),
-        (Object::Clients, Some((Contact::Phone, _)), _) => Some(Within::Fields("PHONES")),
-        (Object::Clients, None, "firstName" | "lastName" | "companyName") => {
-            Some(Within::Fields("NAMES"))
-        }
-        (Object::Properties, _, "name" | "address.street1")
-        | (Object::Requests, _, "title")
-        | (Object::Jobs, _, "title" | "jobNumber")
-        | (Object::Quotes, _, "title" | "quoteNumber")
-        | (Object::Invoices, _, "subject" | "invoiceNumber") => Some(Within::Anywhere),
-        _ => None,
-    }
-}
-
-/// A search for one value.
-struct Looking<'a> {
-    api: &'a Api,
-    object: Object,
-    fields: &'a [Field],
-    field: &'a Field,
-    within: Within,
-    value: &'a Value,
-}
-
-impl Looking<'_> {
-    /// The records whose field has the value. Jobber's search is fuzzy: it only gives candidates.
-    async fn all(&self) -> Result<Vec<Seen>, ConnectorError> {
-        let text = match (self.value.as_text(), self.value.as_decimal()) {
-            (Some(text), _) => text.trim().to_owned(),
-            (None, Some(number)) => number.normalize().to_string(),
-            (None, None) => String::new(),
-        };
-        if text.is_empty() {
-            return Ok(Vec::new());
-        }
-        let found = self.search(&text).await?;
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let is_phone = matches!(self.field.contact(), Some((Contact::Phone, _)));
-        // How the search reads a number's punctuation is not documented.
-        if found.is_empty() && is_phone && !digits.is_empty() && digits != text {
-            return self.search(&digits).await;
-        }
-        Ok(found)
-    }
-
-    async fn search(&self, term: &str) -> Result<Vec<Seen>, ConnectorError> {
-        let mut selected = self.fields.to_vec();
-        selected.push(self.field.clone());
-        let mut found: Vec<Seen> = Vec::new();
-        let mut after: Option<String> = None;
-        let mut first = SEARCH_PAGE;
-        for _ in 0..SEARCH_PAGES {
-            let ask = |first| {
-                let within = match self.within {
-                    Within::Fields(within) => Some(within),
-                    Within::Anywhere => None,
-                };
-                let search = Search { first, after: after.as_deref(), term, within };
-                Document::search(self.object, &selected, search)
-            };
-            let reply = cost::shrinking(self.api, &mut first, ask).await?;
-            let page = connection(&reply, self.object)?;
-            for (seen, hidden) in listed(&page, &reply.errors, self.object, self.fields)? {
-                let known = found.iter().any(|other| other.id == seen.id);
-                if !known && self.is_match(&seen, &hidden) {
-                    found.push(seen);
-                }
-            }
-            after = match page.page_info.end_cursor {
-                Some(cursor) if page.page_info.has_next_page => Some(cursor),
-                Some(_) | None => return Ok(found),
-            };
-        }
-        Err(ConnectorError::new(
-            ErrorKind::Permanent,
-            format!(
-                "more than {} {} were found when one was looked up by {}; match by another field",
-                SEARCH_PAGE * SEARCH_PAGES,
-                self.object.many(),
-                self.field.name()
-            ),
-        ))
-    }
-
-    fn is_match(&self, seen: &Seen, hidden: &Hidden) -> bool {
-        match convert::slot(&seen.record, hidden, self.field) {
-            Ok(Slot::Present(value)) => value.equivalent(self.value, &self.field.field_type()),
-            Ok(Slot::Absent) | Err(_) => false,
-        }
-    }
 }
 
 /// The list of records in an answer.
@@ -401,8 +255,23 @@ pub(super) fn of_schema<T: serde::de::DeserializeOwned>(
     })
 }
 
-/// Decides what it means that records lack a custom field: read anew after them, the account's
-/// configurations say whether the field is there, and has no value, or is not.
+/// The fields, with what it means that some of these records lack a custom field. It is there where another
+/// record of the same answer lists it; else the account's configurations, read anew after the records,
+/// say whether it is there, and has no value, or is not.
+async fn confirmed(
+    api: &Api,
+    catalog: &Catalog,
+    object: Object,
+    fields: &[Field],
+    rows: &[(&Record, &Hidden)],
+) -> Result<Vec<Field>, ConnectorError> {
+    match convert::witnessed(fields, rows) {
+        Some(fields) => Ok(fields),
+        None => catalog.confirmed(api, object, fields).await,
+    }
+}
+
+/// Decides what it means that records lack a custom field.
 pub(super) async fn settle(
     api: &Api,
     catalog: &Catalog,
@@ -413,7 +282,8 @@ pub(super) async fn settle(
     if rows.iter().all(|(seen, _)| !seen.unlisted) {
         return Ok(());
     }
-    let fields = catalog.confirmed(api, object, fields).await?;
+    let shown: Vec<_> = rows.iter().map(|(seen, hidden)| (&seen.record, hidden)).collect();
+    let fields = confirmed(api, catalog, object, fields, &shown).await?;
     for (seen, hidden) in rows {
         seen.state = convert::state(&seen.record, hidden, object, &fields);
     }

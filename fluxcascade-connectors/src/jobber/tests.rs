@@ -1,14 +1,17 @@
 //! The adapter against a server that says what Jobber says: the requests as they are sent, and
-//! what each answer is taken for. Reads are in `reads` and `paging`, writes in `writes`, webhooks in
-//! `subscribing`, answers of another form than Jobber's in `strange`, all documents in `documents`.
+//! what each answer is taken for. Reads are in `reads`, `finding` and `paging`, writes in `writes` and `places`, webhooks in
+//! `subscribing`, answers of another form than Jobber's in `strange`, those that one record takes away in
+//! `torn`, all documents in `documents`.
 
 mod documents;
+mod finding;
 mod ids;
 mod leaving;
 mod paging;
 mod reads;
 mod strange;
 mod subscribing;
+mod torn;
 mod writes;
 
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 //! webhooks and full reads find the rest.
 
 use fluxcascade_core::connector::{ChangesPage, ConnectorError, ErrorKind};
-use fluxcascade_core::model::{Provenance, State, Timestamp};
+use fluxcascade_core::model::{State, Timestamp};
 use serde::Deserialize;
 
 use super::super::client::{Api, Reply};
@@ -15,6 +15,7 @@ use super::super::error;
 use super::super::fields::Field;
 use super::super::object::Object;
 use super::super::read;
+use super::super::rows::{self, Asked};
 use super::super::wire::{ByAlias, Connection, GraphError, Segment};
 use super::{End, Ordered, Place, Reading, may_be_the_cursor};
 
@@ -22,6 +23,10 @@ use super::{End, Ordered, Place, Reading, may_be_the_cursor};
 const INNER: usize = 5;
 /// Clients on a page, so that page and nested page together stay cheap.
 const OUTER: usize = 10;
+
+/// The steps to a property in a list of clients, and in that of one client.
+const ROW_OF_CLIENTS: usize = 6;
+const ROW_OF_CLIENT: usize = 4;
 
 /// A property, and what is hidden of it.
 type Row = (Seen, Hidden);
@@ -46,17 +51,16 @@ pub(super) async fn page(
     first: usize,
     mut place: Place,
 ) -> Result<ChangesPage, ConnectorError> {
-    let mut rows = match place.pending.pop() {
+    let (rows, asked) = match place.pending.pop() {
         Some((client, after)) => {
-            let (rows, rest) = go_on(api, fields, &client, first, after, &mut place).await?;
+            let (rows, rest, asked) = go_on(api, fields, &client, first, after, &mut place).await?;
             place.pending.extend(rest.map(|after| (client, after)));
-            rows
+            (rows, asked)
         }
         None => clients(api, reading, fields, first, &mut place).await?,
     };
-    read::settle(api, catalog, Object::Properties, fields, &mut rows).await?;
-    let observed = rows.into_iter().map(|(seen, _)| seen.observation(Provenance::Listed));
-    let observations = observed.collect();
+    let object = Object::Properties;
+    let observations = rows::observed(api, catalog, object, fields, rows, asked).await?;
     let more = !place.pending.is_empty() || !place.listed;
     let place = if more { place } else { place.finish(reading.look_back) };
     Ok(ChangesPage { observations, cursor: place.cursor()?, more })
@@ -69,21 +73,24 @@ async fn clients(
     fields: &[Field],
     first: usize,
     place: &mut Place,
-) -> Result<Vec<Row>, ConnectorError> {
+) -> Result<(Vec<Row>, Asked), ConnectorError> {
     let inner = first.min(INNER);
     let mut outer = (first / inner).clamp(1, OUTER);
-    let document = |outer: usize, place: &Place| {
+    let document = |fields: &[Field], outer: usize, place: &Place| {
         Document::properties_of_clients(fields, place.listing(outer), inner)
     };
-    let answer = cost::shrinking(api, &mut outer, |outer| document(outer, place)).await;
-    let reply = match answer {
+    let answer = cost::shrinking(api, &mut outer, |outer| document(fields, outer, place)).await;
+    let answer = match answer {
         Err(error) if place.after.is_some() && may_be_the_cursor(&error) => {
             place.refuse(error)?;
             place.after = None;
-            api.read(&document(outer, place)).await?
+            api.read(&document(fields, outer, place)).await
         }
-        answer => answer?,
+        answer => answer,
     };
+    let ids = || document(&[], outer, place);
+    let (reply, asked) = rows::or_ids(api, answer, ROW_OF_CLIENTS, ids).await?;
+    let fields = asked_of(asked, fields);
     place.begin(reply.date, reading.look_back, End::Begun);
     let list = read::connection(&reply, Object::Clients)?;
     let mut seen = Vec::new();
@@ -109,7 +116,14 @@ async fn clients(
         place.newest = place.newest.max(times.iter().max().copied());
         place.listed = true;
     }
-    Ok(seen)
+    Ok((seen, asked))
+}
+
+fn asked_of(asked: Asked, fields: &[Field]) -> &[Field] {
+    match asked {
+        Asked::Whole => fields,
+        Asked::Ids => &[],
+    }
 }
 
 /// More properties of a client.
@@ -120,26 +134,30 @@ async fn go_on(
     first: usize,
     after: String,
     place: &mut Place,
-) -> Result<(Vec<Row>, Option<String>), ConnectorError> {
+) -> Result<(Vec<Row>, Option<String>, Asked), ConnectorError> {
     let mut first = first;
-    let document = |first, after| Document::properties_of(fields, client, first, after);
-    let answer = cost::shrinking(api, &mut first, |first| document(first, Some(&after))).await;
-    let reply = match answer {
+    let document = |fields, first, after| Document::properties_of(fields, client, first, after);
+    let mut from = Some(after.as_str());
+    let answer = cost::shrinking(api, &mut first, |first| document(fields, first, from)).await;
+    let answer = match answer {
         // All of this client's begin anew.
         Err(error) if may_be_the_cursor(&error) => {
             place.refuse(error)?;
-            api.read(&document(first, None)).await?
+            from = None;
+            api.read(&document(fields, first, from)).await
         }
-        answer => answer?,
+        answer => answer,
     };
-    let (found, rest) = of_one(&reply, fields)?;
+    let ids = || document(&[], first, from);
+    let (reply, asked) = rows::or_ids(api, answer, ROW_OF_CLIENT, ids).await?;
+    let (found, rest) = of_one(&reply, asked_of(asked, fields))?;
     if rest.as_ref() == Some(&after) {
         return Err(ConnectorError::new(
             ErrorKind::Protocol,
             "jobber's cursor among a client's properties does not move; try again later",
         ));
     }
-    Ok((found, rest))
+    Ok((found, rest, asked))
 }
 
 fn of_one(reply: &Reply, fields: &[Field]) -> Result<(Vec<Row>, Option<String>), ConnectorError> {

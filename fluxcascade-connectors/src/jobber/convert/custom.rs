@@ -1,6 +1,7 @@
 //! The values of custom fields, read and written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fluxcascade_core::model::{Slot, Value};
 use rust_decimal::Decimal;
@@ -58,6 +59,23 @@ pub(super) fn is_unlisted(record: &Record, hidden: &Hidden, field: &Of) -> bool 
     let Of::Custom(of) = field else { return false };
     let Ok(values) = record.field::<Vec<CustomValue>>("customFields") else { return false };
     !hidden.has("customFields", &values) && listed(&values, of).is_none()
+}
+
+/// The fields, those confirmed that a record of these lacks and another one lists: they are there. None
+/// where nothing says so of one of them.
+pub(in super::super) fn witnessed(fields: &[Of], rows: &[(&Record, &Hidden)]) -> Option<Vec<Of>> {
+    let lists = |record: &Record, of: &CustomField| {
+        record.field("customFields").is_ok_and(|values| listed(&values, of).is_some())
+    };
+    let witnessed = |field: &Of| match field {
+        Of::Custom(of) if rows.iter().any(|(row, hidden)| is_unlisted(row, hidden, field)) => {
+            let is_there = rows.iter().any(|(row, _)| lists(row, of));
+            let blank = || CustomField { unlisted: Unlisted::Blank, ..of.as_ref().clone() };
+            is_there.then(|| Of::Custom(Arc::new(blank())))
+        }
+        Of::Known(_) | Of::Custom(_) | Of::Gone(_) => Some(field.clone()),
+    };
+    fields.iter().map(witnessed).collect()
 }
 
 fn read(of: &CustomField, value: &RawValue) -> Result<Value, String> {
