@@ -8,6 +8,7 @@ mod finding;
 mod ids;
 mod leaving;
 mod paging;
+mod places;
 mod reads;
 mod strange;
 mod subscribing;

@@ -1,5 +1,5 @@
-//! The property of a new job or quote, where only its client is mapped: Jobber makes neither
-//! without a property.
+//! The property of a new job or quote. Jobber makes neither without one: where only the client is mapped, it
+//! is found by that, and where both are, it must be that client's.
 
 use fluxcascade_core::connector::{ConnectorError, ErrorKind, WriteOutcome};
 use fluxcascade_core::model::{FieldName, RecordId};
@@ -11,10 +11,11 @@ use super::super::document::Document;
 use super::super::error;
 use super::super::fields::Field;
 use super::super::object::Object;
-use super::super::read::{is_separable, of_schema};
-use super::super::wire::{ByAlias, Connection, Segment};
+use super::super::read::{in_parts, is_separable, of_schema};
+use super::super::wire::{ByAlias, Connection, Identified, Segment};
 use super::Writing;
 use super::outcome::{not_there, rejected};
+use crate::http::Failure;
 
 /// Properties of a client on a page, and pages that are read: whoever has more is named by hand.
 const PAGE: usize = 50;
@@ -36,9 +37,11 @@ pub(super) async fn of_new(
 ) -> Result<Option<RecordId>, WriteOutcome> {
     let wants = matches!(writing.object, Object::Jobs | Object::Quotes);
     let client = input.get("clientId").and_then(Json::as_str);
-    let Some(client) = client.filter(|_| wants && !input.contains_key("propertyId")) else {
-        return Ok(None);
-    };
+    let Some(client) = client.filter(|_| wants) else { return Ok(None) };
+    if let Some(property) = input.get("propertyId") {
+        let Some(property) = property.as_str() else { return Ok(None) };
+        return belongs(writing, property, client).await.map(|()| None);
+    }
     let found = properties(writing, client).await?;
     let chosen = match &found[..] {
         [only] => Some(only),
@@ -52,6 +55,32 @@ pub(super) async fn of_new(
         Some(property) => convert::record_id(&property.id).map(Some).map_err(rejected),
         None => Err(rejected(which(writing.object, found.len()))),
     }
+}
+
+/// Rejects a property that is another client's: Jobber makes the record for that one, unasked.
+async fn belongs(writing: &Writing<'_>, property: &str, client: &str) -> Result<(), WriteOutcome> {
+    let api = writing.api;
+    let ids = [convert::record_id(property).map_err(rejected)?];
+    let fields: Vec<Field> = Field::known(Object::Properties, "client").into_iter().collect();
+    let found = in_parts(api, Object::Properties, &ids, &fields, writing.sending()).await;
+    let failed = |failure: Failure| {
+        // Asked again it would be refused again.
+        let is_refused = is_separable(&failure);
+        let error = about(&["property"], failure.error);
+        if is_refused { rejected(error) } else { WriteOutcome::NotSent(error) }
+    };
+    for (_, looked) in found.map_err(failed)? {
+        let looked = looked.map_err(failed)?;
+        let Some(now) = looked.record else {
+            let error = not_there(Object::Properties, &looked.state);
+            return Err(rejected(about(&["property"], error)));
+        };
+        let of = now.record.field::<Identified>("client").unwrap_or_default();
+        if of.value().is_none_or(|of| of.id != client) {
+            return Err(rejected(not_of(writing.object, of.value())));
+        }
+    }
+    Ok(())
 }
 
 /// All properties of a client: none is chosen while there may be others.
@@ -110,22 +139,46 @@ async fn page(
 
 /// What is wrong with the client of a new record.
 fn of_client(error: ConnectorError) -> ConnectorError {
-    ConnectorError { fields: FieldName::new("client").into_iter().collect(), ..error }
+    about(&["client"], error)
+}
+
+/// What is wrong with these fields of a new record.
+fn about(fields: &[&str], error: ConnectorError) -> ConnectorError {
+    let fields = fields.iter().filter_map(|field| FieldName::new(field).ok()).collect();
+    ConnectorError { fields, ..error }
+}
+
+/// What is said of a property that is not the client's, or not for sure.
+fn not_of(object: Object, client: Option<&Identified>) -> ConnectorError {
+    let one = object.one();
+    let (kind, why) = match client {
+        Some(_) => (
+            ErrorKind::Validation,
+            "its property is not one of its client's; give it one of those, or map property alone",
+        ),
+        None => (
+            ErrorKind::Permission,
+            "jobber does not say whose its property is; give the app the scope to read clients, or map \
+             property alone",
+        ),
+    };
+    let error = ConnectorError::new(kind, format!("a jobber {one} cannot be made: {why}"));
+    about(&["client", "property"], error)
 }
 
 /// What is said where the one that is meant may be among what cannot be seen.
 fn hidden(object: Object) -> ConnectorError {
     let one = object.one();
-    ConnectorError {
-        fields: FieldName::new("property").into_iter().collect(),
-        ..ConnectorError::new(
+    about(
+        &["property"],
+        ConnectorError::new(
             ErrorKind::Permission,
             format!(
                 "a jobber {one} cannot be made: jobber hides properties of the client from this app; \
                  give the app the scope to read them, or map property"
             ),
-        )
-    }
+        ),
+    )
 }
 
 /// Why no property could be chosen, and what to map.
@@ -137,11 +190,11 @@ fn which(object: Object, found: usize) -> ConnectorError {
             format!("the client has {found} properties, and none alone is its billing address")
         }
     };
-    ConnectorError {
-        fields: FieldName::new("property").into_iter().collect(),
-        ..ConnectorError::new(
+    about(
+        &["property"],
+        ConnectorError::new(
             ErrorKind::Validation,
             format!("a jobber {one} cannot be made: {why}; sync properties, and map property"),
-        )
-    }
+        ),
+    )
 }
