@@ -9,4 +9,5 @@ mod oauth {
     mod expiring;
     mod letting_go;
     mod renewing;
+    mod simulated;
 }

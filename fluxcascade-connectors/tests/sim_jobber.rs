@@ -3,6 +3,8 @@
 
 #[path = "sim_jobber/doings.rs"]
 mod doings;
+#[path = "sim_jobber/leaving.rs"]
+mod leaving;
 #[path = "sim_jobber/limits.rs"]
 mod limits;
 #[path = "sim_jobber/reads.rs"]

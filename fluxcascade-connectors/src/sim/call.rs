@@ -33,6 +33,19 @@ pub(crate) trait Vendor: Debug + Send + Sync + 'static {
     /// The vendor's answer with this status, when something is wrong on its side.
     fn failure(&self, call: &Call, status: u16) -> Reply;
 
+    /// The vendor's answer to an app that the account has let go of.
+    fn let_go(&self, call: &Call) -> Reply {
+        self.failure(call, 401)
+    }
+
+    /// The account lets go of the app.
+    fn disconnect(&self) {}
+
+    /// Whether the account and the app have let go of each other since this was last asked.
+    fn is_disconnected_now(&self) -> bool {
+        false
+    }
+
     /// What people do in the system, asked for below `/__sim`; none if there is no such control.
     fn control(&self, _call: &Call) -> Option<Reply> {
         None

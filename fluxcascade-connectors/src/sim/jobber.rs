@@ -4,7 +4,13 @@
 //! Simulated: the account; clients with their e-mails, phones, tags and billing address, and their
 //! archive; properties, requests, quotes, jobs, visits and invoices; custom fields of all kinds;
 //! webhooks, really sent and signed. Deliberately not: contacts, notes, payments, schedules and
-//! what a calendar would do to a status, items after a create, and taxes.
+//! what a calendar would do to a status, items after a create, and taxes; a quote's `transitionedAt` is the
+//! time of its last change, and a job's `invoicedTotal` is always 0.
+//!
+//! What is done for a client goes with it, and jobs with their property. Where the account and the app have let
+//! go of each other, by `appDisconnect` or in Jobber's own pages, `APP_DISCONNECT` is told, the webhook endpoints
+//! end, and a call with a token of before meets Jobber's own words; with an [`app`](SimConfig::app) it
+//! can be connected anew.
 //!
 //! Below `/__sim/records` people's own doings can be had over HTTP, by the names of the structs'
 //! fields as JSON has them (`firstName`, `billingAddress`):
@@ -15,7 +21,7 @@
 //! | `POST /__sim/records/clients` | makes one, and answers its `id`; a property needs a `clientId` |
 //! | `GET /__sim/records/clients/ID` | one of them |
 //! | `PATCH /__sim/records/clients/ID` | edits it: `{"isArchived":true}`, `{"companyName":"Lee Ltd"}` |
-//! | `DELETE /__sim/records/clients/ID` | deletes it for good |
+//! | `DELETE /__sim/records/clients/ID` | deletes it for good; a custom field can only be archived |
 //!
 //! Where the vendor documents nothing, the simulator decides, mostly for the more awkward of two
 //! ways, and an adapter must not rely on it:
@@ -314,7 +320,8 @@ impl JobberSim {
         })
     }
 
-    /// A user deletes a client, which only Jobber's own pages can do. What it was.
+    /// A user deletes a client, and with it what is done for it, which only Jobber's own pages can do. What
+    /// it was.
     pub fn delete_client(&self, id: &str) -> Option<JobberClient> {
         let removed = self.change(|state, now| state.remove(id, now))?;
         Some(removed.as_ref().clone())

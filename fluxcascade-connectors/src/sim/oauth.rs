@@ -74,6 +74,7 @@ pub(super) struct OAuthServer {
     app: SimApp,
     habits: Habits,
     seed: u64,
+    vendor: Arc<dyn Vendor>,
     state: Mutex<State>,
 }
 
@@ -90,19 +91,30 @@ struct State {
     codes: BTreeMap<String, Option<String>>,
     refresh: BTreeSet<String>,
     access: BTreeMap<String, Timestamp>,
+    /// Access tokens of those who let go of the app.
+    let_go: BTreeSet<String>,
     denies_next: bool,
 }
 
 impl OAuthServer {
-    pub(super) fn new(app: SimApp, habits: Habits, seed: u64) -> Self {
-        Self { app, habits, seed, state: Mutex::default() }
+    pub(super) fn new(app: SimApp, vendor: Arc<dyn Vendor>, seed: u64) -> Self {
+        Self { app, habits: vendor.habits(), seed, vendor, state: Mutex::default() }
     }
 
-    /// The customer removes the app: all its tokens are dead.
+    /// The customer removes the app: who was to be told is told, and all its tokens are dead.
     pub(super) fn revoke(&self) {
+        self.vendor.disconnect();
+        self.forget();
+    }
+
+    /// All tokens are dead, as the account and the app have done with each other.
+    fn forget(&self) {
+        // It was asked for, or is done here.
+        self.vendor.is_disconnected_now();
         let mut state = lock(&self.state);
         state.refresh.clear();
-        state.access.clear();
+        let access = std::mem::take(&mut state.access);
+        state.let_go.extend(access.into_keys());
     }
 
     /// Access tokens end now.
@@ -129,6 +141,11 @@ impl OAuthServer {
     fn lets_in(&self, call: &Call) -> bool {
         let Some(token) = call.bearer() else { return false };
         lock(&self.state).access.get(token).is_some_and(|until| call.at < *until)
+    }
+
+    /// Whether the call has a token of somebody who let go of the app.
+    fn has_let_go(&self, call: &Call) -> bool {
+        call.bearer().is_some_and(|token| lock(&self.state).let_go.contains(token))
     }
 
     fn authorize(&self, call: &Call) -> Reply {
@@ -272,10 +289,21 @@ impl Vendor for Guarded {
         if let Some(reply) = self.oauth.answer(call) {
             return reply;
         }
+        if self.oauth.has_let_go(call) {
+            return self.vendor.let_go(call);
+        }
         if !self.oauth.lets_in(call) {
             return self.vendor.failure(call, 401);
         }
-        self.vendor.perform(call).await
+        let reply = self.vendor.perform(call).await;
+        if self.vendor.is_disconnected_now() {
+            self.oauth.forget();
+        }
+        reply
+    }
+
+    fn control(&self, call: &Call) -> Option<Reply> {
+        self.vendor.control(call)
     }
 
     fn over_limit(&self, call: &Call) -> Reply {

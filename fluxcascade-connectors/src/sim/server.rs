@@ -219,8 +219,8 @@ impl<V> Sim<V> {
         if let Some(outbox) = &outbox {
             tokio::spawn(deliver(Arc::clone(outbox), stopped.clone()));
         }
-        let oauth = config.app.map(|app| OAuthServer::new(app, vendor.habits(), config.seed));
-        let oauth = oauth.map(Arc::new);
+        let server = |app| OAuthServer::new(app, Arc::<V>::clone(&vendor) as _, config.seed);
+        let oauth = config.app.map(server).map(Arc::new);
         let counter = Counter {
             vendor: guarded(Arc::<V>::clone(&vendor), oauth.clone()),
             oauth: oauth.clone(),

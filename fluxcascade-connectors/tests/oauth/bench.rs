@@ -94,7 +94,7 @@ pub(super) fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::starting("2026-03-01T14:00:00Z".parse().unwrap()))
 }
 
-fn config<C: SteeredClock>(clock: &Arc<C>) -> SimConfig {
+pub(super) fn config<C: SteeredClock>(clock: &Arc<C>) -> SimConfig {
     SimConfig::steered(7, Arc::clone(clock)).app(SimApp {
         client_id: "app 1".to_owned(),
         client_secret: "s3cret".into(),

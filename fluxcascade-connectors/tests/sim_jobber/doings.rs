@@ -50,23 +50,56 @@ async fn people_make_edit_archive_and_delete_records_over_http() {
     assert!(jobber.sim.client(&client).unwrap().is_archived);
     assert_eq!(jobber.people(reqwest::Method::DELETE, &path, json!({})).await.0, 200);
     assert_eq!(jobber.people(reqwest::Method::GET, &path, json!({})).await.0, 404);
-    let (_, all) = jobber.people(reqwest::Method::GET, "jobs", json!({})).await;
-    assert_eq!(all["records"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn what_people_can_not_mean_is_told() {
     let jobber = Jobber::start().await;
+    let ann = jobber.made("clients", json!({ "firstName": "Ann" })).await;
+    let bob = jobber.made("clients", json!({ "firstName": "Bob" })).await;
+    let yard = jobber.made("properties", json!({ "clientId": bob })).await;
     for (object, fields, word) in [
         ("tasks", json!({}), "clients"),
         ("clients", json!({ "firstname": "Ann" }), "firstName"),
         ("properties", json!({ "name": "Yard" }), "clientId"),
         ("requests", json!({ "requestStatus": "lost" }), "overdue"),
+        ("requests", json!({ "title": "Roof" }), "clientId is missing"),
+        ("requests", json!({ "clientId": "nobody" }), "there is no client nobody"),
+        ("jobs", json!({ "clientId": "" }), "propertyId is missing"),
+        ("jobs", json!({ "propertyId": "nowhere" }), "there is no property nowhere"),
+        ("visits", json!({}), "jobId is missing"),
+        ("visits", json!({ "jobId": "none" }), "there is no job none"),
+        ("quotes", json!({ "clientId": ann, "requestId": "none" }), "there is no request none"),
+        ("quotes", json!({ "clientId": ann, "propertyId": yard }), "is not a property of client"),
+        ("invoices", json!({ "clientId": "nobody" }), "there is no client nobody"),
     ] {
         let (status, answer) = jobber.people(reqwest::Method::POST, object, fields).await;
         assert_eq!(status, 400);
         assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
     }
+    let request = jobber.made("requests", json!({ "clientId": ann })).await;
+    let path = format!("requests/{}", part(&request));
+    let edit = json!({ "clientId": "nobody" });
+    let (status, answer) = jobber.people(reqwest::Method::PATCH, &path, edit).await;
+    assert_eq!(status, 400, "{answer}");
+    let edit = json!({ "title": "Roof" });
+    assert_eq!(jobber.people(reqwest::Method::PATCH, &path, edit).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_custom_field_is_renamed_and_archived_and_stays() {
+    let jobber = Jobber::start().await;
+    let field = json!({ "appliesTo": "ALL_JOBS", "name": "Gate", "default": { "text": "" } });
+    let id = jobber.made("customFields", field).await;
+    let path = format!("customFields/{}", part(&id));
+    let edit = json!({ "name": "Gate code", "archived": true });
+    let (status, edited) = jobber.people(reqwest::Method::PATCH, &path, edit).await;
+    assert_eq!((status, &edited["name"], &edited["id"]), (200, &json!("Gate code"), &json!(id)));
+    let (status, answer) = jobber.people(reqwest::Method::DELETE, &path, json!({})).await;
+    assert_eq!(status, 400);
+    assert!(answer["error"].as_str().unwrap().contains("archived"), "{answer}");
+    let (_, seen) = jobber.people(reqwest::Method::GET, &path, json!({})).await;
+    assert_eq!(seen["archived"], true);
 }
 
 #[tokio::test]

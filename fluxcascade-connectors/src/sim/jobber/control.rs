@@ -4,7 +4,8 @@
 use axum::http::Method;
 use serde_json::{Map, Value as Json, json};
 
-use super::state::Shown;
+use super::state::{Shown, State};
+use super::work::sealed::WorkKind;
 use super::work::{
     JobberInvoice, JobberJob, JobberQuote, JobberRecord, JobberRequest, JobberVisit,
 };
@@ -153,14 +154,56 @@ fn work<T: JobberRecord>(account: &Account, asked: Asked) -> Result<Json, Refuse
         Asked::Get(id) => shown(&**T::table(&state.ledger).get(&id).ok_or(Refused::Gone)?),
         Asked::Create(fields) => {
             let record: T = made(fields)?;
+            check(&state, &record, |_| true)?;
             Ok(json!({ "id": state.insert_work(record, now).id() }))
         }
         Asked::Edit(id, fields) => {
+            let named: Vec<String> = fields.keys().cloned().collect();
             let record = merged(&**T::table(&state.ledger).get(&id).ok_or(Refused::Gone)?, fields)?;
+            check(&state, &record, |key| named.iter().any(|named| named == key))?;
             shown(&*state.replace_work::<T>(&id, record, now).ok_or(Refused::Gone)?)
         }
         Asked::Delete(id) => shown(&*state.remove_work::<T>(&id, now).ok_or(Refused::Gone)?),
     }
+}
+
+/// Refuses references to what is not there, of those that were given.
+fn check<T: JobberRecord>(
+    state: &State,
+    record: &T,
+    is_given: impl Fn(&str) -> bool,
+) -> Result<(), Refused> {
+    let all = shown(record)?;
+    let bad = |why: String| Err(Refused::Bad(why));
+    for key in ["clientId", "propertyId", "requestId", "quoteId", "jobId"] {
+        let Some(id) = all.get(key).and_then(Json::as_str).filter(|_| is_given(key)) else {
+            continue;
+        };
+        let is_there = match key {
+            // A job is for the client of its property.
+            "clientId" if id.is_empty() && T::KIND == WorkKind::Job => true,
+            "clientId" => state.client(id).is_some(),
+            "propertyId" => state.property(id).is_some(),
+            "requestId" => state.ledger.requests.get(id).is_some(),
+            "quoteId" => state.ledger.quotes.get(id).is_some(),
+            _ => state.ledger.jobs.get(id).is_some(),
+        };
+        let one = key.trim_end_matches("Id");
+        if !is_there && id.is_empty() {
+            return bad(format!("{key} is missing: name the {one} that it is for"));
+        }
+        if !is_there {
+            return bad(format!("{key}: there is no {one} {id}"));
+        }
+    }
+    let text = |key: &str| all.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
+    if let (Some(client), Some(property)) = (text("clientId"), text("propertyId"))
+        && (is_given("clientId") || is_given("propertyId"))
+        && state.property(property).is_some_and(|(_, of)| of.id != client)
+    {
+        return bad(format!("propertyId: {property} is not a property of client {client}"));
+    }
+    Ok(())
 }
 
 fn custom_fields(account: &Account, asked: Asked) -> Result<Json, Refused> {
@@ -176,8 +219,12 @@ fn custom_fields(account: &Account, asked: Asked) -> Result<Json, Refused> {
             let of: JobberCustomField = made(fields)?;
             Ok(json!({ "id": state.add_custom_field(of) }))
         }
-        Asked::Edit(..) | Asked::Delete(_) => {
-            Err(Refused::Bad("custom fields are only made".to_owned()))
+        Asked::Edit(id, fields) => {
+            let of = merged(state.ledger.custom_field(&id).ok_or(Refused::Gone)?, fields)?;
+            shown(state.edit_custom_field(&id, |own| *own = of).ok_or(Refused::Gone)?)
+        }
+        Asked::Delete(_) => {
+            Err(Refused::Bad("a custom field stays: edit it with {\"archived\":true}".to_owned()))
         }
     }
 }

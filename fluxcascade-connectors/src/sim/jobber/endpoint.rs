@@ -24,6 +24,8 @@ use crate::sim::outbox::Outbox;
 pub(super) const PATH: &str = "/api/graphql";
 const VERSION_HEADER: &str = "x-jobber-graphql-version";
 const LIMITS_PAGE: &str = "https://developer.getjobber.com/docs/using_jobbers_api/api_rate_limits";
+/// What an app is told that the account has let go of.
+const LET_GO: &str = "User has disconnected this app from their account. Please delete this token.";
 /// Longer and deeper documents are not parsed.
 const MAX_QUERY: usize = 256 * 1024;
 const MAX_NESTING: usize = 100;
@@ -106,6 +108,18 @@ impl Vendor for JobberAccount {
         HABITS
     }
 
+    fn let_go(&self, _call: &Call) -> Reply {
+        message(401, LET_GO)
+    }
+
+    fn disconnect(&self) {
+        self.account.let_go();
+    }
+
+    fn is_disconnected_now(&self) -> bool {
+        std::mem::take(&mut self.account.state().is_let_go)
+    }
+
     fn failure(&self, _call: &Call, status: u16) -> Reply {
         match status {
             200 => Reply::typed(200, "text/html; charset=utf-8", WAITING_ROOM),
@@ -124,6 +138,10 @@ impl JobberAccount {
         let free = query.as_ref().is_ok_and(is_about_the_schema);
         if !free && !self.recognizes(call) {
             return Err(message(401, "Token not recognized"));
+        }
+        // Where there is an app, its OAuth server has said so before, and new tokens are good.
+        if !free && self.account.state().is_let_go {
+            return Err(message(401, LET_GO));
         }
         let served = self.served(call)?;
         let Query { body, document } = query?;

@@ -11,7 +11,10 @@ use super::change::Ids;
 use super::client::{Kind, decode_id, encode_id};
 use super::custom::{CustomFieldAppliesTo, JobberCustomField};
 use super::work::sealed::{Stored, WorkKind};
-use super::work::{JobberInvoice, JobberJob, JobberQuote, JobberRequest, JobberVisit};
+use super::work::{
+    JobStatusTypeEnum, JobberInvoice, JobberJob, JobberQuote, JobberRequest, JobberVisit,
+    QuoteStatusTypeEnum,
+};
 
 /// Jobber's times are whole seconds.
 const GRANULARITY: Duration = Duration::from_secs(1);
@@ -87,10 +90,13 @@ pub trait Own: Stored {
     fn table(ledger: &Ledger) -> &Table<Self>;
     #[doc(hidden)]
     fn table_mut(ledger: &mut Ledger) -> &mut Table<Self>;
+    /// What webhooks tell of a change besides that there was one.
+    #[doc(hidden)]
+    fn passed(before: &Self, after: &Self) -> Vec<&'static str>;
 }
 
 macro_rules! own {
-    ($($type:ident in $table:ident),*) => {$(
+    ($($type:ident in $table:ident tells $passed:expr;)*) => {$(
         impl Own for $type {
             fn table(ledger: &Ledger) -> &Table<Self> {
                 &ledger.$table
@@ -98,14 +104,35 @@ macro_rules! own {
             fn table_mut(ledger: &mut Ledger) -> &mut Table<Self> {
                 &mut ledger.$table
             }
+            fn passed(before: &Self, after: &Self) -> Vec<&'static str> {
+                let passed: fn(&Self, &Self) -> Vec<&'static str> = $passed;
+                passed(before, after)
+            }
         }
     )*};
 }
 
-own!(
-    JobberRequest in requests, JobberQuote in quotes, JobberJob in jobs, JobberVisit in visits,
-    JobberInvoice in invoices
-);
+own! {
+    JobberRequest in requests tells |_, _| Vec::new();
+    JobberQuote in quotes tells |before, after| {
+        let becomes = |status| before.quote_status != status && after.quote_status == status;
+        let is_sent = becomes(QuoteStatusTypeEnum::AwaitingResponse)
+            || after.sent_at.is_some() && after.sent_at != before.sent_at;
+        let sent = is_sent.then_some("QUOTE_SENT");
+        let approved = becomes(QuoteStatusTypeEnum::Approved).then_some("QUOTE_APPROVED");
+        sent.into_iter().chain(approved).collect()
+    };
+    JobberJob in jobs tells |before, after| {
+        let closed = JobStatusTypeEnum::Archived;
+        let is_closed = before.job_status != closed && after.job_status == closed;
+        is_closed.then_some("JOB_CLOSED").into_iter().collect()
+    };
+    JobberVisit in visits tells |before, after| {
+        let is_complete = before.completed_at.is_none() && after.completed_at.is_some();
+        is_complete.then_some("VISIT_COMPLETE").into_iter().collect()
+    };
+    JobberInvoice in invoices tells |_, _| Vec::new();
+}
 
 impl Ledger {
     /// Stores a new configuration. Its id.

@@ -36,7 +36,7 @@ impl JobberSim {
         self.property(id)
     }
 
-    /// A user deletes a property, whatever is done there. What it was.
+    /// A user deletes a property, and with it the jobs there. What it was.
     pub fn delete_property(&self, id: &str) -> Option<JobberProperty> {
         self.change(|state, now| state.remove_property(id, now))
     }
@@ -80,7 +80,7 @@ impl JobberSim {
         })
     }
 
-    /// A user deletes a request, quote, job, visit or invoice for good. What it was.
+    /// A user deletes a request, quote, job, visit or invoice for good, a job with its visits. What it was.
     pub fn delete<T: JobberRecord>(&self, id: &str) -> Option<T> {
         let removed = self.change(|state, now| state.remove_work::<T>(id, now))?;
         Some(removed.as_ref().clone())
@@ -93,12 +93,7 @@ impl JobberSim {
         id: &str,
         edit: impl FnOnce(&mut JobberCustomField),
     ) -> Option<JobberCustomField> {
-        self.change(|state, _| {
-            let of = state.ledger.custom_field_mut(id)?;
-            edit(of);
-            id.clone_into(&mut of.id);
-            Some(of.clone())
-        })
+        self.change(|state, _| state.edit_custom_field(id, edit).cloned())
     }
 
     /// Somebody makes a custom field. The id of its configuration.

@@ -13,6 +13,8 @@ use super::cost::{Bucket, Gate};
 use super::custom::JobberCustomField;
 use super::ledger::{Ledger, Own};
 use super::webhook::Endpoint;
+use super::work::sealed::WorkKind;
+use super::work::{JobberInvoice, JobberJob, JobberQuote, JobberRequest, JobberVisit};
 use crate::sim::draw::below;
 
 /// Jobber's times are whole seconds.
@@ -80,6 +82,8 @@ pub(super) struct State {
     pub(super) events: Vec<Event>,
     /// Who is told of it.
     pub(super) endpoints: Vec<Endpoint>,
+    /// Whether the account and the app have let go of each other.
+    pub(super) is_let_go: bool,
 }
 
 /// What an edit of a property does to the time of its client.
@@ -159,6 +163,7 @@ impl State {
             property_edits: PropertyEdits::MoveTheClient,
             events: Vec::new(),
             endpoints: Vec::new(),
+            is_let_go: false,
         }
     }
 
@@ -228,15 +233,31 @@ impl State {
         let row = table.replace(id, record, now)?;
         if row != before {
             self.events.push(Event::of(T::KIND.topic(), "UPDATE", id, now));
+            let passed = T::passed(&before, &row).into_iter();
+            let event =
+                |topic: &str| Event { topic: topic.to_owned(), item: id.to_owned(), at: now };
+            self.events.extend(passed.map(event));
         }
         Some(row)
     }
 
-    /// Removes work for good.
+    /// Removes work for good, a job with its visits.
     pub(super) fn remove_work<T: Own>(&mut self, id: &str, now: Timestamp) -> Option<Arc<T>> {
         let row = T::table_mut(&mut self.ledger).remove(id)?;
+        if T::KIND == WorkKind::Job {
+            self.remove_where(|visit: &JobberVisit| visit.job_id == id, now);
+        }
         self.events.push(Event::of(T::KIND.topic(), "DESTROY", id, now));
         Some(row)
+    }
+
+    /// Removes all work of a kind that is like this.
+    fn remove_where<T: Own>(&mut self, is_one: impl Fn(&T) -> bool, now: Timestamp) {
+        let all = T::table(&self.ledger).all().filter(|(_, of)| is_one(of));
+        let ids: Vec<String> = all.map(|(_, of)| of.id().to_owned()).collect();
+        for id in ids {
+            self.remove_work::<T>(&id, now);
+        }
     }
 
     /// Stores the configuration of a custom field. Its id.
@@ -244,7 +265,19 @@ impl State {
         self.ledger.add_custom_field(of, &mut self.ids)
     }
 
-    /// Notes which client has which property, and what happened to them.
+    /// Edits the configuration of a custom field.
+    pub(super) fn edit_custom_field(
+        &mut self,
+        id: &str,
+        edit: impl FnOnce(&mut JobberCustomField),
+    ) -> Option<&JobberCustomField> {
+        let of = self.ledger.custom_field_mut(id)?;
+        edit(of);
+        id.clone_into(&mut of.id);
+        Some(of)
+    }
+
+    /// Notes which client has which property, and what happened to them. Where one is gone, so are its jobs.
     fn note_properties(
         &mut self,
         number: u64,
@@ -263,6 +296,7 @@ impl State {
             }
         }
         for old in before.iter().filter(|old| !after.iter().any(|of| of.id == old.id)) {
+            self.remove_where(|job: &JobberJob| job.property_id == old.id, now);
             self.properties.remove(&old.id);
             self.events.push(Event::of("PROPERTY", "DESTROY", &old.id, now));
         }
@@ -376,10 +410,14 @@ impl State {
         self.replace(id, client, now).ok_or_else(Refusal::unknown_client)
     }
 
-    /// Removes a client for good, as a user can and the API cannot.
+    /// Removes a client for good and what is done for it, as a user can and the API cannot.
     pub(super) fn remove(&mut self, id: &str, now: Timestamp) -> Option<Arc<JobberClient>> {
         let number = decode_id(Kind::Client, id)?;
         let live = self.rows.remove(&number)?.live;
+        self.remove_where(|of: &JobberInvoice| of.client_id == id, now);
+        self.remove_where(|of: &JobberJob| of.client_id == id, now);
+        self.remove_where(|of: &JobberQuote| of.client_id == id, now);
+        self.remove_where(|of: &JobberRequest| of.client_id == id, now);
         self.note_properties(number, &live.properties, &[], now);
         self.events.push(Event::of("CLIENT", "DESTROY", id, now));
         Some(live)

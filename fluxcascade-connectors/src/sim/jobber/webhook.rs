@@ -59,6 +59,17 @@ impl Account {
         }
     }
 
+    /// The account and the app let go of each other: that is the last thing that is told.
+    pub(super) fn let_go(&self) {
+        let (item, at) = (encode_id(Kind::Account, self.number), self.now());
+        let mut state = self.state();
+        state.events.push(Event { topic: "APP_DISCONNECT".to_owned(), item, at });
+        state.is_let_go = true;
+        drop(state);
+        self.tell();
+        self.state().endpoints.clear();
+    }
+
     fn letter(&self, url: &str, event: &Event) -> Letter {
         let body = json!({ "data": { "webHookEvent": {
             "topic": event.topic,

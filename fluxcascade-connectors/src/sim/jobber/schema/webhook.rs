@@ -117,9 +117,9 @@ impl WebhookMutation {
         })
     }
 
-    /// The app's endpoints end; the simulator still takes its tokens.
+    /// The app has done with the account.
     async fn app_disconnect(&self, ctx: &Context<'_>) -> Result<AppDisconnectPayload> {
-        account(ctx)?.state().endpoints.clear();
+        account(ctx)?.let_go();
         Ok(AppDisconnectPayload { user_errors: Vec::new() })
     }
 
