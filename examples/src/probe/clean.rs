@@ -1,4 +1,4 @@
-//! The end of a probe: what it made is removed, and what is left is told. What is only called as its own
+//! The end of a probe: what it made is archived or deleted, and what is left is told. What is only called as its own
 //! are is looked for, and not touched.
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::verdict::Verdict;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl Probe<'_> {
-    /// Removes what it made, and says what is left.
+    /// Removes what it made, and says how, and what is left.
     pub(super) async fn clean(&mut self) -> std::io::Result<()> {
         let made = self.own.left().to_vec();
         let capabilities = self.own.connector.capabilities(&self.own.object);
@@ -27,17 +27,24 @@ impl Probe<'_> {
             }
         }
         let left: Vec<String> = self.own.left().iter().map(ToString::to_string).collect();
-        let removed = made.len() - left.len();
+        let gone: Vec<String> = self.own.gone().iter().map(ToString::to_string).collect();
         let looked = self.look_for_strays().await;
         self.progress.end();
         let verdict = match (left.is_empty(), why) {
-            (true, _) => Verdict::Passed(format!("{removed} removed, and nothing is left")),
+            (true, _) if capabilities.archives => {
+                Verdict::Passed(format!("{} archived, and not deleted", gone.len()))
+            }
+            (true, _) => Verdict::Passed(format!("{} deleted, and nothing is left", gone.len())),
             (false, Some(verdict)) => verdict,
             (false, None) => Verdict::Lacks("the adapter does not remove records here".into()),
         };
         self.tell("clean up", verdict)?;
         if let Err(error) = looked {
             self.tell("look for others of its name", Verdict::of_error(&error))?;
+        }
+        if capabilities.archives && !gone.is_empty() {
+            let them = gone.join(", ");
+            writeln!(self.out, "archived, and still among what the system has archived: {them}")?;
         }
         if !left.is_empty() {
             writeln!(self.out, "left, for you to remove: {}", left.join(", "))?;

@@ -23,7 +23,7 @@ pub(super) struct Own {
     pub(super) marker: String,
     /// What its creates answered, and was not removed yet.
     left: Vec<RecordId>,
-    /// What it removed.
+    /// What it archived or deleted.
     gone: Vec<RecordId>,
     /// Markers of creates that had no answer.
     pub(super) doubtful: Vec<String>,
@@ -53,6 +53,11 @@ impl Own {
     /// What is left of what it made.
     pub(super) fn left(&self) -> &[RecordId] {
         &self.left
+    }
+
+    /// What it archived or deleted.
+    pub(super) fn gone(&self) -> &[RecordId] {
+        &self.gone
     }
 
     /// Whether a create of its own has answered with this record.

@@ -139,6 +139,12 @@ async fn systems_of_every_sort_pass_and_what_can_be_removed_is() {
         let (report, out) = probed(&system, &clock).await;
         assert!(report.is_fine(), "{profile:?}\n{out}");
         assert_eq!(report.left.is_empty(), can, "{profile:?}\n{out}");
+        let why = verdict(&report, "clean up").why();
+        let is_archived = why.contains("archived, and not deleted");
+        assert_eq!(is_archived, profile.capabilities.archives, "{profile:?}\n{out}");
+        assert_eq!(out.contains("archived, and still among"), is_archived, "{profile:?}\n{out}");
+        let is_deleted = can && !profile.capabilities.archives;
+        assert_eq!(why.contains("nothing is left"), is_deleted, "{profile:?}\n{out}");
         let left = system.records().into_iter().filter(|id| *id != ann);
         assert_eq!(left.count(), report.left.len(), "{profile:?}\n{out}");
     }
