@@ -389,12 +389,12 @@ impl Run<'_> {
         let (done, failed): (Vec<Step>, Vec<Step>) =
             steps.into_iter().partition(|step| tying == Tying::Archive || is_made(step));
         self.begun.extend(done.iter().map(|step| step.place));
-        let names = |row: &ErrorBody, step: &Step| names_pair(row, (&step.from, &step.to));
+        let is_of = |row: &ErrorBody, step: &Step| names_pair(row, (&step.from, &step.to));
         let (named, others): (Vec<&ErrorBody>, Vec<&ErrorBody>) =
-            answer.errors.iter().partition(|row| failed.iter().any(|step| names(row, step)));
+            answer.errors.iter().partition(|row| failed.iter().any(|step| is_of(row, step)));
         let mut open = Vec::new();
         for step in failed {
-            match named.iter().find(|row| names(row, &step)) {
+            match named.iter().find(|row| is_of(row, &step)) {
                 Some(row) => self.failed(&step, Some(row)),
                 None => open.push(step),
             }
