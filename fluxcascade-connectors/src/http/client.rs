@@ -141,8 +141,11 @@ impl Client {
     /// ([`Call::with_room`]), so that the limits do not come between the two.
     ///
     /// # Errors
-    /// If there is none in time.
+    /// If there is none in time, or the system is left in peace.
     pub(crate) async fn set_aside(&self, call: &Call) -> Result<(), Failure> {
+        if self.transport.breaker.is_open(self.transport.now()) {
+            return Err(self.resting(call, None));
+        }
         self.await_budget(call, Duration::ZERO).await.map(|_| ())
     }
 

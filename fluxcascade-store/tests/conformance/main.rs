@@ -190,7 +190,7 @@ fn a_rule_without_its_means_does_not_apply() {
     let left_out =
         verdicts.iter().filter(|verdict| matches!(verdict, Ok(Verdict::DoesNotApply(_))));
     // What is durable, and what is about tokens, schedules, budgets, upkeep and rows.
-    assert_eq!(left_out.count(), 8 + 17 + 4 + 14 + 7);
+    assert_eq!(left_out.count(), 8 + 17 + 5 + 14 + 7);
     assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
 }
 

@@ -103,12 +103,10 @@ pub(super) async fn a_draw_is_granted_at_least_what_it_asks_for_at_least(
     let dear = |least, now| Draw { least, ..drawing("one", least, at(now)) };
     same!(granted(store, "one", 30, 0).await?, 30);
     same!(granted(store, "one", 30, 1).await?, 30);
-    let none = store.draw(&dear(50, 2)).await?;
-    same!((none.granted, none.again), (0, at(11)), "there are 40");
+    same!(store.draw(&dear(50, 2)).await?.granted, 0, "there are 40");
     same!(granted(store, "one", 9, 2).await?, 9, "what was not granted is left");
     same!(store.draw(&dear(50, 11)).await?.granted, 50);
-    let more = store.draw(&dear(1_000, 12)).await?;
-    same!((more.granted, more.again), (0, at(22)), "there are never more than 100");
+    same!(store.draw(&dear(1_000, 12)).await?.granted, 0, "there are never more than 100");
     same!(store.draw(&dear(1_000, 22)).await?.granted, 100);
     Ok(())
 }
