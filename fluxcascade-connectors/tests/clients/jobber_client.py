@@ -90,7 +90,8 @@ def main(base, token):
     )["clientEdit"]
     expect("update", edited["userErrors"] == [] and edited["client"]["firstName"] == "Anne")
     expect("a list is edited by its ids", edited["client"]["emails"] == [{"address": "anne@example.com"}])
-    refused = run(EDIT, id=ann["id"], input={"emailsToDelete": ["bm90aGluZw=="]})["clientEdit"]
+    # An id, but of no e-mail.
+    refused = run(EDIT, id=ann["id"], input={"emailsToDelete": [ann["id"]]})["clientEdit"]
     expect("a refusal is in userErrors", len(refused["userErrors"]) > 0)
 
     batch = run(BATCH, a=ann["id"], b=bob["id"])
