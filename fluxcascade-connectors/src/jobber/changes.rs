@@ -307,7 +307,7 @@ impl Listed<'_> {
         let (reply, asked) = self.ask(first, &mut place).await?;
         place.begin(reply.date, self.reading.look_back, end(object));
         let list = read::connection(&reply, object)?;
-        let mut rows = read::listed(&list, &reply.errors, object, self.asked_of(asked))?;
+        let mut rows = read::listed(&list, &reply.errors, object, asked.of(self.fields))?;
         let time = |seen: &convert::Seen| convert::changed_at(&seen.record, object);
         let times: Vec<Timestamp> = rows.iter().filter_map(|(seen, _)| time(seen)).collect();
         let is_old = |at: Timestamp| place.from.is_some_and(|from| at < from);
@@ -328,19 +328,12 @@ impl Listed<'_> {
         Ok(ChangesPage { observations, cursor: place.cursor()?, more })
     }
 
-    fn asked_of(&self, asked: Asked) -> &[Field] {
-        match asked {
-            Asked::Whole => self.fields,
-            Asked::Ids => &[],
-        }
-    }
-
     /// Asks for the page. How long Jobber's cursors live is not documented: where one is refused,
     /// the page begins anew at its lower bound.
     async fn ask(&self, first: usize, place: &mut Place) -> Result<(Reply, Asked), ConnectorError> {
         let mut first = first;
-        let list = |asked, first, place: &Place| {
-            Document::list(self.object, self.asked_of(asked), place.listing(first))
+        let list = |asked: Asked, first, place: &Place| {
+            Document::list(self.object, asked.of(self.fields), place.listing(first))
         };
         let whole = |first| list(Asked::Whole, first, place);
         let answer = match cost::shrinking(self.api, &mut first, whole).await {

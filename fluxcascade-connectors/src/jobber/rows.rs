@@ -26,6 +26,16 @@ pub(super) enum Asked {
     Ids,
 }
 
+impl Asked {
+    /// Those of the fields that were asked for.
+    pub(super) fn of(self, fields: &[Field]) -> &[Field] {
+        match self {
+            Asked::Whole => fields,
+            Asked::Ids => &[],
+        }
+    }
+}
+
 /// The answer, or the one with ids alone in its place. A row is at the end of so many steps of a path.
 pub(super) async fn or_ids(
     api: &Api,

@@ -90,7 +90,7 @@ async fn clients(
     };
     let ids = || document(&[], outer, place);
     let (reply, asked) = rows::or_ids(api, answer, ROW_OF_CLIENTS, ids).await?;
-    let fields = asked_of(asked, fields);
+    let fields = asked.of(fields);
     place.begin(reply.date, reading.look_back, End::Begun);
     let list = read::connection(&reply, Object::Clients)?;
     let mut seen = Vec::new();
@@ -119,13 +119,6 @@ async fn clients(
     Ok((seen, asked))
 }
 
-fn asked_of(asked: Asked, fields: &[Field]) -> &[Field] {
-    match asked {
-        Asked::Whole => fields,
-        Asked::Ids => &[],
-    }
-}
-
 /// More properties of a client.
 async fn go_on(
     api: &Api,
@@ -150,7 +143,7 @@ async fn go_on(
     };
     let ids = || document(&[], first, from);
     let (reply, asked) = rows::or_ids(api, answer, ROW_OF_CLIENT, ids).await?;
-    let (found, rest) = of_one(&reply, asked_of(asked, fields))?;
+    let (found, rest) = of_one(&reply, asked.of(fields))?;
     if rest.as_ref() == Some(&after) {
         return Err(ConnectorError::new(
             ErrorKind::Protocol,
